@@ -1,0 +1,113 @@
+// Package plan is plan.json: the resolved configuration and input list of a
+// run. The same plan gives the same bytes in every output, so nothing in it
+// depends on the machine, the number of workers or the engine that counts.
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+)
+
+// Version of plan.json. A reader refuses a version it does not know.
+const Version = 1
+
+// Versions of the rules of docs/formats.md that decide results.
+const (
+	RuleDocument = "json-line-v1"
+	RuleShingle  = "w5-v1"
+	RuleWordHash = "aes3-v1"
+	RuleSketch   = "oph-fallback-v1"
+	RuleExactKey = "xxh64-len-sha256-v1"
+	RulePriority = "created-content-contributor-id-v1"
+)
+
+// Plan is the content of plan.json.
+type Plan struct {
+	Version   int       `json:"version"`
+	RunID     string    `json:"run_id"` // hex SHA-256 of this object with run_id empty
+	Rules     Rules     `json:"rules"`
+	Fields    Fields    `json:"fields"`
+	Tokenizer Tokenizer `json:"tokenizer"`
+	NearDup   NearDup   `json:"near_dup"`
+	Seed      uint64    `json:"seed"`
+	ShardSize int64     `json:"shard_size"` // bytes, nominal
+	MaxLine   int64     `json:"max_line"`   // bytes; a longer line is rejected
+	Partition int       `json:"partitions"` // of band and exact keys
+	Files     []File    `json:"files"`
+	Shards    []Shard   `json:"shards"`
+}
+
+// Rules names the version of each rule that decides results.
+type Rules struct {
+	Document string `json:"document"`
+	Shingle  string `json:"shingle"`
+	WordHash string `json:"word_hash"`
+	Sketch   string `json:"sketch"`
+	ExactKey string `json:"exact_key"`
+	Priority string `json:"priority"`
+}
+
+// Fields are dotted paths into the JSON object of a line.
+type Fields struct {
+	Text               string `json:"text"`
+	ID                 string `json:"id"`
+	Contributor        string `json:"contributor"`
+	Created            string `json:"created"`
+	RequireContributor bool   `json:"require_contributor"`
+}
+
+// Tokenizer identifies what counts. The engine is not part of it: engines
+// give equal counts or refuse.
+type Tokenizer struct {
+	Name        string `json:"name"`         // as given, or the built-in name
+	SHA256      string `json:"sha256"`       // hex, of the uncompressed tokenizer.json
+	AddedTokens string `json:"added_tokens"` // "match" or "text"
+}
+
+// NearDup is the near-duplicate rule. The threshold is the exact fraction
+// ThresholdNum/ThresholdDen.
+type NearDup struct {
+	ThresholdNum int64   `json:"threshold_num"`
+	ThresholdDen int64   `json:"threshold_den"`
+	Recall       string  `json:"recall"` // target, as given
+	Bands        int     `json:"bands"`
+	Rows         int     `json:"rows"`
+	Curve        []Point `json:"predicted_recall"`
+}
+
+// Point is the predicted probability (parts per million) that a pair of the
+// given Jaccard (parts per hundred) shares a bucket.
+type Point struct {
+	JaccardPercent int   `json:"jaccard_percent"`
+	RecallPPM      int64 `json:"recall_ppm"`
+}
+
+// File is one input file.
+type File struct {
+	Path        string `json:"path"`
+	Size        int64  `json:"size"` // bytes on disk
+	SHA256      string `json:"sha256"`
+	Compression string `json:"compression"` // "none", "gzip", "zstd"
+}
+
+// Shard is one newline-aligned byte range of an uncompressed file, or one
+// whole compressed file (Offset 0, Length = File.Size).
+type Shard struct {
+	File      int   `json:"file"`       // index into Files
+	Offset    int64 `json:"offset"`     // of the first byte
+	Length    int64 `json:"length"`     // bytes
+	FirstLine int64 `json:"first_line"` // one-based number in the file of the shard's first line
+}
+
+// ComputeRunID returns the run id that p must carry.
+func (p Plan) ComputeRunID() (string, error) {
+	p.RunID = ""
+	b, err := json.Marshal(p)
+	if err != nil {
+		return "", fmt.Errorf("hash plan: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:]), nil
+}
