@@ -25,18 +25,18 @@ const (
 
 // Plan is the content of plan.json.
 type Plan struct {
-	Version   int       `json:"version"`
-	RunID     string    `json:"run_id"` // hex SHA-256 of this object with run_id empty
-	Rules     Rules     `json:"rules"`
-	Fields    Fields    `json:"fields"`
-	Tokenizer Tokenizer `json:"tokenizer"`
-	NearDup   NearDup   `json:"near_dup"`
-	Seed      uint64    `json:"seed"`
-	ShardSize int64     `json:"shard_size"` // bytes, nominal
-	MaxLine   int64     `json:"max_line"`   // bytes; a longer line is rejected
-	Partition int       `json:"partitions"` // of band and exact keys
-	Files     []File    `json:"files"`
-	Shards    []Shard   `json:"shards"`
+	Version    int       `json:"version"`
+	RunID      string    `json:"run_id"` // hex SHA-256 of this object with run_id empty
+	Rules      Rules     `json:"rules"`
+	Fields     Fields    `json:"fields"`
+	Tokenizer  Tokenizer `json:"tokenizer"`
+	NearDup    NearDup   `json:"near_dup"`
+	Seed       uint64    `json:"seed"`
+	ShardSize  int64     `json:"shard_size"` // bytes, nominal
+	MaxLine    int64     `json:"max_line"`   // bytes; a longer line is rejected
+	Partitions int       `json:"partitions"` // of band and exact keys
+	Files      []File    `json:"files"`
+	Shards     []Shard   `json:"shards"`
 }
 
 // Rules names the version of each rule that decides results.
