@@ -1,0 +1,38 @@
+//go:build !purego
+
+package strscan
+
+import (
+	"unsafe"
+
+	"github.com/tallystick/tallystick/kernels"
+)
+
+var useAVX2 = kernels.UseAVX2()
+
+// scanAVX2 is Scan of the n bytes at p. The reference is scanGeneric.
+//
+//go:noescape
+func scanAVX2(p *byte, n int) (run int, high bool)
+
+func scan(b []byte) (run int, high bool) {
+	if useAVX2 {
+		return scanAVX2(unsafe.SliceData(b), len(b))
+	}
+	return scanGeneric(b)
+}
+
+func implementation() string {
+	if useAVX2 {
+		return kernels.AVX2
+	}
+	return kernels.Generic
+}
+
+// ForceGeneric makes Scan use the Go reference until restore is called. For
+// tests; not safe while another goroutine scans.
+func ForceGeneric() (restore func()) {
+	saved := useAVX2
+	useAVX2 = false
+	return func() { useAVX2 = saved }
+}

@@ -1,0 +1,13 @@
+//go:build !amd64 || purego
+
+package strscan
+
+import "github.com/tallystick/tallystick/kernels"
+
+func scan(b []byte) (run int, high bool) { return scanGeneric(b) }
+
+func implementation() string { return kernels.Generic }
+
+// ForceGeneric makes Scan use the Go reference until restore is called, which
+// it does in this build anyway.
+func ForceGeneric() (restore func()) { return func() {} }
