@@ -1,0 +1,262 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Local keeps files in a folder. A file is written under a temporary name in
+// its own folder, synced, renamed, and the folder is synced: after a crash
+// the name means either the whole new file or what it meant before.
+//
+// Folders are made as needed and are not removed again.
+type Local struct {
+	root string
+}
+
+// NewLocal returns the store in the folder root, which need not exist yet.
+func NewLocal(root string) *Local { return &Local{root: root} }
+
+func (l *Local) path(name string) string {
+	return filepath.Join(l.root, filepath.FromSlash(name))
+}
+
+// List implements Store.
+func (l *Local) List(ctx context.Context, prefix string) ([]Entry, error) {
+	// Only the folder that the prefix names in full needs to be walked.
+	start := "."
+	if i := strings.LastIndexByte(prefix, '/'); i >= 0 {
+		start = prefix[:i]
+		if !fs.ValidPath(start) {
+			return nil, nil
+		}
+	}
+	var entries []Entry
+	err := l.walk(ctx, start, func(name string, d fs.DirEntry) error {
+		if !strings.HasPrefix(name, prefix) || isTemp(name) {
+			return nil
+		}
+		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) { // replaced or removed meanwhile
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		entries = append(entries, Entry{Name: name, Size: info.Size()})
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list %q: %w", prefix, err)
+	}
+	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+	return entries, nil
+}
+
+// walk calls fn for every regular file at or below the folder start.
+func (l *Local) walk(ctx context.Context, start string, fn func(name string, d fs.DirEntry) error) error {
+	return filepath.WalkDir(l.path(start), func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		name, err := filepath.Rel(l.root, path)
+		if err != nil {
+			return err
+		}
+		return fn(filepath.ToSlash(name), d)
+	})
+}
+
+func isTemp(name string) bool {
+	return strings.HasPrefix(name[strings.LastIndexByte(name, '/')+1:], TempPrefix)
+}
+
+// Sweep removes the temporary files that killed processes left at or below
+// the folder, and returns their names. Files written to within the last age
+// are spared: they may belong to a process that is alive. Zero spares none and
+// is right when no other process can be writing.
+func (l *Local) Sweep(ctx context.Context, age time.Duration) ([]string, error) {
+	var swept []string
+	err := l.walk(ctx, ".", func(name string, d fs.DirEntry) error {
+		if !isTemp(name) {
+			return nil
+		}
+		if age > 0 {
+			info, err := d.Info()
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if time.Since(info.ModTime()) < age {
+				return nil
+			}
+		}
+		if err := os.Remove(l.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		swept = append(swept, name)
+		return nil
+	})
+	if err != nil {
+		return swept, fmt.Errorf("sweep %s: %w", l.root, err)
+	}
+	return swept, nil
+}
+
+// Open implements Store.
+func (l *Local) Open(ctx context.Context, name string) (File, error) {
+	if err := checkName("open", name); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(l.path(name))
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("open %s: not a regular file: %w", f.Name(), fs.ErrInvalid)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &localFile{File: f, size: info.Size()}, nil
+}
+
+type localFile struct {
+	*os.File
+	size int64
+}
+
+func (f *localFile) Size() int64 { return f.size }
+
+// Create implements Store.
+func (l *Local) Create(ctx context.Context, name string) (Writer, error) {
+	if err := checkName("create", name); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	target := l.path(name)
+	dir := filepath.Dir(target)
+	if err := makeFolder(dir); err != nil {
+		return nil, err
+	}
+	temp := filepath.Join(dir, TempPrefix+rand.Text())
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	return &localWriter{file: f, target: target}, nil
+}
+
+type localWriter struct {
+	file   *os.File // nil once committed or aborted
+	target string
+	err    error // of the first failed Write
+}
+
+// Write implements io.Writer.
+func (w *localWriter) Write(p []byte) (int, error) {
+	if w.file == nil {
+		return 0, fmt.Errorf("write %s: %w", w.target, fs.ErrClosed)
+	}
+	n, err := w.file.Write(p)
+	if err != nil && w.err == nil {
+		w.err = err
+	}
+	return n, err
+}
+
+// Commit implements Writer.
+func (w *localWriter) Commit() error {
+	if w.file == nil {
+		return fmt.Errorf("commit %s: %w", w.target, fs.ErrClosed)
+	}
+	defer w.Abort()
+	if w.err != nil {
+		return fmt.Errorf("commit %s: %w", w.target, w.err)
+	}
+	if err := w.file.Sync(); err != nil {
+		return fmt.Errorf("commit %s: %w", w.target, err)
+	}
+	temp := w.file.Name()
+	if err := w.file.Close(); err != nil {
+		return fmt.Errorf("commit %s: %w", w.target, err)
+	}
+	if err := os.Rename(temp, w.target); err != nil {
+		return fmt.Errorf("commit %s: %w", w.target, err)
+	}
+	w.file = nil
+	return syncFolder(filepath.Dir(w.target))
+}
+
+// Abort implements Writer.
+func (w *localWriter) Abort() {
+	if w.file == nil {
+		return
+	}
+	w.file.Close() // a second Close after a failed Commit is harmless
+	os.Remove(w.file.Name())
+	w.file = nil
+}
+
+// makeFolder makes dir and its missing parents, and syncs the parent of each
+// folder made: a synced file in a folder that a crash forgets is lost too.
+func makeFolder(dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := makeFolder(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		if info, statErr := os.Stat(dir); statErr == nil && info.IsDir() { // another writer made it
+			return nil
+		}
+		return err
+	}
+	return syncFolder(parent)
+}
+
+func syncFolder(dir string) error {
+	if runtime.GOOS == "windows" { // has no such operation
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("sync folder: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+// Package store is the port to the place where output files live. A driver
+// lists files, opens one for reading, and creates one whole or not at all;
+// nothing else is asked of it, so that a folder and an object store serve
+// alike. Every driver passes the one conformance suite of this package's
+// tests.
+//
+// A name is a slash-separated relative path in the sense of [fs.ValidPath],
+// without "." itself. No element of a name begins with [TempPrefix].
+package store
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+)
+
+// TempPrefix begins the last element of the name of a file that is still being
+// written. Such files are never listed and can be neither opened nor created
+// by name.
+const TempPrefix = ".tmp-"
+
+// Store is a set of named files.
+type Store interface {
+	// List returns the files whose names begin with prefix (a string prefix,
+	// not a folder), sorted bytewise by name. None is no error.
+	List(ctx context.Context, prefix string) ([]Entry, error)
+
+	// Open opens a file for reading. The error wraps fs.ErrNotExist when
+	// there is none.
+	Open(ctx context.Context, name string) (File, error)
+
+	// Create begins a file. It becomes visible under its name, replacing a
+	// file of that name, when Commit returns nil; until then the name means
+	// what it meant before.
+	Create(ctx context.Context, name string) (Writer, error)
+}
+
+// Entry is one file of a listing.
+type Entry struct {
+	Name string
+	Size int64 // bytes
+}
+
+// File is an open file. ReadAt may be called from several goroutines at once.
+type File interface {
+	io.Reader
+	io.ReaderAt
+	io.Closer
+	Size() int64 // bytes
+}
+
+// Writer is a file in the making, for one goroutine. It ends with Commit or
+// Abort; a failed Write or Commit leaves nothing behind once either was called.
+type Writer interface {
+	io.Writer
+
+	// Commit makes the file durable, then visible. It fails if any Write
+	// failed.
+	Commit() error
+
+	// Abort discards the file. After Commit it does nothing, so that it can
+	// be deferred.
+	Abort()
+}
+
+// checkName reports whether name may name a file.
+func checkName(op, name string) error {
+	if !fs.ValidPath(name) || name == "." {
+		return fmt.Errorf("%s %q: %w", op, name, fs.ErrInvalid)
+	}
+	for element := range strings.SplitSeq(name, "/") {
+		if strings.HasPrefix(element, TempPrefix) {
+			return fmt.Errorf("%s %q: name reserved for unfinished files: %w", op, name, fs.ErrInvalid)
+		}
+	}
+	return nil
+}
