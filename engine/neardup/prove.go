@@ -1,0 +1,168 @@
+package neardup
+
+import (
+	"fmt"
+
+	"github.com/tallystick/tallystick/engine/doc"
+)
+
+// ratio is a Jaccard score or threshold, the exact fraction num/den. Sizes of
+// sets, and so overlaps, are below 2³¹ and thresholds have terms of at most
+// 2³¹, so that every product below fits 64 bits.
+type ratio struct{ num, den uint64 }
+
+// newThreshold checks a threshold: 0 < num/den ≤ 1.
+func newThreshold(num, den int64) (ratio, error) {
+	if num <= 0 || num > den || den > 1<<31 {
+		return ratio{}, fmt.Errorf("threshold %d/%d: not a fraction above 0, up to 1, with terms up to %d: %w", num, den, int64(1)<<31, doc.ErrUsage)
+	}
+	return ratio{uint64(num), uint64(den)}, nil
+}
+
+// toReach returns the smallest overlap with which two sets of total elements
+// together score at least r: o/(total−o) ≥ num/den ⟺ o·(num+den) ≥ num·total.
+func (r ratio) toReach(total int) int {
+	sum := r.num + r.den
+	return int((r.num*uint64(total) + sum - 1) / sum)
+}
+
+// toExceed returns the smallest overlap with which they score more than r.
+func (r ratio) toExceed(total int) int {
+	return int(r.num*uint64(total)/(r.num+r.den)) + 1
+}
+
+// match is a document's best proven partner so far.
+type match struct {
+	doc            uint32
+	overlap, union uint32 // union 0: no partner yet
+	shared         int    // buckets
+}
+
+func (m match) found() bool { return m.union != 0 }
+
+// bar returns the smallest overlap with which other, of total elements
+// together with the document in question, would be the partner instead of m.
+func (m match) bar(threshold ratio, other uint32, total int) int {
+	if !m.found() {
+		return threshold.toReach(total)
+	}
+	score := ratio{uint64(m.overlap), uint64(m.union)}
+	if other < m.doc {
+		return score.toReach(total)
+	}
+	return score.toExceed(total)
+}
+
+// prover tests candidates against their true Jaccard, cheapest test first:
+// sizes, parity bitmaps, then the sets. It belongs to one goroutine.
+type prover struct {
+	sets         Sets
+	threshold    ratio
+	mine, theirs []uint64
+	counts       proofCounts
+}
+
+// proofCounts count candidates by the test that settled them.
+type proofCounts struct {
+	candidates, bySize, byBitmap, merged uint64
+}
+
+func (c *proofCounts) add(o proofCounts) {
+	c.candidates += o.candidates
+	c.bySize += o.bySize
+	c.byBitmap += o.byBitmap
+	c.merged += o.merged
+}
+
+// subject is a document whose candidates are being tested.
+type subject struct {
+	doc    uint32
+	size   int
+	parity []uint64
+	loaded bool // its set is in prover.mine
+}
+
+func (p *prover) subject(d uint32) subject {
+	return subject{doc: d, size: p.sets.Size(d), parity: p.sets.Parity(d)}
+}
+
+// overlap returns how many shingles s shares with other, and whether that is
+// at least need; where it is not, the number means nothing.
+func (p *prover) overlap(s *subject, other uint32, need int) (int, bool, error) {
+	p.counts.candidates++
+	size := p.sets.Size(other)
+	if need > min(s.size, size) || need == 0 {
+		// Nothing is needed only of two empty sets, which have no score.
+		p.counts.bySize++
+		return 0, false, nil
+	}
+	if 2*need > s.size+size-parityDistance(s.parity, p.sets.Parity(other)) {
+		p.counts.byBitmap++
+		return 0, false, nil
+	}
+	p.counts.merged++
+	var err error
+	if !s.loaded {
+		if p.mine, err = p.sets.Load(s.doc, p.mine); err != nil {
+			return 0, false, err
+		}
+		s.loaded = true
+	}
+	if p.theirs, err = p.sets.Load(other, p.theirs); err != nil {
+		return 0, false, err
+	}
+	o, ok := overlapAtLeast(p.mine, p.theirs, need)
+	return o, ok, nil
+}
+
+// best returns the better of m and the highest-scoring of the candidates of d
+// that reach the threshold, of equal scores the earlier.
+func (p *prover) best(d uint32, candidates []candidate, m match) (match, error) {
+	if len(candidates) == 0 {
+		return m, nil
+	}
+	s := p.subject(d)
+	for _, c := range candidates {
+		total := s.size + p.sets.Size(c.doc)
+		o, ok, err := p.overlap(&s, c.doc, m.bar(p.threshold, c.doc, total))
+		if err != nil {
+			return match{}, err
+		}
+		if ok {
+			m = match{doc: c.doc, overlap: uint32(o), union: uint32(total - o), shared: int(c.shared)}
+		}
+	}
+	return m, nil
+}
+
+// mergeStride is how many steps a merge takes between looks at its chances.
+const mergeStride = 64
+
+// overlapAtLeast merges two ascending sets and returns the size of their
+// intersection and true, or false as soon as it cannot reach need.
+func overlapAtLeast(a, b []uint64, need int) (int, bool) {
+	spareA, spareB := len(a)-need, len(b)-need // elements that may find no partner
+	i, j, o := 0, 0, 0
+	for {
+		// No step can run past an end within this many.
+		steps := min(len(a)-i, len(b)-j, mergeStride)
+		if steps == 0 {
+			return o, o >= need
+		}
+		for range steps {
+			x, y := a[i], b[j]
+			if x == y {
+				o++
+			}
+			if x <= y {
+				i++
+			}
+			if x >= y {
+				j++
+			}
+		}
+		if i-o > spareA || j-o > spareB {
+			return 0, false
+		}
+	}
+}

@@ -1,0 +1,204 @@
+package neardup
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"sync"
+	"unsafe"
+
+	"github.com/tallystick/tallystick/engine/doc"
+)
+
+// Sets gives the shingle sets of documents, by rank. It is safe for concurrent
+// use. A document whose set was never stored has the empty set, which is
+// nobody's duplicate.
+type Sets interface {
+	// Size returns the number of shingles.
+	Size(d uint32) int
+	// Parity returns the parity bitmap of the set; not to be changed.
+	Parity(d uint32) []uint64
+	// Load returns the set, ascending, in dst if it has room.
+	Load(d uint32, dst []uint64) ([]uint64, error)
+}
+
+// maxSetSize bounds a set so that the products of sizes in a proof stay within
+// 64 bits. Such a set needs a text of more than 4 GB.
+const maxSetSize = math.MaxInt32
+
+// parityChunk is the number of words that parity bitmaps are allocated in.
+const parityChunk = 1 << 17
+
+// setIndex is what memory holds of stored sets: per document 20 bytes, and for
+// stored ones a bitmap of 128 bytes or more.
+type setIndex struct {
+	sizes  []uint32
+	at     []uint64   // of the set in the file, in elements
+	parity [][]uint64 // chunks of bitmaps
+	place  []uint64   // of the bitmap: chunk<<32 | first word
+}
+
+// SetWriter stores shingle sets in a private file, which is gone when the
+// process is.
+type SetWriter struct {
+	mu      sync.Mutex
+	file    *os.File
+	out     *bufio.Writer
+	index   setIndex
+	written uint64 // elements
+	err     error  // the first failure: the file is useless after it
+}
+
+// NewSetWriter makes a writer for the sets of docs documents, in a file in
+// folder dir.
+func NewSetWriter(dir string, docs int) (*SetWriter, error) {
+	f, err := os.CreateTemp(dir, "shingle-sets-*.tmp")
+	if err != nil {
+		return nil, fmt.Errorf("create shingle sets: %w", err)
+	}
+	// An open file outlives its name, so a killed run leaves nothing behind.
+	// Where a system refuses, Close removes it.
+	_ = os.Remove(f.Name())
+	return &SetWriter{
+		file: f,
+		out:  bufio.NewWriterSize(f, 1<<20),
+		index: setIndex{
+			sizes: make([]uint32, docs),
+			at:    make([]uint64, docs),
+			place: make([]uint64, docs),
+		},
+	}, nil
+}
+
+// Append stores the set of document d: distinct and ascending. Every document
+// has at most one, in any order. Append is safe for concurrent use and does
+// not keep set.
+func (w *SetWriter) Append(d uint32, set []uint64) error {
+	if int(d) >= len(w.index.sizes) {
+		return fmt.Errorf("store shingle set: document %d of %d", d, len(w.index.sizes))
+	}
+	if len(set) > maxSetSize {
+		return fmt.Errorf("store shingle set of document %d: %d shingles, at most %d: %w", d, len(set), maxSetSize, doc.ErrInput)
+	}
+	if len(set) == 0 {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return w.err
+	}
+	if w.index.sizes[d] != 0 {
+		return fmt.Errorf("store shingle set: document %d has one", d)
+	}
+	if _, err := w.out.Write(bytesOf(set)); err != nil {
+		w.err = fmt.Errorf("store shingle set of document %d: %w", d, err)
+		return w.err
+	}
+	w.index.sizes[d] = uint32(len(set))
+	w.index.at[d] = w.written
+	w.written += uint64(len(set))
+	setParity(w.index.newBitmap(d), set)
+	return nil
+}
+
+// Finish ends writing and returns the sets. The writer is spent, also when it
+// fails.
+func (w *SetWriter) Finish() (*FileSets, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		if err := w.out.Flush(); err != nil {
+			w.err = fmt.Errorf("store shingle sets: %w", err)
+		}
+	}
+	if w.err != nil {
+		return nil, errors.Join(w.err, closeScratch(w.file))
+	}
+	return &FileSets{file: w.file, index: w.index}, nil
+}
+
+// Abort gives up what was written.
+func (w *SetWriter) Abort() error { return closeScratch(w.file) }
+
+// FileSets are the sets of a finished SetWriter. Load reads the file: what is
+// read often stays in the system's page cache, which also gives the memory
+// back where it is needed more.
+type FileSets struct {
+	file  *os.File
+	index setIndex
+}
+
+// Size implements Sets.
+func (s *FileSets) Size(d uint32) int { return int(s.index.sizes[d]) }
+
+// Parity implements Sets.
+func (s *FileSets) Parity(d uint32) []uint64 { return s.index.bitmap(d) }
+
+// Load implements Sets.
+func (s *FileSets) Load(d uint32, dst []uint64) ([]uint64, error) {
+	n := s.Size(d)
+	if cap(dst) < n {
+		// Room to spare: the caller comes back with sets of other sizes.
+		dst = make([]uint64, n+n/4)
+	}
+	dst = dst[:n]
+	if n == 0 {
+		return dst, nil
+	}
+	if _, err := s.file.ReadAt(bytesOf(dst), int64(s.index.at[d])*8); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = fmt.Errorf("%w: the file ends early", doc.ErrCorrupt)
+		}
+		return nil, fmt.Errorf("load shingle set of document %d: %w", d, err)
+	}
+	return dst, nil
+}
+
+// Close frees the file.
+func (s *FileSets) Close() error { return closeScratch(s.file) }
+
+// newBitmap gives document d, whose size is known, an empty bitmap.
+func (x *setIndex) newBitmap(d uint32) []uint64 {
+	words := parityWords(int(x.sizes[d]))
+	last := len(x.parity) - 1
+	if last < 0 || cap(x.parity[last])-len(x.parity[last]) < words {
+		x.parity = append(x.parity, make([]uint64, 0, max(words, parityChunk)))
+		last++
+	}
+	begin := len(x.parity[last])
+	x.parity[last] = x.parity[last][:begin+words]
+	x.place[d] = uint64(last)<<32 | uint64(begin)
+	return x.bitmap(d)
+}
+
+// emptyBitmap is the bitmap of the empty set.
+var emptyBitmap [minParityWords]uint64
+
+func (x *setIndex) bitmap(d uint32) []uint64 {
+	if x.sizes[d] == 0 {
+		return emptyBitmap[:]
+	}
+	chunk, begin := x.place[d]>>32, x.place[d]&math.MaxUint32
+	return x.parity[chunk][begin:][:parityWords(int(x.sizes[d]))]
+}
+
+// bytesOf returns the memory of set, which has at least one element. The file
+// never leaves the process, so its byte order is the machine's.
+func bytesOf(set []uint64) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(set))), len(set)*8)
+}
+
+func closeScratch(f *os.File) error {
+	err := f.Close()
+	if e := os.Remove(f.Name()); e != nil && !errors.Is(e, os.ErrNotExist) {
+		err = errors.Join(err, e)
+	}
+	if err != nil {
+		return fmt.Errorf("close shingle sets: %w", err)
+	}
+	return nil
+}
