@@ -2,6 +2,7 @@ package neardup
 
 import (
 	"fmt"
+	"math/bits"
 
 	"github.com/tallystick/tallystick/engine/doc"
 )
@@ -151,15 +152,17 @@ func overlapAtLeast(a, b []uint64, need int) (int, bool) {
 		}
 		for range steps {
 			x, y := a[i], b[j]
+			// Equal runs are long and well predicted. Which of two different
+			// hashes is less is a coin toss: no branch.
 			if x == y {
 				o++
-			}
-			if x <= y {
 				i++
-			}
-			if x >= y {
 				j++
+				continue
 			}
+			_, less := bits.Sub64(x, y, 0)
+			i += int(less)
+			j += 1 - int(less)
 		}
 		if i-o > spareA || j-o > spareB {
 			return 0, false
