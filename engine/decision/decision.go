@@ -1,0 +1,203 @@
+// Package decision holds the two records that say why a line does not count:
+// a row of decisions/*.parquet for every dropped duplicate, and a record of
+// rejects.jsonl for every line that could not be used.
+package decision
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"unicode/utf8"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/table"
+)
+
+// Names in the footer metadata of a decisions file.
+const (
+	MetaRunID     = "tallystick.run_id"
+	MetaTokenizer = "tallystick.tokenizer" // SHA-256 of tokenizer.json, hex
+	MetaVersion   = "tallystick.version"   // of the format
+)
+
+// FormatVersion of decisions files and rejects.jsonl.
+const FormatVersion = "1"
+
+// Row is one dropped document and the kept document, its witness, that it
+// duplicates. Lines are one-based numbers in the input file, as an editor
+// shows them; shards are indices into the plan.
+type Row struct {
+	Shard       int32  `parquet:"shard"`
+	Line        int64  `parquet:"line"`
+	Offset      int64  `parquet:"offset"`           // of the line's first byte in the decompressed file
+	ID          string `parquet:"id"`               // empty: the document has none
+	Contributor string `parquet:"contributor,dict"` // who is credited
+	Class       string `parquet:"class,dict"`       // exact_dup or near_dup
+	Bytes       int64  `parquet:"bytes"`            // of the decoded text
+	Tokens      int64  `parquet:"tokens"`
+
+	WitnessShard       int32  `parquet:"witness_shard"`
+	WitnessLine        int64  `parquet:"witness_line"`
+	WitnessID          string `parquet:"witness_id"`
+	WitnessContributor string `parquet:"witness_contributor,dict"`
+
+	// Overlap and Union are the sizes of the intersection and the union of
+	// the two shingle sets, and Jaccard is their quotient. An exact_dup is
+	// proven by its bytes: 0, 0 and 1.
+	Overlap int64   `parquet:"overlap"`
+	Union   int64   `parquet:"union"`
+	Jaccard float64 `parquet:"jaccard"`
+	// SharedBuckets is how many bands agree; 0 for an exact_dup.
+	SharedBuckets int32 `parquet:"shared_buckets"`
+}
+
+// SetScore fills in the three columns of a near duplicate's proof.
+func (r *Row) SetScore(overlap, union int64) {
+	r.Overlap, r.Union, r.Jaccard = overlap, union, float64(overlap)/float64(union)
+}
+
+// Check returns an error if no document could have this row.
+func (r *Row) Check() error {
+	switch {
+	case r.Shard < 0 || r.WitnessShard < 0 || r.Line < 1 || r.WitnessLine < 1 || r.Offset < 0:
+		return errors.New("a place that does not exist")
+	case r.Shard == r.WitnessShard && r.Line == r.WitnessLine:
+		return errors.New("a document cannot be its own witness")
+	case r.Bytes < 0 || r.Tokens < 0:
+		return errors.New("negative count")
+	case !utf8.ValidString(r.ID) || !utf8.ValidString(r.Contributor) || !utf8.ValidString(r.WitnessID) || !utf8.ValidString(r.WitnessContributor):
+		return errors.New("a label that is not UTF-8")
+	}
+	switch r.Class {
+	case doc.ExactDup.String():
+		if r.Overlap != 0 || r.Union != 0 || r.Jaccard != 1 || r.SharedBuckets != 0 {
+			return errors.New("an exact_dup must have overlap 0, union 0, jaccard 1 and no shared buckets")
+		}
+	case doc.NearDup.String():
+		if r.Overlap < 1 || r.Union < r.Overlap || math.Float64bits(r.Jaccard) != math.Float64bits(float64(r.Overlap)/float64(r.Union)) {
+			return fmt.Errorf("jaccard %v is not overlap %d / union %d", r.Jaccard, r.Overlap, r.Union)
+		}
+		if r.SharedBuckets < 1 {
+			return errors.New("a near_dup must share a bucket with its witness")
+		}
+	default:
+		return fmt.Errorf("class %q is not that of a dropped document", r.Class)
+	}
+	return nil
+}
+
+// Meta is the footer metadata of a decisions file.
+type Meta struct {
+	RunID           string // of the plan
+	TokenizerSHA256 string // hex
+}
+
+// Path returns the name of a shard's decisions file, relative to the folder
+// of the run. There is one per shard, even without rows.
+func Path(shard int) string { return fmt.Sprintf("decisions/%05d.parquet", shard) }
+
+// Writer writes the decisions of one shard.
+type Writer struct {
+	w     *table.Writer[Row]
+	shard int32
+	line  int64 // of the last row
+	rows  int64
+}
+
+// NewWriter starts the decisions file of a shard.
+func NewWriter(w io.Writer, shard int, m Meta) *Writer {
+	return &Writer{
+		w: table.NewWriter[Row](w, FormatVersion, map[string]string{
+			MetaRunID:     m.RunID,
+			MetaTokenizer: m.TokenizerSHA256,
+			MetaVersion:   FormatVersion,
+		}),
+		shard: int32(shard),
+	}
+}
+
+// Write adds a row. Rows must be of the writer's shard, ascending by line.
+func (w *Writer) Write(r Row) error {
+	w.rows++
+	if err := inOrder(&r, w.shard, w.line); err != nil {
+		return fmt.Errorf("write decisions of shard %d: row %d: %w", w.shard, w.rows, err)
+	}
+	w.line = r.Line
+	if err := w.w.Append(r); err != nil {
+		return fmt.Errorf("write decisions of shard %d: row %d: %w", w.shard, w.rows, err)
+	}
+	return nil
+}
+
+// Close completes the file. It does not close the destination.
+func (w *Writer) Close() error {
+	if err := w.w.Close(); err != nil {
+		return fmt.Errorf("write decisions of shard %d: %w", w.shard, err)
+	}
+	return nil
+}
+
+func inOrder(r *Row, shard int32, previousLine int64) error {
+	if err := r.Check(); err != nil {
+		return err
+	}
+	if r.Shard != shard {
+		return fmt.Errorf("row of shard %d", r.Shard)
+	}
+	if r.Line <= previousLine {
+		return fmt.Errorf("line %d does not follow line %d", r.Line, previousLine)
+	}
+	return nil
+}
+
+// Reader reads the decisions of one shard.
+type Reader struct {
+	r     *table.Reader[Row]
+	shard int32
+	line  int64
+	rows  int64
+}
+
+// NewReader opens the decisions file of a shard, size bytes long. Errors wrap
+// doc.ErrCorrupt.
+func NewReader(r io.ReaderAt, size int64, shard int) (*Reader, error) {
+	tr, err := table.NewReader[Row](r, size)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", Path(shard), err)
+	}
+	if v, _ := tr.Metadata(MetaVersion); v != FormatVersion {
+		return nil, fmt.Errorf("%s: %w: version %q is not %q", Path(shard), doc.ErrCorrupt, v, FormatVersion)
+	}
+	return &Reader{r: tr, shard: int32(shard)}, nil
+}
+
+// Meta returns the footer metadata.
+func (r *Reader) Meta() Meta {
+	var m Meta
+	m.RunID, _ = r.r.Metadata(MetaRunID)
+	m.TokenizerSHA256, _ = r.r.Metadata(MetaTokenizer)
+	return m
+}
+
+// NumRows returns the number of rows in the file.
+func (r *Reader) NumRows() int64 { return r.r.NumRows() }
+
+// Next returns the next row, valid until the next call, or io.EOF after the
+// last. It accepts only rows that Writer would write; errors wrap
+// doc.ErrCorrupt and name the one-based row.
+func (r *Reader) Next() (*Row, error) {
+	row, err := r.r.Next()
+	if errors.Is(err, io.EOF) {
+		return nil, io.EOF
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", Path(int(r.shard)), err)
+	}
+	r.rows++
+	if err := inOrder(row, r.shard, r.line); err != nil {
+		return nil, fmt.Errorf("%s: row %d: %w: %w", Path(int(r.shard)), r.rows, doc.ErrCorrupt, err)
+	}
+	r.line = row.Line
+	return row, nil
+}

@@ -1,0 +1,121 @@
+package tally
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/tallystick/tallystick/engine/doc"
+)
+
+// jsonRow is a line of tally.jsonl; the order of fields is the order of keys.
+type jsonRow struct {
+	Contributor string     `json:"contributor"`
+	In          doc.Counts `json:"in"`
+	Kept        doc.Counts `json:"kept"`
+	ExactDup    doc.Counts `json:"exact_dup"`
+	NearDup     doc.Counts `json:"near_dup"`
+	Excluded    doc.Counts `json:"excluded"`
+	Rejected    doc.Counts `json:"rejected"`
+}
+
+func toJSON(r *Row) jsonRow {
+	return jsonRow{
+		Contributor: r.Contributor,
+		In:          r.In(),
+		Kept:        r.Class[doc.Kept],
+		ExactDup:    r.Class[doc.ExactDup],
+		NearDup:     r.Class[doc.NearDup],
+		Excluded:    r.Class[doc.Excluded],
+		Rejected:    r.Class[doc.Rejected],
+	}
+}
+
+// row returns the tally row, with an error if j is not conserved.
+func (j *jsonRow) row() (Row, error) {
+	r := Row{Contributor: j.Contributor}
+	r.Class[doc.Kept] = j.Kept
+	r.Class[doc.ExactDup] = j.ExactDup
+	r.Class[doc.NearDup] = j.NearDup
+	r.Class[doc.Excluded] = j.Excluded
+	r.Class[doc.Rejected] = j.Rejected
+	return r, conserved(&r, j.In)
+}
+
+// conserved returns an error unless in is the sum of the row's classes.
+func conserved(r *Row, in doc.Counts) error {
+	var sum doc.Counts
+	for _, c := range r.Class {
+		if !addChecked(&sum, c) || max(c.Documents, c.Bytes, c.Tokens) > math.MaxInt64 {
+			return fmt.Errorf("contributor %q: %w", r.Contributor, ErrOverflow)
+		}
+	}
+	if sum != in {
+		return fmt.Errorf("contributor %q: in is %+v but the classes add up to %+v", r.Contributor, in, sum)
+	}
+	return nil
+}
+
+// WriteJSONL writes one JSON object per row and line, in the order given,
+// which must satisfy Check. The bytes depend on the rows alone.
+func WriteJSONL(w io.Writer, rows []Row) error {
+	if err := Check(rows); err != nil {
+		return fmt.Errorf("write tally.jsonl: %w", err)
+	}
+	b := bufio.NewWriterSize(w, 1<<16)
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	for i := range rows {
+		if err := enc.Encode(toJSON(&rows[i])); err != nil {
+			return fmt.Errorf("write tally.jsonl: row %d: %w", i+1, err)
+		}
+	}
+	if err := b.Flush(); err != nil {
+		return fmt.Errorf("write tally.jsonl: %w", err)
+	}
+	return nil
+}
+
+// ReadJSONL reads what WriteJSONL wrote and accepts nothing else: every line
+// must be, byte for byte, what the writer makes of the row it holds. Errors
+// wrap doc.ErrCorrupt and name the line.
+func ReadJSONL(r io.Reader) ([]Row, error) {
+	var rows []Row
+	var canonical bytes.Buffer
+	enc := json.NewEncoder(&canonical)
+	enc.SetEscapeHTML(false)
+	in := bufio.NewReaderSize(r, 1<<16)
+	for number := 1; ; number++ {
+		line, err := in.ReadBytes('\n')
+		if errors.Is(err, io.EOF) && len(line) == 0 {
+			break
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("read tally.jsonl: line %d: %w", number, err)
+		}
+		var j jsonRow
+		if err := json.Unmarshal(line, &j); err != nil {
+			return nil, fmt.Errorf("tally.jsonl: line %d: %w: %w", number, doc.ErrCorrupt, err)
+		}
+		canonical.Reset()
+		if err := enc.Encode(j); err != nil {
+			return nil, fmt.Errorf("tally.jsonl: line %d: %w", number, err)
+		}
+		if !bytes.Equal(canonical.Bytes(), line) {
+			return nil, fmt.Errorf("tally.jsonl: line %d: %w: not in the form it is written in", number, doc.ErrCorrupt)
+		}
+		row, err := j.row()
+		if err != nil {
+			return nil, fmt.Errorf("tally.jsonl: line %d: %w: %w", number, doc.ErrCorrupt, err)
+		}
+		rows = append(rows, row)
+	}
+	if err := Check(rows); err != nil {
+		return nil, fmt.Errorf("tally.jsonl: %w: %w", doc.ErrCorrupt, err)
+	}
+	return rows, nil
+}

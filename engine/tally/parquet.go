@@ -1,0 +1,149 @@
+package tally
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/table"
+)
+
+// Names in the footer metadata of tally.parquet. The run id is not among
+// them: the same documents in other files are another run with the same
+// tally, byte for byte.
+const (
+	MetaTokenizer = "tallystick.tokenizer" // SHA-256 of tokenizer.json, hex
+	MetaVersion   = "tallystick.version"   // of the format
+)
+
+// FormatVersion of tally.parquet and tally.jsonl.
+const FormatVersion = "1"
+
+// parquetRow is a row of tally.parquet. Integers are signed because few
+// readers of Parquet agree on unsigned ones.
+type parquetRow struct {
+	Contributor       string `parquet:"contributor"`
+	InDocuments       int64  `parquet:"in_documents"`
+	InBytes           int64  `parquet:"in_bytes"`
+	InTokens          int64  `parquet:"in_tokens"`
+	KeptDocuments     int64  `parquet:"kept_documents"`
+	KeptBytes         int64  `parquet:"kept_bytes"`
+	KeptTokens        int64  `parquet:"kept_tokens"`
+	ExactDupDocuments int64  `parquet:"exact_dup_documents"`
+	ExactDupBytes     int64  `parquet:"exact_dup_bytes"`
+	ExactDupTokens    int64  `parquet:"exact_dup_tokens"`
+	NearDupDocuments  int64  `parquet:"near_dup_documents"`
+	NearDupBytes      int64  `parquet:"near_dup_bytes"`
+	NearDupTokens     int64  `parquet:"near_dup_tokens"`
+	ExcludedDocuments int64  `parquet:"excluded_documents"`
+	ExcludedBytes     int64  `parquet:"excluded_bytes"`
+	ExcludedTokens    int64  `parquet:"excluded_tokens"`
+	RejectedDocuments int64  `parquet:"rejected_documents"`
+	RejectedBytes     int64  `parquet:"rejected_bytes"`
+	RejectedTokens    int64  `parquet:"rejected_tokens"`
+}
+
+// counts returns the three columns of "in" (class doc.NumClasses) or a class.
+func (p *parquetRow) counts(class doc.Class) (documents, bytes, tokens *int64) {
+	switch class {
+	case doc.Kept:
+		return &p.KeptDocuments, &p.KeptBytes, &p.KeptTokens
+	case doc.ExactDup:
+		return &p.ExactDupDocuments, &p.ExactDupBytes, &p.ExactDupTokens
+	case doc.NearDup:
+		return &p.NearDupDocuments, &p.NearDupBytes, &p.NearDupTokens
+	case doc.Excluded:
+		return &p.ExcludedDocuments, &p.ExcludedBytes, &p.ExcludedTokens
+	case doc.Rejected:
+		return &p.RejectedDocuments, &p.RejectedBytes, &p.RejectedTokens
+	}
+	return &p.InDocuments, &p.InBytes, &p.InTokens
+}
+
+func (p *parquetRow) set(class doc.Class, c doc.Counts) {
+	documents, bytes, tokens := p.counts(class)
+	*documents, *bytes, *tokens = int64(c.Documents), int64(c.Bytes), int64(c.Tokens)
+}
+
+func (p *parquetRow) get(class doc.Class) (doc.Counts, error) {
+	documents, bytes, tokens := p.counts(class)
+	if min(*documents, *bytes, *tokens) < 0 {
+		return doc.Counts{}, fmt.Errorf("contributor %q: negative count", p.Contributor)
+	}
+	return doc.Counts{Documents: uint64(*documents), Bytes: uint64(*bytes), Tokens: uint64(*tokens)}, nil
+}
+
+func (p *parquetRow) row() (Row, error) {
+	r := Row{Contributor: p.Contributor}
+	for class := range r.Class {
+		c, err := p.get(doc.Class(class))
+		if err != nil {
+			return r, err
+		}
+		r.Class[class] = c
+	}
+	in, err := p.get(doc.NumClasses)
+	if err != nil {
+		return r, err
+	}
+	return r, conserved(&r, in)
+}
+
+// WriteParquet writes the rows, which must satisfy Check, with the tokenizer's
+// digest (hex SHA-256 of tokenizer.json) in the footer. The bytes depend on
+// the arguments alone.
+func WriteParquet(w io.Writer, rows []Row, tokenizerSHA256 string) error {
+	if err := Check(rows); err != nil {
+		return fmt.Errorf("write tally.parquet: %w", err)
+	}
+	tw := table.NewWriter[parquetRow](w, FormatVersion, map[string]string{
+		MetaTokenizer: tokenizerSHA256,
+		MetaVersion:   FormatVersion,
+	})
+	for i := range rows {
+		p := parquetRow{Contributor: rows[i].Contributor}
+		p.set(doc.NumClasses, rows[i].In())
+		for class, c := range rows[i].Class {
+			p.set(doc.Class(class), c)
+		}
+		if err := tw.Append(p); err != nil {
+			return fmt.Errorf("write tally.parquet: row %d: %w", i+1, err)
+		}
+	}
+	if err := tw.Close(); err != nil {
+		return fmt.Errorf("write tally.parquet: %w", err)
+	}
+	return nil
+}
+
+// ReadParquet reads what WriteParquet wrote: size bytes of r. Errors wrap
+// doc.ErrCorrupt and name the one-based row.
+func ReadParquet(r io.ReaderAt, size int64) (rows []Row, tokenizerSHA256 string, err error) {
+	tr, err := table.NewReader[parquetRow](r, size)
+	if err != nil {
+		return nil, "", fmt.Errorf("tally.parquet: %w", err)
+	}
+	if v, _ := tr.Metadata(MetaVersion); v != FormatVersion {
+		return nil, "", fmt.Errorf("tally.parquet: %w: version %q is not %q", doc.ErrCorrupt, v, FormatVersion)
+	}
+	for number := 1; ; number++ {
+		p, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, "", fmt.Errorf("tally.parquet: %w", err)
+		}
+		row, err := p.row()
+		if err != nil {
+			return nil, "", fmt.Errorf("tally.parquet: row %d: %w: %w", number, doc.ErrCorrupt, err)
+		}
+		rows = append(rows, row)
+	}
+	if err := Check(rows); err != nil {
+		return nil, "", fmt.Errorf("tally.parquet: %w: %w", doc.ErrCorrupt, err)
+	}
+	tokenizerSHA256, _ = tr.Metadata(MetaTokenizer)
+	return rows, tokenizerSHA256, nil
+}

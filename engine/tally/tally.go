@@ -1,0 +1,160 @@
+// Package tally adds up documents, bytes and tokens per contributor and class,
+// and writes and reads the result. All figures are integers; every tally that
+// is written, merged or read satisfies the conservation law
+//
+//	in = kept + exact_dup + near_dup + excluded + rejected
+//
+// per contributor and in total, for documents, bytes and tokens. A rejected
+// line counts one document, no bytes and no tokens.
+package tally
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/tallystick/tallystick/engine/doc"
+)
+
+// ErrOverflow: a sum does not fit the signed 64 bits that the files hold.
+var ErrOverflow = errors.New("tally overflow")
+
+// Row is the tally of one contributor. What came in is the sum of the
+// classes, so it is not stored.
+type Row struct {
+	Contributor string
+	Class       [doc.NumClasses]doc.Counts
+}
+
+// In returns what came in: the sum over all classes.
+func (r *Row) In() doc.Counts {
+	var in doc.Counts
+	for _, c := range r.Class {
+		in.Add(c)
+	}
+	return in
+}
+
+// Tally is a growing set of rows. The zero value is empty and ready to use.
+// It is not safe for concurrent use: one per goroutine, merged afterwards.
+type Tally struct {
+	index    map[string]int
+	rows     []Row
+	overflow bool // a sum wrapped around; sticky
+}
+
+// Add credits one document of the given class to contributor. It does not
+// keep the slice, and allocates only for a contributor not seen before. A sum
+// that overflows is remembered and reported by Check.
+func (t *Tally) Add(contributor []byte, class doc.Class, bytes, tokens uint64) {
+	i, known := t.index[string(contributor)]
+	if !known {
+		i = t.insert(string(contributor))
+	}
+	t.accumulate(&t.rows[i].Class[class], doc.Counts{Documents: 1, Bytes: bytes, Tokens: tokens})
+}
+
+// Merge adds every row of o to t.
+func (t *Tally) Merge(o *Tally) {
+	t.overflow = t.overflow || o.overflow
+	for i := range o.rows {
+		t.AddRow(o.rows[i])
+	}
+}
+
+// AddRow adds the figures of one row to t.
+func (t *Tally) AddRow(r Row) {
+	i, known := t.index[r.Contributor]
+	if !known {
+		i = t.insert(r.Contributor)
+	}
+	for class, c := range r.Class {
+		t.accumulate(&t.rows[i].Class[class], c)
+	}
+}
+
+func (t *Tally) insert(contributor string) int {
+	if t.index == nil {
+		t.index = make(map[string]int)
+	}
+	i := len(t.rows)
+	t.rows = append(t.rows, Row{Contributor: contributor})
+	t.index[contributor] = i
+	return i
+}
+
+func (t *Tally) accumulate(sum *doc.Counts, c doc.Counts) {
+	if !addChecked(sum, c) {
+		t.overflow = true
+	}
+}
+
+// Len returns the number of contributors.
+func (t *Tally) Len() int { return len(t.rows) }
+
+// Rows returns a copy of the rows, ascending by the bytes of the contributor.
+func (t *Tally) Rows() []Row {
+	rows := slices.Clone(t.rows)
+	slices.SortFunc(rows, func(a, b Row) int { return cmp.Compare(a.Contributor, b.Contributor) })
+	return rows
+}
+
+// Totals returns the sum of all rows; its Contributor is empty.
+func (t *Tally) Totals() Row { return Totals(t.rows) }
+
+// Check returns an error if t could not be written: see Check of rows.
+func (t *Tally) Check() error {
+	if t.overflow {
+		return fmt.Errorf("sum over documents: %w", ErrOverflow)
+	}
+	return Check(t.Rows())
+}
+
+// Totals returns the sum of the rows; its Contributor is empty.
+func Totals(rows []Row) Row {
+	var total Row
+	for i := range rows {
+		for class := range total.Class {
+			total.Class[class].Add(rows[i].Class[class])
+		}
+	}
+	return total
+}
+
+// Check returns an error unless the rows may be written: contributors are
+// UTF-8, strictly ascending by their bytes, rejected lines have no bytes and
+// no tokens, and what came in, over all rows, fits a signed 64-bit integer.
+// The row is named by its one-based number and contributor.
+func Check(rows []Row) error {
+	var in doc.Counts
+	for i := range rows {
+		r := &rows[i]
+		switch {
+		case !utf8.ValidString(r.Contributor):
+			return fmt.Errorf("row %d: contributor %q is not UTF-8", i+1, r.Contributor)
+		case i > 0 && rows[i-1].Contributor >= r.Contributor:
+			return fmt.Errorf("row %d: contributor %q does not sort after %q", i+1, r.Contributor, rows[i-1].Contributor)
+		case r.Class[doc.Rejected].Bytes != 0 || r.Class[doc.Rejected].Tokens != 0:
+			return fmt.Errorf("row %d: contributor %q: rejected lines with bytes or tokens", i+1, r.Contributor)
+		}
+		for _, c := range r.Class {
+			if !addChecked(&in, c) || in.Documents > math.MaxInt64 || in.Bytes > math.MaxInt64 || in.Tokens > math.MaxInt64 {
+				return fmt.Errorf("row %d: contributor %q: %w", i+1, r.Contributor, ErrOverflow)
+			}
+		}
+	}
+	return nil
+}
+
+// addChecked adds c to sum and reports whether no field wrapped around.
+func addChecked(sum *doc.Counts, c doc.Counts) bool {
+	var d, b, t uint64
+	sum.Documents, d = bits.Add64(sum.Documents, c.Documents, 0)
+	sum.Bytes, b = bits.Add64(sum.Bytes, c.Bytes, 0)
+	sum.Tokens, t = bits.Add64(sum.Tokens, c.Tokens, 0)
+	return d|b|t == 0
+}
