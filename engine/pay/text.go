@@ -1,0 +1,139 @@
+package pay
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tallystick/tallystick/engine/report/table"
+)
+
+// WriteCSV writes the rows as RFC 4180 CSV (UTF-8, CRLF, a header line).
+// Columns amount, paid and carried are in major units for people (amount and
+// carried rounded to six decimals), those ending in _units are exact.
+//
+// Contributors choose their own names and spreadsheets run cells that look
+// like formulas, so a name that begins with one of = + - @ (also full-width),
+// a tab, CR, LF or an apostrophe gets an apostrophe in front: cut off one
+// leading apostrophe to have the name back. The JSONL form is the exact one.
+func WriteCSV(w io.Writer, s Statement) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	b := bufio.NewWriter(w)
+	record := func(fields ...string) {
+		for i, f := range fields {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString(quoteCSV(f))
+		}
+		b.WriteString("\r\n")
+	}
+	record("kind", "contributor", "tokens", "currency", "amount", "paid", "carried",
+		"carry_in_units", "amount_units", "paid_units", "carried_units")
+	for _, r := range s.Rows {
+		record(string(r.Kind), disarm(r.Contributor), strconv.FormatUint(r.Tokens, 10), s.Currency,
+			s.Display(r.Amount), s.DisplayPaid(r.Paid), s.Display(r.Carried),
+			r.CarryIn.String(), r.Amount.String(), r.Paid.String(), r.Carried.String())
+	}
+	if err := b.Flush(); err != nil {
+		return fmt.Errorf("write statement: %w", err)
+	}
+	return nil
+}
+
+// disarm keeps spreadsheets from running a name as a formula.
+func disarm(name string) string {
+	for _, start := range []string{"=", "+", "-", "@", "\t", "\r", "\n", "'", "＝", "＋", "－", "＠"} {
+		if strings.HasPrefix(name, start) {
+			return "'" + name
+		}
+	}
+	return name
+}
+
+// quoteCSV is RFC 4180 §2. Package encoding/csv is not used because it
+// rewrites line ends inside fields.
+func quoteCSV(field string) string {
+	if !strings.ContainsAny(field, "\",\r\n") {
+		return field
+	}
+	return `"` + strings.ReplaceAll(field, `"`, `""`) + `"`
+}
+
+// nameWidth is how many columns of a terminal a contributor's name may take.
+const nameWidth = 40
+
+// WriteTable writes the statement for people: what was divided, the largest
+// amounts first (at most limit contributors, all if limit is 0), what is held
+// and carried, and the sum that must come out.
+func WriteTable(w io.Writer, s Statement, limit int) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	money := func(v *big.Int) string { return table.Group(s.Display(v)) }
+	b := bufio.NewWriter(w)
+	fmt.Fprintf(b, "%s %s × share %s = %s %s over %s kept tokens\n",
+		s.Currency, table.Group(s.DisplayPaid(s.Pool)), trimZeros(formatDecimal(s.SharePPB, unitDigits)),
+		s.Currency, money(s.Payable), table.Group(s.Tokens.String()))
+	if s.Minimum.Sign() > 0 {
+		fmt.Fprintf(b, "minimum payout %s %s, smaller dues are carried\n", s.Currency, table.Group(s.DisplayPaid(s.Minimum)))
+	}
+	fmt.Fprintln(b)
+
+	var people, special []Row
+	for _, r := range s.Rows {
+		if r.Kind == KindContributor {
+			people = append(people, r)
+		} else {
+			special = append(special, r)
+		}
+	}
+	slices.SortStableFunc(people, func(a, b Row) int {
+		return cmp.Or(b.Amount.Cmp(a.Amount), b.CarryIn.Cmp(a.CarryIn))
+	})
+	t := table.Table{
+		Head:  []string{"contributor", "tokens kept", "carry in", "amount", "paid", "carried"},
+		Right: []bool{false, true, true, true, true, true},
+	}
+	add := func(name string, tokens string, in, amount, paid, carried *big.Int) {
+		t.Add(name, tokens, money(in), money(amount), table.Group(s.DisplayPaid(paid)), money(carried))
+	}
+	shown := people
+	if limit > 0 && len(people) > limit {
+		shown = people[:limit]
+	}
+	for _, r := range shown {
+		add(table.Name(r.Contributor, nameWidth), table.Count(r.Tokens), r.CarryIn, r.Amount, r.Paid, r.Carried)
+	}
+	if rest := people[len(shown):]; len(rest) > 0 {
+		var in, amount, paid, carried, tokens big.Int
+		for _, r := range rest {
+			in.Add(&in, r.CarryIn)
+			amount.Add(&amount, r.Amount)
+			paid.Add(&paid, r.Paid)
+			carried.Add(&carried, r.Carried)
+			tokens.Add(&tokens, new(big.Int).SetUint64(r.Tokens))
+		}
+		add(fmt.Sprintf("… %s more", table.Count(uint64(len(rest)))), table.Group(tokens.String()), &in, &amount, &paid, &carried)
+	}
+	for _, r := range special {
+		add(r.Contributor, table.Count(r.Tokens), r.CarryIn, r.Amount, r.Paid, r.Carried)
+	}
+	add("total", table.Group(s.Tokens.String()), s.CarryIn, s.Payable, s.Paid, s.Carried)
+	t.Write(b, 0) // errors stick to b
+	if err := b.Flush(); err != nil {
+		return fmt.Errorf("write statement: %w", err)
+	}
+	return nil
+}
+
+func trimZeros(s string) string {
+	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
+}
