@@ -2,6 +2,7 @@ package neardup
 
 import (
 	"cmp"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -52,8 +53,9 @@ func TestBuckets(t *testing.T) {
 		var records []BandRecord
 		var keys []uint64
 		var places []doc.Place
+		spread := rapid.SampledFrom([]uint64{1, 1 << 59, 1 << 20, 0x9e3779b97f4a7c15}).Draw(t, "spread")
 		for range rapid.IntRange(0, 60).Draw(t, "records") {
-			r := BandRecord{Key: rapid.Uint64Range(0, 20).Draw(t, "key") << 59, Doc: drawPlace(t)}
+			r := BandRecord{Key: rapid.Uint64Range(0, 20).Draw(t, "key") * spread, Doc: drawPlace(t)}
 			records, keys, places = append(records, r), append(keys, r.Key), append(places, r.Doc)
 		}
 		if d := gocmp.Diff(groupsByMap(keys, places, cmp.Compare), listGroups(Buckets(records))); d != "" {
@@ -81,4 +83,21 @@ func TestExactGroups(t *testing.T) {
 			t.Fatalf("groups (-want +got):\n%s", d)
 		}
 	})
+}
+
+func BenchmarkBuckets(b *testing.B) {
+	const n = 1 << 20
+	records := make([]BandRecord, n)
+	b.SetBytes(n * 16)
+	for b.Loop() {
+		b.StopTimer()
+		r := rand.New(rand.NewPCG(1, 1))
+		for i := range records {
+			records[i] = BandRecord{Key: r.Uint64() % n * 0x9e3779b97f4a7c15, Doc: doc.Place{Ordinal: uint32(i / 16)}}
+		}
+		b.StartTimer()
+		if Buckets(records).Len() == 0 {
+			b.Fatal("no buckets")
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/bits"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -260,17 +261,36 @@ func TestOverlapBounds(t *testing.T) {
 	})
 }
 
-func TestParityBoundHolds(t *testing.T) {
+// TestParityDistance compares it with counting: the residues, modulo the
+// smaller size, of an odd number of the elements that only one set has.
+func TestParityDistance(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		draw := func(name string, most int) []uint64 {
-			set := rapid.SliceOfN(rapid.Uint64Range(0, 1<<13), 0, most).Draw(t, name)
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		draw := func(name string) []uint64 {
+			set := make([]uint64, rapid.SampledFrom([]int{0, 1, 50, 1024, 1025, 3000, 5000}).Draw(t, name))
+			for i := range set {
+				set[i] = r.Uint64N(1 << 13)
+			}
 			slices.Sort(set)
 			return slices.Compact(set)
 		}
-		sets := memorySets{draw("a", 50), draw("b", 3000)}
+		sets := memorySets{draw("a"), draw("b")}
+		size := uint64(64 * min(parityWords(len(sets[0])), parityWords(len(sets[1]))))
+		odd := map[uint64]bool{}
+		for _, x := range slices.Concat(sets[0], sets[1]) {
+			odd[x%size] = !odd[x%size]
+		}
+		want := 0
+		for _, o := range odd {
+			if o {
+				want++
+			}
+		}
 		overlap, union := jaccard(sets[0], sets[1])
-		if d := parityDistance(sets.Parity(0), sets.Parity(1)); d > union-overlap {
-			t.Fatalf("distance %d of sets that differ in %d", d, union-overlap)
+		for _, got := range []int{parityDistance(sets.Parity(0), sets.Parity(1)), parityDistance(sets.Parity(1), sets.Parity(0))} {
+			if got != want || got > union-overlap {
+				t.Fatalf("distance %d, want %d, of sets that differ in %d", got, want, union-overlap)
+			}
 		}
 	})
 }
