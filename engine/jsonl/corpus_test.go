@@ -1,0 +1,111 @@
+package jsonl
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// sampleLines returns about n lines of the corpus, spread over its first bytes.
+func sampleLines(t testing.TB, path string, n int) [][]byte {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := zstd.NewReader(f, zstd.WithDecoderMaxWindow(128<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	r := bufio.NewReaderSize(io.LimitReader(z, 12<<20), 1<<20)
+	var lines [][]byte
+	for {
+		line, err := r.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, bytes.TrimSuffix(line, []byte("\n")))
+	}
+	step := max(1, len(lines)/n)
+	var sample [][]byte
+	for i := 0; i < len(lines); i += step {
+		sample = append(sample, lines[i])
+	}
+	return sample
+}
+
+func corpora(t testing.TB) []string {
+	t.Helper()
+	var paths []string
+	for _, pattern := range []string{"corpora", "groundtruth", "golden"} {
+		found, err := filepath.Glob(filepath.Join("../../../shared/data", pattern, "*.jsonl.zst"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, found...)
+	}
+	if len(paths) == 0 {
+		t.Skip("the real corpora (../shared/data) are not here")
+	}
+	return paths
+}
+
+// Both parsers agree with the reference on real lines, and on real lines with
+// some bytes changed, dropped, doubled, or cut off.
+func TestRealLines(t *testing.T) {
+	paths := corpora(t)
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	telling := []byte("\"\\{}[]:,u0de8 \t\n\x00\x1f\x7f\x80\xbf\xc3\xed\xf4\xff-+.eE1tfn")
+	for _, path := range paths {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			a := newAgreement(t, defaults)
+			for _, line := range sampleLines(t, path, 150) {
+				if got := a.check(t, line); got.Reason != "" {
+					t.Fatalf("%.200q: rejected: %s", line, got.Reason)
+				}
+				if len(line) > 20<<10 {
+					continue
+				}
+				for range 5 {
+					mutant := bytes.Clone(line)
+					for range 1 + rng.IntN(3) {
+						// The fields behind the text are few bytes with much
+						// syntax: aim there as often as anywhere.
+						at := rng.IntN(len(mutant))
+						if rng.IntN(2) == 0 {
+							at = max(0, len(mutant)-1-rng.IntN(120))
+						}
+						switch rng.IntN(5) {
+						case 0, 1:
+							mutant[at] = telling[rng.IntN(len(telling))]
+						case 2:
+							mutant = append(mutant[:at], mutant[at+1:]...)
+						case 3:
+							mutant = append(mutant[:at+1], mutant[at:]...)
+						case 4:
+							mutant = mutant[:at]
+						}
+						if len(mutant) == 0 {
+							break
+						}
+					}
+					a.check(t, mutant)
+				}
+			}
+		})
+	}
+}
