@@ -10,6 +10,13 @@ overlay=engine/tokenize/hf/binding
 out=build/hf
 crate=$out/crate
 
+for tool in cargo cc; do
+	command -v $tool >/dev/null 2>&1 || {
+		echo "hf: needs $tool; cargo comes from https://rustup.rs, cc with gcc or clang" >&2
+		exit 1
+	}
+done
+
 module=$(go list -m -f '{{.Version}} {{.Dir}}' github.com/daulet/tokenizers)
 sources=${module#* }/crates/tokenizers/src
 if [ ! -f "$sources/lib.rs" ]; then
@@ -32,7 +39,8 @@ mkdir -p "$crate"
 cp "$overlay/Cargo.toml" "$overlay/Cargo.lock" "$overlay/lib.rs" "$crate/"
 rm -f "$crate/upstream"
 ln -s "$sources" "$crate/upstream"
-cargo build --release --locked --manifest-path "$crate/Cargo.toml" --target-dir "$out/target"
+echo "hf: building $out/libtokenizers.a (about 210 s of CPU, once)"
+cargo build --quiet --release --locked --manifest-path "$crate/Cargo.toml" --target-dir "$out/target"
 mv "$out/target/release/libtokenizers_ffi.a" "$out/libtokenizers.a"
 echo "$stamp" >"$out/stamp"
 echo "hf: built $out/libtokenizers.a"

@@ -1,0 +1,32 @@
+.DEFAULT_GOAL := help
+.PHONY: help build run test lint bench exact hf generate-check clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/tallystick, with the Hugging Face engine if cargo and a C compiler are there
+	@scripts/build.sh
+
+run: build ## deduplicate, count and tally the bundled corpus into out/run
+	bin/tallystick run testdata/corpus --tokenizer gpt2 --out out/run --force
+
+test: ## all tests this machine can run; says what is left out
+	@scripts/test.sh
+
+lint: ## gofmt, go vet, staticcheck, generated files
+	@scripts/lint.sh
+
+bench: ## benchmarks against rivals, each checking its answer
+	@scripts/bench.sh
+
+exact: hf ## count every document of the reference corpora by both engines (hours)
+	TALLYSTICK_EXACT=full go test -tags hf -count 1 -timeout 0 -v -run 'Golden|EnginesAgree' ./engine/tokenize
+
+hf: ## build the Hugging Face engine's library into build/hf (once; 210 s of CPU)
+	@scripts/build_hf.sh
+
+generate-check: ## check generated assembly against its generators
+	@scripts/generate_check.sh
+
+clean: ## remove everything that was built
+	rm -rf bin build out
