@@ -51,8 +51,9 @@ func roundTables(sbox [256]uint8) (t [4][256]uint32) {
 	return t
 }
 
-// state is four columns.
-type state [4]uint32
+// state is four columns; fields rather than an array, which Go would keep in
+// memory.
+type state struct{ a, b, c, d uint32 }
 
 func load(b []byte) state {
 	return state{
@@ -64,21 +65,22 @@ func load(b []byte) state {
 }
 
 func (s state) xor(o state) state {
-	return state{s[0] ^ o[0], s[1] ^ o[1], s[2] ^ o[2], s[3] ^ o[3]}
+	return state{s.a ^ o.a, s.b ^ o.b, s.c ^ o.c, s.d ^ o.d}
 }
 
 // encrypt is AESENC without the key: row r of a column comes from the column r
 // further on.
 func (s state) encrypt() state {
-	column := func(a, b, c, d uint32) uint32 {
-		return rounds[0][uint8(a)] ^ rounds[1][uint8(b>>8)] ^ rounds[2][uint8(c>>16)] ^ rounds[3][d>>24]
-	}
 	return state{
-		column(s[0], s[1], s[2], s[3]),
-		column(s[1], s[2], s[3], s[0]),
-		column(s[2], s[3], s[0], s[1]),
-		column(s[3], s[0], s[1], s[2]),
+		column(s.a, s.b, s.c, s.d),
+		column(s.b, s.c, s.d, s.a),
+		column(s.c, s.d, s.a, s.b),
+		column(s.d, s.a, s.b, s.c),
 	}
+}
+
+func column(a, b, c, d uint32) uint32 {
+	return rounds[0][uint8(a)] ^ rounds[1][uint8(b>>8)] ^ rounds[2][uint8(c>>16)] ^ rounds[3][d>>24]
 }
 
 func hashGeneric(hashes []uint64, text []byte, starts, ends []uint32, keys *Keys) {
@@ -86,7 +88,7 @@ func hashGeneric(hashes []uint64, text []byte, starts, ends []uint32, keys *Keys
 	for i, end := range ends {
 		word := text[starts[i]:end]
 		n := uint64(len(word))
-		s := k0.xor(state{uint32(n), uint32(n >> 32)})
+		s := k0.xor(state{a: uint32(n), b: uint32(n >> 32)})
 		for {
 			var piece [16]byte
 			copied := copy(piece[:], word)
@@ -99,6 +101,6 @@ func hashGeneric(hashes []uint64, text []byte, starts, ends []uint32, keys *Keys
 				break
 			}
 		}
-		hashes[i] = uint64(s[0]) | uint64(s[1])<<32
+		hashes[i] = uint64(s.a) | uint64(s.b)<<32
 	}
 }

@@ -61,7 +61,7 @@ func TestRoundsMakeAES(t *testing.T) {
 		}
 		got := make([]byte, 16)
 		for i := range got { // the last round: no MixColumns
-			column := s[(i/4+i%4)%4]
+			column := [4]uint32{s.a, s.b, s.c, s.d}[(i/4+i%4)%4]
 			got[i] = sbox[byte(column>>(8*(i%4)))] ^ schedule[160+i]
 		}
 		block, err := aes.NewCipher(key)
