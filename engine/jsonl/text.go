@@ -8,12 +8,6 @@ import (
 	"github.com/tallystick/tallystick/kernels/strscan"
 )
 
-// unescaped is what a backslash and this byte stand for; 0 if that is not one
-// byte of its own.
-var unescaped = [256]byte{
-	'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t',
-}
-
 // plain reads the run of plain bytes at i. The byte behind it is one to look
 // at, or the line ends there.
 func (w *walker) plain(i int) int {
@@ -52,7 +46,7 @@ func (w *walker) skipString(i int) int {
 			return i + 1
 		case w.line[i] != '\\':
 			return w.fail(doc.ControlCharacter, i)
-		case i+1 < len(w.line) && unescaped[w.line[i+1]] != 0:
+		case i+1 < len(w.line) && strscan.Escape(w.line[i+1]) != 0:
 			i += 2
 		default:
 			if i, _ = w.unicodeEscape(i); i < 0 {
@@ -72,37 +66,35 @@ func (w *walker) readString(i int) (int, []byte) {
 	if i < len(w.line) && w.line[i] == '"' {
 		return i + 1, w.line[start:i:i]
 	}
-	// All decoded strings of a line are together no longer than the line, so
-	// the scratch never grows under a string already given out.
+	// All decoded strings of a line are together no longer than the line, and
+	// so are at every point those up to there: the scratch never grows under a
+	// string already given out, and dst always has room for the rest of the line.
 	if cap(w.scratch) < len(w.line) {
 		w.scratch = make([]byte, 0, len(w.line)+len(w.line)/4)
 	}
-	dst := append(w.scratch[len(w.scratch):], w.line[start:i]...)
+	dst := w.scratch[len(w.scratch):cap(w.scratch)]
+	n := copy(dst, w.line[start:i])
 	for {
+		read, written, high := strscan.Unescape(dst[n:], w.line[i:])
+		if high && !utf8.Valid(dst[n:n+written]) {
+			return w.fail(doc.InvalidUTF8, i+invalidUTF8(w.line[i:i+read])), nil
+		}
+		i += read
+		n += written
 		switch {
 		case i == len(w.line):
 			return w.unexpected(i), nil
 		case w.line[i] == '"':
-			w.scratch = w.scratch[:len(w.scratch)+len(dst)]
-			return i + 1, dst[:len(dst):len(dst)]
+			w.scratch = w.scratch[:len(w.scratch)+n]
+			return i + 1, dst[:n:n]
 		case w.line[i] != '\\':
 			return w.fail(doc.ControlCharacter, i), nil
 		}
-		if i+1 < len(w.line) && unescaped[w.line[i+1]] != 0 {
-			dst = append(dst, unescaped[w.line[i+1]])
-			i += 2
-		} else {
-			var r rune
-			if i, r = w.unicodeEscape(i); i < 0 {
-				return i, nil
-			}
-			dst = utf8.AppendRune(dst, r)
-		}
-		run := i
-		if i = w.plain(i); i < 0 {
+		var r rune
+		if i, r = w.unicodeEscape(i); i < 0 {
 			return i, nil
 		}
-		dst = append(dst, w.line[run:i]...)
+		n += utf8.EncodeRune(dst[n:], r)
 	}
 }
 

@@ -22,6 +22,24 @@ func scan(b []byte) (run int, high bool) {
 	return scanGeneric(b)
 }
 
+// unescapeAVX2 is Unescape of the n bytes at src to the n bytes at dst, except
+// that it also stops where fewer than 32 bytes are left. The reference is
+// unescapeGeneric.
+//
+//go:noescape
+func unescapeAVX2(dst, src *byte, n int) (read, written int, high bool)
+
+func unescape(dst, src []byte) (read, written int, high bool) {
+	if useAVX2 {
+		read, written, high = unescapeAVX2(unsafe.SliceData(dst), unsafe.SliceData(src), len(src))
+		if len(src)-read >= 32 {
+			return read, written, high
+		}
+	}
+	r, w, h := unescapeGeneric(dst[written:], src[read:])
+	return read + r, written + w, high || h
+}
+
 func implementation() string {
 	if useAVX2 {
 		return kernels.AVX2

@@ -6,6 +6,8 @@ import "github.com/tallystick/tallystick/kernels"
 
 func scan(b []byte) (run int, high bool) { return scanGeneric(b) }
 
+func unescape(dst, src []byte) (read, written int, high bool) { return unescapeGeneric(dst, src) }
+
 func implementation() string { return kernels.Generic }
 
 // ForceGeneric makes Scan use the Go reference until restore is called, which

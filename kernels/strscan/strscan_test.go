@@ -2,12 +2,36 @@ package strscan
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
+// check compares both kernels with their references. What lies behind the
+// destination must stay as it was.
 func check(t *testing.T, b []byte) {
+	t.Helper()
+	checkScan(t, b)
+	dst, want := bytes.Repeat([]byte{'#'}, len(b)+64), make([]byte, len(b))
+	checkUnescape(t, dst[:len(b)], want, b)
+	if i := bytes.IndexFunc(dst[len(b):], func(r rune) bool { return r != '#' }); i >= 0 {
+		t.Fatalf("Unescape(%q) wrote %d bytes behind the destination", b, i)
+	}
+}
+
+func checkUnescape(t *testing.T, dst, want, b []byte) {
+	t.Helper()
+	read, written, high := Unescape(dst, b)
+	wantRead, wantWritten, wantHigh := unescapeGeneric(want, b)
+	if read != wantRead || written != wantWritten || high != wantHigh || !bytes.Equal(dst[:written], want[:written]) {
+		t.Fatalf("Unescape(%q) = %d, %d, %v, %q, want %d, %d, %v, %q",
+			b, read, written, high, dst[:written], wantRead, wantWritten, wantHigh, want[:written])
+	}
+}
+
+func checkScan(t *testing.T, b []byte) {
 	t.Helper()
 	run, high := Scan(b)
 	wantRun, wantHigh := scanGeneric(b)
@@ -24,7 +48,7 @@ func TestScanEveryLengthAndPlace(t *testing.T) {
 		if n > 70 && n%32 > 2 && n%32 < 30 {
 			continue
 		}
-		for align := 0; align < 32; align += 1 + n/48 {
+		for align := 0; align < 32; align += 3 + n/24 {
 			b := buf[align : align+n]
 			for i := range b {
 				b[i] = 'a'
@@ -78,6 +102,41 @@ func TestScanRandom(t *testing.T) {
 	}
 }
 
+func TestUnescapeRandom(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	pieces := []string{`\n`, `\"`, `\\`, `\/`, `\b`, `\f`, `\r`, `\t`, "é", "some words", "x"}
+	stops := []string{`"`, `\u`, `\x`, `\`, "\n", "\\\x00", "\\\xff"}
+	for range 20_000 {
+		var b []byte
+		for range rng.IntN(60) {
+			b = append(b, pieces[rng.IntN(len(pieces))]...)
+		}
+		if rng.IntN(2) == 0 {
+			b = append(b, stops[rng.IntN(len(stops))]...)
+			b = append(b, make([]byte, rng.IntN(70))...)
+		}
+		check(t, b)
+	}
+}
+
+func TestEscape(t *testing.T) {
+	for c := range 256 {
+		var want byte
+		if quoted := []byte{'"', '\\', byte(c), '"'}; c != 'u' {
+			var s string
+			if json.Unmarshal(quoted, &s) == nil {
+				want = s[0]
+			}
+		}
+		if got := Escape(byte(c)); got != want {
+			t.Errorf("Escape(%q) = %q, want %q", byte(c), got, want)
+		}
+		check(t, append([]byte{'\\', byte(c)}, make([]byte, 64)...))
+	}
+}
+
 func TestForceGeneric(t *testing.T) {
 	before := implementation()
 	restore := ForceGeneric()
@@ -94,6 +153,7 @@ func TestForceGeneric(t *testing.T) {
 func FuzzScan(f *testing.F) {
 	f.Add([]byte(`plain text of more than thirty-two bytes, then a quote" and more`))
 	f.Add(bytes.Repeat([]byte("語"), 100))
+	f.Add(bytes.Repeat([]byte(`a line of text\n`), 10))
 	f.Fuzz(func(t *testing.T, b []byte) { check(t, b) })
 }
 
@@ -106,6 +166,27 @@ func BenchmarkScan(b *testing.B) {
 			for range b.N {
 				if got, _ := Scan(text); got != n {
 					b.Fatalf("Scan = %d, want %d", got, n)
+				}
+			}
+		}
+		b.Run(fmt.Sprintf("%s/%d", implementation(), n), run)
+		b.Run(fmt.Sprintf("reference/%d", n), func(b *testing.B) {
+			defer ForceGeneric()()
+			run(b)
+		})
+	}
+}
+
+func BenchmarkUnescape(b *testing.B) {
+	for _, n := range []int{10, 50, 100} {
+		line := strings.Repeat("x", n-2) + `\n`
+		src := []byte(strings.Repeat(line, 10_000/n) + `"` + strings.Repeat(" ", 64))
+		dst := make([]byte, len(src))
+		run := func(b *testing.B) {
+			b.SetBytes(int64(len(src)))
+			for range b.N {
+				if _, written, _ := Unescape(dst, src); written != (n-1)*(10_000/n) {
+					b.Fatalf("%d bytes written, want %d", written, (n-1)*(10_000/n))
 				}
 			}
 		}

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	. "github.com/mmcloughlin/avo/build"
@@ -9,35 +10,46 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-const prose = `// The run of a JSON string body that needs no attention: bytes before the next
-// quote, backslash or control character, found 32 at a time with AVX2.
+const prose = `// Two kernels for the body of a JSON string: scanAVX2 measures the run of plain
+// bytes, which stand for themselves; unescapeAVX2 copies the body and resolves
+// its two-byte escapes (\n, \" ...) on the way.
 //
-// Algorithm. A byte x stops the run iff x = '"', x = '\' or x < 0x20. AVX2 has
-// no unsigned compare, so x < 0x20 is min(x, 0x1f) = x. The three results are
-// ORed and VPMOVMSKB turns them into one bit per byte: the lowest set bit is
-// the end of the run. VPMOVMSKB of x itself is the mask of bytes >= 0x80; of
-// the block that holds the end only the bits below it count, and BLSMSK (all
-// bits up to and with the lowest set one) selects them, because the byte at the
-// end is always ASCII.
+// Algorithm. A byte x is not plain iff x = '"', x = '\' or x < 0x20. AVX2 has no
+// unsigned compare, so x < 0x20 is min(x, 0x1f) = x. The three results are ORed
+// and VPMOVMSKB turns them into one bit per byte: the lowest set bit is the end
+// of the run. VPMOVMSKB of x itself is the mask of bytes >= 0x80; of the block
+// that holds the end only the bits below it count, and BLSMSK (all bits up to
+// and with the lowest set one) selects them, because the byte at the end is
+// always ASCII.
 //
-// Shape. Runs in real text are short (a line of prose is 40 to 100 bytes up to
-// its \n), so the first blocks are looked at one by one; only a run that is
-// longer than 64 bytes enters the loop over 128 bytes, which just asks whether
-// any of four blocks holds an end and leaves the finding to the 32-byte loop.
-//
-// Registers. SI: next byte. CX: bytes left. DX: start. Y0 quote, Y1 backslash,
-// Y2 0x1f; Y3 OR of all bytes passed by (their top bits tell about >= 0x80);
-// Y4...Y15 blocks and compare results. AX mask of ends, BX mask of high bytes.
-//
-// Tail. With 1 to 31 bytes left after at least one whole block, the last 32
+// Shape of scanAVX2. Runs in real text are short (a line of prose is 40 to 100
+// bytes up to its \n), so the first blocks are looked at one by one; only a run
+// that is longer than 64 bytes enters the loop over 128 bytes, which just asks
+// whether any of four blocks holds an end and leaves the finding to the 32-byte
+// loop. With 1 to 31 bytes left after at least one whole block, the last 32
 // bytes of the input are loaded again and the masks shifted right by the number
 // of bytes already seen. Inputs shorter than 32 bytes go byte by byte.
 //
-// Why it is safe. Every load lies within [p, p+n): whole blocks only while
-// CX >= 32, the tail's load starts at p+n-32 >= p. Loads are unaligned
-// (VMOVDQU), nothing is written but the results, nothing is called, no stack is
-// used. VZEROUPPER before every return, so that SSE code of the caller does not
-// pay for dirty upper halves.
+// Shape of unescapeAVX2. A block is stored as it was loaded, then looked at. If
+// it has an end, only the bytes below are taken: what was stored behind them is
+// overwritten by what comes next. If the end is a backslash and the table knows
+// the byte after it, the byte it stands for is written, and the next block is
+// loaded from behind the escape. Everything else (quote, control character, \u,
+// an escape that does not exist, fewer than 32 bytes left) returns to Go.
+//
+// Registers. SI: next byte. CX: bytes left. DX: start. Y0 quote, Y1 backslash,
+// Y2 0x1f; Y3 OR of all whole blocks passed by (their top bits tell about
+// >= 0x80); Y4...Y15 blocks and compare results. AX mask of ends, BX mask of high
+// bytes. unescapeAVX2 also: DI next byte to write, R11 start of dst, R10 table.
+//
+// Why it is safe. Every load lies within [src, src+n): whole blocks only while
+// CX >= 32, the tail's load starts at src+n-32 >= src, the byte behind a
+// backslash is loaded only while CX >= 2. dst has room for n bytes, and never
+// more bytes are written than read, so a 32-byte store while CX >= 32 ends at or
+// before dst+n. The table is indexed by a byte and has 256 entries. Loads and
+// stores are unaligned (VMOVDQU), nothing is called, no stack is used.
+// VZEROUPPER before every return, so that SSE code of the caller does not pay
+// for dirty upper halves.
 
 `
 
@@ -55,6 +67,15 @@ func main() {
 	quote := table("quote", '"')
 	backslash := table("backslash", '\\')
 	control := table("control", 0x1f)
+
+	escapes := GLOBL("escapes", RODATA|NOPTR)
+	var stands [256]byte
+	for c, b := range map[byte]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'} {
+		stands[c] = b
+	}
+	for i := 0; i < len(stands); i += 8 {
+		DATA(i, U64(binary.LittleEndian.Uint64(stands[i:])))
+	}
 
 	TEXT("scanAVX2", NOSPLIT, "func(p *byte, n int) (run int, high bool)")
 	Load(Param("p"), RSI)
@@ -187,6 +208,71 @@ func main() {
 	SUBQ(RDX, RSI)
 	Store(RSI, Return("run"))
 	Store(BL, Return("high"))
+	RET()
+
+	TEXT("unescapeAVX2", NOSPLIT, "func(dst, src *byte, n int) (read, written int, high bool)")
+	Load(Param("dst"), RDI)
+	Load(Param("src"), RSI)
+	Load(Param("n"), RCX)
+	MOVQ(RSI, RDX)
+	MOVQ(RDI, R11)
+	LEAQ(escapes, R10)
+	XORL(EBX, EBX)
+	VMOVDQU(quote, Y0)
+	VMOVDQU(backslash, Y1)
+	VMOVDQU(control, Y2)
+	VPXOR(Y3, Y3, Y3)
+
+	Label("copy")
+	CMPQ(RCX, Imm(32))
+	JL(LabelRef("return"))
+	VMOVDQU(Mem{Base: RSI}, Y4)
+	VMOVDQU(Y4, Mem{Base: RDI})
+	ends(Y4, Y5, Y6)
+	VPMOVMSKB(Y5, EAX)
+	TESTL(EAX, EAX)
+	JNZ(LabelRef("stop"))
+	VPOR(Y4, Y3, Y3)
+	ADDQ(Imm(32), RSI)
+	ADDQ(Imm(32), RDI)
+	SUBQ(Imm(32), RCX)
+	JMP(LabelRef("copy"))
+
+	Label("stop")
+	Comment("AX: ends, not zero. Take the bytes below the first.")
+	VPMOVMSKB(Y4, R8L)
+	BLSMSKL(EAX, R9L)
+	ANDL(R8L, R9L)
+	ORL(R9L, EBX)
+	TZCNTL(EAX, EAX)
+	ADDQ(RAX, RSI)
+	ADDQ(RAX, RDI)
+	SUBQ(RAX, RCX)
+	CMPB(Mem{Base: RSI}, Imm('\\'))
+	JNE(LabelRef("return"))
+	CMPQ(RCX, Imm(2))
+	JL(LabelRef("return"))
+	MOVBLZX(Mem{Base: RSI, Disp: 1}, EAX)
+	MOVBLZX(Mem{Base: R10, Index: RAX, Scale: 1}, EAX)
+	TESTL(EAX, EAX)
+	JZ(LabelRef("return"))
+	MOVB(AL, Mem{Base: RDI})
+	INCQ(RDI)
+	ADDQ(Imm(2), RSI)
+	SUBQ(Imm(2), RCX)
+	JMP(LabelRef("copy"))
+
+	Label("return")
+	VPMOVMSKB(Y3, EAX)
+	ORL(EAX, EBX)
+	TESTL(EBX, EBX)
+	SETNE(BL)
+	SUBQ(RDX, RSI)
+	SUBQ(R11, RDI)
+	Store(RSI, Return("read"))
+	Store(RDI, Return("written"))
+	Store(BL, Return("high"))
+	VZEROUPPER()
 	RET()
 
 	Generate()
