@@ -11,6 +11,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/kernels/strscan"
+	"github.com/tallystick/tallystick/kernels/utf8valid"
 )
 
 var defaults = Options{Text: "text", ID: "id", Contributor: "contributor", Created: "created"}
@@ -384,8 +385,9 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
-func TestGenericKernel(t *testing.T) {
+func TestGenericKernels(t *testing.T) {
 	defer strscan.ForceGeneric()()
+	defer utf8valid.ForceGeneric()()
 	TestRejects(t)
 	TestFields(t)
 }

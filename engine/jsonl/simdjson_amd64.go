@@ -6,11 +6,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/minio/simdjson-go"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/kernels/utf8valid"
 )
 
 func simdjsonSupported() bool { return simdjson.SupportedCPU() }
@@ -58,7 +58,7 @@ func (p *viaSimdjson) Parse(line []byte, rec *Record) doc.Reason {
 func safe(line []byte) bool {
 	n := len(line)
 	return n >= 2 && line[0] == '{' && line[n-1] == '}' &&
-		!hasControl(line) && utf8.Valid(line) && !bytes.Contains(line, []byte(`\u`))
+		!hasControl(line) && utf8valid.Valid(line) && !bytes.Contains(line, []byte(`\u`))
 }
 
 // hasControl reports whether a byte is below 0x20, eight of them at a time: a

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/kernels/strscan"
+	"github.com/tallystick/tallystick/kernels/utf8valid"
 )
 
 // plain reads the run of plain bytes at i. The byte behind it is one to look
@@ -13,7 +14,7 @@ import (
 func (w *walker) plain(i int) int {
 	run, high := strscan.Scan(w.line[i:])
 	if high {
-		if s := w.line[i : i+run]; !utf8.Valid(s) {
+		if s := w.line[i : i+run]; !utf8valid.Valid(s) {
 			return w.fail(doc.InvalidUTF8, i+invalidUTF8(s))
 		}
 	}
@@ -76,7 +77,7 @@ func (w *walker) readString(i int) (int, []byte) {
 	n := copy(dst, w.line[start:i])
 	for {
 		read, written, high := strscan.Unescape(dst[n:], w.line[i:])
-		if high && !utf8.Valid(dst[n:n+written]) {
+		if high && !utf8valid.Valid(dst[n:n+written]) {
 			return w.fail(doc.InvalidUTF8, i+invalidUTF8(w.line[i:i+read])), nil
 		}
 		i += read
