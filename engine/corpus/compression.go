@@ -1,0 +1,188 @@
+package corpus
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/plan"
+)
+
+// Values of plan.File.Compression.
+const (
+	compressionNone = "none"
+	compressionGzip = "gzip"
+	compressionZstd = "zstd"
+)
+
+// maxWindow is the largest zstd window that is accepted: zstd --long=27, the
+// most that the zstd program itself decompresses unasked.
+const maxWindow = 128 << 20
+
+// magicLength is how many first bytes detectCompression looks at.
+const magicLength = 6
+
+// detectCompression tells the compression of a file from its first bytes. It
+// refuses formats whose every line would otherwise be rejected as broken JSON.
+// None of the magics can begin a line of JSON.
+func detectCompression(head []byte) (string, error) {
+	skippable := len(head) >= 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18" // RFC 8878 §3.1.2
+	switch {
+	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
+		return compressionGzip, nil
+	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")) || skippable:
+		return compressionZstd, nil
+	}
+	for magic, name := range map[string]string{
+		"\xfd7zXZ\x00":     "xz",
+		"BZh":              "bzip2",
+		"\x04\x22\x4d\x18": "lz4",
+		"PK\x03\x04":       "zip",
+		"PAR1":             "parquet",
+	} {
+		if bytes.HasPrefix(head, []byte(magic)) {
+			return "", fmt.Errorf("%s data; convert it to plain, gzip or zstd JSONL", name)
+		}
+	}
+	return compressionNone, nil
+}
+
+// decompressor reads the decompressed bytes of a file front to back.
+type decompressor struct {
+	planned plan.File
+	file    *os.File
+	source  *source
+	stream  io.Reader // nil until the first Read, where a broken header shows
+	release func()
+}
+
+// source reads the compressed file and remembers how far and why not further,
+// so that a failing disk is not taken for a corrupt stream.
+type source struct {
+	file io.Reader
+	read int64
+	err  error // of the file, other than io.EOF
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.file.Read(p)
+	s.read += int64(n)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+func newDecompressor(file *os.File, f plan.File) *decompressor {
+	return &decompressor{planned: f, file: file, source: &source{file: file}, release: func() {}}
+}
+
+// errCorruptStream: the compressed stream ends early, fails its checksum, or
+// does not follow its format.
+var errCorruptStream = errors.New("corrupt compressed stream")
+
+// Read implements io.Reader. Its errors are io.EOF at the proper end,
+// errCorruptStream, and errors that end the job: the file cannot be read, has
+// changed, or needs a feature that is not supported.
+func (d *decompressor) Read(p []byte) (int, error) {
+	if d.stream == nil {
+		if err := d.start(); err != nil {
+			return 0, d.explain(err)
+		}
+	}
+	n, err := d.stream.Read(p)
+	if err != nil {
+		err = d.explain(err)
+	}
+	return n, err
+}
+
+func (d *decompressor) start() error {
+	in := bufio.NewReaderSize(d.source, 128<<10)
+	switch d.planned.Compression {
+	case compressionGzip:
+		d.stream = &gzipMembers{in: in}
+		return nil
+	case compressionZstd:
+		// One goroutine: what is decoded before an error must not depend
+		// on timing.
+		r, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1),
+			zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
+		if err != nil {
+			return err
+		}
+		d.stream, d.release = r, r.Close
+		return nil
+	}
+	return fmt.Errorf("%s: %w: plan: unknown compression %q", d.planned.Path, doc.ErrCorrupt, d.planned.Compression)
+}
+
+// gzipMembers decompresses the members of a gzip file one after the other.
+// The library would do so by itself, but takes a file that breaks off in the
+// name or comment of a member's header for one that ends before it.
+type gzipMembers struct {
+	in     *bufio.Reader
+	reader gzip.Reader
+	inside bool // a member
+}
+
+func (g *gzipMembers) Read(p []byte) (int, error) {
+	for {
+		if !g.inside {
+			if err := g.begin(); err != nil {
+				return 0, err
+			}
+		}
+		n, err := g.reader.Read(p)
+		if err == io.EOF {
+			g.inside, err = false, nil
+		}
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+}
+
+// begin reads the header of the next member; io.EOF means that there is none.
+func (g *gzipMembers) begin() error {
+	if _, err := g.in.Peek(1); err != nil {
+		return err
+	}
+	if err := g.reader.Reset(g.in); err == io.EOF {
+		return io.ErrUnexpectedEOF
+	} else if err != nil {
+		return err
+	}
+	g.reader.Multistream(false)
+	g.inside = true
+	return nil
+}
+
+// explain says what an error of the library means.
+func (d *decompressor) explain(err error) error {
+	if d.source.err != nil {
+		return inputError(d.planned.Path, d.source.err)
+	}
+	if sizeErr := checkSize(d.file, d.planned); sizeErr != nil {
+		return sizeErr
+	}
+	switch {
+	case err == io.EOF, errors.Is(err, doc.ErrCorrupt):
+		return err
+	case errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return fmt.Errorf("%s: %w: its zstd window is larger than %d MB; compress it again with --long=27 or less", d.planned.Path, doc.ErrInput, maxWindow>>20)
+	case errors.Is(err, zstd.ErrUnknownDictionary):
+		return fmt.Errorf("%s: %w: it was compressed with a zstd dictionary; compress it again without", d.planned.Path, doc.ErrInput)
+	}
+	return errCorruptStream
+}
+
+// Close ends the decompression; the file stays open.
+func (d *decompressor) Close() { d.release() }

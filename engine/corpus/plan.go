@@ -1,0 +1,235 @@
+package corpus
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/plan"
+)
+
+// PlanOptions say how to plan. Workers and Progress have no influence on the
+// plan.
+type PlanOptions struct {
+	ShardSize int64             // bytes, nominal, of a shard of a plain file
+	Workers   int               // files read at once; 0: one per CPU
+	Progress  func(bytes int64) // if set, told of every so many bytes read; calls do not overlap
+}
+
+// Plan reads every file once. It returns the files in the order of paths, with
+// the size and SHA-256 of their bytes on disk, and the shards in the order of
+// the files: a compressed file is one shard; a plain file is cut at every
+// multiple of the shard size, each cut moved forward to where a line begins,
+// and shards without a byte are left out. Cuts are a function of the file's
+// bytes and the shard size alone.
+//
+// The error wraps doc.ErrInput if a file cannot be read or is of a format that
+// is not supported, and doc.ErrInputChanged if it grew or shrank meanwhile.
+func Plan(ctx context.Context, paths []string, o PlanOptions) ([]plan.File, []plan.Shard, error) {
+	if o.ShardSize <= 0 {
+		return nil, nil, fmt.Errorf("%w: shard size %d is not positive", doc.ErrUsage, o.ShardSize)
+	}
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	progress := func(int64) {}
+	if o.Progress != nil {
+		var mu sync.Mutex
+		progress = func(n int64) {
+			mu.Lock()
+			defer mu.Unlock()
+			o.Progress(n)
+		}
+	}
+
+	surveys := make([]survey, len(paths))
+	errs := make([]error, len(paths))
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(o.Workers)
+	for i, path := range paths {
+		group.Go(func() error {
+			surveys[i], errs[i] = surveyFile(groupCtx, path, o.ShardSize, progress)
+			return errs[i]
+		})
+	}
+	if err := group.Wait(); err != nil {
+		// Name a file at fault, not one that was cut short because of it.
+		for _, fileErr := range errs {
+			if fileErr != nil && !errors.Is(fileErr, context.Canceled) {
+				return nil, nil, fileErr
+			}
+		}
+		return nil, nil, err
+	}
+
+	files := make([]plan.File, len(paths))
+	var shards []plan.Shard
+	for i, s := range surveys {
+		files[i] = s.file
+		for _, shard := range s.shards {
+			shard.File = i
+			shards = append(shards, shard)
+		}
+	}
+	return files, shards, nil
+}
+
+// survey is what Plan learns of one file. Its shards do not know their file yet.
+type survey struct {
+	file   plan.File
+	shards []plan.Shard
+}
+
+const (
+	blockSize = 1 << 20 // of one read
+	blocks    = 4       // in flight between reading and hashing, a file
+)
+
+// surveyFile reads a file once; hashing, which takes longest, runs beside
+// reading and looking for newlines.
+func surveyFile(ctx context.Context, path string, shardSize int64, progress func(int64)) (survey, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return survey{}, inputError(path, err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return survey{}, inputError(path, err)
+	}
+	if !info.Mode().IsRegular() {
+		return survey{}, fmt.Errorf("%s: %w: not a regular file", path, doc.ErrInput)
+	}
+
+	toHash := make(chan []byte, blocks)
+	free := make(chan []byte, blocks)
+	for range blocks {
+		free <- nil // allocated when first needed: most files are small
+	}
+	digest := sha256.New()
+	hashed := make(chan struct{})
+	go func() {
+		defer close(hashed)
+		for block := range toHash {
+			digest.Write(block)
+			free <- block
+		}
+	}()
+	stopHashing := sync.OnceFunc(func() {
+		close(toHash)
+		<-hashed
+	})
+	defer stopHashing()
+
+	c := cutter{shardSize: shardSize, nextCut: shardSize}
+	compression := compressionNone
+	for last := false; !last; {
+		if err := ctx.Err(); err != nil {
+			return survey{}, err
+		}
+		block := <-free
+		if block == nil {
+			// One byte more than is expected shows the end without a further
+			// read, and a file that grew.
+			block = make([]byte, min(blockSize, info.Size()+1))
+		}
+		n, err := io.ReadFull(file, block[:cap(block)])
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			last = true
+		} else if err != nil {
+			return survey{}, inputError(path, err)
+		}
+		block = block[:n]
+		if c.size == 0 {
+			if compression, err = detectCompression(block[:min(n, magicLength)]); err != nil {
+				return survey{}, inputError(path, err)
+			}
+		}
+		if compression == compressionNone {
+			c.feed(block)
+		} else {
+			c.size += int64(n)
+		}
+		toHash <- block
+		progress(int64(n))
+		if c.size > info.Size() {
+			break
+		}
+	}
+	stopHashing()
+
+	s := survey{file: plan.File{
+		Path:        path,
+		Size:        c.size,
+		SHA256:      hex.EncodeToString(digest.Sum(nil)),
+		Compression: compression,
+	}}
+	if c.size != info.Size() {
+		return survey{}, changed(s.file, "its size changed from %d bytes while it was read", info.Size())
+	}
+	if compression == compressionNone {
+		s.shards = c.finish()
+	} else {
+		s.shards = []plan.Shard{{Length: c.size, FirstLine: 1}}
+	}
+	return s, nil
+}
+
+// cutter finds the shards of a plain file that is fed to it block by block.
+type cutter struct {
+	shardSize int64
+	size      int64 // bytes fed so far
+	lines     int64 // newlines among them
+	start     int64 // of the shard being filled
+	firstLine int64 // zero-based, of that shard
+	nextCut   int64 // the shard ends at the first start of a line from here on
+	shards    []plan.Shard
+}
+
+func (c *cutter) feed(block []byte) {
+	base := c.size
+	c.size += int64(len(block))
+	for {
+		// A line that begins at the cut itself has its newline one byte before.
+		skip := c.nextCut - 1 - base
+		if skip >= int64(len(block)) {
+			break
+		}
+		skip = max(skip, 0)
+		i := bytes.IndexByte(block[skip:], '\n')
+		if i < 0 {
+			break
+		}
+		n := skip + int64(i) + 1
+		c.lines += int64(bytes.Count(block[:n], newline))
+		base, block = base+n, block[n:]
+		c.cut(base)
+		c.nextCut = (base/c.shardSize + 1) * c.shardSize
+	}
+	c.lines += int64(bytes.Count(block, newline))
+}
+
+var newline = []byte{'\n'}
+
+// cut ends the shard being filled before offset end and begins another there.
+func (c *cutter) cut(end int64) {
+	if end > c.start {
+		c.shards = append(c.shards, plan.Shard{Offset: c.start, Length: end - c.start, FirstLine: c.firstLine + 1})
+	}
+	c.start, c.firstLine = end, c.lines
+}
+
+func (c *cutter) finish() []plan.Shard {
+	c.cut(c.size)
+	return c.shards
+}
