@@ -52,13 +52,12 @@ type flowRow struct {
 	Own       bool
 	Documents uint64
 	Tokens    uint64
-	Percent   string // of the largest flow's tokens, CSS length
+	Bar       []segment // of the largest flow's tokens
 }
 
 type timingRow struct {
 	StageTiming
-	Share   string // of the stages' time
-	Percent string
+	Percent string // of the longest stage's time, CSS length
 	Rate    string
 }
 
@@ -128,22 +127,28 @@ func flowRows(flows []Flow) []flowRow {
 		rows = append(rows, r)
 	}
 	for i := range rows {
-		rows[i].Percent = percent(float64(rows[i].Tokens), float64(most))
+		r := &rows[i]
+		for _, s := range []struct {
+			class  doc.Class
+			tokens uint64
+		}{{doc.ExactDup, r.Exact.Tokens}, {doc.NearDup, r.Near.Tokens}} {
+			if s.tokens > 0 {
+				r.Bar = append(r.Bar, segment{Class: s.class, Percent: percent(float64(s.tokens), float64(most))})
+			}
+		}
 	}
 	return rows
 }
 
 func timingRows(stages []StageTiming) []timingRow {
-	var total, most float64
+	var most float64
 	for _, s := range stages {
-		total += s.Seconds
 		most = max(most, s.Seconds)
 	}
 	var rows []timingRow
 	for _, s := range stages {
 		rows = append(rows, timingRow{
 			StageTiming: s,
-			Share:       percent(s.Seconds, total),
 			Percent:     percent(s.Seconds, most),
 			Rate:        rate(s.Bytes, s.Seconds),
 		})
@@ -205,7 +210,7 @@ func facts(d Data) []fact {
 		{"bands × rows", fmt.Sprintf("%d × %d", n.Bands, n.Rows)},
 		{"target recall", n.Recall},
 		{"seed", strconv.FormatUint(p.Seed, 10)},
-		{"fields", fmt.Sprintf("text %s, id %s, contributor %s, created %s",
+		{"fields", fmt.Sprintf("text = %s, id = %s, contributor = %s, created = %s",
 			p.Fields.Text, p.Fields.ID, p.Fields.Contributor, p.Fields.Created)},
 		{"rules", fmt.Sprintf("%s, %s, %s, %s, %s, %s",
 			p.Rules.Document, p.Rules.Shingle, p.Rules.WordHash, p.Rules.Sketch, p.Rules.ExactKey, p.Rules.Priority)},
