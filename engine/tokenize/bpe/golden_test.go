@@ -1,0 +1,132 @@
+package bpe
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/tallystick/tallystick/engine/doc"
+)
+
+// sharedData is the folder of the real data beside the repository.
+const sharedData = "../../../../shared/data"
+
+// readShared returns a decompressed file of the real data, or skips the test.
+func readShared(t testing.TB, path string) []byte {
+	t.Helper()
+	f, err := os.Open(filepath.Join(sharedData, path))
+	if errors.Is(err, os.ErrNotExist) {
+		t.Skipf("needs %s of the shared data, which is not here", path)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := zstd.NewReader(f, zstd.WithDecoderMaxWindow(128<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	data, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+var loaded sync.Map // name → *Counter: loading takes longer than counting
+
+func sharedCounter(t testing.TB, name string) *Counter {
+	t.Helper()
+	if c, ok := loaded.Load(name); ok {
+		return c.(*Counter)
+	}
+	c, err := New(readShared(t, "tokenizers/"+name+".json.zst"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded.Store(name, c)
+	return c
+}
+
+type sampleDocument struct{ ID, Text string }
+
+func sample(t testing.TB) (docs []sampleDocument) {
+	t.Helper()
+	for line := range bytes.Lines(readShared(t, "golden/token-sample.jsonl.zst")) {
+		var d sampleDocument
+		if err := json.Unmarshal(line, &d); err != nil {
+			t.Fatal(err)
+		}
+		docs = append(docs, d)
+	}
+	return docs
+}
+
+var sharedFamilies = map[string]string{
+	"gpt2": "G2", "gpt2-gigatoken": "G2", "olmo1-neox": "G2",
+	"llama3": "L3", "llama3_1": "L3", "olmo2-dolma2": "L3", "gpt35turbo": "L3",
+	"qwen2_5": "Q2", "qwen3": "Q2",
+	"gptoss": "O2", "gpt4o": "O2",
+	"mistral_nemo": "TK",
+	"deepseek_v3":  "DS",
+}
+
+// Every count is that of Hugging Face, with a cold cache and with a warm one.
+func TestGolden(t *testing.T) {
+	golden := map[string]map[string]int{}
+	for line := range strings.Lines(string(readShared(t, "golden/token-golden.tsv.zst"))) {
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		n, err := strconv.Atoi(f[2])
+		if err != nil {
+			continue // heading
+		}
+		if golden[f[0]] == nil {
+			golden[f[0]] = map[string]int{}
+		}
+		golden[f[0]][f[1]] = n
+	}
+	docs := sample(t)
+	for name, family := range sharedFamilies {
+		t.Run(name, func(t *testing.T) {
+			c := sharedCounter(t, name)
+			if c.Family() != family {
+				t.Errorf("family %s, want %s", c.Family(), family)
+			}
+			want := golden[name]
+			if len(want) != len(docs) {
+				t.Fatalf("%d golden counts for %d documents", len(want), len(docs))
+			}
+			for pass := range 2 {
+				for _, d := range docs {
+					n, err := c.Count([]byte(d.Text))
+					if err != nil || n != want[d.ID] {
+						t.Errorf("pass %d: %s: %d tokens, %v; want %d", pass, d.ID, n, err, want[d.ID])
+					}
+				}
+			}
+		})
+	}
+}
+
+// The tokenizers of other kinds are refused, with what they are.
+func TestSharedRefused(t *testing.T) {
+	for name, thing := range map[string]string{
+		"llama2": "byte_fallback", "gemma3": "byte_fallback",
+		"bert-base-uncased": "vocab and merges", "all-minilm-l6-v2": `type "WordPiece"`, "t5": "vocab and merges",
+	} {
+		_, err := New(readShared(t, "tokenizers/"+name+".json.zst"), false)
+		if !errors.Is(err, doc.ErrUnsupported) || !strings.Contains(err.Error(), thing) {
+			t.Errorf("%s: %v; want an unsupported %s", name, err, thing)
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package ucd
+
+import (
+	"slices"
+	"unicode/utf8"
+)
+
+type decomposition struct {
+	from rune
+	to   [4]rune // zero-padded
+}
+
+type composition struct {
+	first, second, to rune
+}
+
+// Constants of the arithmetic of Hangul syllables (Unicode 9.0 §3.12).
+const (
+	hangulS, hangulL, hangulV, hangulT = 0xAC00, 0x1100, 0x1161, 0x11A7
+	countL, countV, countT             = 19, 21, 28
+	countS                             = countL * countV * countT
+)
+
+// unsettled marks in the table a starter that NFC may change, or join to the
+// character before it.
+const unsettled = 255
+
+// QuickNFC returns the length of a prefix of text that NFC leaves as it is,
+// whatever follows the prefix. It is len(text) for most text. The rest, if
+// any, begins with a starter, but at the start of text perhaps not.
+func QuickNFC(text []byte) int {
+	settled := 0 // start of the last character that nothing before it can reach
+	for i := 0; i < len(text); {
+		if text[i] < utf8.RuneSelf {
+			settled = i
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(text[i:])
+		if lookup(normalIndex[:], normalBlocks, r) != 0 {
+			return settled
+		}
+		settled = i
+		i += n
+	}
+	return len(text)
+}
+
+// Normalizer brings text to NFC of Unicode 9.0 (UAX #15). It holds the
+// scratch of one goroutine; its zero value is ready.
+type Normalizer struct {
+	run []normalRune
+}
+
+type normalRune struct {
+	r   rune
+	ccc byte
+}
+
+// AppendNFC appends the NFC of text, which must be valid UTF-8, to dst.
+func (z *Normalizer) AppendNFC(dst, text []byte) []byte {
+	for len(text) > 0 {
+		quick := QuickNFC(text)
+		dst = append(dst, text[:quick]...)
+		text = text[quick:]
+		end := unsettledEnd(text)
+		dst = z.appendRun(dst, text[:end])
+		text = text[end:]
+	}
+	return dst
+}
+
+// unsettledEnd returns where, after its first character, text next has a
+// starter that nothing before it can reach.
+func unsettledEnd(text []byte) int {
+	for i := 0; i < len(text); {
+		r, n := utf8.DecodeRune(text[i:])
+		if i > 0 && lookup(normalIndex[:], normalBlocks, r) == 0 {
+			return i
+		}
+		i += n
+	}
+	return len(text)
+}
+
+func (z *Normalizer) appendRun(dst, text []byte) []byte {
+	z.run = z.run[:0]
+	for i := 0; i < len(text); {
+		r, n := utf8.DecodeRune(text[i:])
+		z.decompose(r)
+		i += n
+	}
+	z.order()
+	z.compose()
+	for _, c := range z.run {
+		dst = utf8.AppendRune(dst, c.r)
+	}
+	if cap(z.run) > maxRun {
+		z.run = nil
+	}
+	return dst
+}
+
+// maxRun is the scratch, in characters, that a Normalizer keeps.
+const maxRun = 1 << 16
+
+func (z *Normalizer) push(r rune) {
+	ccc := lookup(normalIndex[:], normalBlocks, r)
+	if ccc == unsettled {
+		ccc = 0
+	}
+	z.run = append(z.run, normalRune{r, ccc})
+}
+
+func (z *Normalizer) decompose(r rune) {
+	if s := r - hangulS; 0 <= s && s < countS {
+		z.push(hangulL + s/(countV*countT))
+		z.push(hangulV + s%(countV*countT)/countT)
+		if t := s % countT; t > 0 {
+			z.push(hangulT + t)
+		}
+		return
+	}
+	i, found := slices.BinarySearchFunc(decompositions[:], r, func(d decomposition, r rune) int { return int(d.from - r) })
+	if !found {
+		z.push(r)
+		return
+	}
+	for _, d := range decompositions[i].to {
+		if d == 0 {
+			break
+		}
+		z.push(d)
+	}
+}
+
+// order sorts every run of non-starters by combining class, stably.
+func (z *Normalizer) order() {
+	for i := 0; i < len(z.run); {
+		if z.run[i].ccc == 0 {
+			i++
+			continue
+		}
+		j := i + 1
+		for j < len(z.run) && z.run[j].ccc != 0 {
+			j++
+		}
+		slices.SortStableFunc(z.run[i:j], func(a, b normalRune) int { return int(a.ccc) - int(b.ccc) })
+		i = j
+	}
+}
+
+// compose joins every character to the last starter it is not blocked from,
+// where the two have a primary composite.
+func (z *Normalizer) compose() {
+	out := z.run[:0]
+	starter := -1
+	var last byte // combining class of the last character kept after the starter
+	for _, c := range z.run {
+		if starter >= 0 && (len(out) == starter+1 || last < c.ccc) {
+			if r, ok := composite(out[starter].r, c.r); ok {
+				out[starter].r = r
+				continue
+			}
+		}
+		if c.ccc == 0 {
+			starter = len(out)
+		}
+		last = c.ccc
+		out = append(out, c)
+	}
+	z.run = out
+}
+
+func composite(a, b rune) (rune, bool) {
+	if l, v := a-hangulL, b-hangulV; 0 <= l && l < countL && 0 <= v && v < countV {
+		return hangulS + (l*countV+v)*countT, true
+	}
+	if s, t := a-hangulS, b-hangulT; 0 <= s && s < countS && s%countT == 0 && 0 < t && t < countT {
+		return a + t, true
+	}
+	i, found := slices.BinarySearchFunc(compositions[:], composition{first: a, second: b}, func(x, y composition) int {
+		if x.first != y.first {
+			return int(x.first - y.first)
+		}
+		return int(x.second - y.second)
+	})
+	if !found {
+		return 0, false
+	}
+	return compositions[i].to, true
+}
