@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tallystick/tallystick/engine/report/table"
+	"github.com/tallystick/tallystick/engine/internal/display"
 )
 
 // WriteCSV writes the rows as RFC 4180 CSV (UTF-8, CRLF, a header line).
@@ -77,13 +77,13 @@ func WriteTable(w io.Writer, s Statement, limit int) error {
 	if err := s.check(); err != nil {
 		return err
 	}
-	money := func(v *big.Int) string { return table.Group(s.Display(v)) }
+	money := func(v *big.Int) string { return display.Group(s.Display(v)) }
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, "%s %s × share %s = %s %s over %s kept tokens\n",
-		s.Currency, table.Group(s.DisplayPaid(s.Pool)), trimZeros(formatDecimal(s.SharePPB, unitDigits)),
-		s.Currency, money(s.Payable), table.Group(s.Tokens.String()))
+		s.Currency, display.Group(s.DisplayPaid(s.Pool)), trimZeros(formatDecimal(s.SharePPB, unitDigits)),
+		s.Currency, money(s.Payable), display.Group(s.Tokens.String()))
 	if s.Minimum.Sign() > 0 {
-		fmt.Fprintf(b, "minimum payout %s %s, smaller dues are carried\n", s.Currency, table.Group(s.DisplayPaid(s.Minimum)))
+		fmt.Fprintf(b, "minimum payout %s %s, smaller dues are carried\n", s.Currency, display.Group(s.DisplayPaid(s.Minimum)))
 	}
 	fmt.Fprintln(b)
 
@@ -98,19 +98,19 @@ func WriteTable(w io.Writer, s Statement, limit int) error {
 	slices.SortStableFunc(people, func(a, b Row) int {
 		return cmp.Or(b.Amount.Cmp(a.Amount), b.CarryIn.Cmp(a.CarryIn))
 	})
-	t := table.Table{
+	t := display.Table{
 		Head:  []string{"contributor", "tokens kept", "carry in", "amount", "paid", "carried"},
 		Right: []bool{false, true, true, true, true, true},
 	}
 	add := func(name string, tokens string, in, amount, paid, carried *big.Int) {
-		t.Add(name, tokens, money(in), money(amount), table.Group(s.DisplayPaid(paid)), money(carried))
+		t.Add(name, tokens, money(in), money(amount), display.Group(s.DisplayPaid(paid)), money(carried))
 	}
 	shown := people
 	if limit > 0 && len(people) > limit {
 		shown = people[:limit]
 	}
 	for _, r := range shown {
-		add(table.Name(r.Contributor, nameWidth), table.Count(r.Tokens), r.CarryIn, r.Amount, r.Paid, r.Carried)
+		add(display.Name(r.Contributor, nameWidth), display.Count(r.Tokens), r.CarryIn, r.Amount, r.Paid, r.Carried)
 	}
 	if rest := people[len(shown):]; len(rest) > 0 {
 		var in, amount, paid, carried, tokens big.Int
@@ -121,12 +121,12 @@ func WriteTable(w io.Writer, s Statement, limit int) error {
 			carried.Add(&carried, r.Carried)
 			tokens.Add(&tokens, new(big.Int).SetUint64(r.Tokens))
 		}
-		add(fmt.Sprintf("… %s more", table.Count(uint64(len(rest)))), table.Group(tokens.String()), &in, &amount, &paid, &carried)
+		add(fmt.Sprintf("… %s more", display.Count(uint64(len(rest)))), display.Group(tokens.String()), &in, &amount, &paid, &carried)
 	}
 	for _, r := range special {
-		add(r.Contributor, table.Count(r.Tokens), r.CarryIn, r.Amount, r.Paid, r.Carried)
+		add(r.Contributor, display.Count(r.Tokens), r.CarryIn, r.Amount, r.Paid, r.Carried)
 	}
-	add("total", table.Group(s.Tokens.String()), s.CarryIn, s.Payable, s.Paid, s.Carried)
+	add("total", display.Group(s.Tokens.String()), s.CarryIn, s.Payable, s.Paid, s.Carried)
 	t.Write(b, 0) // errors stick to b
 	if err := b.Flush(); err != nil {
 		return fmt.Errorf("write statement: %w", err)

@@ -5,7 +5,7 @@ import (
 	"strconv"
 
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/report/table"
+	"github.com/tallystick/tallystick/engine/internal/display"
 )
 
 // The drawings share one frame, in SVG user units that are about a pixel on
@@ -93,7 +93,7 @@ func newHistogram(scores []uint64, n plan.NearDup) *histogram {
 	}
 	h := &histogram{Label: fmt.Sprintf(
 		"Histogram of the Jaccard similarity of %s near-duplicates to their witnesses; most, %s, at %s.",
-		table.Count(total), table.Count(most.count), words(most.low, most.high))}
+		display.Count(total), display.Count(most.count), words(most.low, most.high))}
 	slot := float64(plotRight-plotLeft) / float64(len(bins))
 	top := niceCeiling(most.count)
 	for i, b := range bins {
@@ -105,7 +105,7 @@ func newHistogram(scores []uint64, n plan.NearDup) *histogram {
 		h.Columns = append(h.Columns, column{
 			X: coordinate(x + slot*0.08), Width: coordinate(slot * 0.84),
 			Y: coordinate(plotBottom - height), Height: coordinate(height),
-			Label: fmt.Sprintf("%s: %s", words(b.low, b.high), table.Count(b.count)),
+			Label: fmt.Sprintf("%s: %s", words(b.low, b.high), display.Count(b.count)),
 		})
 		every := max(1, (len(bins)+4)/5)
 		if b.low == 100 || (i%every == 0 && len(bins)-1-i >= every/2+1) {

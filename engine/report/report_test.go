@@ -13,7 +13,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/report/table"
+	"github.com/tallystick/tallystick/engine/internal/display"
 )
 
 var rewrite = flag.Bool("rewrite", false, "rewrite the golden files")
@@ -227,7 +227,7 @@ func TestSummaryFits(t *testing.T) {
 			text := summary(t, d, width)
 			for line := range strings.Lines(text) {
 				line = strings.TrimSuffix(line, "\n")
-				if got := table.Width(line); got > max(width, minSummaryWidth) {
+				if got := display.Width(line); got > max(width, minSummaryWidth) {
 					t.Errorf("%s at %d: %d columns: %q", name, width, got, line)
 				}
 				if strings.ContainsAny(line, "\x1b\r\x00\u202e") || strings.TrimRight(line, " ") != line {

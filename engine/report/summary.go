@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/report/table"
+	"github.com/tallystick/tallystick/engine/internal/display"
 )
 
 // How many rows of each kind the summary shows, and the least width in which
@@ -29,34 +29,34 @@ func Summary(w io.Writer, d Data, width int) error {
 	in := sum(d.Classes)
 
 	fmt.Fprintf(&b, "run %.12s: %s, threshold %s, %s contributors\n\n", d.Plan.RunID,
-		table.Name(d.Plan.Tokenizer.Name, width-58), threshold(d.Plan.NearDup), table.Count(uint64(max(d.ContributorCount, 0))))
+		display.Name(d.Plan.Tokenizer.Name, width-58), threshold(d.Plan.NearDup), display.Count(uint64(max(d.ContributorCount, 0))))
 	classTable(d.Classes, in).Write(&b, 2)
 
 	if rows := d.Contributors[:min(len(d.Contributors), summaryContributors)]; len(rows) > 0 {
-		t := table.Table{Head: []string{"top contributors", "tokens in", "kept", ""}, Right: []bool{false, true, true, true}}
+		t := display.Table{Head: []string{"top contributors", "tokens in", "kept", ""}, Right: []bool{false, true, true, true}}
 		for _, r := range rows {
 			kept := r.Classes[doc.Kept].Tokens
-			t.Add(table.Name(r.Name, width-44), table.Count(r.In().Tokens), table.Count(kept), table.Percent(kept, r.In().Tokens))
+			t.Add(display.Name(r.Name, width-44), display.Count(r.In().Tokens), display.Count(kept), display.Percent(kept, r.In().Tokens))
 		}
 		b.WriteByte('\n')
 		t.Write(&b, 2)
 	}
 	if rows := flowRows(d.Flows[:min(len(d.Flows), summaryFlows)]); len(rows) > 0 {
-		t := table.Table{Head: []string{"most duplicated", "of", "documents", "tokens"}, Right: []bool{false, false, true, true}}
+		t := display.Table{Head: []string{"most duplicated", "of", "documents", "tokens"}, Right: []bool{false, false, true, true}}
 		for _, r := range rows {
 			of := "their own"
 			if !r.Own {
-				of = table.Name(r.To, (width-34)/2)
+				of = display.Name(r.To, (width-34)/2)
 			}
-			t.Add(table.Name(r.From, (width-34)/2), of, table.Count(r.Documents), table.Count(r.Tokens))
+			t.Add(display.Name(r.From, (width-34)/2), of, display.Count(r.Documents), display.Count(r.Tokens))
 		}
 		b.WriteByte('\n')
 		t.Write(&b, 2)
 	}
 	if len(d.Rejects) > 0 {
-		t := table.Table{Head: []string{"rejected", "lines", "first at"}, Right: []bool{false, true}}
+		t := display.Table{Head: []string{"rejected", "lines", "first at"}, Right: []bool{false, true}}
 		for _, r := range d.Rejects[:min(len(d.Rejects), summaryRejects)] {
-			t.Add(string(r.Reason), table.Count(r.Lines), fmt.Sprintf("%s:%d", table.Name(r.File, 4*width), r.Line))
+			t.Add(string(r.Reason), display.Count(r.Lines), fmt.Sprintf("%s:%d", display.Name(r.File, 4*width), r.Line))
 		}
 		b.WriteByte('\n')
 		t.Write(&b, 2)
@@ -65,7 +65,7 @@ func Summary(w io.Writer, d Data, width int) error {
 		if i == 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "  note: %s\n", table.Name(n, noteWidth))
+		fmt.Fprintf(&b, "  note: %s\n", display.Name(n, noteWidth))
 	}
 
 	var stages []string
@@ -89,13 +89,13 @@ func Summary(w io.Writer, d Data, width int) error {
 	return nil
 }
 
-func classTable(classes [doc.NumClasses]doc.Counts, in doc.Counts) *table.Table {
-	t := &table.Table{
+func classTable(classes [doc.NumClasses]doc.Counts, in doc.Counts) *display.Table {
+	t := &display.Table{
 		Head:  []string{"", "documents", "text", "tokens", "of tokens"},
 		Right: []bool{false, true, true, true, true},
 	}
 	add := func(name string, c doc.Counts) {
-		t.Add(name, table.Count(c.Documents), table.Bytes(c.Bytes), table.Count(c.Tokens), table.Percent(c.Tokens, in.Tokens))
+		t.Add(name, display.Count(c.Documents), display.Bytes(c.Bytes), display.Count(c.Tokens), display.Percent(c.Tokens, in.Tokens))
 	}
 	add("in", in)
 	for c, counts := range classes {
@@ -107,19 +107,19 @@ func classTable(classes [doc.NumClasses]doc.Counts, in doc.Counts) *table.Table 
 // wrap appends the parts to the last line of b, starting new lines, indented,
 // where one would grow beyond width, and ends the line.
 func wrap(b *strings.Builder, parts []string, separator string, width, indent int) {
-	column := table.Width(b.String()[strings.LastIndexByte(b.String(), '\n')+1:])
+	column := display.Width(b.String()[strings.LastIndexByte(b.String(), '\n')+1:])
 	for i, p := range parts {
 		if i < len(parts)-1 {
 			p += separator
 		}
-		if column+table.Width(strings.TrimRight(p, " ")) > width {
+		if column+display.Width(strings.TrimRight(p, " ")) > width {
 			s := strings.TrimRight(b.String(), " ")
 			b.Reset()
 			b.WriteString(s + "\n" + strings.Repeat(" ", indent))
 			column = indent
 		}
 		b.WriteString(p)
-		column += table.Width(p)
+		column += display.Width(p)
 	}
 	b.WriteByte('\n')
 }

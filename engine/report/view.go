@@ -9,7 +9,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/report/table"
+	"github.com/tallystick/tallystick/engine/internal/display"
 )
 
 // view is Data with everything worked out that a template cannot.
@@ -78,7 +78,7 @@ func newView(d Data) view {
 	v := view{Data: d, Style: template.CSS(style), In: sum(d.Classes)}
 	for c, counts := range d.Classes {
 		v.Rows = append(v.Rows, classRow{
-			doc.Class(c), classMeans[c], counts, table.Percent(counts.Tokens, v.In.Tokens),
+			doc.Class(c), classMeans[c], counts, display.Percent(counts.Tokens, v.In.Tokens),
 		})
 	}
 	v.Bar = bar(d.Classes)
@@ -107,7 +107,7 @@ func bar(classes [doc.NumClasses]doc.Counts) []segment {
 		out = append(out, segment{
 			Class:   doc.Class(c),
 			Percent: percent(float64(counts.Tokens), float64(in)),
-			Label:   fmt.Sprintf("%s %s", doc.Class(c), table.Percent(counts.Tokens, in)),
+			Label:   fmt.Sprintf("%s %s", doc.Class(c), display.Percent(counts.Tokens, in)),
 		})
 	}
 	return out
@@ -183,7 +183,7 @@ func seconds(s float64) string {
 	if whole < 3600 {
 		return fmt.Sprintf("%d min %02d s", whole/60, whole%60)
 	}
-	return fmt.Sprintf("%s h %02d min", table.Count(whole/3600), whole%3600/60)
+	return fmt.Sprintf("%s h %02d min", display.Count(whole/3600), whole%3600/60)
 }
 
 // threshold writes the exact fraction, as a decimal where that is short.
@@ -236,12 +236,12 @@ const (
 )
 
 var funcs = template.FuncMap{
-	"count":     table.Count,
-	"bytes":     table.Bytes,
-	"percent":   table.Percent,
-	"name":      func(s string) string { return table.Name(s, nameWidth) },
-	"path":      func(s string) string { return table.Name(s, pathWidth) },
-	"note":      func(s string) string { return table.Name(s, noteWidth) },
+	"count":     display.Count,
+	"bytes":     display.Bytes,
+	"percent":   display.Percent,
+	"name":      func(s string) string { return display.Name(s, nameWidth) },
+	"path":      func(s string) string { return display.Name(s, pathWidth) },
+	"note":      func(s string) string { return display.Name(s, noteWidth) },
 	"seconds":   seconds,
 	"short":     func(s string) string { return s[:min(len(s), 12)] },
 	"href":      func(s string) string { return "./" + path.Clean("/" + s)[1:] },

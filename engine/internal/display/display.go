@@ -1,7 +1,7 @@
-// Package table lays out text for a terminal: aligned columns, thousands
+// Package display lays out text for a terminal: aligned columns, thousands
 // separators, and names of strangers made safe to print. It imports nothing
 // of ours.
-package table
+package display
 
 import (
 	"fmt"
