@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/internal/display"
+	"github.com/tallystick/tallystick/engine/plan"
 )
 
 // The drawings share one frame, in SVG user units that are about a pixel on

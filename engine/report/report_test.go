@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/internal/display"
+	"github.com/tallystick/tallystick/engine/plan"
 )
 
 var rewrite = flag.Bool("rewrite", false, "rewrite the golden files")

@@ -8,8 +8,8 @@ import (
 	"strconv"
 
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/internal/display"
+	"github.com/tallystick/tallystick/engine/plan"
 )
 
 // view is Data with everything worked out that a template cannot.
