@@ -1,0 +1,231 @@
+package shingle
+
+import (
+	"math/bits"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/tallystick/tallystick/kernels/wordhash"
+	"github.com/tallystick/tallystick/kernels/wordscan"
+)
+
+// chunkSize is the number of bytes looked at in one go, so that everything
+// between text and word hashes stays in the L1 and L2 caches. A longer word
+// makes its chunk longer.
+const chunkSize = 32 << 10
+
+// maxChunk bounds a chunk, since positions have 32 bits: a word that does not
+// fit one is cut, which takes a word of a gigabyte.
+const maxChunk = 1 << 30
+
+// hashWords leaves the hashes of text's words in s.hashes.
+func (s *Scanner) hashWords(text []byte) {
+	s.hashes = s.hashes[:0]
+	for size := chunkSize; len(text) > 0; {
+		n := len(text)
+		if n > size {
+			n = runeStart(text, size)
+		}
+		words, last := s.words.find(text[:n])
+		if n < len(text) && last < n {
+			// The last word may go on: it belongs to the next chunk.
+			if last == 0 && size < maxChunk {
+				size *= 2
+				continue
+			}
+			if last > 0 {
+				words, n = words-1, last
+			}
+		}
+		have := len(s.hashes)
+		s.hashes = slices.Grow(s.hashes, words)[:have+words]
+		wordhash.Hash(s.hashes[have:], s.words.lower, s.words.starts[:words], s.words.ends[:words], &s.hasher.keys)
+		text, size = text[n:], chunkSize
+	}
+}
+
+// runeStart returns the largest offset up to at where a rune starts, or at in a
+// text that is not UTF-8.
+func runeStart(text []byte, at int) int {
+	for back := range utf8.UTFMax {
+		if utf8.RuneStart(text[at-back]) {
+			return at - back
+		}
+	}
+	return at
+}
+
+// finder finds the words of a chunk. Word i is lower[starts[i]:ends[i]], in
+// lower case; lower goes on for at least wordhash.Slack bytes.
+type finder struct {
+	lower        []byte
+	word, high   []uint64 // masks of wordscan
+	starts, ends []uint32
+}
+
+// find finds the words of text, which is not empty. It returns their number and where in text the
+// last one starts if it reaches the end of text, else len(text).
+func (f *finder) find(text []byte) (words, last int) {
+	words, ok := f.findInPlace(text)
+	if !ok {
+		return f.findByRune(text)
+	}
+	if words > 0 && int(f.ends[words-1]) == len(text) {
+		return words, int(f.starts[words-1])
+	}
+	return words, len(text)
+}
+
+// findInPlace works on masks of 64 bytes, in which runes that are not ASCII are
+// filled in one by one. It gives up, with ok false, when the lower case of a
+// rune has another length than the rune.
+func (f *finder) findInPlace(text []byte) (words int, ok bool) {
+	blocks := wordscan.Blocks(len(text))
+	f.reserve(blocks)
+	wordscan.Scan(f.lower, f.word, f.high, text)
+	lower := f.lower[:(blocks+1)*wordscan.Block]
+	// A rune that the text's end cuts off must not be completed by old bytes.
+	clear(lower[blocks*wordscan.Block:])
+
+	var starts, ends int
+	var carry uint64 // 1 if the last byte was in a word
+	// What a rune at the end of a block leaves to the next one: bytes in a
+	// word, bytes not to look at again, and places where words are cut.
+	var nextWord, nextSeen, nextCut uint64
+	for block := range blocks {
+		word, high := f.word[block]|nextWord, f.high[block]&^nextSeen
+		cut := nextCut
+		nextWord, nextSeen, nextCut = 0, 0, 0
+		for high != 0 {
+			j := bits.TrailingZeros64(high)
+			at := block*wordscan.Block + j
+			r, size := decode((*[utf8.UTFMax]byte)(lower[at:]))
+			bytes := uint64(1)<<size - 1
+			class := classOf(r)
+			if class != separator {
+				word |= bytes << j
+				nextWord = bytes >> (64 - j)
+				if class == alone {
+					edges := uint64(1)<<size | 1
+					cut |= edges << j
+					nextCut = edges >> (64 - j)
+				} else if class > alone {
+					r = class.lower(r)
+					if utf8.RuneLen(r) != size {
+						return 0, false
+					}
+					utf8.EncodeRune(lower[at:], r)
+				}
+			}
+			high &^= bytes << j
+			nextSeen = bytes >> (64 - j)
+		}
+		before := word<<1 | carry // byte j−1 is in a word
+		carry = word >> 63
+		base := uint32(block * wordscan.Block)
+		starts = emit(f.starts, starts, word&(^before|cut), base)
+		ends = emit(f.ends, ends, before&(^word|cut), base)
+	}
+	if carry != 0 {
+		f.ends[ends] = uint32(len(text))
+	}
+	return starts, true
+}
+
+// reserve makes room for a text of so many blocks. In a block at most every
+// second byte starts a word, and emit writes up to 8 positions too many.
+func (f *finder) reserve(blocks int) {
+	if len(f.word) >= blocks {
+		return
+	}
+	blocks = max(blocks, wordscan.Blocks(chunkSize))
+	f.lower = make([]byte, (blocks+1)*wordscan.Block)
+	f.word, f.high = make([]uint64, blocks), make([]uint64, blocks)
+	f.starts = make([]uint32, blocks*wordscan.Block/2+9)
+	f.ends = make([]uint32, blocks*wordscan.Block/2+9)
+}
+
+// emit stores base plus the place of every bit of mask in positions from n on
+// and returns n plus their number.
+func emit(positions []uint32, n int, mask uint64, base uint32) int {
+	end := n + bits.OnesCount64(mask)
+	for ; n < end; n += 8 {
+		// Eight at a time whatever is left: a loop that ends after each bit
+		// is a wrong guess of the branch predictor per block.
+		p := (*[8]uint32)(positions[n:])
+		p[0] = base + uint32(bits.TrailingZeros64(mask))
+		mask &= mask - 1
+		p[1] = base + uint32(bits.TrailingZeros64(mask))
+		mask &= mask - 1
+		p[2] = base + uint32(bits.TrailingZeros64(mask))
+		mask &= mask - 1
+		p[3] = base + uint32(bits.TrailingZeros64(mask))
+		mask &= mask - 1
+		p[4] = base + uint32(bits.TrailingZeros64(mask))
+		mask &= mask - 1
+		p[5] = base + uint32(bits.TrailingZeros64(mask))
+		mask &= mask - 1
+		p[6] = base + uint32(bits.TrailingZeros64(mask))
+		mask &= mask - 1
+		p[7] = base + uint32(bits.TrailingZeros64(mask))
+		mask &= mask - 1
+	}
+	return end
+}
+
+// decode is utf8.DecodeRune, quick for runes of two and three bytes. The bytes
+// after the end of the text are 0.
+func decode(p *[utf8.UTFMax]byte) (r rune, size int) {
+	a, b, c := rune(p[0]), rune(p[1]), rune(p[2])
+	if a>>4 == 0xe && b>>6 == 2 && c>>6 == 2 {
+		r = a&0xf<<12 | b&0x3f<<6 | c&0x3f
+		if r >= 0x800 && r>>11 != 0xd800>>11 {
+			return r, 3
+		}
+	}
+	if a>>5 == 6 && b>>6 == 2 && a >= 0xc2 {
+		return a&0x1f<<6 | b&0x3f, 2
+	}
+	return utf8.DecodeRune(p[:])
+}
+
+// findByRune is find for texts whose words may change their length, rune by
+// rune.
+func (f *finder) findByRune(text []byte) (words, last int) {
+	lower := f.lower[:0]
+	f.starts, f.ends = f.starts[:0], f.ends[:0]
+	last = len(text)
+	inside := false
+	for at := 0; at < len(text); {
+		r, size := utf8.DecodeRune(text[at:])
+		class := classOf(r)
+		if inside && (class == separator || class == alone) {
+			f.ends = append(f.ends, uint32(len(lower)))
+			inside = false
+		}
+		if class != separator {
+			if !inside {
+				f.starts = append(f.starts, uint32(len(lower)))
+				last = at
+				inside = true
+			}
+			lower = utf8.AppendRune(lower, class.lower(r))
+			if class == alone {
+				f.ends = append(f.ends, uint32(len(lower)))
+				inside = false
+			}
+		}
+		at += size
+	}
+	if inside {
+		f.ends = append(f.ends, uint32(len(lower)))
+	} else {
+		last = len(text)
+	}
+	words = len(f.ends)
+	// Back to the lengths of reserve, which these slices never shrink below.
+	f.lower = append(lower, make([]byte, wordhash.Slack)...)
+	f.lower = f.lower[:cap(f.lower)]
+	f.starts, f.ends = f.starts[:cap(f.starts)], f.ends[:cap(f.ends)]
+	return words, last
+}
