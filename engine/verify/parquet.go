@@ -1,0 +1,179 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/tallystick/tallystick/engine/doc"
+)
+
+// parquetFile reads a Parquet file of the run, row by row as plain values.
+type parquetFile struct {
+	file   *parquet.File
+	groups []parquet.RowGroup // not begun
+	rows   parquet.Rows       // of the row group that is being read
+	buffer []parquet.Row
+	next   int
+	number int64 // of the row read last, from 1
+}
+
+// openParquet opens a file whose columns must be the given ones, in order,
+// each required and of the given kind. It wants a file opened by checker.open.
+func openParquet(file *os.File, columns []parquetColumn) (*parquetFile, error) {
+	p := &parquetFile{buffer: make([]parquet.Row, 512)}
+	err := shielded(func() error {
+		info, err := file.Stat()
+		if err != nil {
+			return err
+		}
+		p.file, err = parquet.OpenFile(file, info.Size(), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+		if err != nil {
+			return err
+		}
+		fields := p.file.Schema().Fields()
+		if len(fields) != len(columns) {
+			return fmt.Errorf("%d columns instead of %d", len(fields), len(columns))
+		}
+		for i, want := range columns {
+			if f := fields[i]; !f.Leaf() || !f.Required() || f.Name() != want.name || f.Type().Kind() != want.kind {
+				return fmt.Errorf("column %d is not %s of type %s", i+1, want.name, want.kind)
+			}
+		}
+		p.groups, p.buffer = p.file.RowGroups(), p.buffer[:0]
+		return nil
+	})
+	return p, err
+}
+
+type parquetColumn struct {
+	name string
+	kind parquet.Kind
+}
+
+// row returns the values of the next row, one for every column and valid until
+// the next call, or io.EOF.
+func (p *parquetFile) row() (parquet.Row, error) {
+	if p.next == len(p.buffer) {
+		p.buffer, p.next = p.buffer[:cap(p.buffer)], 0
+		n, err := p.fill()
+		p.buffer = p.buffer[:n]
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 && p.number != p.file.NumRows() {
+			return nil, fmt.Errorf("ends, but the footer promises %d rows", p.file.NumRows())
+		}
+		if n == 0 {
+			return nil, io.EOF
+		}
+	}
+	row := p.buffer[p.next]
+	p.next++
+	p.number++
+	if len(row) != len(p.file.Schema().Fields()) {
+		return nil, errors.New("a value is missing")
+	}
+	return row, nil
+}
+
+// fill reads rows into the buffer, none at the end of the file.
+func (p *parquetFile) fill() (n int, err error) {
+	err = shielded(func() error {
+		for {
+			if p.rows == nil {
+				if len(p.groups) == 0 {
+					return nil
+				}
+				p.rows, p.groups = p.groups[0].Rows(), p.groups[1:]
+			}
+			var err error
+			n, err = p.rows.ReadRows(p.buffer)
+			if err != nil && !errors.Is(err, io.EOF) {
+				return err
+			}
+			if err == nil && n == 0 {
+				return io.ErrNoProgress
+			}
+			if err != nil {
+				err = p.rows.Close()
+				p.rows = nil
+			}
+			if n > 0 || err != nil {
+				return err
+			}
+		}
+	})
+	return n, err
+}
+
+// metadata returns a value of the footer, empty if it is not there.
+func (p *parquetFile) metadata(key string) string {
+	v, _ := p.file.Lookup(key)
+	return v
+}
+
+// shielded turns a panic of the Parquet library, which trusts the offsets in a
+// file, into an error.
+func shielded(fn func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("not readable: %v", p)
+		}
+	}()
+	return fn()
+}
+
+// compareParquet compares tally.parquet with the rows of tally.jsonl.
+func (c *checker) compareParquet(rows []tallyRow, f *findings) {
+	file := c.open(parquetName)
+	if file == nil {
+		f.add("%s: not checked, for want of a readable file", parquetName)
+		return
+	}
+	defer file.Close()
+	columns := []parquetColumn{{"contributor", parquet.ByteArray}}
+	for _, group := range []string{"in", "kept", "exact_dup", "near_dup", "excluded", "rejected"} {
+		for _, measure := range []string{"documents", "bytes", "tokens"} {
+			columns = append(columns, parquetColumn{group + "_" + measure, parquet.Int64})
+		}
+	}
+	p, err := openParquet(file, columns)
+	if err != nil {
+		f.add("%s: %v", parquetName, err)
+		return
+	}
+	if c.plan != nil && p.metadata("tallystick.tokenizer") != c.plan.Tokenizer.SHA256 {
+		f.add("%s: tallystick.tokenizer is %q, the plan's digest is %s", parquetName, p.metadata("tallystick.tokenizer"), c.plan.Tokenizer.SHA256)
+	}
+	for i := range rows {
+		values, err := p.row()
+		if errors.Is(err, io.EOF) {
+			f.add("%s: has %d rows, %s has %d", parquetName, i, jsonlName, len(rows))
+			return
+		}
+		if err != nil {
+			f.add("%s: row %d: %v", parquetName, i+1, err)
+			return
+		}
+		got := tallyRow{Contributor: string(values[0].ByteArray())}
+		counts := func(at int) doc.Counts {
+			return doc.Counts{Documents: values[at].Uint64(), Bytes: values[at+1].Uint64(), Tokens: values[at+2].Uint64()}
+		}
+		got.In = counts(1)
+		for class := range doc.NumClasses {
+			*got.of(class) = counts(4 + 3*int(class))
+		}
+		if want := rows[i]; got != want {
+			f.add("%s: row %d: contributor %q, %+v; line %d of %s is %q, %+v", parquetName, i+1, got.Contributor, got.classCounts, i+1, jsonlName, want.Contributor, want.classCounts)
+		}
+	}
+	if _, err := p.row(); err == nil {
+		f.add("%s: row %d: %s has only %d lines", parquetName, len(rows)+1, jsonlName, len(rows))
+	} else if !errors.Is(err, io.EOF) {
+		f.add("%s: row %d: %v", parquetName, len(rows)+1, err)
+	}
+}
