@@ -1,0 +1,261 @@
+package tokenize_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/tokenize"
+	"github.com/tallystick/tallystick/engine/tokenize/hf"
+)
+
+const (
+	bundled = "../../testdata"
+	shared  = "../../../shared/data" // beside the repository, where there is one
+)
+
+// files are the tokenizers of the reference counts, and the family by which
+// the native engine counts them; empty where only hf does.
+var files = []struct{ name, family string }{
+	{"all-minilm-l6-v2", ""},
+	{"bert-base-uncased", ""},
+	{"deepseek_v3", "DS"},
+	{"gemma3", ""},
+	{"gpt2", "G2"},
+	{"gpt2-gigatoken", "G2"},
+	{"gpt35turbo", "L3"},
+	{"gpt4o", "O2"},
+	{"gptoss", "O2"},
+	{"llama2", ""},
+	{"llama3", "L3"},
+	{"llama3_1", "L3"},
+	{"mistral_nemo", "TK"},
+	{"olmo1-neox", "G2"},
+	{"olmo2-dolma2", "L3"},
+	{"qwen2_5", "Q2"},
+	{"qwen3", "Q2"},
+	{"t5", ""},
+}
+
+type document struct {
+	ID   string `json:"id"`
+	Text string `json:"text"`
+}
+
+// golden is what Hugging Face tokenizers 0.22.2 returned for a document.
+type golden struct {
+	count int
+	fnv   uint64 // FNV-1a-64 over the ids, each as four little-endian bytes
+}
+
+func needShared(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat(shared); err != nil {
+		t.Skip("NOTICE: skipped: the reference data is not here (want the folder shared/data beside the repository)")
+	}
+}
+
+func needHF(t *testing.T) {
+	t.Helper()
+	if !hf.Available {
+		t.Skip("NOTICE: skipped: built without the engine hf; `make hf`, then go test -tags hf")
+	}
+}
+
+// eachLine calls fn with every line of a zstd file until fn returns false.
+func eachLine(t *testing.T, path string, fn func(line []byte) bool) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	zr, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer zr.Close()
+	r := bufio.NewReaderSize(zr, 1<<20)
+	for {
+		line, err := r.ReadBytes('\n')
+		if len(line) > 0 && !fn(line) {
+			return
+		}
+		if err == io.EOF {
+			return
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+	}
+}
+
+// readGolden returns the sample documents of a folder in order, and the
+// reference counts by tokenizer and document id.
+func readGolden(t *testing.T, dir string) ([]document, map[string]map[string]golden) {
+	t.Helper()
+	var docs []document
+	eachLine(t, filepath.Join(dir, "golden/token-sample.jsonl.zst"), func(line []byte) bool {
+		var d document
+		if err := json.Unmarshal(line, &d); err != nil {
+			t.Fatal(err)
+		}
+		docs = append(docs, d)
+		return true
+	})
+	counts := map[string]map[string]golden{}
+	eachLine(t, filepath.Join(dir, "golden/token-golden.tsv.zst"), func(line []byte) bool {
+		f := strings.Split(strings.TrimSuffix(string(line), "\n"), "\t")
+		if len(f) != 4 {
+			t.Fatalf("golden line %q", line)
+		}
+		count, err1 := strconv.Atoi(f[2])
+		fnv, err2 := strconv.ParseUint(f[3], 16, 64)
+		if err := errors.Join(err1, err2); err != nil {
+			t.Fatal(err)
+		}
+		if counts[f[0]] == nil {
+			counts[f[0]] = map[string]golden{}
+		}
+		counts[f[0]][f[1]] = golden{count, fnv}
+		return true
+	})
+	return docs, counts
+}
+
+// uncompressed returns the tokenizer.json of a name of files.
+func uncompressed(t *testing.T, dir, name string) []byte {
+	t.Helper()
+	f, err := os.Open(filepath.Join(dir, "tokenizers", name+".json.zst"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	zr, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer zr.Close()
+	config, err := io.ReadAll(zr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+// checkHF compares count and ids of every document with the reference.
+func checkHF(t *testing.T, config []byte, docs []document, want map[string]golden) {
+	t.Helper()
+	c, err := hf.New(config, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(want) != len(docs) {
+		t.Fatalf("%d reference counts for %d documents", len(want), len(docs))
+	}
+	for _, d := range docs {
+		n, fnv, err := c.Encode([]byte(d.Text))
+		if w := want[d.ID]; err != nil || n != w.count || fnv != w.fnv {
+			t.Errorf("%s: %d tokens, ids %016x, error %v; want %d, %016x", d.ID, n, fnv, err, w.count, w.fnv)
+		}
+	}
+}
+
+// checkNative compares the count of every document with the reference.
+func checkNative(t *testing.T, c tokenize.Counter, docs []document, want map[string]golden) {
+	t.Helper()
+	if c.Engine() != tokenize.EngineNative {
+		t.Fatalf("counted by %s", c.Engine())
+	}
+	if len(want) != len(docs) {
+		t.Fatalf("%d reference counts for %d documents", len(want), len(docs))
+	}
+	for _, d := range docs {
+		n, err := c.Count([]byte(d.Text))
+		if w := want[d.ID]; err != nil || n != w.count {
+			t.Errorf("%s: %d tokens, error %v; want %d", d.ID, n, err, w.count)
+		}
+	}
+}
+
+// TestBundledGolden runs everywhere: GPT-2 by the native engine, and by hf
+// together with BERT (WordPiece) and T5 (Unigram) in builds that have it.
+func TestBundledGolden(t *testing.T) {
+	docs, counts := readGolden(t, bundled)
+	t.Run("native/gpt2", func(t *testing.T) {
+		c, info, err := tokenize.Open("gpt2", tokenize.Options{Engine: tokenize.EngineNative})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Family != "G2" {
+			t.Errorf("family %s", info.Family)
+		}
+		checkNative(t, c, docs, counts["gpt2"])
+	})
+	t.Run("hf/gpt2", func(t *testing.T) {
+		needHF(t)
+		c, _, err := tokenize.Open("gpt2", tokenize.Options{Engine: tokenize.EngineHF})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range docs {
+			if n, err := c.Count([]byte(d.Text)); err != nil || n != counts["gpt2"][d.ID].count {
+				t.Errorf("%s: %d, %v; want %d", d.ID, n, err, counts["gpt2"][d.ID].count)
+			}
+		}
+	})
+	for _, name := range []string{"bert-base-uncased", "t5"} {
+		t.Run("hf/"+name, func(t *testing.T) {
+			needHF(t)
+			checkHF(t, uncompressed(t, bundled, name), docs, counts[name])
+		})
+	}
+}
+
+// TestGoldenHF: all 18 tokenizers, every document, count and ids.
+func TestGoldenHF(t *testing.T) {
+	needShared(t)
+	needHF(t)
+	docs, counts := readGolden(t, shared)
+	for _, f := range files {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			checkHF(t, uncompressed(t, shared, f.name), docs, counts[f.name])
+		})
+	}
+}
+
+// TestGoldenNative: every document by every tokenizer of a native family, and
+// a refusal by every other.
+func TestGoldenNative(t *testing.T) {
+	needShared(t)
+	docs, counts := readGolden(t, shared)
+	for _, f := range files {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			c, info, err := tokenize.OpenBytes(f.name, uncompressed(t, shared, f.name), tokenize.Options{Engine: tokenize.EngineNative})
+			if f.family == "" {
+				if !errors.Is(err, doc.ErrUnsupported) {
+					t.Errorf("opened with error %v; want doc.ErrUnsupported", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if info.Family != f.family {
+				t.Errorf("family %s, want %s", info.Family, f.family)
+			}
+			checkNative(t, c, docs, counts[f.name])
+		})
+	}
+}
