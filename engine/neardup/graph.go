@@ -22,6 +22,24 @@ func (g Graph) Len() int { return len(g.Offsets) - 1 }
 // Of returns the buckets of document d.
 func (g Graph) Of(d uint32) []uint32 { return g.IDs[g.Offsets[d]:g.Offsets[d+1]] }
 
+// shared returns how many buckets two documents have in common.
+func (g Graph) shared(a, b uint32) int {
+	x, y := g.Of(a), g.Of(b)
+	n := 0
+	for len(x) > 0 && len(y) > 0 {
+		switch {
+		case x[0] < y[0]:
+			x = x[1:]
+		case x[0] > y[0]:
+			y = y[1:]
+		default:
+			n++
+			x, y = x[1:], y[1:]
+		}
+	}
+	return n
+}
+
 // NewGraph makes the graph of docs documents from the members of each bucket:
 // bucket i is members[offsets[i]:offsets[i+1]], the ranks of its documents,
 // each once, in any order.

@@ -174,8 +174,8 @@ func families(t *rapid.T) [][]uint64 {
 func randomGraph(t *rapid.T, docs int) Graph {
 	offsets := []uint64{0}
 	var members []uint32
-	for range rapid.IntRange(0, 6).Draw(t, "buckets") {
-		percent := rapid.SampledFrom([]int{5, 30, 95}).Draw(t, "percent")
+	for range rapid.IntRange(0, 12).Draw(t, "buckets") {
+		percent := rapid.SampledFrom([]int{4, 8, 30, 95}).Draw(t, "percent")
 		for d := range docs {
 			if rapid.IntRange(0, 99).Draw(t, "in") < percent {
 				members = append(members, uint32(d))
@@ -197,11 +197,14 @@ func TestResolveIsTheDefinition(t *testing.T) {
 		sets := families(t)
 		g := randomGraph(t, len(sets))
 		th := rapid.SampledFrom(thresholds).Draw(t, "threshold")
-		batch := rapid.SampledFrom([]int{1, 3, 16, 64}).Draw(t, "batch")
+		batch := rapid.SampledFrom([]int{1, 3, 8, 64}).Draw(t, "batch")
+		hot := rapid.SampledFrom([]int{0, 1, 3, 6, HotBucket}).Draw(t, "hot bucket")
 		want := oracle(g, sets, th[0], th[1])
 		var first Stats
 		for i, workers := range []int{1, 2, 7} {
-			got, stats, err := resolve(context.Background(), g, memorySets(sets), ratio{uint64(th[0]), uint64(th[1])}, workers, batch, nil)
+			r := newResolution(g, memorySets(sets), ratio{uint64(th[0]), uint64(th[1])}, workers)
+			r.batch, r.hotBucket = batch, hot
+			got, stats, err := r.run(context.Background())
 			if err != nil {
 				t.Fatal(err)
 			}

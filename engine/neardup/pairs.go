@@ -15,29 +15,24 @@ type EmitFunc func(a, b uint32, overlap, union int) error
 // Jaccard of at least num/den: once, ascending by a, then b, from the caller's
 // goroutine. Its cost grows with the square of the buckets' sizes.
 func Pairs(ctx context.Context, g Graph, sets Sets, num, den int64, workers int, emit EmitFunc) error {
+	threshold, err := newThreshold(num, den)
+	if err != nil {
+		return err
+	}
 	begin, members := transpose(g.Buckets, g.Offsets, g.IDs)
 	later := func(gather *gatherer, a uint32) {
 		room := 0
 		for _, b := range g.Of(a) {
-			room += len(after(members[begin[b]:begin[b+1]], a))
+			room += len(since(members[begin[b]:begin[b+1]], a+1))
 		}
 		gather.reset(room)
 		for _, b := range g.Of(a) {
-			for _, other := range after(members[begin[b]:begin[b+1]], a) {
+			for _, other := range since(members[begin[b]:begin[b+1]], a+1) {
 				gather.add(other)
 			}
 		}
 	}
-	return provePairs(ctx, g.Len(), sets, num, den, workers, later, emit)
-}
-
-// after returns the end of the ascending list docs that comes after a.
-func after(docs []uint32, a uint32) []uint32 {
-	i, found := slices.BinarySearch(docs, a)
-	if found {
-		i++
-	}
-	return docs[i:]
+	return provePairs(ctx, g.Len(), sets, threshold, workers, later, emit)
 }
 
 // pair is a proven partner of a document.
@@ -49,11 +44,7 @@ type pair struct {
 // provePairs proves, for every document, the candidates that gather finds
 // among the later ones, and emits those that reach the threshold in order.
 // Gather starts with a reset and is called from several goroutines.
-func provePairs(ctx context.Context, n int, sets Sets, num, den int64, workers int, gather func(g *gatherer, a uint32), emit EmitFunc) error {
-	threshold, err := newThreshold(num, den)
-	if err != nil {
-		return err
-	}
+func provePairs(ctx context.Context, n int, sets Sets, threshold ratio, workers int, gather func(g *gatherer, a uint32), emit EmitFunc) error {
 	workers = max(workers, 1)
 	gatherers := make([]gatherer, workers)
 	provers := make([]prover, workers)

@@ -36,7 +36,6 @@ func (r ratio) toExceed(total int) int {
 type match struct {
 	doc            uint32
 	overlap, union uint32 // union 0: no partner yet
-	shared         int    // buckets
 }
 
 func (m match) found() bool { return m.union != 0 }
@@ -114,26 +113,6 @@ func (p *prover) overlap(s *subject, other uint32, need int) (int, bool, error) 
 	}
 	o, ok := overlapAtLeast(p.mine, p.theirs, need)
 	return o, ok, nil
-}
-
-// best returns the better of m and the highest-scoring of the candidates of d
-// that reach the threshold, of equal scores the earlier.
-func (p *prover) best(d uint32, candidates []candidate, m match) (match, error) {
-	if len(candidates) == 0 {
-		return m, nil
-	}
-	s := p.subject(d)
-	for _, c := range candidates {
-		total := s.size + p.sets.Size(c.doc)
-		o, ok, err := p.overlap(&s, c.doc, m.bar(p.threshold, c.doc, total))
-		if err != nil {
-			return match{}, err
-		}
-		if ok {
-			m = match{doc: c.doc, overlap: uint32(o), union: uint32(total - o), shared: int(c.shared)}
-		}
-	}
-	return m, nil
 }
 
 // mergeStride is how many steps a merge takes between looks at its chances.

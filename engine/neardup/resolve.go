@@ -1,6 +1,9 @@
 package neardup
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Verdict says that document Doc is dropped and why: it and the kept document
 // Witness have Overlap shingles in common out of Union, and share Shared
@@ -16,10 +19,10 @@ type Stats struct {
 	Documents uint64 // in at least one bucket
 	Dropped   uint64
 
-	// Pairs of a document and a kept one that share a bucket, and what
-	// settled them: Candidates = RejectedBySize + RejectedByBitmap + Merged.
-	// A pair is rejected when it cannot reach the threshold or be a better
-	// witness than one already proven.
+	// Pairs of a document and a kept one that were tested, and what settled
+	// them: Candidates = RejectedBySize + RejectedByBitmap + Merged. A pair is
+	// rejected when it cannot reach the threshold or be a better witness than
+	// one already proven.
 	Candidates       uint64
 	RejectedBySize   uint64
 	RejectedByBitmap uint64
@@ -30,9 +33,11 @@ type Stats struct {
 	MostCandidatesDoc uint32
 
 	// The bucket that ended with the most kept documents, the lowest id of
-	// equals. Large buckets cost time, never a document.
+	// equals, and how many ended with more than HotBucket. Large buckets cost
+	// time, never a document.
 	LargestBucket     uint32
 	LargestBucketKept uint32
+	HotBuckets        uint64
 }
 
 // keptIndex lists the kept documents of each bucket, ascending. Its memory is
@@ -69,15 +74,10 @@ func (x *keptIndex) add(d uint32, buckets []uint32) {
 	}
 }
 
-// largest returns the first bucket with the most kept documents.
-func (x *keptIndex) largest() (id, kept uint32) {
-	for b, n := range x.kept {
-		if n > kept {
-			id, kept = uint32(b), n
-		}
-	}
-	return id, kept
-}
+// HotBucket is the number of kept documents above which a bucket counts as
+// hot: documents are then looked for by their shingles instead of one by one.
+// It changes costs, never results.
+const HotBucket = 512
 
 // Resolve decides which documents are dropped, by this definition: take the
 // documents in priority order; one is dropped if and only if some already kept
@@ -99,114 +99,228 @@ func Resolve(ctx context.Context, g Graph, sets Sets, num, den int64, workers in
 	if err != nil {
 		return nil, Stats{}, err
 	}
-	return resolve(ctx, g, sets, threshold, workers, batchSize, progress)
+	r := newResolution(g, sets, threshold, workers)
+	if progress != nil {
+		r.progress = progress
+	}
+	return r.run(ctx)
 }
 
-func resolve(ctx context.Context, g Graph, sets Sets, threshold ratio, workers, batch int, progress func(done int)) ([]Verdict, Stats, error) {
-	var (
-		verdicts  []Verdict
-		stats     Stats
-		index     = newKeptIndex(g)
-		resolvers = make([]resolver, max(workers, 1))
-		matches   = make([]match, batch)
-		tested    = make([]int, batch) // candidates of each document of the batch
-	)
-	for w := range resolvers {
-		resolvers[w] = resolver{
-			prover: prover{sets: sets, threshold: threshold},
-			graph:  g,
-			index:  index,
-		}
-	}
+// resolution is the state of one Resolve.
+type resolution struct {
+	graph     Graph
+	sets      Sets
+	threshold ratio
+	batch     int
+	hotBucket int
+	progress  func(done int)
 
+	kept     *keptIndex
+	hot      *hotIndex // nil until a bucket is hot
+	workers  []resolver
+	matches  []match // of each document of the batch, against those kept before it
+	tested   []int   // how many those were
+	verdicts []Verdict
+	stats    Stats
+}
+
+// resolver is what one goroutine works with.
+type resolver struct {
+	prover prover
+	gather gatherer
+}
+
+func newResolution(g Graph, sets Sets, threshold ratio, workers int) *resolution {
+	r := &resolution{
+		graph:     g,
+		sets:      sets,
+		threshold: threshold,
+		batch:     batchSize,
+		hotBucket: HotBucket,
+		progress:  func(int) {},
+		kept:      newKeptIndex(g),
+		workers:   make([]resolver, max(workers, 1)),
+	}
+	for w := range r.workers {
+		r.workers[w].prover = prover{sets: sets, threshold: threshold}
+	}
+	return r
+}
+
+func (r *resolution) run(ctx context.Context) ([]Verdict, Stats, error) {
+	r.matches = make([]match, r.batch)
+	r.tested = make([]int, r.batch)
 	each := func(w int, d uint32) error {
-		at := int(d) % batch
+		at := int(d) % r.batch
 		var err error
-		matches[at], tested[at], err = resolvers[w].against(d, 0, match{})
+		r.matches[at], r.tested[at], err = r.against(&r.workers[w], d, 0, match{})
 		return err
 	}
 	after := func(lo, hi uint32) error {
+		crowded := false
 		for d := lo; d < hi; d++ {
-			buckets := g.Of(d)
-			if len(buckets) == 0 {
-				continue
-			}
-			at := int(d) % batch
-			m, n, err := resolvers[0].against(d, lo, matches[at])
+			full, err := r.decide(d, lo)
 			if err != nil {
 				return err
 			}
-			stats.Documents++
-			if n := uint64(tested[at] + n); n > stats.MostCandidates {
-				stats.MostCandidates, stats.MostCandidatesDoc = n, d
-			}
-			if m.found() {
-				verdicts = append(verdicts, Verdict{Doc: d, Witness: m.doc, Overlap: m.overlap, Union: m.union, Shared: m.shared})
-			} else {
-				index.add(d, buckets)
+			crowded = crowded || full
+		}
+		if crowded && r.hot == nil {
+			var err error
+			if r.hot, err = newHotIndex(ctx, r.graph, r.sets, r.threshold, r.kept, r.hotBucket); err != nil {
+				return fmt.Errorf("index hot buckets: %w", err)
 			}
 		}
-		if progress != nil {
-			progress(int(hi))
-		}
+		r.progress(int(hi))
 		return nil
 	}
-	if err := inBatches(ctx, g.Len(), batch, len(resolvers), each, after); err != nil {
+	if err := inBatches(ctx, r.graph.Len(), r.batch, len(r.workers), each, after); err != nil {
 		return nil, Stats{}, err
 	}
 
 	var counts proofCounts
-	for w := range resolvers {
-		counts.add(resolvers[w].prover.counts)
+	for w := range r.workers {
+		counts.add(r.workers[w].prover.counts)
 	}
-	stats.Dropped = uint64(len(verdicts))
-	stats.Candidates, stats.RejectedBySize = counts.candidates, counts.bySize
-	stats.RejectedByBitmap, stats.Merged = counts.byBitmap, counts.merged
-	stats.LargestBucket, stats.LargestBucketKept = index.largest()
-	return verdicts, stats, nil
+	r.stats.Dropped = uint64(len(r.verdicts))
+	r.stats.Candidates, r.stats.RejectedBySize = counts.candidates, counts.bySize
+	r.stats.RejectedByBitmap, r.stats.Merged = counts.byBitmap, counts.merged
+	for b, n := range r.kept.kept {
+		if n > r.stats.LargestBucketKept {
+			r.stats.LargestBucket, r.stats.LargestBucketKept = uint32(b), n
+		}
+		if int(n) > r.hotBucket {
+			r.stats.HotBuckets++
+		}
+	}
+	return r.verdicts, r.stats, nil
 }
 
-// resolver tests documents against the kept index. It belongs to one
-// goroutine.
-type resolver struct {
-	prover prover
-	graph  Graph
-	index  *keptIndex
-	gather gatherer
+// decide keeps or drops d, which has been tested against the documents before
+// lo, the first of its batch. It reports whether that made a bucket hot.
+func (r *resolution) decide(d, lo uint32) (bool, error) {
+	buckets := r.graph.Of(d)
+	if len(buckets) == 0 {
+		return false, nil
+	}
+	at := int(d) % r.batch
+	m, tested, err := r.against(&r.workers[0], d, lo, r.matches[at])
+	if err != nil {
+		return false, err
+	}
+	r.stats.Documents++
+	if n := uint64(r.tested[at] + tested); n > r.stats.MostCandidates {
+		r.stats.MostCandidates, r.stats.MostCandidatesDoc = n, d
+	}
+	if m.found() {
+		r.verdicts = append(r.verdicts, Verdict{
+			Doc: d, Witness: m.doc,
+			Overlap: m.overlap, Union: m.union,
+			Shared: r.graph.shared(d, m.doc),
+		})
+		return false, nil
+	}
+	crowded := false
+	r.kept.add(d, buckets)
+	for _, b := range buckets {
+		crowded = crowded || int(r.kept.kept[b]) > r.hotBucket
+	}
+	if r.hot != nil {
+		r.hot.prefixes.add(d)
+	}
+	return crowded, nil
 }
 
 // against tests d against the kept documents, no earlier than from, that it
-// shares a bucket with. It returns the better of m and the best of them, and
-// how many there were.
-func (r *resolver) against(d, from uint32, m match) (match, int, error) {
+// shares a bucket with. It returns the best of them if it is better than m,
+// else m, and how many were tested.
+func (r *resolution) against(w *resolver, d, from uint32, m match) (match, int, error) {
 	buckets := r.graph.Of(d)
-	room := 0
+	room, crowded := 0, false
 	for _, b := range buckets {
-		room += len(since(r.index.bucket(b), from))
+		if r.hot != nil && r.hot.buckets[b] {
+			crowded = true
+		} else {
+			room += len(since(r.kept.bucket(b), from))
+		}
+	}
+	if crowded {
+		room += r.hot.prefixes.room(d, from)
 	}
 	if room == 0 {
 		return m, 0, nil
 	}
-	r.gather.reset(room)
+	w.gather.reset(room)
 	for _, b := range buckets {
-		for _, other := range since(r.index.bucket(b), from) {
-			r.gather.add(other)
+		if r.hot != nil && r.hot.buckets[b] {
+			continue
+		}
+		for _, other := range since(r.kept.bucket(b), from) {
+			w.gather.add(other)
 		}
 	}
-	candidates := r.gather.bySharing()
-	m, err := r.prover.best(d, candidates, m)
-	return m, len(candidates), err
+	if crowded {
+		r.hot.prefixes.gather(&w.gather, d, from)
+	}
+
+	candidates := w.gather.bySharing()
+	s := w.prover.subject(d)
+	for _, c := range candidates {
+		total := s.size + r.sets.Size(c.doc)
+		o, ok, err := w.prover.overlap(&s, c.doc, m.bar(r.threshold, c.doc, total))
+		if err != nil {
+			return match{}, 0, err
+		}
+		// One that was found by its shingles may share no bucket.
+		if ok && (!crowded || r.graph.shared(d, c.doc) > 0) {
+			m = match{doc: c.doc, overlap: uint32(o), union: uint32(total - o)}
+		}
+	}
+	return m, len(candidates), nil
 }
 
-// since returns the end of the ascending list docs that is not before from,
-// looking from its end: of a batch, a bucket has few.
-func since(docs []uint32, from uint32) []uint32 {
-	if from == 0 {
-		return docs
+// hotIndex finds the kept documents of hot buckets by their shingles. Families
+// of documents that share a template, but less than the threshold, stay in
+// buckets together without one dropping another; going through them would cost
+// the square of their number.
+type hotIndex struct {
+	buckets  []bool // which are looked up here
+	prefixes *prefixIndex
+}
+
+// newHotIndex takes over all buckets that may become hot, with the documents
+// kept so far. It is made when the first one does, so that corpora without
+// hot buckets, most of them, do not pay for it.
+func newHotIndex(ctx context.Context, g Graph, sets Sets, threshold ratio, kept *keptIndex, limit int) (*hotIndex, error) {
+	x := &hotIndex{buckets: make([]bool, g.Buckets)}
+	for b := range x.buckets {
+		x.buckets[b] = kept.begin[b+1]-kept.begin[b] > uint64(limit)
 	}
-	i := len(docs)
-	for i > 0 && docs[i-1] >= from {
-		i--
+	isKept := make([]bool, g.Len())
+	for b := range x.buckets {
+		if x.buckets[b] {
+			for _, d := range kept.bucket(uint32(b)) {
+				isKept[d] = true
+			}
+		}
 	}
-	return docs[i:]
+	var docs []uint32
+	for d := range uint32(g.Len()) {
+		for _, b := range g.Of(d) {
+			if x.buckets[b] {
+				docs = append(docs, d)
+				break
+			}
+		}
+	}
+	var err error
+	if x.prefixes, err = newPrefixIndex(ctx, g.Len(), docs, sets, threshold); err != nil {
+		return nil, err
+	}
+	for _, d := range docs {
+		if isKept[d] {
+			x.prefixes.add(d)
+		}
+	}
+	return x, nil
 }
