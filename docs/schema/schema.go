@@ -1,0 +1,11 @@
+// Package schema holds the JSON Schemas (draft 2020-12) of the JSON files of a
+// run (plan, tally, rejects, manifest, timings) and of the statement of a payment.
+// For a .jsonl file the schema is that of one line.
+package schema
+
+import "embed"
+
+// Files are the schemas, named NAME.schema.json.
+//
+//go:embed *.schema.json
+var Files embed.FS

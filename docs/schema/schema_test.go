@@ -1,0 +1,287 @@
+package schema
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/big"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+const zero = `{"documents": 0, "bytes": 0, "tokens": 0}`
+
+var (
+	digest  = strings.Repeat("0123456789abcdef", 4)
+	classes = `"in": {"documents": 2, "bytes": 20, "tokens": 7}, "kept": {"documents": 2, "bytes": 20, "tokens": 7}, "exact_dup": ` +
+		zero + `, "near_dup": ` + zero + `, "excluded": ` + zero + `, "rejected": ` + zero
+)
+
+// example is a valid instance of a schema.
+type example struct{ name, json string }
+
+var examples = []example{
+	{"tally", `{"contributor": "ann", ` + classes + `}`},
+	{"manifest", `{"version": 1, "run_id": "` + digest + `", "tool": "tallystick", "files": [{"path": "tally.jsonl", "size": 3, "sha256": "` + digest + `"}], "totals": {` + classes + `}, "created_unreadable": 0}`},
+	{"rejects", `{"file": "a.jsonl", "shard": 0, "line": 3, "offset": 120, "column": 0, "reason": "line_too_long", "contributor": "(unattributed)"}`},
+	{"plan", `{"version": 1, "run_id": "` + digest + `",
+		"rules": {"document": "json-line-v1", "shingle": "w5-v1", "word_hash": "aes3-v1", "sketch": "oph-fallback-v1", "exact_key": "xxh64-len-sha256-v1", "priority": "created-content-contributor-id-v1"},
+		"fields": {"text": "text", "id": "id", "contributor": "meta.author", "created": "", "require_contributor": false},
+		"tokenizer": {"name": "gpt2", "sha256": "` + digest + `", "added_tokens": "match"},
+		"near_dup": {"threshold_num": 4, "threshold_den": 5, "recall": "0.99", "bands": 16, "rows": 5, "predicted_recall": [{"jaccard_percent": 80, "recall_ppm": 998000}]},
+		"seed": 18446744073709551615, "shard_size": 67108864, "max_line": 16777216, "partitions": 4,
+		"files": [{"path": "a.jsonl", "size": 10, "sha256": "` + digest + `", "compression": "none"}],
+		"shards": [{"file": 0, "offset": 0, "length": 10, "first_line": 1}]}`},
+	{"timings", `{"version": 1, "run_id": "` + digest + `",
+		"machine": {"cpu": "a CPU", "cores": 2, "os": "linux", "arch": "amd64", "go": "go1.26", "kernels": {"wordhash": "aesni"}, "engine": "native", "parser": "native", "workers": 2},
+		"stages": [{"stage": "scan", "tasks": 3, "seconds": 1.5, "cpu_seconds": 2.75, "bytes": 1000, "mb_per_second": 0.1, "peak_memory_bytes": 0}],
+		"wall_seconds": 1.5}`},
+	{"pay", `{"record": "statement", "version": 1, "run_id": "` + digest + `", "currency": "USD", "exponent": 2, "unit": "1e-9 minor units",
+		"pool": "50000000000000000000", "share": "0.2", "payable": "10000000000000000000", "minimum": "0", "carry_in_sha256": "", "tokens": "300",
+		"carry_in": "0", "paid": "9", "carried": "1", "rows": 2}`},
+	{"pay", `{"record": "row", "kind": "contributor", "contributor": "ann", "tokens": 130, "carry_in": "0", "amount": "9", "paid": "9", "carried": "0",
+		"amount_major": "0.00000000009", "paid_major": "0.00"}`},
+}
+
+func load(t *testing.T, name string) map[string]any {
+	t.Helper()
+	data, err := Files.ReadFile(name + ".schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decode(t, string(data)).(map[string]any)
+}
+
+func decode(t *testing.T, s string) any {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(s))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		t.Fatalf("%v in %s", err, s)
+	}
+	return v
+}
+
+func TestEverySchemaHasAnExample(t *testing.T) {
+	files, err := Files.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		name, _ := strings.CutSuffix(file.Name(), ".schema.json")
+		if !slices.ContainsFunc(examples, func(e example) bool { return e.name == name }) {
+			t.Errorf("%s has no example", file.Name())
+		}
+	}
+	for _, e := range examples {
+		name := e.name
+		schema := load(t, name)
+		if schema["$schema"] != "https://json-schema.org/draft/2020-12/schema" || !strings.HasSuffix(fmt.Sprint(schema["$id"]), name+".schema.json") {
+			t.Errorf("%s: $schema %v, $id %v", name, schema["$schema"], schema["$id"])
+		}
+		v := validator{root: schema}
+		if err := v.check(schema, decode(t, e.json), name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Each schema refuses its example with one thing wrong: any value of another
+// type, any key missing, a key too many.
+func TestSchemasRefuse(t *testing.T) {
+	for _, e := range examples {
+		name := e.name
+		schema := load(t, name)
+		v := validator{root: schema}
+		good := decode(t, e.json)
+		spoil(good, func(what string) {
+			if v.check(schema, good, name) == nil {
+				t.Errorf("%s: accepted with %s", name, what)
+			}
+		})
+		if err := v.check(schema, good, name); err != nil {
+			t.Errorf("the example was not put back: %v", err)
+		}
+	}
+	for name, bad := range map[string][2]string{
+		"pay":      {`"carried": "1"`, `"carried": "-1"`},
+		"plan":     {`"seed": 18446744073709551615`, `"seed": 18446744073709551616`},
+		"manifest": {`"size": 3`, `"size": -3`},
+		"rejects":  {`"line_too_long"`, `"too_dull"`},
+		"tally":    {`"documents": 0`, `"documents": 0.5`},
+		"timings":  {`"native", "parser"`, `"abacus", "parser"`},
+	} {
+		i := slices.IndexFunc(examples, func(e example) bool { return e.name == name })
+		changed := strings.Replace(examples[i].json, bad[0], bad[1], 1)
+		if changed == examples[i].json {
+			t.Fatalf("%s: nothing was changed", name)
+		}
+		schema := load(t, name)
+		v := validator{root: schema}
+		if v.check(schema, decode(t, changed), name) == nil {
+			t.Errorf("%s: accepted with %s", name, bad[1])
+		}
+	}
+}
+
+// spoil changes one thing in v after the other, calls fn, and puts it back.
+func spoil(v any, fn func(what string)) {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			old := v[key]
+			delete(v, key)
+			_, isName := old.(string)
+			// Names of kernels are free: none need be there.
+			if key != "wordhash" {
+				fn("no " + key)
+			}
+			v[key] = []any{nil}
+			fn(key + " of another type")
+			if isName {
+				v[key] = json.Number("1")
+				fn(key + " a number")
+			}
+			v[key] = old
+			spoil(old, fn)
+		}
+		if v["wordhash"] == nil {
+			v["unknown key"] = json.Number("1")
+			fn("unknown key")
+			delete(v, "unknown key")
+		}
+	case []any:
+		for i := range v {
+			old := v[i]
+			v[i] = "text"
+			fn("an item of another type")
+			v[i] = old
+			spoil(old, fn)
+		}
+	}
+}
+
+// validator knows the keywords that the schemas use and refuses all others, so
+// that a schema cannot lean on one that is not checked.
+type validator struct{ root map[string]any }
+
+func (v validator) check(schema map[string]any, value any, at string) error {
+	for keyword, arg := range schema {
+		if err := v.keyword(schema, keyword, arg, value, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v validator) keyword(schema map[string]any, keyword string, arg, value any, at string) error {
+	object, isObject := value.(map[string]any)
+	array, isArray := value.([]any)
+	text, isText := value.(string)
+	number, isNumber := value.(json.Number)
+	switch keyword {
+	case "$schema", "$id", "$defs", "title", "description":
+	case "$ref":
+		name, _ := strings.CutPrefix(arg.(string), "#/$defs/")
+		return v.check(v.root["$defs"].(map[string]any)[name].(map[string]any), value, at)
+	case "type":
+		_, isBool := value.(bool)
+		is := map[string]bool{
+			"object": isObject, "array": isArray, "string": isText, "boolean": isBool,
+			"number": isNumber, "integer": isNumber && rational(number).IsInt(),
+		}
+		if !is[arg.(string)] {
+			return fmt.Errorf("%s: %v is not of type %v", at, value, arg)
+		}
+	case "oneOf":
+		matching := 0
+		for _, sub := range arg.([]any) {
+			if v.check(sub.(map[string]any), value, at) == nil {
+				matching++
+			}
+		}
+		if matching != 1 {
+			return fmt.Errorf("%s: matches %d of %d alternatives", at, matching, len(arg.([]any)))
+		}
+	case "const":
+		if !equal(arg, value) {
+			return fmt.Errorf("%s: %v is not %v", at, value, arg)
+		}
+	case "enum":
+		if !slices.ContainsFunc(arg.([]any), func(a any) bool { return equal(a, value) }) {
+			return fmt.Errorf("%s: %v is none of %v", at, value, arg)
+		}
+	case "minimum":
+		if isNumber && rational(number).Cmp(rational(arg.(json.Number))) < 0 {
+			return fmt.Errorf("%s: %v is below %v", at, value, arg)
+		}
+	case "maximum":
+		if isNumber && rational(number).Cmp(rational(arg.(json.Number))) > 0 {
+			return fmt.Errorf("%s: %v is above %v", at, value, arg)
+		}
+	case "minLength":
+		if isText && rational(arg.(json.Number)).Cmp(big.NewRat(int64(utf8.RuneCountInString(text)), 1)) > 0 {
+			return fmt.Errorf("%s: %q is too short", at, text)
+		}
+	case "pattern":
+		if isText && !regexp.MustCompile(arg.(string)).MatchString(text) {
+			return fmt.Errorf("%s: %q does not match %v", at, text, arg)
+		}
+	case "properties":
+		for name, sub := range arg.(map[string]any) {
+			if field, present := object[name]; present {
+				if err := v.check(sub.(map[string]any), field, at+"."+name); err != nil {
+					return err
+				}
+			}
+		}
+	case "required":
+		for _, name := range arg.([]any) {
+			if _, present := object[name.(string)]; isObject && !present {
+				return fmt.Errorf("%s: no %v", at, name)
+			}
+		}
+	case "additionalProperties":
+		known, _ := schema["properties"].(map[string]any)
+		for name, field := range object {
+			if known[name] != nil {
+				continue
+			}
+			sub, allowed := arg.(map[string]any)
+			if !allowed {
+				return fmt.Errorf("%s: unknown key %q", at, name)
+			}
+			if err := v.check(sub, field, at+"."+name); err != nil {
+				return err
+			}
+		}
+	case "items":
+		for i, item := range array {
+			if err := v.check(arg.(map[string]any), item, fmt.Sprintf("%s[%d]", at, i)); err != nil {
+				return err
+			}
+		}
+	default:
+		return fmt.Errorf("%s: keyword %q is not known to this test", at, keyword)
+	}
+	return nil
+}
+
+func rational(n json.Number) *big.Rat {
+	r, ok := new(big.Rat).SetString(n.String())
+	if !ok {
+		return new(big.Rat)
+	}
+	return r
+}
+
+func equal(a, b any) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}
