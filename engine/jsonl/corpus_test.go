@@ -26,7 +26,7 @@ func sampleLines(t testing.TB, path string, n int) [][]byte {
 		t.Fatal(err)
 	}
 	defer z.Close()
-	r := bufio.NewReaderSize(io.LimitReader(z, 12<<20), 1<<20)
+	r := bufio.NewReaderSize(io.LimitReader(z, 8<<20), 1<<20)
 	var lines [][]byte
 	for {
 		line, err := r.ReadBytes('\n')
@@ -73,14 +73,14 @@ func TestRealLines(t *testing.T) {
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			a := newAgreement(t, defaults)
-			for _, line := range sampleLines(t, path, 150) {
+			for _, line := range sampleLines(t, path, 80) {
 				if got := a.check(t, line); got.Reason != "" {
 					t.Fatalf("%.200q: rejected: %s", line, got.Reason)
 				}
 				if len(line) > 20<<10 {
 					continue
 				}
-				for range 5 {
+				for range 4 {
 					mutant := bytes.Clone(line)
 					for range 1 + rng.IntN(3) {
 						// The fields behind the text are few bytes with much

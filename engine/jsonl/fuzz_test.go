@@ -108,7 +108,7 @@ func TestPieces(t *testing.T) {
 	}
 	a := newAgreement(t, fuzzed)
 	usable := 0
-	const lines = 20_000
+	const lines = 15_000
 	for range lines {
 		if a.check(t, []byte(value(0))).Reason == doc.OK {
 			usable++

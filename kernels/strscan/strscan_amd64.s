@@ -21,14 +21,17 @@
 // Shape of unescapeAVX2. A block is stored as it was loaded, then looked at. If
 // it has an end, only the bytes below are taken: what was stored behind them is
 // overwritten by what comes next. If the end is a backslash and the table knows
-// the byte after it, the byte it stands for is written, and the next block is
-// loaded from behind the escape. Everything else (quote, control character, \u,
-// an escape that does not exist, fewer than 32 bytes left) returns to Go.
+// the byte after it, the byte it stands for is written, and copying goes on
+// behind the escape: with the mask of ends shifted along while it has more of
+// them (code has an escape every ten bytes), else with a new block. Everything
+// else (quote, control character, \u, an escape that does not exist, fewer than
+// 32 bytes left) returns to Go.
 //
 // Registers. SI: next byte. CX: bytes left. DX: start. Y0 quote, Y1 backslash,
 // Y2 0x1f; Y3 OR of all whole blocks passed by (their top bits tell about
 // >= 0x80); Y4...Y15 blocks and compare results. AX mask of ends, BX mask of high
-// bytes. unescapeAVX2 also: DI next byte to write, R11 start of dst, R10 table.
+// bytes. unescapeAVX2 also: DI next byte to write, R11 start of dst, R10 table,
+// and R12 the mask of ends.
 //
 // Why it is safe. Every load lies within [src, src+n): whole blocks only while
 // CX >= 32, the tail's load starts at src+n-32 >= src, the byte behind a
@@ -275,7 +278,7 @@ shortdone:
 	RET
 
 // func unescapeAVX2(dst *byte, src *byte, n int) (read int, written int, high bool)
-// Requires: AVX, AVX2, BMI
+// Requires: AVX, AVX2, BMI, BMI2
 TEXT ·unescapeAVX2(SB), NOSPLIT, $0-41
 	MOVQ    dst+0(FP), DI
 	MOVQ    src+8(FP), SI
@@ -300,8 +303,8 @@ copy:
 	VPOR      Y6, Y5, Y5
 	VPCMPEQB  Y4, Y1, Y6
 	VPOR      Y6, Y5, Y5
-	VPMOVMSKB Y5, AX
-	TESTL     AX, AX
+	VPMOVMSKB Y5, R12
+	TESTL     R12, R12
 	JNZ       stop
 	VPOR      Y4, Y3, Y3
 	ADDQ      $0x20, SI
@@ -310,12 +313,12 @@ copy:
 	JMP       copy
 
 stop:
-	// AX: ends, not zero. Take the bytes below the first.
+	// R12: ends, not zero. Take the bytes below the first.
 	VPMOVMSKB Y4, R8
-	BLSMSKL   AX, R9
+	BLSMSKL   R12, R9
 	ANDL      R8, R9
 	ORL       R9, BX
-	TZCNTL    AX, AX
+	TZCNTL    R12, AX
 	ADDQ      AX, SI
 	ADDQ      AX, DI
 	SUBQ      AX, CX
@@ -323,15 +326,25 @@ stop:
 	JNE       return
 	CMPQ      CX, $0x02
 	JL        return
-	MOVBLZX   1(SI), AX
-	MOVBLZX   (R10)(AX*1), AX
-	TESTL     AX, AX
+	MOVBLZX   1(SI), R9
+	MOVBLZX   (R10)(R9*1), R9
+	TESTL     R9, R9
 	JZ        return
-	MOVB      AL, (DI)
+	MOVB      R9, (DI)
 	INCQ      DI
 	ADDQ      $0x02, SI
 	SUBQ      $0x02, CX
-	JMP       copy
+
+	// The ends behind the escape, as bits from its end on.
+	ADDL    $0x02, AX
+	SHRXQ   AX, R12, R12
+	TESTQ   R12, R12
+	JZ      copy
+	CMPQ    CX, $0x20
+	JL      return
+	VMOVDQU (SI), Y4
+	VMOVDQU Y4, (DI)
+	JMP     stop
 
 return:
 	VPMOVMSKB Y3, AX

@@ -24,7 +24,7 @@ func TestValidEverySequence(t *testing.T) {
 	var buf []byte
 	try := func(sequence ...byte) {
 		for width, filling := range fillings {
-			for _, at := range []int{12, 28, 29, 30, 31, 32, 60, 61, 62, 63, 64} {
+			for _, at := range []int{29, 30, 31, 32, 60, 61, 62, 63} {
 				buf = append(buf[:0], filling[:at-at%width]...)
 				buf = append(buf, sequence...)
 				check(t, buf)
@@ -71,7 +71,7 @@ func TestValidRandom(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	for range 50_000 {
+	for range 10_000 {
 		var b []byte
 		for range rng.IntN(150) {
 			switch rng.IntN(4) {

@@ -33,14 +33,17 @@ const prose = `// Two kernels for the body of a JSON string: scanAVX2 measures t
 // Shape of unescapeAVX2. A block is stored as it was loaded, then looked at. If
 // it has an end, only the bytes below are taken: what was stored behind them is
 // overwritten by what comes next. If the end is a backslash and the table knows
-// the byte after it, the byte it stands for is written, and the next block is
-// loaded from behind the escape. Everything else (quote, control character, \u,
-// an escape that does not exist, fewer than 32 bytes left) returns to Go.
+// the byte after it, the byte it stands for is written, and copying goes on
+// behind the escape: with the mask of ends shifted along while it has more of
+// them (code has an escape every ten bytes), else with a new block. Everything
+// else (quote, control character, \u, an escape that does not exist, fewer than
+// 32 bytes left) returns to Go.
 //
 // Registers. SI: next byte. CX: bytes left. DX: start. Y0 quote, Y1 backslash,
 // Y2 0x1f; Y3 OR of all whole blocks passed by (their top bits tell about
 // >= 0x80); Y4...Y15 blocks and compare results. AX mask of ends, BX mask of high
-// bytes. unescapeAVX2 also: DI next byte to write, R11 start of dst, R10 table.
+// bytes. unescapeAVX2 also: DI next byte to write, R11 start of dst, R10 table,
+// and R12 the mask of ends.
 //
 // Why it is safe. Every load lies within [src, src+n): whole blocks only while
 // CX >= 32, the tail's load starts at src+n-32 >= src, the byte behind a
@@ -229,8 +232,8 @@ func main() {
 	VMOVDQU(Mem{Base: RSI}, Y4)
 	VMOVDQU(Y4, Mem{Base: RDI})
 	ends(Y4, Y5, Y6)
-	VPMOVMSKB(Y5, EAX)
-	TESTL(EAX, EAX)
+	VPMOVMSKB(Y5, R12L)
+	TESTL(R12L, R12L)
 	JNZ(LabelRef("stop"))
 	VPOR(Y4, Y3, Y3)
 	ADDQ(Imm(32), RSI)
@@ -239,12 +242,12 @@ func main() {
 	JMP(LabelRef("copy"))
 
 	Label("stop")
-	Comment("AX: ends, not zero. Take the bytes below the first.")
+	Comment("R12: ends, not zero. Take the bytes below the first.")
 	VPMOVMSKB(Y4, R8L)
-	BLSMSKL(EAX, R9L)
+	BLSMSKL(R12L, R9L)
 	ANDL(R8L, R9L)
 	ORL(R9L, EBX)
-	TZCNTL(EAX, EAX)
+	TZCNTL(R12L, EAX)
 	ADDQ(RAX, RSI)
 	ADDQ(RAX, RDI)
 	SUBQ(RAX, RCX)
@@ -252,15 +255,24 @@ func main() {
 	JNE(LabelRef("return"))
 	CMPQ(RCX, Imm(2))
 	JL(LabelRef("return"))
-	MOVBLZX(Mem{Base: RSI, Disp: 1}, EAX)
-	MOVBLZX(Mem{Base: R10, Index: RAX, Scale: 1}, EAX)
-	TESTL(EAX, EAX)
+	MOVBLZX(Mem{Base: RSI, Disp: 1}, R9L)
+	MOVBLZX(Mem{Base: R10, Index: R9, Scale: 1}, R9L)
+	TESTL(R9L, R9L)
 	JZ(LabelRef("return"))
-	MOVB(AL, Mem{Base: RDI})
+	MOVB(R9B, Mem{Base: RDI})
 	INCQ(RDI)
 	ADDQ(Imm(2), RSI)
 	SUBQ(Imm(2), RCX)
-	JMP(LabelRef("copy"))
+	Comment("The ends behind the escape, as bits from its end on.")
+	ADDL(Imm(2), EAX)
+	SHRXQ(RAX, R12, R12)
+	TESTQ(R12, R12)
+	JZ(LabelRef("copy"))
+	CMPQ(RCX, Imm(32))
+	JL(LabelRef("return"))
+	VMOVDQU(Mem{Base: RSI}, Y4)
+	VMOVDQU(Y4, Mem{Base: RDI})
+	JMP(LabelRef("stop"))
 
 	Label("return")
 	VPMOVMSKB(Y3, EAX)
