@@ -18,7 +18,7 @@ import (
 // sampleStep-th document until there are sampleBytes of text.
 const (
 	sampleStep  = 41
-	sampleBytes = 100 << 10
+	sampleBytes = 40 << 10
 )
 
 // TestEnginesAgree counts the real corpora by both engines: a fixed sample of

@@ -238,6 +238,9 @@ func TestGoldenHF(t *testing.T) {
 // a refusal by every other.
 func TestGoldenNative(t *testing.T) {
 	needShared(t)
+	if testing.Short() {
+		t.Skip("NOTICE: skipped: with -short the bundled documents have to do")
+	}
 	docs, counts := readGolden(t, shared)
 	for _, f := range files {
 		t.Run(f.name, func(t *testing.T) {

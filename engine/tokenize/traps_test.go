@@ -20,7 +20,7 @@ func TestEnginesAgreeOnTraps(t *testing.T) {
 	needShared(t)
 	needHF(t)
 	seed := environment(t, "TALLYSTICK_SEED", 1)
-	texts := environment(t, "TALLYSTICK_TRAPS", 1500)
+	texts := environment(t, "TALLYSTICK_TRAPS", 400)
 	t.Logf("TALLYSTICK_SEED=%d TALLYSTICK_TRAPS=%d", seed, texts)
 	for _, f := range files {
 		if f.family == "" {
