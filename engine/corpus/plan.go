@@ -24,6 +24,8 @@ type PlanOptions struct {
 	ShardSize int64             // bytes, nominal, of a shard of a plain file
 	Workers   int               // files read at once; 0: one per CPU
 	Progress  func(bytes int64) // if set, told of every so many bytes read; calls do not overlap
+	// SkipDigest leaves SHA256 empty, for a caller that keeps no plan.
+	SkipDigest bool
 }
 
 // Plan reads every file once. It returns the files in the order of paths, with
@@ -58,7 +60,7 @@ func Plan(ctx context.Context, paths []string, o PlanOptions) ([]plan.File, []pl
 	group.SetLimit(o.Workers)
 	for i, path := range paths {
 		group.Go(func() error {
-			surveys[i], errs[i] = surveyFile(groupCtx, path, o.ShardSize, progress)
+			surveys[i], errs[i] = surveyFile(groupCtx, path, o, progress)
 			return errs[i]
 		})
 	}
@@ -97,7 +99,7 @@ const (
 
 // surveyFile reads a file once; hashing, which takes longest, runs beside
 // reading and looking for newlines.
-func surveyFile(ctx context.Context, path string, shardSize int64, progress func(int64)) (survey, error) {
+func surveyFile(ctx context.Context, path string, o PlanOptions, progress func(int64)) (survey, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return survey{}, inputError(path, err)
@@ -121,7 +123,9 @@ func surveyFile(ctx context.Context, path string, shardSize int64, progress func
 	go func() {
 		defer close(hashed)
 		for block := range toHash {
-			digest.Write(block)
+			if !o.SkipDigest {
+				digest.Write(block)
+			}
 			free <- block
 		}
 	}()
@@ -131,7 +135,7 @@ func surveyFile(ctx context.Context, path string, shardSize int64, progress func
 	})
 	defer stopHashing()
 
-	c := cutter{shardSize: shardSize, nextCut: shardSize}
+	c := cutter{shardSize: o.ShardSize, nextCut: o.ShardSize}
 	compression := compressionNone
 	for last := false; !last; {
 		if err := ctx.Err(); err != nil {
@@ -171,9 +175,11 @@ func surveyFile(ctx context.Context, path string, shardSize int64, progress func
 	s := survey{file: plan.File{
 		Path:        path,
 		Size:        c.size,
-		SHA256:      hex.EncodeToString(digest.Sum(nil)),
 		Compression: compression,
 	}}
+	if !o.SkipDigest {
+		s.file.SHA256 = hex.EncodeToString(digest.Sum(nil))
+	}
 	if c.size != info.Size() {
 		return survey{}, changed(s.file, "its size changed from %d bytes while it was read", info.Size())
 	}

@@ -10,9 +10,10 @@
 //   - SetWriter keeps the shingle sets of the documents that share a bucket
 //     (sets.go), with a parity bitmap of each in memory (parity.go);
 //   - Resolve walks the documents in priority order and proves or refutes each
-//     candidate (resolve.go, prove.go); Pairs and ExactPairs list all proven
-//     pairs instead, with and without the help of buckets (pairs.go,
-//     exactjoin.go).
+//     candidate (resolve.go, prove.go); where a bucket is hot it finds the
+//     candidates by their shingles (prefix.go);
+//   - Pairs and ExactPairs list all proven pairs instead, with and without the
+//     help of buckets (pairs.go, exactjoin.go).
 //
 // Documents are numbered by rank, their place in priority order, from 0.
 // Scores are fractions of integers everywhere: nothing is decided by an

@@ -106,26 +106,33 @@ func (o *frequencyOrder) number(shingle uint64) (uint32, bool) {
 }
 
 // prefixIndex knows the prefixes of some documents and finds, among those that
-// were added, the ones that may reach the threshold with another. It takes 12
-// bytes for each document, and 12 for each shingle of a prefix that several
-// documents have; no other shingle needs a posting.
+// were added, the ones that may reach the threshold with another.
+//
+// A shingle at position x of a set of size n and y of another can be the first
+// that they share only if their Jaccard is at most (n − x) / (n + y): what is
+// before it finds no partner. So the documents with a shingle are kept apart
+// by its position, in cells, and only those with y ≤ (n − x)/t − n are looked
+// at. It takes 16 bytes for each document, 8 for each shingle of a prefix that
+// several documents have, and 16 for each cell.
 type prefixIndex struct {
 	sets      Sets
 	threshold ratio
 
-	// The prefix of document d is first unique[d] shingles that no other
-	// document has, then shingles[begin[d]:][:count[d]].
+	// The prefix of document d has unique[d] shingles that no other document
+	// has; the cells of the others are prefixes[begin[d]:][:count[d]].
 	unique   []uint32
 	begin    []uint64
 	count    []uint32
-	shingles []uint32
+	prefixes []uint32
 
-	// The documents with shingle s in their prefix, of those added, are
-	// postings[lists[s]:][:used[s]], ascending, with its position in each.
-	lists     []uint64
-	used      []uint32
-	postings  []uint32
-	positions []uint32
+	// The cells of a shingle are adjacent and ascend by position. The
+	// documents of cell c, of those added, are postings[start[c]:][:used[c]],
+	// ascending.
+	first    []uint32 // of the shingle's cells, for each cell
+	position []uint32
+	start    []uint64
+	used     []uint32
+	postings []uint32
 }
 
 // newPrefixIndex makes an index for docs, ranks less than n, without adding
@@ -141,9 +148,8 @@ func newPrefixIndex(ctx context.Context, n int, docs []uint32, sets Sets, thresh
 		unique:    make([]uint32, n),
 		begin:     make([]uint64, n),
 		count:     make([]uint32, n),
-		lists:     make([]uint64, len(order.shingles)+1),
-		used:      make([]uint32, len(order.shingles)),
 	}
+	var entries []prefixEntry
 	var set []uint64
 	var numbers []uint32
 	for _, d := range docs {
@@ -164,66 +170,94 @@ func newPrefixIndex(ctx context.Context, n int, docs []uint32, sets Sets, thresh
 		needed := int((threshold.num*uint64(len(set)) + threshold.den - 1) / threshold.den)
 		prefix := len(set) - needed + 1
 		numbers = numbers[:min(max(prefix-unique, 0), len(numbers))]
-		for _, s := range numbers {
-			x.lists[s+1]++
+		x.unique[d], x.begin[d], x.count[d] = uint32(unique), uint64(len(entries)), uint32(len(numbers))
+		for i, s := range numbers {
+			entries = append(entries, prefixEntry{shingle: s, position: uint32(unique + i), at: uint64(len(entries))})
 		}
-		x.unique[d], x.begin[d], x.count[d] = uint32(unique), uint64(len(x.shingles)), uint32(len(numbers))
-		x.shingles = append(x.shingles, numbers...)
 	}
-	for s := 1; s < len(x.lists); s++ {
-		x.lists[s] += x.lists[s-1]
+	if err := x.layOut(entries); err != nil {
+		return nil, err
 	}
-	x.postings = make([]uint32, len(x.shingles))
-	x.positions = make([]uint32, len(x.shingles))
 	return x, nil
 }
 
-func (x *prefixIndex) prefix(d uint32) []uint32 {
-	return x.shingles[x.begin[d]:][:x.count[d]]
+// prefixEntry is a shingle of a document's prefix.
+type prefixEntry struct {
+	shingle, position uint32
+	at                uint64 // in prefixIndex.prefixes
 }
 
-// of returns the documents with shingle s in their prefix.
-func (x *prefixIndex) of(s uint32) []uint32 {
-	return x.postings[x.lists[s]:][:x.used[s]]
+// layOut gives every pair of shingle and position a cell with room for all of
+// its documents.
+func (x *prefixIndex) layOut(entries []prefixEntry) error {
+	sortByKey(entries, func(e *prefixEntry) uint64 { return uint64(e.shingle)<<32 | uint64(e.position) })
+	x.prefixes = make([]uint32, len(entries))
+	x.postings = make([]uint32, len(entries))
+	for i, e := range entries {
+		sameShingle := i > 0 && e.shingle == entries[i-1].shingle
+		if !sameShingle || e.position != entries[i-1].position {
+			cell := len(x.position)
+			if uint64(cell) >= math.MaxUint32 {
+				return fmt.Errorf("prefix index: more than %d cells", cell)
+			}
+			first := uint32(cell)
+			if sameShingle {
+				first = x.first[cell-1]
+			}
+			x.first = append(x.first, first)
+			x.position = append(x.position, e.position)
+			x.start = append(x.start, uint64(i))
+		}
+		x.prefixes[e.at] = uint32(len(x.position) - 1)
+	}
+	x.used = make([]uint32, len(x.position))
+	return nil
+}
+
+func (x *prefixIndex) prefix(d uint32) []uint32 {
+	return x.prefixes[x.begin[d]:][:x.count[d]]
 }
 
 // add makes d, later than all before, one that can be found.
 func (x *prefixIndex) add(d uint32) {
-	for i, s := range x.prefix(d) {
-		at := x.lists[s] + uint64(x.used[s])
-		x.postings[at], x.positions[at] = d, x.unique[d]+uint32(i)
-		x.used[s]++
+	for _, c := range x.prefix(d) {
+		x.postings[x.start[c]+uint64(x.used[c])] = d
+		x.used[c]++
+	}
+}
+
+// cells calls fn for the documents, no earlier than from, of each cell in
+// which d may find a partner.
+func (x *prefixIndex) cells(d, from uint32, fn func(docs []uint32)) {
+	size := uint64(x.sets.Size(d))
+	for i, c := range x.prefix(d) {
+		rest := size - uint64(x.unique[d]) - uint64(i)
+		// The last position y with rest / (size + y) ≥ t.
+		last := rest*x.threshold.den/x.threshold.num - size
+		first := x.first[c]
+		for k := first; int(k) < len(x.first) && x.first[k] == first && uint64(x.position[k]) <= last; k++ {
+			if found := since(x.postings[x.start[k]:][:x.used[k]], from); len(found) > 0 {
+				fn(found)
+			}
+		}
 	}
 }
 
 // room bounds the number of additions that gather makes.
 func (x *prefixIndex) room(d, from uint32) int {
 	n := 0
-	for _, s := range x.prefix(d) {
-		n += len(since(x.of(s), from))
-	}
+	x.cells(d, from, func(docs []uint32) { n += len(docs) })
 	return n
 }
 
-// gather adds to g the documents, no earlier than from, that by their prefixes
-// and sizes may reach the threshold with d.
+// gather adds to g the documents, no earlier than from, that may reach the
+// threshold with d.
 func (x *prefixIndex) gather(g *gatherer, d, from uint32) {
-	size := x.sets.Size(d)
-	for i, s := range x.prefix(d) {
-		found := since(x.of(s), from)
-		at := x.lists[s] + uint64(int(x.used[s])-len(found))
-		rest := size - int(x.unique[d]) - i
-		for k, other := range found {
-			otherSize := x.sets.Size(other)
-			// If this is the first common shingle, nothing before it is
-			// common. If not, the pair was judged at the first, and the
-			// bound here is no looser.
-			otherRest := otherSize - int(x.positions[at+uint64(k)])
-			if min(rest, otherRest) >= x.threshold.toReach(size+otherSize) {
-				g.add(other)
-			}
+	x.cells(d, from, func(docs []uint32) {
+		for _, other := range docs {
+			g.add(other)
 		}
-	}
+	})
 }
 
 // since returns the end of the ascending list docs that is not before from.

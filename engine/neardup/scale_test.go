@@ -133,6 +133,46 @@ func TestResolveAtScale(t *testing.T) {
 	}
 }
 
+// TestHotBucketsStayLinear puts documents that share a template, but less than
+// the threshold, into one bucket: once it is hot, more of them must not make
+// more candidates.
+func TestHotBucketsStayLinear(t *testing.T) {
+	for _, percent := range []int{60, 70, 85} {
+		candidates := func(n int) uint64 {
+			r := rand.New(rand.NewPCG(uint64(percent), 1))
+			template := make([]uint64, percent)
+			for i := range template {
+				template[i] = r.Uint64()
+			}
+			sets := make(memorySets, n)
+			members := make([]uint32, n)
+			for d := range sets {
+				sets[d] = slices.Clone(template)
+				for len(sets[d]) < 100 {
+					sets[d] = append(sets[d], r.Uint64())
+				}
+				slices.Sort(sets[d])
+				members[d] = uint32(d)
+			}
+			g, err := NewGraph(n, []uint64{0, uint64(n)}, members)
+			if err != nil {
+				t.Fatal(err)
+			}
+			verdicts, stats, err := Resolve(context.Background(), g, sets, 4, 5, 2, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(verdicts) != 0 || stats.LargestBucketKept != uint32(n) || stats.HotBuckets != 1 {
+				t.Errorf("%d %%: %d dropped, statistics %+v", percent, len(verdicts), stats)
+			}
+			return stats.Candidates
+		}
+		if few, many := candidates(batchSize), candidates(4*batchSize); few != many {
+			t.Errorf("%d %%: %d candidates of %d documents, %d of %d", percent, few, batchSize, many, 4*batchSize)
+		}
+	}
+}
+
 func TestExactPairsAtScale(t *testing.T) {
 	sets, _ := revisions(1200, 60, 5)
 	stored := storeSets(t, sets)

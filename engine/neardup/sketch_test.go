@@ -149,9 +149,9 @@ func TestEstimator(t *testing.T) {
 	}
 	for _, n := range []int{4, 20, 80, 400, 3000} {
 		for _, j := range []float64{0.3, 0.6, 0.8, 0.95} {
-			trials := 2000
+			trials := 1000
 			if n > 1000 {
-				trials = 300
+				trials = 100
 			}
 			var sum, squares, classicSquares, bandsEqual, jaccard float64
 			for range trials {

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/plan"
+)
+
+// byteSize is a flag such as 64MiB.
+type byteSize int64
+
+// UnmarshalText parses a number of bytes with an optional unit.
+func (b *byteSize) UnmarshalText(text []byte) error {
+	s := string(text)
+	units := []struct {
+		suffix string
+		factor int64
+	}{
+		{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
+		{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1}, {"", 1},
+	}
+	for _, u := range units {
+		digits, ok := strings.CutSuffix(s, u.suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
+		if err != nil || n <= 0 || n > (1<<62)/u.factor {
+			break
+		}
+		*b = byteSize(n * u.factor)
+		return nil
+	}
+	return fmt.Errorf("%w: %q is not a size such as 64MiB or 2GB", doc.ErrUsage, s)
+}
+
+type inputFlags struct {
+	Inputs []string `arg:"" name:"input" help:"Files, folders, globs, or - for standard input: JSONL, plain, .gz or .zst."`
+
+	TextField          string   `default:"text" placeholder:"PATH" help:"Dotted path of the text (default: text)."`
+	IDField            string   `default:"id" placeholder:"PATH" help:"Dotted path of the id, a label (default: id)."`
+	ContributorField   string   `default:"contributor" placeholder:"PATH" help:"Dotted path of who is credited (default: contributor)."`
+	CreatedField       string   `default:"created" placeholder:"PATH" help:"Dotted path of the time that decides who was first (default: created)."`
+	RequireContributor bool     `help:"Reject a document without contributor instead of crediting (unattributed)."`
+	MaxLine            byteSize `default:"256MiB" placeholder:"SIZE" help:"Reject a longer line (default: 256MiB)."`
+	MaxRejects         int64    `default:"0" placeholder:"N" help:"Exit with 3 if more lines than this are rejected (default: 0)."`
+	Parser             string   `enum:"native,simdjson" default:"native" help:"JSON parser: native or simdjson; the results are the same."`
+	Workers            int      `default:"0" placeholder:"N" help:"Goroutines that work (default: one per core); the results are the same."`
+}
+
+func (f *inputFlags) fields() plan.Fields {
+	return plan.Fields{
+		Text: f.TextField, ID: f.IDField, Contributor: f.ContributorField, Created: f.CreatedField,
+		RequireContributor: f.RequireContributor,
+	}
+}
+
+func workers(n int) int {
+	if n > 0 {
+		return n
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+type tokenizerFlags struct {
+	Tokenizer   string `required:"" placeholder:"FILE" help:"A tokenizer.json (plain, .gz, .zst), or the built-in gpt2."`
+	Engine      string `enum:"auto,native,hf" default:"auto" help:"Who counts: native, hf (Hugging Face, needs a build with it), or auto: native where it is exact, else hf."`
+	AddedTokens string `enum:"match,text" default:"match" help:"Added tokens in the text: match them as Hugging Face does, or treat them as text."`
+}
+
+type nearDupFlags struct {
+	Threshold string   `default:"0.8" placeholder:"T" help:"Jaccard at which a document is a near duplicate, 0 < T <= 1 (default: 0.8)."`
+	Recall    float64  `default:"0.99" placeholder:"R" help:"Least predicted recall at the threshold; chooses the bands (default: 0.99)."`
+	Seed      uint64   `default:"1" placeholder:"N" help:"Keys all hashes that decide anything; draw it after the delivery closes (default: 1)."`
+	ShardSize byteSize `default:"64MiB" placeholder:"SIZE" help:"Nominal size of a shard of an uncompressed file (default: 64MiB)."`
+}
+
+func rules(in *inputFlags, tok *tokenizerFlags, near *nearDupFlags) engine.Rules {
+	r := engine.Rules{Inputs: in.Inputs, Fields: in.fields(), MaxLine: int64(in.MaxLine), ShardSize: 64 << 20}
+	if tok != nil {
+		r.Tokenizer, r.AddedTokens = tok.Tokenizer, tok.AddedTokens
+	}
+	if near != nil {
+		r.Threshold, r.Recall, r.Seed, r.ShardSize = near.Threshold, near.Recall, near.Seed, int64(near.ShardSize)
+	}
+	return r
+}
+
+type outputFlags struct {
+	Quiet   bool `short:"q" help:"No progress, no summary; errors only."`
+	JSONLog bool `name:"json-log" help:"Progress as JSON lines on standard error."`
+}

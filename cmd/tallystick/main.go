@@ -1,0 +1,131 @@
+// Command tallystick tells whose tokens are in a training corpus, and how
+// many. This package only binds flags to package engine.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/tallystick/tallystick/engine/doc"
+)
+
+// Exit codes, as documented in docs/formats.md.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitRejects     = 3
+	exitInterrupted = 130
+)
+
+type cli struct {
+	Run     runCmd     `cmd:"" help:"Do the whole job: deduplicate, count, tally."`
+	Count   countCmd   `cmd:"" help:"Count tokens alone."`
+	Pairs   pairsCmd   `cmd:"" help:"List proven near-duplicate pairs."`
+	Explain explainCmd `cmd:"" help:"Say why a document was kept or dropped."`
+	Verify  verifyCmd  `cmd:"" help:"Check a finished run without trusting the code that wrote it."`
+	Pay     payCmd     `cmd:"" help:"Turn a tally into amounts."`
+	Plan    planCmd    `cmd:"" help:"Freeze inputs and rules in plan.json, for tasks of a cluster."`
+	Stage   stageCmd   `cmd:"" help:"Do one task of one stage of a plan."`
+	Version versionCmd `cmd:"" help:"Print the version and what this machine offers."`
+
+	Output outputFlags `embed:"" group:"Output:"`
+}
+
+// errRejects ends a command that finished but rejected more lines than
+// allowed.
+type errRejects struct{ rejected, allowed int64 }
+
+func (e errRejects) Error() string {
+	return fmt.Sprintf("%d lines rejected, %d allowed (--max-rejects)", e.rejected, e.allowed)
+}
+
+func main() {
+	os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// Main runs the program and returns its exit code.
+func Main(args []string, _ io.Reader, stdout, stderr io.Writer) int {
+	var c cli
+	helped := false
+	parser, err := kong.New(&c,
+		kong.Name("tallystick"),
+		kong.Description("Whose tokens are in this training set, and how many?\n\nReads JSONL corpora, proves and removes duplicates, counts tokens exactly as Hugging Face tokenizers would, and writes a tally per contributor."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(int) { helped = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
+		kong.ShortUsageOnError(),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "tallystick:", err)
+		return exitFailed
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := parser.Parse(args)
+	if helped {
+		return exitDone
+	}
+	if err != nil {
+		complain(stderr, fmt.Errorf("%w: %v", doc.ErrUsage, err))
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	env := &environment{stdout: stdout, stderr: stderr, output: c.Output}
+	k.BindTo(ctx, (*context.Context)(nil))
+	err = k.Run(env)
+	env.close()
+	var rejects errRejects
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &rejects):
+		complain(stderr, err)
+		return exitRejects
+	case errors.Is(err, syscall.EPIPE):
+		return exitDone // the reader of our output has had enough
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "tallystick: interrupted (a run goes on with --resume)")
+		return exitInterrupted
+	case errors.Is(err, doc.ErrUsage):
+		complain(stderr, err)
+		return exitUsage
+	}
+	complain(stderr, err)
+	return exitFailed
+}
+
+// complain prints an error and, where one is known, a hint.
+func complain(w io.Writer, err error) {
+	text := strings.TrimPrefix(err.Error(), doc.ErrUsage.Error()+": ")
+	fmt.Fprintln(w, "tallystick:", text)
+	if h := hint(err); h != "" {
+		fmt.Fprintln(w, "tallystick: hint:", h)
+	}
+}
+
+func hint(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return "the disk of the output folder is full; free some space, then run again with --resume"
+	case errors.Is(err, doc.ErrInputChanged):
+		return "inputs must not change while they are read or between plan and run; plan again"
+	case errors.Is(err, doc.ErrUnsupported):
+		return "\"make hf\" builds the Hugging Face engine, which counts what the native one refuses"
+	case errors.Is(err, doc.ErrCorrupt):
+		return "the file is damaged or was edited; remove it and run again with --resume, or run anew with --force"
+	case errors.Is(err, os.ErrPermission):
+		return "check the permissions of that file or folder"
+	}
+	return ""
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/stage"
+)
+
+type runCmd struct {
+	inputFlags
+	tokenizerFlags
+	nearDupFlags
+	outFlags
+	Resume bool `help:"Go on with the unfinished run in the output folder."`
+	Force  bool `help:"Replace the run in the output folder."`
+}
+
+type outFlags struct {
+	Out      string `required:"" placeholder:"DIR" help:"Output folder; must be empty or new."`
+	KeepWork bool   `help:"Keep the files passed between stages (DIR/.work)."`
+}
+
+// Help is shown by "tallystick run --help".
+func (*runCmd) Help() string {
+	return `Reads the inputs once, removes exact and near duplicates, counts the tokens of
+every document exactly, and adds up per contributor. DIR gets tally.parquet,
+tally.jsonl, decisions/, bitmaps/, rejects.jsonl, plan.json, timings.json,
+report.html and manifest.json; docs/formats.md describes them.
+
+Examples:
+  tallystick run corpus/ --tokenizer gpt2 --out out
+  tallystick run 'shards/*.jsonl.zst' --tokenizer llama3/tokenizer.json \
+      --contributor-field metadata.author --threshold 0.7 --out out
+  zstd -dc big.zst | tallystick run - --tokenizer gpt2 --out out
+  tallystick run corpus/ --tokenizer gpt2 --out out --resume
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished but more lines were
+rejected than --max-rejects, 130 interrupted (resumable).`
+}
+
+// Run does the job.
+func (c *runCmd) Run(ctx context.Context, env *environment) error {
+	m := c.means(env)
+	res, err := engine.Run(ctx, rules(&c.inputFlags, &c.tokenizerFlags, &c.nearDupFlags), m, engine.RunOptions{
+		Out: c.Out, Resume: c.Resume, Force: c.Force, KeepWork: c.KeepWork,
+	})
+	if err != nil {
+		return err
+	}
+	env.close()
+	if !env.output.Quiet {
+		if err := engine.WriteSummary(env.stdout, res, env.width()); err != nil {
+			return err
+		}
+	}
+	if n := int64(res.Manifest.Totals.Rejected.Documents); n > c.MaxRejects {
+		return errRejects{n, c.MaxRejects}
+	}
+	return nil
+}
+
+func (c *runCmd) means(env *environment) engine.Means {
+	return engine.Means{Engine: c.Engine, Parser: c.Parser, Workers: workers(c.Workers), Progress: env.progress()}
+}
+
+type planCmd struct {
+	inputFlags
+	tokenizerFlags
+	nearDupFlags
+	Out   string `required:"" placeholder:"DIR" help:"Output folder; must be empty or new."`
+	Force bool   `help:"Replace the run in the output folder."`
+}
+
+// Help is shown by "tallystick plan --help".
+func (*planCmd) Help() string {
+	return `Writes DIR/plan.json: the inputs with sizes and digests, the shards, the rules,
+and the recall that the bands promise. Then every task of every stage can be
+done by another process:
+
+  tallystick plan corpus/ --tokenizer gpt2 --out out
+  tallystick stage scan    --plan out/plan.json --task 0     (a task per shard)
+  tallystick stage match   --plan out/plan.json --task 0     (a task per partition)
+  tallystick stage resolve --plan out/plan.json
+  tallystick stage tally   --plan out/plan.json --task 0     (a task per shard)
+  tallystick stage seal    --plan out/plan.json
+
+"tallystick run" does the same in one process, with the same bytes.`
+}
+
+// Run makes the plan and prints what it holds.
+func (c *planCmd) Run(ctx context.Context, env *environment) error {
+	m := engine.Means{Engine: c.Engine, Parser: c.Parser, Workers: workers(c.Workers), Progress: env.progress()}
+	prepared, err := engine.Prepare(ctx, rules(&c.inputFlags, &c.tokenizerFlags, &c.nearDupFlags), m, engine.RunOptions{Out: c.Out, Force: c.Force})
+	if err != nil {
+		return err
+	}
+	p := prepared.Plan
+	env.close()
+	if env.output.Quiet {
+		return nil
+	}
+	out := env.stdout
+	fmt.Fprintf(out, "plan        %s\n", filepath.Join(c.Out, stage.PlanFile))
+	fmt.Fprintf(out, "run id      %s\n", p.RunID)
+	fmt.Fprintf(out, "inputs      %d files, %d shards, %d partitions\n", len(p.Files), len(p.Shards), p.Partitions)
+	fmt.Fprintf(out, "tokenizer   %s (%s)\n", p.Tokenizer.Name, p.Tokenizer.SHA256[:12])
+	fmt.Fprintf(out, "near dups   Jaccard >= %d/%d, %d bands x %d rows, seed %d\n",
+		p.NearDup.ThresholdNum, p.NearDup.ThresholdDen, p.NearDup.Bands, p.NearDup.Rows, p.Seed)
+	fmt.Fprintf(out, "\npredicted recall of pairs by their Jaccard\n")
+	for _, pt := range p.NearDup.Curve {
+		if pt.JaccardPercent%5 == 0 {
+			fmt.Fprintf(out, "  %.2f  %.4f\n", float64(pt.JaccardPercent)/100, float64(pt.RecallPPM)/1e6)
+		}
+	}
+	fmt.Fprintf(out, "\ntasks       scan 0..%d, match 0..%d, resolve 0, tally 0..%d, seal 0\n", len(p.Shards)-1, p.Partitions-1, len(p.Shards)-1)
+	return nil
+}
+
+type stageCmd struct {
+	Name      string `arg:"" enum:"scan,match,resolve,tally,seal" help:"scan, match, resolve, tally or seal."`
+	PlanFile  string `name:"plan" required:"" placeholder:"FILE" help:"The plan.json in the output folder."`
+	Task      int    `default:"0" placeholder:"I" help:"Which task of the stage (default: 0)."`
+	Tokenizer string `placeholder:"FILE" help:"Where the plan's tokenizer is here, if not where it was."`
+	Engine    string `enum:"auto,native,hf" default:"auto" help:"As in run."`
+	Parser    string `enum:"native,simdjson" default:"native" help:"As in run."`
+	Workers   int    `default:"0" placeholder:"N" help:"As in run."`
+	KeepWork  bool   `help:"Keep the files passed between stages (DIR/.work) after seal."`
+}
+
+// Help is shown by "tallystick stage --help".
+func (*stageCmd) Help() string {
+	return `A task reads the files of earlier stages and writes its own, whole or not at
+all. A task that is done already is not done again.
+
+Example, as a Slurm array job:
+  tallystick stage scan --plan out/plan.json --task $SLURM_ARRAY_TASK_ID`
+}
+
+// Run does the task.
+func (c *stageCmd) Run(ctx context.Context, env *environment) error {
+	p, err := engine.LoadPlan(c.PlanFile)
+	if err != nil {
+		return err
+	}
+	m := engine.Means{Engine: c.Engine, Parser: c.Parser, Workers: workers(c.Workers), Progress: env.progress()}
+	counter, err := engine.OpenCounter(p, c.Tokenizer, c.Engine)
+	if err != nil {
+		return err
+	}
+	rec, err := engine.RunTask(ctx, p, counter, m, engine.RunOptions{Out: filepath.Dir(c.PlanFile), KeepWork: c.KeepWork}, stage.Name(c.Name), c.Task)
+	if err != nil {
+		return err
+	}
+	if !env.output.Quiet {
+		fmt.Fprintf(env.stderr, "%s task %d: done, %d files, %.2f s\n", rec.Stage, rec.Task, len(rec.Files), rec.Seconds)
+	}
+	return nil
+}

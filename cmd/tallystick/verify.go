@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/verify"
+)
+
+type verifyCmd struct {
+	Dir       string `arg:"" help:"Output folder of a finished run."`
+	Inputs    bool   `help:"Also read the corpus again: recount every document, prove every drop."`
+	Tokenizer string `placeholder:"FILE" help:"Where the plan's tokenizer is here, if not where it was."`
+	Engine    string `enum:"auto,native,hf" default:"auto" help:"Who recounts; hf shares no code with native."`
+	Workers   int    `default:"0" placeholder:"N" help:"Goroutines that work (default: one per core)."`
+}
+
+// Help is shown by "tallystick verify --help".
+func (*verifyCmd) Help() string {
+	return `Derives every digest, sum and decision again from the files on disk, with code
+that shares nothing with what wrote them. Exit code 1 if anything is wrong; every
+failure names file and line.
+
+Examples:
+  tallystick verify out
+  tallystick verify out --inputs --engine hf`
+}
+
+// Run verifies.
+func (c *verifyCmd) Run(ctx context.Context, env *environment) error {
+	p := &verifyProgress{p: env.progress()}
+	report, err := verify.Run(ctx, c.Dir, verify.Options{
+		Inputs: c.Inputs, Engine: c.Engine, Tokenizer: c.Tokenizer, Workers: workers(c.Workers), Progress: p.tell,
+	})
+	p.end()
+	env.close()
+	failed := 0
+	for _, check := range report.Checks {
+		if !check.OK {
+			failed++
+		}
+		if check.OK && env.output.Quiet {
+			continue
+		}
+		verdict := "ok"
+		if !check.OK {
+			verdict = "FAILED"
+		}
+		fmt.Fprintf(env.stdout, "%-11s %-6s  %s\n", check.Name, verdict, check.Detail)
+		for _, f := range check.Failures {
+			fmt.Fprintf(env.stdout, "            %s\n", f)
+		}
+		if check.More > 0 {
+			fmt.Fprintf(env.stdout, "            and %d more\n", check.More)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if failed > 0 {
+		return fmt.Errorf("%s: %w: %d of %d checks failed", c.Dir, errVerify, failed, len(report.Checks))
+	}
+	return nil
+}
+
+var errVerify = errors.New("verification failed")
+
+// verifyProgress turns totals into the steps that a bar wants.
+type verifyProgress struct {
+	p     engine.Progress
+	stage string
+	done  int64
+}
+
+func (v *verifyProgress) tell(stage string, done, total int64) {
+	if v.p == nil {
+		return
+	}
+	if stage != v.stage {
+		v.end()
+		v.stage, v.done = stage, 0
+		v.p.Start(stage, total, "units")
+	}
+	v.p.Add(done - v.done)
+	v.done = done
+}
+
+func (v *verifyProgress) end() {
+	if v.p != nil && v.stage != "" {
+		v.p.End(engine.Timing{Stage: v.stage})
+		v.stage = ""
+	}
+}

@@ -1,0 +1,200 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/tallystick/tallystick/engine/corpus"
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/jsonl"
+	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/tokenize"
+)
+
+// Rules are the parts of a request that decide results and go into the plan.
+type Rules struct {
+	Inputs      []string // files, folders, globs, "-"
+	Tokenizer   string   // path of a tokenizer.json, or a built-in name
+	AddedTokens string   // "match" or "text"
+	Fields      plan.Fields
+	Threshold   string // decimal, 0 < t ≤ 1
+	Recall      float64
+	Seed        uint64
+	ShardSize   int64 // bytes
+	MaxLine     int64 // bytes
+}
+
+// Means are the parts of a request that decide only how fast it is served.
+type Means struct {
+	Engine   string // "auto", "native" or "hf"
+	Parser   string // "native" or "simdjson"
+	Workers  int
+	Progress Progress
+}
+
+func (r Rules) parser(m Means) (jsonl.Parser, error) {
+	return stage.NewParser(r.Fields, m.Parser)
+}
+
+// Prepared is a plan, what it took to make it, and the counter it names.
+type Prepared struct {
+	Plan    plan.Plan
+	Counter tokenize.Counter
+	Timing  Timing // zero if the plan was read, not made
+}
+
+// MakePlan resolves inputs and rules. dir is where standard input is spooled
+// when "-" is among the inputs.
+func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, error) {
+	fail := func(err error) (Prepared, error) { return Prepared{}, err }
+	counter, info, err := tokenize.Open(r.Tokenizer, tokenize.Options{Engine: m.Engine, AddedTokens: r.AddedTokens})
+	if err != nil {
+		return fail(err)
+	}
+	num, den, err := neardup.ParseThreshold(r.Threshold)
+	if err != nil {
+		return fail(err)
+	}
+	bands, rows, err := neardup.Bands(num, den, r.Recall)
+	if err != nil {
+		return fail(err)
+	}
+	in, err := readInputs(ctx, r, m, dir, true)
+	if err != nil {
+		return fail(err)
+	}
+	p := plan.Plan{
+		Version: plan.Version,
+		Rules: plan.Rules{
+			Document: plan.RuleDocument, Shingle: plan.RuleShingle, WordHash: plan.RuleWordHash,
+			Sketch: plan.RuleSketch, ExactKey: plan.RuleExactKey, Priority: plan.RulePriority,
+		},
+		Fields:    r.Fields,
+		Tokenizer: plan.Tokenizer{Name: r.Tokenizer, SHA256: info.SHA256, AddedTokens: r.AddedTokens},
+		NearDup: plan.NearDup{
+			ThresholdNum: num, ThresholdDen: den, Recall: strconv.FormatFloat(r.Recall, 'g', -1, 64),
+			Bands: bands, Rows: rows, Curve: neardup.Curve(bands, rows),
+		},
+		Seed: r.Seed, ShardSize: r.ShardSize, MaxLine: r.MaxLine,
+		Partitions: min(256, max(4, len(in.shards))),
+		Files:      in.files, Shards: in.shards,
+	}
+	if p.RunID, err = p.ComputeRunID(); err != nil {
+		return fail(err)
+	}
+	return Prepared{p, counter, in.timing}, nil
+}
+
+// inputs are the files of a request and their shards.
+type inputs struct {
+	files  []plan.File
+	shards []plan.Shard
+	opened []string // paths to read the files by: that of the copy for standard input
+	timing Timing
+}
+
+// open returns file i as it can be opened here.
+func (in *inputs) open(i int) plan.File {
+	f := in.files[i]
+	f.Path = in.opened[i]
+	return f
+}
+
+// readInputs lists, shards and, if digests is set, digests the inputs.
+func readInputs(ctx context.Context, r Rules, m Means, dir string, digests bool) (*inputs, error) {
+	paths, err := corpus.Expand(r.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	in := &inputs{opened: make([]string, len(paths))}
+	var total int64
+	for i, p := range paths {
+		in.opened[i] = p
+		if p == "-" {
+			if in.opened[i], err = spool(ctx, dir); err != nil {
+				return nil, err
+			}
+		}
+		if st, err := os.Stat(in.opened[i]); err == nil {
+			total += st.Size()
+		}
+	}
+	track := start(m.Progress, "plan", total, "bytes")
+	in.files, in.shards, err = corpus.Plan(ctx, in.opened, corpus.PlanOptions{
+		ShardSize: r.ShardSize, Workers: m.Workers, SkipDigest: !digests, Progress: track.add,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range paths {
+		in.files[i].Path = p
+	}
+	in.timing = track.end(1, total)
+	return in, nil
+}
+
+func spool(ctx context.Context, dir string) (string, error) {
+	if dir == "" {
+		return "", fmt.Errorf("%w: standard input needs an output folder to be kept in", doc.ErrUsage)
+	}
+	work := filepath.Join(dir, stage.WorkDir)
+	if err := os.MkdirAll(work, 0o777); err != nil {
+		return "", err
+	}
+	path, err := corpus.Spool(ctx, os.Stdin, work)
+	if err != nil {
+		return "", err
+	}
+	final := filepath.Join(work, stage.StdinSpool)
+	return final, os.Rename(path, final)
+}
+
+// LoadPlan reads plan.json and checks that nobody edited it.
+func LoadPlan(path string) (plan.Plan, error) {
+	var p plan.Plan
+	b, err := os.ReadFile(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return p, fmt.Errorf("%w: %v (make one with \"tallystick plan\")", doc.ErrInput, err)
+		}
+		return p, err
+	}
+	if err := json.Unmarshal(b, &p); err != nil {
+		return p, fmt.Errorf("%w: %s: %v", doc.ErrCorrupt, path, err)
+	}
+	if p.Version != plan.Version {
+		return p, fmt.Errorf("%s: plan version %d, this program knows %d", path, p.Version, plan.Version)
+	}
+	id, err := p.ComputeRunID()
+	if err != nil {
+		return p, err
+	}
+	if id != p.RunID {
+		return p, fmt.Errorf("%w: %s: its content does not have its run id", doc.ErrCorrupt, path)
+	}
+	return p, nil
+}
+
+// OpenCounter opens the tokenizer that a plan names and checks that it is the
+// same one. spec overrides where it is read from.
+func OpenCounter(p plan.Plan, spec, engine string) (tokenize.Counter, error) {
+	if spec == "" {
+		spec = p.Tokenizer.Name
+	}
+	c, info, err := tokenize.Open(spec, tokenize.Options{Engine: engine, AddedTokens: p.Tokenizer.AddedTokens})
+	if err != nil {
+		return nil, err
+	}
+	if info.SHA256 != p.Tokenizer.SHA256 {
+		return nil, fmt.Errorf("%w: tokenizer %s has SHA-256 %s, the plan's has %s", doc.ErrInputChanged, spec, info.SHA256, p.Tokenizer.SHA256)
+	}
+	return c, nil
+}

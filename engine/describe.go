@@ -1,0 +1,227 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/tallystick/tallystick/engine/decision"
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/report"
+	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/tally"
+	"github.com/tallystick/tallystick/kernels"
+)
+
+// What describes a run on a machine lives outside Law 4, in these files.
+const (
+	timingsFile = "timings.json"
+	reportFile  = "report.html"
+)
+
+// Timings is the content of timings.json.
+type Timings struct {
+	Version     int      `json:"version"`
+	RunID       string   `json:"run_id"`
+	Machine     Machine  `json:"machine"`
+	Stages      []Timing `json:"stages"`
+	WallSeconds float64  `json:"wall_seconds"` // sum over the stages
+}
+
+// Machine is where and with what a run was done.
+type Machine struct {
+	CPU     string            `json:"cpu"`
+	Cores   int               `json:"cores"`
+	OS      string            `json:"os"`
+	Arch    string            `json:"arch"`
+	Go      string            `json:"go"`
+	Kernels map[string]string `json:"kernels"`
+	Engine  string            `json:"engine"`
+	Parser  string            `json:"parser"`
+	Workers int               `json:"workers"`
+}
+
+// How much of a large run the report shows.
+const (
+	reportContributors = 50
+	reportFlows        = 30
+)
+
+// describe writes timings.json and report.html of a sealed run.
+func describe(ctx context.Context, job *stage.Job, m Means, res *Result) error {
+	t := Timings{
+		Version: 1, RunID: job.Plan.RunID, Stages: res.Timings,
+		Machine: Machine{
+			CPU: kernels.Features().Name, Cores: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH,
+			Go: runtime.Version(), Kernels: map[string]string{}, Engine: job.Counter.Engine(), Parser: m.Parser, Workers: m.Workers,
+		},
+	}
+	for _, k := range kernels.Chosen() {
+		t.Machine.Kernels[k.Kernel] = k.Implementation
+	}
+	for _, s := range t.Stages {
+		t.WallSeconds += s.Seconds
+	}
+	if err := stage.WriteJSON(ctx, job.Out, timingsFile, t); err != nil {
+		return err
+	}
+	var err error
+	if res.report, err = reportData(ctx, job, t, res); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return WriteFile(ctx, filepath.Join(job.Dir, reportFile), func(w io.Writer) error {
+		return report.Write(w, res.report)
+	})
+}
+
+// WriteSummary prints what a finished run found, for people. width is that of
+// their terminal in columns.
+func WriteSummary(w io.Writer, res Result, width int) error {
+	return report.Summary(w, res.report, width)
+}
+
+func reportData(ctx context.Context, job *stage.Job, t Timings, res *Result) (report.Data, error) {
+	d := report.Data{
+		Dir: job.Dir, Version: ToolVersion, Plan: job.Plan, Seconds: t.WallSeconds,
+		Machine: fmt.Sprintf("%s, %d cores", t.Machine.CPU, t.Machine.Cores), Engine: t.Machine.Engine,
+		Scores: make([]uint64, 101),
+	}
+	for _, k := range kernels.Chosen() {
+		d.Kernels = strings.TrimPrefix(d.Kernels+", "+k.Kernel+" "+k.Implementation, ", ")
+	}
+	for _, s := range t.Stages {
+		d.Stages = append(d.Stages, report.StageTiming{
+			Name: s.Stage, Seconds: s.Seconds, Bytes: uint64(s.Bytes), Peak: uint64(s.PeakMemory), Tasks: s.Tasks,
+		})
+	}
+	_, rows, err := readTally(ctx, job.Dir)
+	if err != nil {
+		return d, err
+	}
+	slices.SortStableFunc(rows, func(a, b tally.Row) int { return cmp.Compare(b.In().Tokens, a.In().Tokens) })
+	d.ContributorCount = len(rows)
+	for i, r := range rows {
+		for c := range r.Class {
+			d.Classes[c].Add(r.Class[c])
+		}
+		if i < reportContributors {
+			d.Contributors = append(d.Contributors, report.ContributorRow{Name: r.Contributor, Classes: r.Class})
+		}
+	}
+	if err := addFlows(job, &d); err != nil {
+		return d, err
+	}
+	if d.Rejects, err = rejectReasons(job.Dir); err != nil {
+		return d, err
+	}
+	if n := res.Manifest.CreatedUnreadable; n > 0 {
+		d.Notes = append(d.Notes, fmt.Sprintf("The created field of %d documents could not be read; they count as undated and come last in priority order.", n))
+	}
+	d.Files, err = listFiles(job.Dir)
+	return d, err
+}
+
+// addFlows reads the decisions for who duplicates whom, and the scores.
+func addFlows(job *stage.Job, d *report.Data) error {
+	flows := map[[2]string]*report.Flow{}
+	err := eachDecision(job.Dir, job.Plan, func(row *decision.Row) error {
+		key := [2]string{row.Contributor, row.WitnessContributor}
+		f := flows[key]
+		if f == nil {
+			f = &report.Flow{From: row.Contributor, To: row.WitnessContributor}
+			flows[key] = f
+		}
+		c := doc.Counts{Documents: 1, Bytes: uint64(row.Bytes), Tokens: uint64(row.Tokens)}
+		if row.Class == doc.ExactDup.String() {
+			f.Exact.Add(c)
+			return nil
+		}
+		f.Near.Add(c)
+		d.Scores[100*row.Overlap/row.Union]++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	d.FlowCount = len(flows)
+	for _, f := range flows {
+		d.Flows = append(d.Flows, *f)
+	}
+	slices.SortFunc(d.Flows, func(a, b report.Flow) int {
+		return cmp.Or(
+			cmp.Compare(b.Exact.Tokens+b.Near.Tokens, a.Exact.Tokens+a.Near.Tokens),
+			cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To),
+		)
+	})
+	d.Flows = d.Flows[:min(len(d.Flows), reportFlows)]
+	return nil
+}
+
+func rejectReasons(dir string) ([]report.RejectReason, error) {
+	f, err := os.Open(filepath.Join(dir, "rejects.jsonl"))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	at := map[doc.Reason]int{}
+	var out []report.RejectReason
+	for r := decision.NewRejectReader(f); ; {
+		rec, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		i, seen := at[rec.Reason]
+		if !seen {
+			i = len(out)
+			at[rec.Reason] = i
+			out = append(out, report.RejectReason{Reason: rec.Reason, File: rec.File, Line: rec.Line, Offset: rec.Offset})
+		}
+		out[i].Lines++
+	}
+	slices.SortStableFunc(out, func(a, b report.RejectReason) int { return cmp.Compare(b.Lines, a.Lines) })
+	return out, nil
+}
+
+// listFiles describes the output folder; the files of one kind are one entry.
+func listFiles(dir string) ([]report.File, error) {
+	var out []report.File
+	for _, f := range []report.File{
+		{Name: "tally.parquet", What: "totals per contributor"},
+		{Name: "tally.jsonl", What: "the same as JSON lines"},
+		{Name: "decisions", What: "every dropped document with its witness and score"},
+		{Name: "bitmaps", What: "the lines of each class"},
+		{Name: "rejects.jsonl", What: "every line that could not be used"},
+		{Name: "plan.json", What: "configuration and inputs"},
+		{Name: "manifest.json", What: "size and digest of every file"},
+		{Name: timingsFile, What: "seconds, bytes and memory per stage"},
+	} {
+		err := filepath.WalkDir(filepath.Join(dir, f.Name), func(_ string, e os.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return err
+			}
+			info, err := e.Info()
+			if err == nil {
+				f.Size += uint64(info.Size())
+			}
+			return err
+		})
+		if errors.Is(err, os.ErrNotExist) {
+			continue // no line has a class: an empty corpus has no bitmaps
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, f)
+	}
+	return out, nil
+}

@@ -1,0 +1,233 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/tallystick/tallystick/engine/bitmap"
+	"github.com/tallystick/tallystick/engine/corpus"
+	"github.com/tallystick/tallystick/engine/decision"
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/jsonl"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/stage"
+)
+
+// Explanation says what became of one document and why.
+type Explanation struct {
+	ID, Contributor string
+	File            string
+	Line            int64
+	Class           doc.Class
+	Reason          doc.Reason     // of a rejected line
+	Decision        *decision.Row  // of a dropped document
+	Witnessed       []decision.Row // documents dropped in favour of a kept one
+}
+
+// MaxWitnessed bounds Explanation.Witnessed.
+const MaxWitnessed = 20
+
+// Explain finds every document of a finished run with the given id, or the one
+// that stands at "file:line". Ids are labels: several documents may share one.
+// A kept document is found by reading the inputs again, so they must still be
+// there.
+func Explain(ctx context.Context, dir, id string) (plan.Plan, []Explanation, error) {
+	p, err := LoadPlan(filepath.Join(dir, stage.PlanFile))
+	if err != nil {
+		return p, nil, err
+	}
+	if _, err := ReadManifest(dir); err != nil {
+		return p, nil, err
+	}
+	var found []Explanation
+	var witnessed []decision.Row
+	err = eachDecision(dir, p, func(row *decision.Row) error {
+		file := p.Files[p.Shards[row.Shard].File].Path
+		if matches(id, row.ID, file, row.Line) {
+			own := *row
+			class, _ := doc.ParseClass(row.Class)
+			found = append(found, Explanation{
+				ID: row.ID, Contributor: row.Contributor, File: file, Line: row.Line, Class: class, Decision: &own,
+			})
+		}
+		witnessFile := p.Files[p.Shards[row.WitnessShard].File].Path
+		if matches(id, row.WitnessID, witnessFile, row.WitnessLine) {
+			witnessed = append(witnessed, *row)
+		}
+		return nil
+	})
+	if err != nil {
+		return p, nil, err
+	}
+	rejected, err := explainRejects(dir, id)
+	if err != nil {
+		return p, nil, err
+	}
+	found = append(found, rejected...)
+	kept, err := findKept(ctx, dir, p, id)
+	if err != nil {
+		return p, nil, err
+	}
+	for _, k := range kept {
+		for _, w := range witnessed {
+			if w.WitnessLine == k.Line && p.Files[p.Shards[w.WitnessShard].File].Path == k.File && len(k.Witnessed) < MaxWitnessed {
+				k.Witnessed = append(k.Witnessed, w)
+			}
+		}
+		found = append(found, k)
+	}
+	if len(found) == 0 {
+		return p, nil, fmt.Errorf("%w: no document %q in this run (an id is case-sensitive; FILE:LINE also names a document)", doc.ErrInput, id)
+	}
+	return p, found, nil
+}
+
+func matches(want, id, file string, line int64) bool {
+	if id != "" && id == want {
+		return true
+	}
+	prefix, number, ok := cutLast(want, ":")
+	return ok && prefix == file && number == strconv.FormatInt(line, 10)
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+// eachDecision calls fn for every dropped document of a finished run, by shard
+// and line. row is reused.
+func eachDecision(dir string, p plan.Plan, fn func(row *decision.Row) error) error {
+	for shard := range p.Shards {
+		if err := eachDecisionOf(dir, shard, len(p.Shards), fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func eachDecisionOf(dir string, shard, shards int, fn func(row *decision.Row) error) error {
+	f, err := os.Open(filepath.Join(dir, decision.Path(shard)))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	r, err := decision.NewReader(f, st.Size(), shard)
+	if err != nil {
+		return err
+	}
+	for {
+		row, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if int(row.WitnessShard) >= shards {
+			return fmt.Errorf("%w: %s: line %d: witness in shard %d of %d", doc.ErrCorrupt, decision.Path(shard), row.Line, row.WitnessShard, shards)
+		}
+		if err := fn(row); err != nil {
+			return err
+		}
+	}
+}
+
+func explainRejects(dir, id string) ([]Explanation, error) {
+	f, err := os.Open(filepath.Join(dir, "rejects.jsonl"))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var out []Explanation
+	r := decision.NewRejectReader(f)
+	for {
+		rec, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if matches(id, "", rec.File, rec.Line) {
+			out = append(out, Explanation{
+				Contributor: rec.Contributor, File: rec.File, Line: rec.Line, Class: doc.Rejected, Reason: rec.Reason,
+			})
+		}
+	}
+}
+
+// findKept reads the inputs for kept documents that id names.
+func findKept(ctx context.Context, dir string, p plan.Plan, id string) ([]Explanation, error) {
+	parser, err := stage.NewParser(p.Fields, "native")
+	if err != nil {
+		return nil, err
+	}
+	var out []Explanation
+	for i, s := range p.Shards {
+		name := filepath.Join(dir, bitmap.Path(i, doc.Kept))
+		data, err := os.ReadFile(name)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		kept, err := bitmap.Read(data, 1<<32)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		f := p.Files[s.File]
+		err = corpus.Guard(func() error {
+			return findInShard(ctx, p, i, parser, func(line *corpus.Line, rec *jsonl.Record) {
+				number := s.FirstLine + int64(line.Ordinal)
+				if kept.Contains(line.Ordinal) && matches(id, string(rec.ID), f.Path, number) {
+					contributor := string(rec.Contributor)
+					if contributor == "" {
+						contributor = doc.Unattributed
+					}
+					out = append(out, Explanation{ID: string(rec.ID), Contributor: contributor, File: f.Path, Line: number, Class: doc.Kept})
+				}
+			})
+		})
+		if err != nil {
+			return nil, fmt.Errorf("look for a kept document in %s: %w", f.Path, err)
+		}
+	}
+	return out, nil
+}
+
+func findInShard(ctx context.Context, p plan.Plan, shard int, parser jsonl.Parser, fn func(*corpus.Line, *jsonl.Record)) error {
+	s := p.Shards[shard]
+	r, err := corpus.Open(p.Files[s.File], s, p.MaxLine)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	var line corpus.Line
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := r.Next(&line); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		var rec jsonl.Record
+		if line.Reason == doc.OK && parser.Parse(line.Data, &rec) == doc.OK {
+			fn(&line, &rec)
+		}
+	}
+}

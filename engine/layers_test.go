@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/tallystick/tallystick/"
+
+// layers lists the packages bottom up (docs/design.md, "Layers"): a package
+// imports only packages of lower layers. A pattern ending in /* stands for the
+// folders below it.
+var layers = [][]string{
+	{"engine/doc", "engine/plan", "kernels"},
+	{"kernels/*", "engine/internal/*", "engine/tokenize/ucd", "engine/tokenize/builtin", "docs/schema"},
+	{"engine/store", "engine/jsonl", "engine/shingle", "engine/bitmap", "engine/tally", "engine/decision", "engine/manifest", "engine/tokenize/bpe", "engine/tokenize/hf"},
+	{"engine/tokenize"},
+	{"engine/corpus", "engine/neardup", "engine/report", "engine/pay"},
+	{"engine/stage", "engine/verify"},
+	{"engine"},
+	{"bench"},
+	{"cmd/*"},
+}
+
+// forbidden are imports that layers would allow: verification shares no code
+// with what wrote the files (Law 8).
+var forbidden = map[string][]string{
+	"engine/verify": {"engine/tally", "engine/decision", "engine/manifest", "engine/bitmap", "engine/store", "engine/neardup", "engine/internal/table"},
+}
+
+func layerOf(pkg string) int {
+	for i, layer := range layers {
+		for _, p := range layer {
+			if ok, _ := path.Match(p, pkg); ok {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+func TestImportDirection(t *testing.T) {
+	root := ".."
+	packages := map[string]bool{}
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		base := d.Name()
+		if d.IsDir() {
+			if name != root && (strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata" || base == "build" || base == "out") {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(base, ".go") || strings.HasSuffix(base, "_test.go") {
+			return nil
+		}
+		rel, err := filepath.Rel(root, filepath.Dir(name))
+		if err != nil {
+			return err
+		}
+		pkg := filepath.ToSlash(rel)
+		packages[pkg] = true
+		checkImports(t, name, pkg)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A walk that saw nothing would pass for ever.
+	for _, must := range []string{"engine", "engine/doc", "engine/stage", "engine/verify", "kernels", "cmd/tallystick"} {
+		if !packages[must] {
+			t.Errorf("package %s was not looked at", must)
+		}
+	}
+}
+
+func checkImports(t *testing.T, file, pkg string) {
+	t.Helper()
+	own := layerOf(pkg)
+	if own < 0 {
+		t.Errorf("package %s is in no layer: add it to the list here and in docs/design.md", pkg)
+		return
+	}
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	for _, spec := range f.Imports {
+		imported, ours := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), module)
+		if !ours {
+			continue
+		}
+		if l := layerOf(imported); l >= own {
+			t.Errorf("%s: %s (layer %d) imports %s (layer %d)", file, pkg, own, imported, l)
+		}
+		for _, no := range forbidden[pkg] {
+			if imported == no {
+				t.Errorf("%s: %s must never import %s", file, pkg, imported)
+			}
+		}
+	}
+}

@@ -1,0 +1,227 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tallystick/tallystick/engine/corpus"
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/jsonl"
+	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/shingle"
+)
+
+// Pair is two documents and their proven Jaccard, Overlap/Union.
+type Pair struct {
+	A, B           string // id, or file:line; A sorts before B bytewise
+	Overlap, Union int64  // shingles
+}
+
+// PairsResult is the output of Pairs, with what it left out.
+type PairsResult struct {
+	Pairs     []Pair // sorted by A, then B
+	Documents int
+	Rejected  int
+}
+
+// member is a line of a pairs run; a rejected one has no label, no keys and
+// the empty set, and so is in no pair.
+type member struct {
+	label string
+	keys  []uint64
+}
+
+// Pairs finds the pairs of documents whose Jaccard is at least the threshold:
+// all of them if exact is set, else those that share a bucket under the
+// rule's bands. Unlike a run it reports exact duplicates as pairs too and
+// drops nothing. Memory grows with the number of documents.
+func Pairs(ctx context.Context, r Rules, m Means, dir string, exact bool) (PairsResult, error) {
+	var res PairsResult
+	num, den, err := neardup.ParseThreshold(r.Threshold)
+	if err != nil {
+		return res, err
+	}
+	bands, rows, err := neardup.Bands(num, den, r.Recall)
+	if err != nil {
+		return res, err
+	}
+	in, err := readInputs(ctx, r, m, dir, false)
+	if err != nil {
+		return res, err
+	}
+	reader := setReader{r: r, m: m, in: in, shards: in.shards, bands: bands, rows: rows}
+	members, sets, err := reader.read(ctx, dir)
+	if err != nil {
+		return res, err
+	}
+	defer sets.Close()
+	for _, d := range members {
+		if d.label == "" {
+			res.Rejected++
+		}
+	}
+	res.Documents = len(members) - res.Rejected
+
+	track := start(m.Progress, "pairs", int64(len(members)), "documents")
+	emit := func(a, b uint32, overlap, union int) error {
+		x, y := members[a].label, members[b].label
+		if x > y {
+			x, y = y, x
+		}
+		res.Pairs = append(res.Pairs, Pair{x, y, int64(overlap), int64(union)})
+		return nil
+	}
+	if exact {
+		err = neardup.ExactPairs(ctx, len(members), sets, num, den, m.Workers, emit)
+	} else {
+		var records []neardup.BandRecord
+		for i, d := range members {
+			for _, k := range d.keys {
+				records = append(records, neardup.BandRecord{Key: k, Doc: doc.Place{Ordinal: uint32(i)}})
+			}
+		}
+		groups := neardup.Buckets(records)
+		ranks := make([]uint32, len(groups.Docs))
+		for i, p := range groups.Docs {
+			ranks[i] = p.Ordinal
+		}
+		var graph neardup.Graph
+		if graph, err = neardup.NewGraph(len(members), groups.Offsets, ranks); err != nil {
+			return res, err
+		}
+		err = neardup.Pairs(ctx, graph, sets, num, den, m.Workers, emit)
+	}
+	if err != nil {
+		return res, err
+	}
+	slices.SortFunc(res.Pairs, func(a, b Pair) int { return cmp.Or(cmp.Compare(a.A, b.A), cmp.Compare(a.B, b.B)) })
+	track.end(1, 0)
+	return res, nil
+}
+
+// setReader reads the shingle sets and band keys of all documents.
+type setReader struct {
+	r           Rules
+	m           Means
+	in          *inputs
+	shards      []plan.Shard
+	bands, rows int
+}
+
+func (s *setReader) read(ctx context.Context, dir string) ([]member, *neardup.FileSets, error) {
+	base, err := s.countLines(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	members := make([]member, base[len(s.shards)])
+	w, err := neardup.NewSetWriter(dir, len(members))
+	if err != nil {
+		return nil, nil, err
+	}
+	var total int64
+	for _, sh := range s.shards {
+		total += sh.Length
+	}
+	track := start(s.m.Progress, "sketch", total, "bytes")
+	err = s.eachShard(ctx, func(i int) error {
+		return s.sketch(ctx, i, members[base[i]:base[i+1]], base[i], w, track)
+	})
+	if err != nil {
+		return nil, nil, errors.Join(err, w.Abort())
+	}
+	track.end(len(s.shards), total)
+	sets, err := w.Finish()
+	return members, sets, err
+}
+
+func (s *setReader) eachShard(ctx context.Context, fn func(i int) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, s.m.Workers))
+	for i, sh := range s.shards {
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := corpus.Guard(func() error { return fn(i) }); err != nil {
+				return fmt.Errorf("%s: %w", s.in.files[sh.File].Path, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// countLines returns the number of lines before each shard: the sets need
+// their number in advance.
+func (s *setReader) countLines(ctx context.Context) ([]int, error) {
+	base := make([]int, len(s.shards)+1)
+	err := s.eachShard(ctx, func(i int) error {
+		return s.eachLine(ctx, i, func(*corpus.Line) error {
+			base[i+1]++
+			return nil
+		})
+	})
+	for i := range s.shards {
+		base[i+1] += base[i]
+	}
+	return base, err
+}
+
+func (s *setReader) eachLine(ctx context.Context, shard int, fn func(*corpus.Line) error) error {
+	sh := s.shards[shard]
+	reader, err := corpus.Open(s.in.open(sh.File), sh, s.r.MaxLine)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	var line corpus.Line
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := reader.Next(&line); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if err := fn(&line); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *setReader) sketch(ctx context.Context, shard int, members []member, base int, w *neardup.SetWriter, track *tracker) error {
+	parser, err := s.r.parser(s.m)
+	if err != nil {
+		return err
+	}
+	scanner := shingle.NewHasher(s.r.Seed).NewScanner()
+	sketcher := neardup.NewSketcher(s.bands, s.rows, s.r.Seed)
+	sh := s.shards[shard]
+	at := -1
+	return s.eachLine(ctx, shard, func(line *corpus.Line) error {
+		at++
+		if at == len(members) {
+			return doc.ErrInputChanged
+		}
+		track.add(int64(len(line.Data)) + 1)
+		var rec jsonl.Record
+		if line.Reason != doc.OK || parser.Parse(line.Data, &rec) != doc.OK {
+			return nil
+		}
+		d := &members[at]
+		if d.label = string(rec.ID); d.label == "" {
+			d.label = fmt.Sprintf("%s:%d", s.in.files[sh.File].Path, sh.FirstLine+int64(line.Ordinal))
+		}
+		set := scanner.Set(rec.Text)
+		d.keys = sketcher.BandKeys(nil, set)
+		return w.Append(uint32(base+at), set)
+	})
+}

@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Progress is told what a run does. Implementations must be safe for
+// concurrent use of Add.
+type Progress interface {
+	// Start begins a stage of total units ("bytes", "documents", "tasks";
+	// total 0: not known).
+	Start(stage string, total int64, unit string)
+	// Add reports n more units.
+	Add(n int64)
+	// End ends the stage that was started last.
+	End(t Timing)
+	// Notice is a sentence for the user that is no error.
+	Notice(text string)
+}
+
+// Timing is what a stage took: a row of timings.json.
+type Timing struct {
+	Stage       string  `json:"stage"`
+	Tasks       int     `json:"tasks"`
+	Seconds     float64 `json:"seconds"`           // wall clock
+	CPUSeconds  float64 `json:"cpu_seconds"`       // of the process, user and system
+	Bytes       int64   `json:"bytes"`             // read by the stage; 0 if that says nothing
+	MBPerSecond float64 `json:"mb_per_second"`     // Bytes per wall second, MB = 10⁶ bytes
+	PeakMemory  int64   `json:"peak_memory_bytes"` // resident set, mapped files included; 0: not known
+}
+
+// tracker measures one stage.
+type tracker struct {
+	p     Progress
+	stage string
+	begun time.Time
+	cpu   float64
+	done  atomic.Int64
+}
+
+func start(p Progress, stage string, total int64, unit string) *tracker {
+	resetPeak()
+	if p != nil {
+		p.Start(stage, total, unit)
+	}
+	return &tracker{p: p, stage: stage, begun: time.Now(), cpu: cpuSeconds()}
+}
+
+func (t *tracker) add(n int64) {
+	t.done.Add(n)
+	if t.p != nil {
+		t.p.Add(n)
+	}
+}
+
+func (t *tracker) end(tasks int, bytes int64) Timing {
+	s := time.Since(t.begun).Seconds()
+	row := Timing{
+		Stage: t.stage, Tasks: tasks, Seconds: s, CPUSeconds: cpuSeconds() - t.cpu,
+		Bytes: bytes, PeakMemory: peakMemory(),
+	}
+	if bytes > 0 && s > 0 {
+		row.MBPerSecond = float64(bytes) / 1e6 / s
+	}
+	if t.p != nil {
+		t.p.End(row)
+	}
+	return row
+}
+
+// resetPeak makes the kernel forget the largest resident set so far
+// (proc_pid_clear_refs(5)); where that is not allowed, peaks of later stages
+// include those of earlier ones.
+func resetPeak() { _ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) }
+
+// peakMemory returns the largest resident set in bytes, or 0 where /proc does
+// not tell.
+func peakMemory() int64 {
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.SplitSeq(string(b), "\n") {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kb, _ := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
+			return kb << 10
+		}
+	}
+	return 0
+}

@@ -1,0 +1,278 @@
+// Package engine composes the stages of a job: it makes the plan, runs the
+// tasks in this process or one at a time, and writes what describes a run
+// rather than decides it (timings.json, report.html).
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/manifest"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/report"
+	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/tokenize"
+)
+
+// RunOptions say what to do with an output folder that is in use.
+type RunOptions struct {
+	Out      string
+	Resume   bool // go on with an unfinished run of the same plan
+	Force    bool // replace an earlier run
+	KeepWork bool // keep the files passed between stages
+}
+
+// Result is a finished run.
+type Result struct {
+	Plan     plan.Plan
+	Manifest manifest.Manifest
+	Timings  []Timing
+	Dir      string
+
+	report report.Data
+}
+
+// Run does the whole job in this process.
+func Run(ctx context.Context, r Rules, m Means, o RunOptions) (Result, error) {
+	p, err := Prepare(ctx, r, m, o)
+	if err != nil {
+		return Result{}, err
+	}
+	job, err := newJob(p.Plan, p.Counter, m, o.Out)
+	if err != nil {
+		return Result{}, err
+	}
+	var timings []Timing
+	if p.Timing.Stage != "" {
+		timings = append(timings, p.Timing)
+	}
+	for _, name := range stage.Order {
+		t, err := runStage(ctx, job, name, m)
+		if err != nil {
+			return Result{}, err
+		}
+		timings = append(timings, t)
+	}
+	return finish(ctx, job, m, timings, o)
+}
+
+// Prepare makes the output folder and plan.json in it, or finds the plan of an
+// unfinished run there.
+func Prepare(ctx context.Context, r Rules, m Means, o RunOptions) (Prepared, error) {
+	fail := func(err error) (Prepared, error) { return Prepared{}, err }
+	planPath := filepath.Join(o.Out, stage.PlanFile)
+	entries, err := os.ReadDir(o.Out)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fail(fmt.Errorf("%w: output folder: %v", doc.ErrUsage, err))
+	}
+	var old *plan.Plan
+	switch {
+	case len(entries) == 0:
+	case o.Resume:
+		p, err := LoadPlan(planPath)
+		if err != nil {
+			return fail(fmt.Errorf("resume: %w", err))
+		}
+		old = &p
+	case o.Force:
+		if err := clearRun(o.Out); err != nil {
+			return fail(err)
+		}
+	default:
+		return fail(fmt.Errorf("%w: output folder %s is not empty (--resume goes on with it, --force replaces the run in it)", doc.ErrUsage, o.Out))
+	}
+	if old != nil && isStdin(*old) {
+		// Standard input cannot be read twice; its copy is in the work folder.
+		counter, err := OpenCounter(*old, r.Tokenizer, m.Engine)
+		return Prepared{Plan: *old, Counter: counter}, err
+	}
+	p, err := MakePlan(ctx, r, m, o.Out)
+	if err != nil {
+		return fail(err)
+	}
+	if old != nil {
+		if old.RunID != p.Plan.RunID {
+			return fail(fmt.Errorf("resume: %w: %s was made from other inputs or rules (--force replaces the run)", doc.ErrInputChanged, planPath))
+		}
+		return p, nil
+	}
+	if err := os.MkdirAll(o.Out, 0o777); err != nil {
+		return fail(fmt.Errorf("output folder: %w", err))
+	}
+	return p, writePlan(ctx, o.Out, p.Plan)
+}
+
+func isStdin(p plan.Plan) bool {
+	for _, f := range p.Files {
+		if f.Path == "-" {
+			return true
+		}
+	}
+	return false
+}
+
+func writePlan(ctx context.Context, dir string, p plan.Plan) error {
+	return stage.WriteJSON(ctx, store.NewLocal(dir), stage.PlanFile, p)
+}
+
+// clearRun removes what a run writes, and nothing else, from dir. The manifest
+// goes first: without it the folder is no finished run.
+func clearRun(dir string) error {
+	names := append([]string{}, manifest.Unlisted...)
+	names = append(names, stage.PlanFile, "tally.jsonl", "tally.parquet", "rejects.jsonl", "decisions", "bitmaps", stage.WorkDir)
+	if _, err := os.Stat(filepath.Join(dir, stage.PlanFile)); err != nil {
+		return fmt.Errorf("%w: %s is not empty and holds no run; --force replaces a run, never other files", doc.ErrUsage, dir)
+	}
+	for _, n := range names {
+		if err := os.RemoveAll(filepath.Join(dir, n)); err != nil {
+			return fmt.Errorf("replace the run in %s: %w", dir, err)
+		}
+	}
+	return nil
+}
+
+func newJob(p plan.Plan, counter tokenize.Counter, m Means, dir string) (*stage.Job, error) {
+	if err := os.MkdirAll(filepath.Join(dir, stage.WorkDir), 0o777); err != nil {
+		return nil, fmt.Errorf("work folder: %w", err)
+	}
+	return &stage.Job{
+		Plan: p, Out: store.NewLocal(dir), Dir: dir, Counter: counter,
+		Parser: m.Parser, Workers: m.Workers,
+	}, nil
+}
+
+// RunTask does one task of one stage of the plan in dir, as a cluster job
+// does. The last task of all also writes the report.
+func RunTask(ctx context.Context, p plan.Plan, counter tokenize.Counter, m Means, o RunOptions, name stage.Name, task int) (stage.Record, error) {
+	job, err := newJob(p, counter, m, o.Out)
+	if err != nil {
+		return stage.Record{}, err
+	}
+	rec, _, err := job.Do(ctx, name, task)
+	if err != nil || name != stage.Seal {
+		return rec, err
+	}
+	timings, err := taskTimings(ctx, job)
+	if err != nil {
+		return rec, err
+	}
+	_, err = finish(ctx, job, m, timings, o)
+	return rec, err
+}
+
+// runStage does every task of a stage that is not done yet, on all workers.
+func runStage(ctx context.Context, job *stage.Job, name stage.Name, m Means) (Timing, error) {
+	tasks, err := job.Tasks(name)
+	if err != nil {
+		return Timing{}, err
+	}
+	var total int64
+	unit := "tasks"
+	switch name {
+	case stage.Scan:
+		unit = "bytes"
+		for _, s := range job.Plan.Shards {
+			total += s.Length
+		}
+	case stage.Resolve:
+		unit = "bytes" // of the texts to compare; how many is not known before
+	case stage.Tally:
+		unit = "documents"
+	default:
+		total = int64(tasks)
+	}
+	track := start(m.Progress, string(name), total, unit)
+	job.Advance = nil
+	if unit != "tasks" {
+		job.Advance = track.add
+	}
+	workers := max(1, m.Workers)
+	if tasks == 1 {
+		workers = 1 // the task itself is parallel
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(workers)
+	var bytes atomic.Int64
+	for i := range tasks {
+		group.Go(func() error {
+			rec, fresh, err := job.Do(ctx, name, i)
+			if err != nil {
+				return err
+			}
+			switch {
+			case unit == "tasks":
+				track.add(1)
+			case !fresh && name == stage.Scan:
+				track.add(job.Plan.Shards[i].Length)
+			}
+			bytes.Add(rec.Bytes)
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return Timing{}, err
+	}
+	return track.end(tasks, bytes.Load()), nil
+}
+
+// taskTimings derives timings from task records, where the tasks ran in other
+// processes: seconds are then sums over tasks.
+func taskTimings(ctx context.Context, job *stage.Job) ([]Timing, error) {
+	var out []Timing
+	for _, name := range stage.Order {
+		recs, err := job.Records(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		t := Timing{Stage: string(name), Tasks: len(recs)}
+		for _, r := range recs {
+			t.Seconds += r.Seconds
+			t.Bytes += r.Bytes
+		}
+		if t.Bytes > 0 && t.Seconds > 0 {
+			t.MBPerSecond = float64(t.Bytes) / 1e6 / t.Seconds
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// finish describes a sealed run and removes the work folder.
+func finish(ctx context.Context, job *stage.Job, m Means, timings []Timing, o RunOptions) (Result, error) {
+	res := Result{Plan: job.Plan, Timings: timings, Dir: o.Out}
+	b, err := os.ReadFile(filepath.Join(o.Out, manifest.Name))
+	if err != nil {
+		return res, err
+	}
+	if res.Manifest, err = manifest.Parse(b); err != nil {
+		return res, err
+	}
+	if err := describe(ctx, job, m, &res); err != nil {
+		return res, err
+	}
+	if o.KeepWork {
+		return res, nil
+	}
+	return res, os.RemoveAll(filepath.Join(o.Out, stage.WorkDir))
+}
+
+// ReadManifest reads the manifest of a finished run.
+func ReadManifest(dir string) (manifest.Manifest, error) {
+	b, err := os.ReadFile(filepath.Join(dir, manifest.Name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return manifest.Manifest{}, fmt.Errorf("%w: %s holds no finished run (no %s)", doc.ErrInput, dir, manifest.Name)
+	}
+	if err != nil {
+		return manifest.Manifest{}, err
+	}
+	return manifest.Parse(b)
+}

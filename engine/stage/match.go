@@ -1,0 +1,92 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/neardup"
+)
+
+// match joins one partition of the keys of all shards: documents that share
+// an exact key, and documents that share a bucket. Singletons end here.
+func match(ctx context.Context, t *taskRun) error {
+	if _, err := t.Records(ctx, Scan); err != nil {
+		return err
+	}
+	var bands []neardup.BandRecord
+	var exact []neardup.ExactRecord
+	for shard := range t.Plan.Shards {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		path := workPath(Scan, shard, "keys")
+		r, err := t.Out.Open(ctx, path)
+		if err != nil {
+			return err
+		}
+		keys := io.NewSectionReader(r, 0, r.Size())
+		bands, exact, err = readKeys(keys, uint32(shard), t.rec.Task, bands, exact)
+		r.Close()
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	t.rec.Numbers["band_records"] = int64(len(bands))
+	if err := t.writeGroups(ctx, "exact", neardup.ExactGroups(exact)); err != nil {
+		return err
+	}
+	return t.writeGroups(ctx, "buckets", neardup.Buckets(bands))
+}
+
+func (t *taskRun) writeGroups(ctx context.Context, kind string, g neardup.Groups) error {
+	w, err := t.create(ctx, workPath(Match, t.rec.Task, kind))
+	if err != nil {
+		return err
+	}
+	e, err := newEncoder(w, magicGroups)
+	if err != nil {
+		return err
+	}
+	for i := range g.Len() {
+		members := g.Group(i)
+		e.uint(uint64(len(members)))
+		for _, p := range members {
+			e.place(p)
+		}
+	}
+	t.rec.Numbers[kind] = int64(g.Len())
+	return e.flush()
+}
+
+// readGroups calls fn for every group of one kind, in order of partition and
+// key. members is reused.
+func (j *Job) readGroups(ctx context.Context, kind string, fn func(members []doc.Place) error) error {
+	var members []doc.Place
+	for task := range j.Plan.Partitions {
+		path := workPath(Match, task, kind)
+		r, err := j.Out.Open(ctx, path)
+		if err != nil {
+			return err
+		}
+		d, err := newDecoder(r, magicGroups)
+		for err == nil && d.more() {
+			members = members[:0]
+			for n := d.uint(); n > 0 && d.err == nil; n-- {
+				members = append(members, d.place())
+			}
+			if err = d.err; err == nil {
+				err = fn(members)
+			}
+		}
+		if err == nil {
+			err = d.err
+		}
+		r.Close()
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,379 @@
+package stage
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tallystick/tallystick/engine/corpus"
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/jsonl"
+	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/shingle"
+)
+
+// node is a document that shares a key with another one; all others are kept
+// without further thought and never enter memory here.
+type node struct {
+	place       doc.Place
+	offset      int64
+	created     doc.Instant
+	hash        uint64
+	id          string
+	contributor string
+
+	first int32 // node that stands for its exact group; itself if there is none
+	rank  int32 // priority among the documents that share buckets; -1 outside
+}
+
+// compare is the priority order of the plan: created, content, contributor,
+// id. Documents equal in all four differ in nothing but their place.
+func (a *node) compare(b *node) int {
+	return cmp.Or(
+		a.created.Compare(b.created),
+		cmp.Compare(a.hash, b.hash),
+		cmp.Compare(a.contributor, b.contributor),
+		cmp.Compare(a.id, b.id),
+		a.place.Compare(b.place),
+	)
+}
+
+// resolve decides every document that shares a key with another one.
+func resolve(ctx context.Context, t *taskRun) error {
+	if _, err := t.Records(ctx, Match); err != nil {
+		return err
+	}
+	r := &resolver{taskRun: t}
+	for _, step := range []func(context.Context) error{
+		r.collect, r.collapseExact, r.buildGraph, r.loadSets, r.decide,
+	} {
+		if err := step(ctx); err != nil {
+			r.close()
+			return err
+		}
+	}
+	r.close()
+	r.rec.Bytes = r.read.Load()
+	return r.write(ctx)
+}
+
+type resolver struct {
+	*taskRun
+	nodes    []node  // in order of place
+	byRank   []int32 // rank → node
+	graph    neardup.Graph
+	sets     *neardup.FileSets
+	verdicts []neardup.Verdict
+	read     atomic.Int64 // bytes of text
+}
+
+func (r *resolver) close() {
+	if r.sets != nil {
+		r.sets.Close()
+	}
+}
+
+// at returns the node of a place that collect has seen.
+func (r *resolver) at(p doc.Place) (int32, error) {
+	i, ok := slices.BinarySearchFunc(r.nodes, p, func(n node, p doc.Place) int { return n.place.Compare(p) })
+	if !ok {
+		return 0, fmt.Errorf("%w: line %d of shard %d has keys but no record", doc.ErrCorrupt, p.Ordinal, p.Shard)
+	}
+	return int32(i), nil
+}
+
+// collect makes a node of every document in a group.
+func (r *resolver) collect(ctx context.Context) error {
+	for _, kind := range []string{"exact", "buckets"} {
+		err := r.readGroups(ctx, kind, func(members []doc.Place) error {
+			for _, p := range members {
+				r.nodes = append(r.nodes, node{place: p, rank: -1})
+			}
+			// The same document is in many buckets: compact before it costs.
+			if len(r.nodes) > 1<<20 && len(r.nodes) > cap(r.nodes)*3/4 {
+				r.compact()
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	r.compact()
+	var rec docRecord
+	at := 0
+	for shard := range r.Plan.Shards {
+		path := workPath(Scan, shard, "docs")
+		f, err := r.Out.Open(ctx, path)
+		if err != nil {
+			return err
+		}
+		d, err := newDecoder(f, magicDocs)
+		for err == nil && d.more() && at < len(r.nodes) && r.nodes[at].place.Shard == uint32(shard) {
+			if d.doc(&rec); d.err != nil || rec.Ordinal != r.nodes[at].place.Ordinal {
+				continue
+			}
+			n := &r.nodes[at]
+			n.offset, n.created, n.hash = rec.Offset, rec.Created, rec.Hash
+			n.id, n.contributor, n.first = string(rec.ID), string(rec.Contributor), int32(at)
+			at++
+		}
+		if err == nil {
+			err = d.err
+		}
+		f.Close()
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	if at != len(r.nodes) {
+		_, err := r.at(doc.Place{Shard: r.nodes[at].place.Shard, Ordinal: r.nodes[at].place.Ordinal})
+		return errors.Join(fmt.Errorf("%w: keys without a document record", doc.ErrCorrupt), err)
+	}
+	r.rec.Numbers["sharing_documents"] = int64(len(r.nodes))
+	return nil
+}
+
+func (r *resolver) compact() {
+	slices.SortFunc(r.nodes, func(a, b node) int { return a.place.Compare(b.place) })
+	r.nodes = slices.CompactFunc(r.nodes, func(a, b node) bool { return a.place == b.place })
+}
+
+// collapseExact proves the groups of equal hash and length by SHA-256 and
+// lets the first of each proven group, in priority order, stand for it.
+func (r *resolver) collapseExact(ctx context.Context) error {
+	var groups [][]int32
+	wanted := map[int32]int{} // node → slot in sums
+	var order []int32
+	err := r.readGroups(ctx, "exact", func(members []doc.Place) error {
+		group := make([]int32, len(members))
+		for i, p := range members {
+			n, err := r.at(p)
+			if err != nil {
+				return err
+			}
+			group[i] = n
+			if _, seen := wanted[n]; !seen {
+				wanted[n] = len(order)
+				order = append(order, n)
+			}
+		}
+		groups = append(groups, group)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	sums := make([][sha256.Size]byte, len(order))
+	err = r.fetch(ctx, order, func() func(n int32, text []byte) error {
+		return func(n int32, text []byte) error {
+			sums[wanted[n]] = sha256.Sum256(text)
+			return nil
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		slices.SortFunc(g, func(a, b int32) int {
+			return cmp.Or(bytes.Compare(sums[wanted[a]][:], sums[wanted[b]][:]), r.nodes[a].compare(&r.nodes[b]))
+		})
+		first := g[0]
+		for _, n := range g {
+			if sums[wanted[n]] != sums[wanted[first]] {
+				first = n
+			}
+			r.nodes[n].first = first
+		}
+	}
+	r.rec.Numbers["exact_groups"] = int64(len(groups))
+	return nil
+}
+
+// buildGraph keeps the buckets that at least two representatives share, and
+// ranks those by priority.
+func (r *resolver) buildGraph(ctx context.Context) error {
+	offsets := []uint64{0}
+	var shared []uint32 // members of the buckets, as nodes, then as ranks
+	var bucket []int32
+	err := r.readGroups(ctx, "buckets", func(members []doc.Place) error {
+		bucket = bucket[:0]
+		for _, p := range members {
+			n, err := r.at(p)
+			if err != nil {
+				return err
+			}
+			if r.nodes[n].first == n {
+				bucket = append(bucket, n)
+			}
+		}
+		if len(bucket) < 2 {
+			return nil
+		}
+		for _, n := range bucket {
+			if r.nodes[n].rank < 0 {
+				r.nodes[n].rank = 0
+				r.byRank = append(r.byRank, n)
+			}
+			shared = append(shared, uint32(n))
+		}
+		offsets = append(offsets, uint64(len(shared)))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(r.byRank, func(a, b int32) int { return r.nodes[a].compare(&r.nodes[b]) })
+	for rank, n := range r.byRank {
+		r.nodes[n].rank = int32(rank)
+	}
+	for i, n := range shared {
+		shared[i] = uint32(r.nodes[n].rank)
+	}
+	r.graph, err = neardup.NewGraph(len(r.byRank), offsets, shared)
+	return err
+}
+
+// loadSets reads the text of every document that must be compared once more
+// and spills its shingle set to a scratch file.
+func (r *resolver) loadSets(ctx context.Context) error {
+	w, err := neardup.NewSetWriter(filepath.Join(r.Dir, WorkDir), len(r.byRank))
+	if err != nil {
+		return err
+	}
+	hasher := shingle.NewHasher(r.Plan.Seed)
+	err = r.fetch(ctx, r.byRank, func() func(n int32, text []byte) error {
+		s := hasher.NewScanner()
+		return func(n int32, text []byte) error {
+			return w.Append(uint32(r.nodes[n].rank), s.Set(text))
+		}
+	})
+	if err != nil {
+		return errors.Join(err, w.Abort())
+	}
+	r.sets, err = w.Finish()
+	return err
+}
+
+// fetch reads the texts of nodes again, shard by shard on all workers. newFn
+// makes the consumer of one worker, which owns its scratch.
+func (r *resolver) fetch(ctx context.Context, nodes []int32, newFn func() func(n int32, text []byte) error) error {
+	byShard := make([][]int32, len(r.Plan.Shards))
+	for _, n := range nodes {
+		s := r.nodes[n].place.Shard
+		byShard[s] = append(byShard[s], n)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, r.Workers))
+	for shard, list := range byShard {
+		if len(list) == 0 {
+			continue
+		}
+		group.Go(func() error {
+			slices.Sort(list) // nodes are in order of place
+			wants := make([]corpus.Want, len(list))
+			for i, n := range list {
+				wants[i] = corpus.Want{Ordinal: r.nodes[n].place.Ordinal, Offset: r.nodes[n].offset}
+			}
+			parser, err := NewParser(r.Plan.Fields, r.Parser)
+			if err != nil {
+				return err
+			}
+			var rec jsonl.Record
+			fn := newFn()
+			s := r.Plan.Shards[shard]
+			file := r.File(s.File)
+			err = corpus.Guard(func() error {
+				return corpus.Fetch(file, s, r.Plan.MaxLine, wants, func(i int, line []byte) error {
+					if err := ctx.Err(); err != nil {
+						return err
+					}
+					rec = jsonl.Record{}
+					if reason := parser.Parse(line, &rec); reason != doc.OK {
+						return fmt.Errorf("%w: byte %d is now %s", doc.ErrInputChanged, wants[i].Offset, reason)
+					}
+					r.read.Add(int64(len(rec.Text)))
+					r.advance(int64(len(rec.Text)))
+					return fn(list[i], rec.Text)
+				})
+			})
+			if err != nil {
+				return fmt.Errorf("%s: %w", file.Path, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+func (r *resolver) decide(ctx context.Context) error {
+	nd := r.Plan.NearDup
+	verdicts, stats, err := neardup.Resolve(ctx, r.graph, r.sets, nd.ThresholdNum, nd.ThresholdDen, max(1, r.Workers), nil)
+	if err != nil {
+		return err
+	}
+	r.verdicts = verdicts
+	for name, v := range map[string]int64{
+		"near_dup_documents":  int64(len(verdicts)),
+		"compared_documents":  int64(len(r.byRank)),
+		"candidates":          int64(stats.Candidates),
+		"rejected_by_size":    int64(stats.RejectedBySize),
+		"rejected_by_bitmap":  int64(stats.RejectedByBitmap),
+		"proofs":              int64(stats.Merged),
+		"largest_kept_bucket": int64(stats.LargestBucketKept),
+		"most_candidates":     int64(stats.MostCandidates),
+	} {
+		r.rec.Numbers[name] = v
+	}
+	return nil
+}
+
+// write spells the decisions out, a file per shard.
+func (r *resolver) write(ctx context.Context) error {
+	verdictOf := make(map[int32]*neardup.Verdict, len(r.verdicts))
+	for i := range r.verdicts {
+		v := &r.verdicts[i]
+		verdictOf[r.byRank[v.Doc]] = v
+	}
+	at := 0
+	for shard := range r.Plan.Shards {
+		w, err := r.create(ctx, workPath(Resolve, shard, "decisions"))
+		if err != nil {
+			return err
+		}
+		e, err := newEncoder(w, magicDecisions)
+		if err != nil {
+			return err
+		}
+		for ; at < len(r.nodes) && r.nodes[at].place.Shard == uint32(shard); at++ {
+			n := &r.nodes[at]
+			d := decisionRecord{Ordinal: n.place.Ordinal}
+			witness := n.first
+			if v := verdictOf[n.first]; v != nil {
+				d.Class, d.Overlap, d.Union, d.Shared = doc.NearDup, int(v.Overlap), int(v.Union), int(v.Shared)
+				witness = r.byRank[v.Witness]
+			} else if n.first != int32(at) {
+				d.Class = doc.ExactDup
+			} else {
+				continue
+			}
+			k := &r.nodes[witness]
+			d.Witness = k.place
+			d.WitnessLine = r.Plan.Shards[k.place.Shard].FirstLine + int64(k.place.Ordinal)
+			d.WitnessID, d.WitnessContrib = k.id, k.contributor
+			e.decision(&d)
+		}
+		if err := e.flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

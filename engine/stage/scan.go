@@ -1,0 +1,184 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/tallystick/tallystick/engine/corpus"
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/jsonl"
+	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/shingle"
+)
+
+// StdinSpool is the copy of standard input inside WorkDir: a job reads its
+// input more than once.
+const StdinSpool = "stdin"
+
+// File returns input file i as it can be opened here.
+func (j *Job) File(i int) plan.File {
+	f := j.Plan.Files[i]
+	if f.Path == "-" {
+		f.Path = filepath.Join(j.Dir, WorkDir, StdinSpool)
+	}
+	return f
+}
+
+// NewParser returns the parser of the given kind for the fields of a plan.
+func NewParser(f plan.Fields, kind string) (jsonl.Parser, error) {
+	return jsonl.New(kind, jsonl.Options{
+		Text: f.Text, ID: f.ID, Contributor: f.Contributor, Created: f.Created,
+		RequireContributor: f.RequireContributor,
+	})
+}
+
+// scan reads one shard once: parse, count, exact key, signature, band keys.
+func scan(ctx context.Context, t *taskRun) error {
+	shard := t.Plan.Shards[t.rec.Task]
+	file := t.File(shard.File)
+	docsFile, err := t.create(ctx, workPath(Scan, t.rec.Task, "docs"))
+	if err != nil {
+		return err
+	}
+	keysFile, err := t.create(ctx, workPath(Scan, t.rec.Task, "keys"))
+	if err != nil {
+		return err
+	}
+	s, err := newScanner(t.Job, docsFile, keysFile)
+	if err != nil {
+		return err
+	}
+	r, err := corpus.Open(file, shard, t.Plan.MaxLine)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	var told int64
+	tell := func() {
+		n := r.BytesRead()
+		t.advance(n - told)
+		told = n
+	}
+	// A mapped file that shrinks faults wherever its bytes are touched: in
+	// the parser, the counter or the hash. Guard turns that into an error.
+	err = corpus.Guard(func() error {
+		var line corpus.Line
+		for n := 0; ; n++ {
+			if n%64 == 0 {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				tell()
+			}
+			if err := r.Next(&line); errors.Is(err, io.EOF) {
+				return nil
+			} else if err != nil {
+				return err
+			}
+			if err := s.line(&line); err != nil {
+				return fmt.Errorf("%s: line %d, byte %d: %w", file.Path, shard.FirstLine+int64(line.Ordinal), line.Offset, err)
+			}
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", file.Path, err)
+	}
+	tell()
+	t.rec.Bytes = told
+	t.rec.Numbers["documents"] = s.documents
+	t.rec.Numbers["rejected"] = s.rejected
+	t.rec.Numbers["created_unreadable"] = s.createdUnreadable
+	return s.flush()
+}
+
+type scanner struct {
+	*Job
+	parser   jsonl.Parser
+	shingles *shingle.Scanner
+	sketch   *neardup.Sketcher
+	exact    *xxhash.Digest
+	docs     *encoder
+	keys     *keyWriter
+
+	rec      jsonl.Record
+	out      docRecord
+	bandKeys []uint64
+
+	documents, rejected, createdUnreadable int64
+}
+
+func newScanner(j *Job, docs, keys io.Writer) (*scanner, error) {
+	parser, err := NewParser(j.Plan.Fields, j.Parser)
+	if err != nil {
+		return nil, err
+	}
+	s := &scanner{
+		Job: j, parser: parser,
+		shingles: shingle.NewHasher(j.Plan.Seed).NewScanner(),
+		sketch:   neardup.NewSketcher(j.Plan.NearDup.Bands, j.Plan.NearDup.Rows, j.Plan.Seed),
+		exact:    xxhash.NewWithSeed(j.Plan.Seed),
+	}
+	if s.docs, err = newEncoder(docs, magicDocs); err != nil {
+		return nil, err
+	}
+	s.keys, err = newKeyWriter(keys, j.Plan.Partitions)
+	return s, err
+}
+
+func (s *scanner) line(line *corpus.Line) error {
+	s.documents++
+	out := &s.out
+	*out = docRecord{Ordinal: line.Ordinal, Offset: line.Offset, Reason: line.Reason}
+	s.rec = jsonl.Record{}
+	if out.Reason == doc.OK {
+		out.Reason = s.parser.Parse(line.Data, &s.rec)
+	}
+	out.Contributor, out.ID = s.rec.Contributor, s.rec.ID
+	if len(out.Contributor) == 0 {
+		out.Contributor = unattributed
+	}
+	if out.Reason != doc.OK {
+		if line.Reason == doc.OK {
+			out.Column = s.rec.ErrorOffset + 1
+		}
+		s.rejected++
+		s.docs.doc(out)
+		return nil
+	}
+	if s.rec.CreatedUnreadable {
+		s.createdUnreadable++
+	}
+	text := s.rec.Text
+	tokens, err := s.Counter.Count(text)
+	if err != nil {
+		return fmt.Errorf("count tokens: %w", err)
+	}
+	s.exact.ResetWithSeed(s.Plan.Seed)
+	s.exact.Write(text)
+	out.Bytes, out.Tokens, out.Hash = uint64(len(text)), uint64(tokens), s.exact.Sum64()
+	out.Created = s.rec.Created
+	s.docs.doc(out)
+
+	ordinal := uint64(line.Ordinal)
+	s.keys.add(exactKey, out.Hash, ordinal, out.Bytes)
+	s.bandKeys = s.sketch.BandKeys(s.bandKeys[:0], s.shingles.Shingles(text))
+	for _, k := range s.bandKeys {
+		s.keys.add(bandKey, k, ordinal)
+	}
+	return nil
+}
+
+var unattributed = []byte(doc.Unattributed)
+
+func (s *scanner) flush() error {
+	if err := s.docs.flush(); err != nil {
+		return err
+	}
+	return s.keys.flush()
+}

@@ -1,0 +1,126 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/manifest"
+	"github.com/tallystick/tallystick/engine/tally"
+)
+
+// PlanFile is the name of the plan in the output folder.
+const PlanFile = "plan.json"
+
+// seal merges what the shards added up to and writes the manifest, which is
+// what makes a folder a finished run.
+func seal(ctx context.Context, t *taskRun) error {
+	tallied, err := t.Records(ctx, Tally)
+	if err != nil {
+		return err
+	}
+	scanned, err := t.Records(ctx, Scan)
+	if err != nil {
+		return err
+	}
+	sums, err := t.mergeTallies(ctx)
+	if err != nil {
+		return err
+	}
+	rows := sums.Rows()
+	if err := tally.Check(rows); err != nil {
+		return fmt.Errorf("tally is not conserved: %w", err)
+	}
+	w, err := t.create(ctx, "tally.parquet")
+	if err != nil {
+		return err
+	}
+	if err := tally.WriteParquet(w, rows, t.Plan.Tokenizer.SHA256); err != nil {
+		return err
+	}
+	if w, err = t.create(ctx, "tally.jsonl"); err != nil {
+		return err
+	}
+	if err := tally.WriteJSONL(w, rows); err != nil {
+		return err
+	}
+	if w, err = t.create(ctx, "rejects.jsonl"); err != nil {
+		return err
+	}
+	if err := t.concatenate(ctx, w, "rejects"); err != nil {
+		return err
+	}
+	if err := t.publish(); err != nil {
+		return err
+	}
+
+	totals := sums.Totals()
+	m := manifest.Manifest{
+		Version: manifest.Version, RunID: t.Plan.RunID, Tool: manifest.Tool,
+		Totals: manifest.TotalsOf(totals.Class),
+	}
+	planSum, err := Digest(ctx, t.Out, PlanFile)
+	if err != nil {
+		return err
+	}
+	m.Files = append(m.Files, manifest.File(planSum))
+	for _, f := range t.rec.Files {
+		m.Files = append(m.Files, manifest.File(f))
+	}
+	for _, r := range tallied {
+		for _, f := range r.Files {
+			if !inWork(f.Path) {
+				m.Files = append(m.Files, manifest.File(f))
+			}
+		}
+	}
+	var documents int64
+	for _, r := range scanned {
+		documents += r.Numbers["documents"]
+		m.CreatedUnreadable += uint64(r.Numbers["created_unreadable"])
+	}
+	if in := m.Totals.In.Documents; in != uint64(documents) {
+		return fmt.Errorf("%w: %d lines scanned, %d tallied", doc.ErrCorrupt, documents, in)
+	}
+	if w, err = t.create(ctx, manifest.Name); err != nil {
+		return err
+	}
+	return m.Write(w)
+}
+
+func (t *taskRun) mergeTallies(ctx context.Context) (*tally.Tally, error) {
+	var sums tally.Tally
+	for shard := range t.Plan.Shards {
+		path := workPath(Tally, shard, "jsonl")
+		f, err := t.Out.Open(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := tally.ReadJSONL(f)
+		f.Close()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		for _, r := range rows {
+			sums.AddRow(r)
+		}
+	}
+	return &sums, nil
+}
+
+// concatenate copies one kind of per-shard file of the tally stage to w.
+func (t *taskRun) concatenate(ctx context.Context, w io.Writer, kind string) error {
+	for shard := range t.Plan.Shards {
+		f, err := t.Out.Open(ctx, workPath(Tally, shard, kind))
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(w, f)
+		f.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,232 @@
+// Package stage runs the stages of a job one task at a time: scan (a task per
+// shard), match (a task per partition), resolve (one), tally (a task per
+// shard), seal (one). A task reads named files and writes named files, whole
+// or not at all, then a task record with their digests; a job that was killed
+// resumes from the records it finds. The same task gives the same bytes
+// whoever runs it.
+package stage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/tokenize"
+)
+
+// WorkDir is the folder inside the output folder that holds the files passed
+// between stages. It is removed when a job is sealed.
+const WorkDir = ".work"
+
+// Name is a stage.
+type Name string
+
+const (
+	Scan    Name = "scan"
+	Match   Name = "match"
+	Resolve Name = "resolve"
+	Tally   Name = "tally"
+	Seal    Name = "seal"
+)
+
+// Order is the order in which the stages run; each reads what the ones before
+// it wrote.
+var Order = []Name{Scan, Match, Resolve, Tally, Seal}
+
+// Job is a plan bound to an output folder and to the means of this process.
+// Nothing but Plan decides a byte of the outputs of Law 4.
+type Job struct {
+	Plan    plan.Plan
+	Out     store.Store      // the output folder
+	Dir     string           // its path, for messages and scratch files
+	Counter tokenize.Counter // needed by Scan only
+	Parser  string           // "native" or "simdjson"
+	Workers int              // of one task that is parallel inside (resolve)
+	Advance func(n int64)    // progress in bytes or documents of the running stage; may be nil
+}
+
+// Record is what a finished task leaves behind.
+type Record struct {
+	Stage   Name             `json:"stage"`
+	Task    int              `json:"task"`
+	RunID   string           `json:"run_id"`
+	Files   []FileSum        `json:"files"`
+	Numbers map[string]int64 `json:"numbers,omitempty"` // what later stages and the report need
+	Seconds float64          `json:"seconds"`
+	Bytes   int64            `json:"bytes"` // of input read
+}
+
+// FileSum names a file below the output folder.
+type FileSum struct {
+	Path   string `json:"path"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
+// Tasks returns the number of tasks of stage n.
+func (j *Job) Tasks(n Name) (int, error) {
+	switch n {
+	case Scan, Tally:
+		return len(j.Plan.Shards), nil
+	case Match:
+		return j.Plan.Partitions, nil
+	case Resolve, Seal:
+		return 1, nil
+	}
+	return 0, fmt.Errorf("%w: no stage %q; the stages are scan, match, resolve, tally, seal", doc.ErrUsage, n)
+}
+
+func recordPath(n Name, task int) string {
+	return fmt.Sprintf("%s/%s/%05d.done.json", WorkDir, n, task)
+}
+
+func workPath(n Name, task int, kind string) string {
+	return fmt.Sprintf("%s/%s/%05d.%s", WorkDir, n, task, kind)
+}
+
+// Do runs one task unless its record shows that it is done, and returns the
+// record. fresh is false for a task that an earlier run had finished.
+func (j *Job) Do(ctx context.Context, n Name, task int) (rec Record, fresh bool, err error) {
+	total, err := j.Tasks(n)
+	if err != nil {
+		return Record{}, false, err
+	}
+	if task < 0 || task >= total {
+		return Record{}, false, fmt.Errorf("%w: stage %s has tasks 0 to %d, not %d", doc.ErrUsage, n, total-1, task)
+	}
+	if rec, err := j.done(ctx, n, task); err == nil {
+		return rec, false, nil
+	} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, doc.ErrCorrupt) {
+		return Record{}, false, err
+	}
+	start := time.Now()
+	t := &taskRun{Job: j, rec: Record{Stage: n, Task: task, RunID: j.Plan.RunID, Numbers: map[string]int64{}}}
+	defer t.abort()
+	run := map[Name]func(context.Context, *taskRun) error{
+		Scan: scan, Match: match, Resolve: resolve, Tally: tallyShard, Seal: seal,
+	}[n]
+	if err := run(ctx, t); err != nil {
+		return Record{}, false, fmt.Errorf("%s task %d: %w", n, task, err)
+	}
+	t.rec.Seconds = time.Since(start).Seconds()
+	if err := t.commit(ctx); err != nil {
+		return Record{}, false, fmt.Errorf("%s task %d: %w", n, task, err)
+	}
+	return t.rec, true, nil
+}
+
+// done returns the record of a finished task after checking that its files
+// are still what it wrote.
+func (j *Job) done(ctx context.Context, n Name, task int) (Record, error) {
+	rec, err := j.record(ctx, n, task)
+	if err != nil {
+		return rec, err
+	}
+	for _, f := range rec.Files {
+		sum, err := Digest(ctx, j.Out, f.Path)
+		if err != nil {
+			return rec, err
+		}
+		if sum != f {
+			return rec, fmt.Errorf("%w: %s is not what task %d of %s wrote", doc.ErrCorrupt, f.Path, task, n)
+		}
+	}
+	return rec, nil
+}
+
+// record reads a task record without checking the files it names.
+func (j *Job) record(ctx context.Context, n Name, task int) (Record, error) {
+	var rec Record
+	b, err := readAll(ctx, j.Out, recordPath(n, task))
+	if err != nil {
+		return rec, err
+	}
+	if err := json.Unmarshal(b, &rec); err != nil {
+		return rec, fmt.Errorf("%w: %s: %v", doc.ErrCorrupt, recordPath(n, task), err)
+	}
+	if rec.RunID != j.Plan.RunID || rec.Stage != n || rec.Task != task {
+		return rec, fmt.Errorf("%w: %s belongs to another plan", doc.ErrCorrupt, recordPath(n, task))
+	}
+	return rec, nil
+}
+
+// Records reads the records of every task of a stage; a missing one is an
+// error that names the task to run first.
+func (j *Job) Records(ctx context.Context, n Name) ([]Record, error) {
+	total, err := j.Tasks(n)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Record, total)
+	for i := range out {
+		if out[i], err = j.record(ctx, n, i); err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil, fmt.Errorf("%s task %d has not been run: %w", n, i, err)
+			}
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// taskRun collects what one task writes; nothing is visible before commit.
+type taskRun struct {
+	*Job
+	rec  Record
+	open []*output
+}
+
+type output struct {
+	w    *store.HashedWriter
+	path string
+}
+
+// create starts an output file of the task.
+func (t *taskRun) create(ctx context.Context, path string) (io.Writer, error) {
+	w, err := store.CreateHashed(ctx, t.Out, path)
+	if err != nil {
+		return nil, fmt.Errorf("create %s: %w", path, err)
+	}
+	t.open = append(t.open, &output{w, path})
+	return w, nil
+}
+
+// commit makes the task's files visible, then its record.
+func (t *taskRun) commit(ctx context.Context) error {
+	if err := t.publish(); err != nil {
+		return err
+	}
+	return WriteJSON(ctx, t.Out, recordPath(t.rec.Stage, t.rec.Task), t.rec)
+}
+
+// publish makes the files created so far visible.
+func (t *taskRun) publish() error {
+	for _, o := range t.open {
+		d, err := o.w.Commit()
+		if err != nil {
+			return fmt.Errorf("write %s: %w", o.path, err)
+		}
+		t.rec.Files = append(t.rec.Files, FileSum{o.path, d.Size, d.SHA256})
+	}
+	t.open = nil
+	return nil
+}
+
+func (t *taskRun) abort() {
+	for _, o := range t.open {
+		o.w.Abort()
+	}
+}
+
+func (t *taskRun) advance(n int64) {
+	if t.Advance != nil {
+		t.Advance(n)
+	}
+}

@@ -1,0 +1,145 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/tallystick/tallystick/engine/bitmap"
+	"github.com/tallystick/tallystick/engine/decision"
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/tally"
+)
+
+// tallyShard adds up one shard and writes its decisions, bitmaps and rejects.
+func tallyShard(ctx context.Context, t *taskRun) error {
+	if _, err := t.Records(ctx, Resolve); err != nil {
+		return err
+	}
+	shard := t.rec.Task
+	docs, closeDocs, err := t.decode(ctx, workPath(Scan, shard, "docs"), magicDocs)
+	if err != nil {
+		return err
+	}
+	defer closeDocs()
+	decided, closeDecided, err := t.decode(ctx, workPath(Resolve, shard, "decisions"), magicDecisions)
+	if err != nil {
+		return err
+	}
+	defer closeDecided()
+
+	decisionsFile, err := t.create(ctx, decision.Path(shard))
+	if err != nil {
+		return err
+	}
+	dropped := decision.NewWriter(decisionsFile, shard, decision.Meta{
+		RunID: t.Plan.RunID, TokenizerSHA256: t.Plan.Tokenizer.SHA256,
+	})
+	rejectsFile, err := t.create(ctx, workPath(Tally, shard, "rejects"))
+	if err != nil {
+		return err
+	}
+	rejects := decision.NewRejectWriter(rejectsFile)
+
+	var (
+		sums    tally.Tally
+		lines   [doc.NumClasses]roaring.Bitmap
+		rec     docRecord
+		next    decisionRecord
+		pending bool
+		file    = t.Plan.Files[t.Plan.Shards[shard].File].Path
+		first   = t.Plan.Shards[shard].FirstLine
+	)
+	for n := 0; docs.more(); n++ {
+		if n%4096 == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		if docs.doc(&rec); docs.err != nil {
+			break
+		}
+		if !pending && decided.more() {
+			decided.decision(&next)
+			pending = decided.err == nil
+		}
+		class := doc.Kept
+		switch {
+		case rec.Reason != doc.OK:
+			class = doc.Rejected
+			err = rejects.Write(decision.Reject{
+				File: file, Shard: int32(shard), Line: first + int64(rec.Ordinal), Offset: rec.Offset,
+				Column: int64(rec.Column), Reason: rec.Reason, Contributor: string(rec.Contributor),
+			})
+		case pending && next.Ordinal == rec.Ordinal:
+			class, pending = next.Class, false
+			err = dropped.Write(t.row(shard, first, &rec, &next))
+		}
+		if err != nil {
+			return err
+		}
+		sums.Add(rec.Contributor, class, rec.Bytes, rec.Tokens)
+		lines[class].Add(rec.Ordinal)
+		t.advance(1)
+	}
+	if err := errors.Join(docs.err, decided.err); err != nil {
+		return err
+	}
+	if pending {
+		return fmt.Errorf("%w: a decision about line %d of shard %d, which has no document", doc.ErrCorrupt, next.Ordinal, shard)
+	}
+	if err := dropped.Close(); err != nil {
+		return err
+	}
+	if err := rejects.Close(); err != nil {
+		return err
+	}
+	for class := range doc.NumClasses {
+		if lines[class].IsEmpty() {
+			continue
+		}
+		w, err := t.create(ctx, bitmap.Path(shard, class))
+		if err != nil {
+			return err
+		}
+		if err := bitmap.Write(w, &lines[class]); err != nil {
+			return err
+		}
+	}
+	w, err := t.create(ctx, workPath(Tally, shard, "jsonl"))
+	if err != nil {
+		return err
+	}
+	return tally.WriteJSONL(w, sums.Rows())
+}
+
+func (t *taskRun) row(shard int, first int64, rec *docRecord, d *decisionRecord) decision.Row {
+	row := decision.Row{
+		Shard: int32(shard), Line: first + int64(rec.Ordinal), Offset: rec.Offset,
+		ID: string(rec.ID), Contributor: string(rec.Contributor), Class: d.Class.String(),
+		Bytes: int64(rec.Bytes), Tokens: int64(rec.Tokens),
+		WitnessShard: int32(d.Witness.Shard), WitnessLine: d.WitnessLine,
+		WitnessID: d.WitnessID, WitnessContributor: d.WitnessContrib,
+		Jaccard: 1, SharedBuckets: int32(d.Shared),
+	}
+	if d.Class == doc.NearDup {
+		row.SetScore(int64(d.Overlap), int64(d.Union))
+	}
+	return row
+}
+
+// decode opens a work file for reading.
+func (j *Job) decode(ctx context.Context, path, magic string) (*decoder, func(), error) {
+	r, err := j.Out.Open(ctx, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := newDecoder(r, magic)
+	if err != nil {
+		r.Close()
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return d, func() { r.Close() }, nil
+}

@@ -1,0 +1,387 @@
+package stage
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/neardup"
+)
+
+// The files between stages are private to one run and one version: a magic
+// line, then records of varints, little-endian hashes and length-prefixed
+// strings. Every read is bounded, so a damaged file is an error, not a panic.
+const (
+	magicDocs      = "tallystick docs 1\n"
+	magicKeys      = "tallystick keys 1\n"
+	magicGroups    = "tallystick groups 1\n"
+	magicDecisions = "tallystick decisions 1\n"
+)
+
+// maxString bounds the identifiers of a record; a line, and so every string
+// in it, may be long, but never longer than this.
+const maxString = 1 << 31
+
+type encoder struct {
+	w   *bufio.Writer
+	buf [binary.MaxVarintLen64]byte
+}
+
+func newEncoder(w io.Writer, magic string) (*encoder, error) {
+	e := &encoder{w: bufio.NewWriterSize(w, 1<<18)}
+	_, err := e.w.WriteString(magic)
+	return e, err
+}
+
+// The bufio.Writer keeps the first error, so only flush reports it.
+func (e *encoder) uint(v uint64)   { e.w.Write(e.buf[:binary.PutUvarint(e.buf[:], v)]) }
+func (e *encoder) int(v int64)     { e.w.Write(e.buf[:binary.PutVarint(e.buf[:], v)]) }
+func (e *encoder) byte(b byte)     { e.w.WriteByte(b) }
+func (e *encoder) bytes(b []byte)  { e.uint(uint64(len(b))); e.w.Write(b) }
+func (e *encoder) string(s string) { e.uint(uint64(len(s))); e.w.WriteString(s) }
+func (e *encoder) fixed64(v uint64) {
+	binary.LittleEndian.PutUint64(e.buf[:8], v)
+	e.w.Write(e.buf[:8])
+}
+func (e *encoder) place(p doc.Place) { e.uint(uint64(p.Shard)); e.uint(uint64(p.Ordinal)) }
+func (e *encoder) flush() error      { return e.w.Flush() }
+
+type decoder struct {
+	r   *bufio.Reader
+	src io.Reader
+	err error
+	buf [8]byte
+}
+
+func newDecoder(r io.Reader, magic string) (*decoder, error) {
+	return newDecoderSize(r, magic, 1<<18)
+}
+
+func newDecoderSize(r io.Reader, magic string, buffer int) (*decoder, error) {
+	d := &decoder{r: bufio.NewReaderSize(r, buffer), src: r}
+	head := make([]byte, len(magic))
+	if _, err := io.ReadFull(d.r, head); err != nil || string(head) != magic {
+		return nil, fmt.Errorf("%w: not %q", doc.ErrCorrupt, magic[:len(magic)-1])
+	}
+	return d, nil
+}
+
+// more reports whether another record starts here; a clean end of file leaves
+// err nil.
+func (d *decoder) more() bool {
+	if d.err != nil {
+		return false
+	}
+	_, err := d.r.Peek(1)
+	if err != nil && !errors.Is(err, io.EOF) {
+		d.err = err
+	}
+	return err == nil
+}
+
+func (d *decoder) fail(err error) {
+	if d.err == nil {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			err = fmt.Errorf("%w: ends inside a record", doc.ErrCorrupt)
+		}
+		d.err = err
+	}
+}
+
+func (d *decoder) uint() uint64 {
+	if d.err != nil {
+		return 0
+	}
+	v, err := binary.ReadUvarint(d.r)
+	if err != nil {
+		d.fail(err)
+	}
+	return v
+}
+
+func (d *decoder) int() int64 {
+	if d.err != nil {
+		return 0
+	}
+	v, err := binary.ReadVarint(d.r)
+	if err != nil {
+		d.fail(err)
+	}
+	return v
+}
+
+func (d *decoder) byte() byte {
+	if d.err != nil {
+		return 0
+	}
+	b, err := d.r.ReadByte()
+	if err != nil {
+		d.fail(err)
+	}
+	return b
+}
+
+// bytes appends the next string to dst[:0], which is reused.
+func (d *decoder) bytes(dst []byte) []byte {
+	n := d.uint()
+	if d.err != nil {
+		return dst[:0]
+	}
+	if n > maxString {
+		d.fail(fmt.Errorf("%w: a string of %d bytes", doc.ErrCorrupt, n))
+		return dst[:0]
+	}
+	// Grown as bytes arrive: a damaged length must not allocate by itself.
+	dst = dst[:0]
+	for n > 0 {
+		step := min(n, 1<<16)
+		at := len(dst)
+		dst = append(dst, make([]byte, step)...)
+		if _, err := io.ReadFull(d.r, dst[at:]); err != nil {
+			d.fail(err)
+			return dst[:0]
+		}
+		n -= step
+	}
+	return dst
+}
+
+func (d *decoder) string() string { return string(d.bytes(nil)) }
+
+func (d *decoder) fixed64() uint64 {
+	if d.err != nil {
+		return 0
+	}
+	if _, err := io.ReadFull(d.r, d.buf[:8]); err != nil {
+		d.fail(err)
+	}
+	return binary.LittleEndian.Uint64(d.buf[:8])
+}
+
+func (d *decoder) place() doc.Place {
+	return doc.Place{Shard: uint32(d.uint()), Ordinal: uint32(d.uint())}
+}
+
+// docRecord is what scan learns of one line. Strings are reused by decode.
+type docRecord struct {
+	Ordinal     uint32
+	Offset      int64 // of the line in the (decompressed) file, bytes
+	Column      int   // of the violation in the line, bytes; rejected lines only
+	Reason      doc.Reason
+	Bytes       uint64 // of decoded text
+	Tokens      uint64
+	Hash        uint64 // exact key: keyed XXH64 of the text
+	Created     doc.Instant
+	Contributor []byte // doc.Unattributed if there was none
+	ID          []byte // empty if there was none
+}
+
+func (e *encoder) doc(r *docRecord) {
+	e.uint(uint64(r.Ordinal))
+	e.uint(uint64(r.Offset))
+	e.string(string(r.Reason))
+	e.bytes(r.Contributor)
+	if r.Reason != doc.OK {
+		e.uint(uint64(r.Column))
+		return
+	}
+	e.uint(r.Bytes)
+	e.uint(r.Tokens)
+	e.fixed64(r.Hash)
+	if r.Created.Set {
+		e.byte(1)
+		e.int(r.Created.Sec)
+		e.uint(uint64(r.Created.Nsec))
+	} else {
+		e.byte(0)
+	}
+	e.bytes(r.ID)
+}
+
+func (d *decoder) doc(r *docRecord) {
+	*r = docRecord{Contributor: r.Contributor, ID: r.ID[:0]}
+	r.Ordinal = uint32(d.uint())
+	r.Offset = int64(d.uint())
+	r.Reason = doc.Reason(d.string())
+	r.Contributor = d.bytes(r.Contributor)
+	if r.Reason != doc.OK {
+		r.Column = int(d.uint())
+		return
+	}
+	r.Bytes = d.uint()
+	r.Tokens = d.uint()
+	r.Hash = d.fixed64()
+	if d.byte() == 1 {
+		r.Created = doc.Instant{Sec: d.int(), Nsec: int32(d.uint()), Set: true}
+	}
+	r.ID = d.bytes(r.ID)
+}
+
+// decisionRecord is what resolve decides of one dropped line. The witness is
+// spelt out, so that tally needs no other shard.
+type decisionRecord struct {
+	Ordinal        uint32
+	Class          doc.Class
+	Witness        doc.Place
+	WitnessLine    int64 // one-based, in its file
+	WitnessID      string
+	WitnessContrib string
+	Overlap, Union int // shingles; 0 for an exact duplicate
+	Shared         int // buckets
+}
+
+func (e *encoder) decision(r *decisionRecord) {
+	e.uint(uint64(r.Ordinal))
+	e.byte(byte(r.Class))
+	e.place(r.Witness)
+	e.uint(uint64(r.WitnessLine))
+	e.string(r.WitnessID)
+	e.string(r.WitnessContrib)
+	e.uint(uint64(r.Overlap))
+	e.uint(uint64(r.Union))
+	e.uint(uint64(r.Shared))
+}
+
+func (d *decoder) decision(r *decisionRecord) {
+	r.Ordinal = uint32(d.uint())
+	r.Class = doc.Class(d.byte())
+	r.Witness = d.place()
+	r.WitnessLine = int64(d.uint())
+	r.WitnessID = d.string()
+	r.WitnessContrib = d.string()
+	r.Overlap = int(d.uint())
+	r.Union = int(d.uint())
+	r.Shared = int(d.uint())
+}
+
+// keyKind tells the two joins of match apart.
+type keyKind byte
+
+const (
+	bandKey  keyKind = 'b'
+	exactKey keyKind = 'x'
+)
+
+// keyWriter writes the join keys of one shard as blocks of one partition and
+// kind each, so that a match task reads only its own and memory stays at a
+// block per partition however long the shard is.
+type keyWriter struct {
+	e      *encoder
+	blocks map[keyKind][][]byte // by kind and partition
+}
+
+const keyBlock = 1 << 16 // bytes
+
+func newKeyWriter(w io.Writer, partitions int) (*keyWriter, error) {
+	e, err := newEncoder(w, magicKeys)
+	if err != nil {
+		return nil, err
+	}
+	return &keyWriter{e, map[keyKind][][]byte{
+		bandKey: make([][]byte, partitions), exactKey: make([][]byte, partitions),
+	}}, nil
+}
+
+func (k *keyWriter) add(kind keyKind, key uint64, rest ...uint64) {
+	blocks := k.blocks[kind]
+	p := partitionOf(key, len(blocks))
+	b := binary.LittleEndian.AppendUint64(blocks[p], key)
+	for _, v := range rest {
+		b = binary.AppendUvarint(b, v)
+	}
+	blocks[p] = b
+	if len(b) >= keyBlock {
+		k.put(kind, p)
+	}
+}
+
+func (k *keyWriter) put(kind keyKind, p int) {
+	b := k.blocks[kind][p]
+	if len(b) == 0 {
+		return
+	}
+	k.e.byte(byte(kind))
+	k.e.uint(uint64(p))
+	k.e.bytes(b)
+	k.blocks[kind][p] = b[:0]
+}
+
+func (k *keyWriter) flush() error {
+	for _, kind := range []keyKind{exactKey, bandKey} {
+		for p := range k.blocks[kind] {
+			k.put(kind, p)
+		}
+	}
+	return k.e.flush()
+}
+
+// partitionOf maps a key to one of n partitions by its high bits.
+func partitionOf(key uint64, n int) int {
+	return int((key >> 32) * uint64(n) >> 32)
+}
+
+// readKeys appends to the two joins every key of the partition that a shard's
+// key file holds.
+func readKeys(r io.ReadSeeker, shard uint32, partition int, bands []neardup.BandRecord, exact []neardup.ExactRecord) ([]neardup.BandRecord, []neardup.ExactRecord, error) {
+	// Blocks of other partitions are seeked over: a large buffer would read
+	// them after all.
+	d, err := newDecoderSize(r, magicKeys, 1<<12)
+	if err != nil {
+		return bands, exact, err
+	}
+	var block []byte
+	for d.more() {
+		kind := keyKind(d.byte())
+		p := d.uint()
+		if p != uint64(partition) {
+			d.skip(d.uint())
+			continue
+		}
+		block = d.bytes(block)
+		for b := block; d.err == nil && len(b) > 0; {
+			if len(b) < 8 {
+				d.fail(io.ErrUnexpectedEOF)
+				break
+			}
+			key := binary.LittleEndian.Uint64(b)
+			b = b[8:]
+			ordinal, n := binary.Uvarint(b)
+			if n <= 0 {
+				d.fail(io.ErrUnexpectedEOF)
+				break
+			}
+			b = b[n:]
+			at := doc.Place{Shard: shard, Ordinal: uint32(ordinal)}
+			if kind == bandKey {
+				bands = append(bands, neardup.BandRecord{Key: key, Doc: at})
+				continue
+			}
+			length, n := binary.Uvarint(b)
+			if n <= 0 {
+				d.fail(io.ErrUnexpectedEOF)
+				break
+			}
+			b = b[n:]
+			exact = append(exact, neardup.ExactRecord{Hash: key, Length: length, Doc: at})
+		}
+	}
+	return bands, exact, d.err
+}
+
+func (d *decoder) skip(n uint64) {
+	if d.err != nil {
+		return
+	}
+	buffered := min(n, uint64(d.r.Buffered()))
+	d.r.Discard(int(buffered))
+	if n -= buffered; n == 0 {
+		return
+	}
+	if _, err := d.src.(io.Seeker).Seek(int64(n), io.SeekCurrent); err != nil {
+		d.fail(err)
+	}
+	d.r.Reset(d.src)
+}
