@@ -176,19 +176,21 @@ func TestHotBucketsStayLinear(t *testing.T) {
 func TestExactPairsAtScale(t *testing.T) {
 	sets, _ := revisions(1200, 60, 5)
 	stored := storeSets(t, sets)
+	var all []provenPair
+	for a := range sets {
+		for b := a + 1; b < len(sets); b++ {
+			o, _ := overlapAtLeast(sets[a], sets[b], 0)
+			all = append(all, provenPair{uint32(a), uint32(b), o, len(sets[a]) + len(sets[b]) - o})
+		}
+	}
 	for _, th := range [][2]int64{{3, 10}, {1, 2}, {4, 5}} {
-		var got []provenPair
+		var got, want []provenPair
 		if err := ExactPairs(context.Background(), len(sets), stored, th[0], th[1], 2, collectPairs(&got)); err != nil {
 			t.Fatal(err)
 		}
-		var want []provenPair
-		for a := range sets {
-			for b := a + 1; b < len(sets); b++ {
-				o, _ := overlapAtLeast(sets[a], sets[b], 0)
-				u := len(sets[a]) + len(sets[b]) - o
-				if int64(o)*th[1] >= th[0]*int64(u) {
-					want = append(want, provenPair{uint32(a), uint32(b), o, u})
-				}
+		for _, p := range all {
+			if int64(p.Overlap)*th[1] >= th[0]*int64(p.Union) {
+				want = append(want, p)
 			}
 		}
 		if d := cmp.Diff(want, got); d != "" {
