@@ -1,6 +1,7 @@
 package shingle
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"slices"
 	"unicode/utf8"
@@ -99,24 +100,23 @@ func (f *finder) findInPlace(text []byte) (words int, ok bool) {
 		for high != 0 {
 			j := bits.TrailingZeros64(high)
 			at := block*wordscan.Block + j
-			r, size := decode((*[utf8.UTFMax]byte)(lower[at:]))
-			bytes := uint64(1)<<size - 1
+			r, size := decode(binary.LittleEndian.Uint32(lower[at:]))
 			class := classOf(r)
-			if class != separator {
-				word |= bytes << j
-				nextWord = bytes >> (64 - j)
-				if class == alone {
-					edges := uint64(1)<<size | 1
-					cut |= edges << j
-					nextCut = edges >> (64 - j)
-				} else if class > alone {
-					r = class.lower(r)
-					if utf8.RuneLen(r) != size {
-						return 0, false
-					}
-					utf8.EncodeRune(lower[at:], r)
+			if class > alone {
+				r = class.lower(r)
+				if utf8.RuneLen(r) != size {
+					return 0, false
 				}
+				utf8.EncodeRune(lower[at:], r)
+				class = inWord
 			}
+			bytes := uint64(1)<<size - 1
+			inside := bytes & -uint64(class&inWord|class>>1) // 0 for a separator
+			edges := (bytes + 2) & -uint64(class>>1)         // first byte and the one after: 0 unless alone
+			word |= inside << j
+			nextWord = inside >> (64 - j)
+			cut |= edges << j
+			nextCut = edges >> (64 - j)
 			high &^= bytes << j
 			nextSeen = bytes >> (64 - j)
 		}
@@ -173,20 +173,23 @@ func emit(positions []uint32, n int, mask uint64, base uint32) int {
 	return end
 }
 
-// decode is utf8.DecodeRune, quick for runes of two and three bytes. The bytes
-// after the end of the text are 0.
-func decode(p *[utf8.UTFMax]byte) (r rune, size int) {
-	a, b, c := rune(p[0]), rune(p[1]), rune(p[2])
-	if a>>4 == 0xe && b>>6 == 2 && c>>6 == 2 {
-		r = a&0xf<<12 | b&0x3f<<6 | c&0x3f
+// decode is utf8.DecodeRune of the bytes of p, the lowest first, quick for runes
+// of two and three bytes. The bytes after the end of the text are 0.
+func decode(p uint32) (r rune, size int) {
+	if p&0xc0c0f0 == 0x8080e0 {
+		r = rune(p&0xf<<12 | p>>2&0xfc0 | p>>16&0x3f)
 		if r >= 0x800 && r>>11 != 0xd800>>11 {
 			return r, 3
 		}
 	}
-	if a>>5 == 6 && b>>6 == 2 && a >= 0xc2 {
-		return a&0x1f<<6 | b&0x3f, 2
+	if p&0xc0e0 == 0x80c0 {
+		if r = rune(p&0x1f<<6 | p>>8&0x3f); r >= 0x80 {
+			return r, 2
+		}
 	}
-	return utf8.DecodeRune(p[:])
+	var b [utf8.UTFMax]byte
+	binary.LittleEndian.PutUint32(b[:], p)
+	return utf8.DecodeRune(b[:])
 }
 
 // findByRune is find for texts whose words may change their length, rune by
