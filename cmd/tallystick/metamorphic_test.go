@@ -140,10 +140,12 @@ func randomCorpus(t *testing.T, rng *rand.Rand) []string {
 		Created     string `json:"created,omitempty"`
 	}
 	var pool []document
-	for _, l := range bytes.Split(readFile(t, anyPlainCorpus(t)), []byte("\n")) {
-		var d document
-		if len(l) > 0 && json.Unmarshal(l, &d) == nil {
-			pool = append(pool, d)
+	for _, name := range plainCorpora(t) {
+		for _, l := range bytes.Split(readFile(t, name), []byte("\n")) {
+			var d document
+			if len(l) > 0 && json.Unmarshal(l, &d) == nil {
+				pool = append(pool, d)
+			}
 		}
 	}
 	if len(pool) < 50 {
@@ -191,12 +193,12 @@ func randomCorpus(t *testing.T, rng *rand.Rand) []string {
 	return lines
 }
 
-func anyPlainCorpus(t *testing.T) string {
+func plainCorpora(t *testing.T) []string {
 	found, err := filepath.Glob(filepath.Join("..", "..", "testdata", "corpus", "*.jsonl"))
 	if err != nil || len(found) == 0 {
 		t.Fatal("no plain corpus in testdata/corpus")
 	}
-	return found[0]
+	return found
 }
 
 type nopCloser struct{ io.Writer }

@@ -30,17 +30,17 @@ const FormatVersion = "1"
 type Row struct {
 	Shard       int32  `parquet:"shard"`
 	Line        int64  `parquet:"line"`
-	Offset      int64  `parquet:"offset"`           // of the line's first byte in the decompressed file
-	ID          string `parquet:"id"`               // empty: the document has none
-	Contributor string `parquet:"contributor,dict"` // who is credited
-	Class       string `parquet:"class,dict"`       // exact_dup or near_dup
-	Bytes       int64  `parquet:"bytes"`            // of the decoded text
+	Offset      int64  `parquet:"offset"`      // of the line's first byte in the decompressed file
+	ID          string `parquet:"id"`          // empty: the document has none
+	Contributor string `parquet:"contributor"` // who is credited
+	Class       string `parquet:"class"`       // exact_dup or near_dup
+	Bytes       int64  `parquet:"bytes"`       // of the decoded text
 	Tokens      int64  `parquet:"tokens"`
 
 	WitnessShard       int32  `parquet:"witness_shard"`
 	WitnessLine        int64  `parquet:"witness_line"`
 	WitnessID          string `parquet:"witness_id"`
-	WitnessContributor string `parquet:"witness_contributor,dict"`
+	WitnessContributor string `parquet:"witness_contributor"`
 
 	// Overlap and Union are the sizes of the intersection and the union of
 	// the two shingle sets, and Jaccard is their quotient. An exact_dup is

@@ -18,7 +18,7 @@ const (
 	// fall between batches, so it is part of the bytes written.
 	batchRows = 1024
 	// rowGroupRows bounds the memory of a writer.
-	rowGroupRows = 256 * batchRows
+	rowGroupRows = 64 * batchRows
 )
 
 // Writer writes rows of type T, a struct with parquet tags.
@@ -30,8 +30,9 @@ type Writer[T any] struct {
 // NewWriter starts a Parquet file with the given footer metadata.
 //
 // Columns are compressed with Zstandard: the encoder used gives the same bytes
-// with and without assembly, which the one for Snappy does not promise. The
-// created_by field names the format, never the build, for the same reason.
+// with and without assembly, which the one for Snappy does not promise. Nor does
+// the library's run-length encoder, so no column may ask for a dictionary:
+// Zstandard finds repeated strings as well. The created_by field names the format, never the build, for the same reason.
 func NewWriter[T any](w io.Writer, formatVersion string, metadata map[string]string) *Writer[T] {
 	options := []parquet.WriterOption{
 		parquet.CreatedBy("tallystick", formatVersion, "none"),
@@ -72,28 +73,30 @@ func (w *Writer[T]) Close() error {
 
 // Reader reads rows of type T.
 type Reader[T any] struct {
-	file  *parquet.File
-	rows  *parquet.GenericReader[T]
-	batch []T
-	next  int // index into batch
-	count int64
+	file   *parquet.File
+	schema *parquet.Schema
+	groups []parquet.RowGroup // not begun
+	rows   parquet.Rows       // of the row group that is being read
+	batch  []parquet.Row
+	next   int // index into batch
+	count  int64
+	row    T
 }
 
 // NewReader opens a Parquet file of the given size in bytes. It fails unless
 // the columns are exactly those of T, by name, order and type. Errors wrap
 // doc.ErrCorrupt.
 func NewReader[T any](r io.ReaderAt, size int64) (*Reader[T], error) {
-	t := &Reader[T]{batch: make([]T, 0, batchRows)}
+	t := &Reader[T]{schema: parquet.SchemaOf(new(T)), batch: make([]parquet.Row, 0, batchRows)}
 	err := guard(func() error {
 		file, err := parquet.OpenFile(r, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
 		if err != nil {
 			return err
 		}
-		want := parquet.SchemaOf(new(T))
-		if !parquet.EqualNodes(file.Schema(), want) {
+		if !parquet.EqualNodes(file.Schema(), t.schema) {
 			return fmt.Errorf("columns are not those expected: %s", file.Schema())
 		}
-		t.file, t.rows = file, parquet.NewGenericReader[T](file)
+		t.file, t.groups = file, file.RowGroups()
 		return nil
 	})
 	if err != nil {
@@ -108,45 +111,79 @@ func (r *Reader[T]) NumRows() int64 { return r.file.NumRows() }
 // Metadata returns a value of the footer metadata, and whether it is there.
 func (r *Reader[T]) Metadata(key string) (string, bool) { return r.file.Lookup(key) }
 
-// Next returns the next row, or io.EOF after the last. Errors wrap
-// doc.ErrCorrupt and name the one-based row.
+// Next returns the next row, valid until the next call, or io.EOF after the
+// last. Errors wrap doc.ErrCorrupt and name the one-based row.
 func (r *Reader[T]) Next() (*T, error) {
 	if r.next == len(r.batch) {
-		if err := r.fill(); err != nil {
-			return nil, err
+		if err := guard(r.fill); err != nil {
+			return nil, fmt.Errorf("row %d: %w", r.count+1, err)
+		}
+		if len(r.batch) == 0 {
+			return nil, io.EOF
 		}
 	}
+	values := r.batch[r.next]
 	r.next++
 	r.count++
-	return &r.batch[r.next-1], nil
-}
-
-func (r *Reader[T]) fill() error {
-	var n int
-	var end bool
-	r.batch, r.next = r.batch[:cap(r.batch)], 0
-	clear(r.batch)
 	err := guard(func() error {
-		var err error
-		n, err = r.rows.Read(r.batch)
-		end = errors.Is(err, io.EOF)
-		if end {
-			return nil
+		if err := r.wellTyped(values); err != nil {
+			return err
 		}
-		return err
+		return r.schema.Reconstruct(&r.row, values)
 	})
 	if err != nil {
-		r.batch = r.batch[:0]
-		return fmt.Errorf("row %d: %w", r.count+1, err)
+		return nil, fmt.Errorf("row %d: %w", r.count, err)
 	}
-	r.batch = r.batch[:n]
-	if n > 0 {
-		return nil
+	return &r.row, nil
+}
+
+// wellTyped checks that there is one value per column, of its type: the
+// library takes a damaged file's word for it, and then a number for an address.
+func (r *Reader[T]) wellTyped(values parquet.Row) error {
+	fields := r.schema.Fields()
+	if len(values) != len(fields) {
+		return fmt.Errorf("%d values in %d columns", len(values), len(fields))
 	}
-	if !end || r.count != r.NumRows() {
-		return fmt.Errorf("row %d: %w: the footer promises %d rows", r.count+1, doc.ErrCorrupt, r.NumRows())
+	for i, v := range values {
+		if v.Column() != i || v.Kind() != fields[i].Type().Kind() {
+			return fmt.Errorf("column %s: a value of another type", fields[i].Name())
+		}
 	}
-	return io.EOF
+	return nil
+}
+
+// fill reads the next rows into the batch, none at the end.
+func (r *Reader[T]) fill() error {
+	r.batch, r.next = r.batch[:cap(r.batch)], 0
+	n := 0
+	defer func() { r.batch = r.batch[:n] }()
+	for n == 0 {
+		if r.rows == nil {
+			if len(r.groups) == 0 {
+				break
+			}
+			r.rows, r.groups = r.groups[0].Rows(), r.groups[1:]
+		}
+		var err error
+		n, err = r.rows.ReadRows(r.batch)
+		switch {
+		case n > 0 && (err == nil || errors.Is(err, io.EOF)):
+			// Closed at the next call, when these rows are not used any more.
+		case errors.Is(err, io.EOF):
+			if err := r.rows.Close(); err != nil {
+				return err
+			}
+			r.rows = nil
+		case err != nil:
+			return err
+		default:
+			return io.ErrNoProgress
+		}
+	}
+	if n == 0 && r.count != r.NumRows() {
+		return fmt.Errorf("the footer promises %d rows", r.NumRows())
+	}
+	return nil
 }
 
 // guard runs fn and turns its error, or its panic, into one that wraps
