@@ -111,7 +111,7 @@ func TestRefused(t *testing.T) {
 		"end_of_word_suffix":          model(`"end_of_word_suffix":"</w>",`),
 		"vocab without byte 0x00":     toyFile(tokens[1:], nil, `"type":"ByteLevel","add_prefix_space":false`, "", ""),
 		"not in vocab":                toyFile(tokens, [][2]string{{"q", "q"}}, `"type":"ByteLevel","add_prefix_space":false`, "", ""),
-		"gives id 0 to":               strings.Replace(good, `":1,`, `":0,`, 1),
+		"id 0 for two tokens":         strings.Replace(good, `":1,`, `":0,`, 1),
 		`normalizer "NFKC"`:           strings.Replace(good, "{", `{"normalizer":{"type":"NFKC"},`, 1),
 		`normalizer "Lowercase"`:      strings.Replace(good, "{", `{"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Lowercase"}]},`, 1),
 		"not byte-level":              toyFile(tokens, pairs, `"type":"Sequence","pretokenizers":[]`, "", ""),
@@ -132,11 +132,26 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: counter %v, error %v", thing, c != nil, err)
 		}
 	}
-	for _, broken := range []string{"", "{", "[]", "null", `{"model":3}`, `{"model":{"vocab":[],"merges":{}}}`, `{"version":1}`} {
+	for _, broken := range []string{"", "{", "[]", "null", `{"model":3}`, `{"model":{"vocab":[],"merges":{}}}`, `{"version":1}`, `{"model":{"vocab":{},"merges":[]},"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false}}`} {
 		if _, err := New([]byte(broken), false); err == nil {
 			t.Errorf("%q was taken for a tokenizer", broken)
 		}
 	}
+}
+
+// Files that are not tokenizers, and tokenizers with a bit changed, give an
+// error or a counter.
+func FuzzNew(f *testing.F) {
+	tokens, pairs := toyVocab(rand.New(rand.NewPCG(0, 0)), 3)
+	f.Add(toyFile(tokens, pairs, `"type":"ByteLevel","add_prefix_space":true`, `"ignore_merges":true,`, toyAdded))
+	f.Add(`{"model":{"vocab":{"a":1},"merges":["a b",["a","b"]]}}`)
+	f.Fuzz(func(t *testing.T, file string) {
+		if c, err := New([]byte(file), false); err == nil {
+			if _, err := c.Count([]byte("ab abcd\u0301 <s>")); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }
 
 // Merges as strings with a heading, in a file with no model type, load too.

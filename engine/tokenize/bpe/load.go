@@ -1,49 +1,21 @@
 package bpe
 
 import (
-	"bytes"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
-	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/tokenize/ucd"
 )
-
-// object is a JSON object with its keys as they are spelt: encoding/json would
-// match the fields of a struct whatever their case, which serde does not.
-type object map[string]json.RawMessage
-
-func unsupported(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", doc.ErrUnsupported, fmt.Sprintf(format, args...))
-}
-
-// decode reads the value of a key; absent and null leave v as it is.
-func (o object) decode(key string, v any) error {
-	raw, ok := o[key]
-	if !ok {
-		return nil
-	}
-	if err := json.Unmarshal(raw, v); err != nil {
-		return fmt.Errorf("%s: %w", key, err)
-	}
-	return nil
-}
-
-// require is decode for a key that serde does not let be absent or null.
-func (o object) require(key string, v any) error {
-	if raw, ok := o[key]; !ok || string(raw) == "null" {
-		return unsupported("no %s", key)
-	}
-	return o.decode(key, v)
-}
 
 // load reads a tokenizer.json (tokenizers/src/tokenizer/serialization.rs and
 // models/bpe/serialization.rs). Keys unknown to Hugging Face are passed over,
 // as it does; truncation, padding, post_processor and decoder change no count.
 func load(data []byte, addedAsText bool) (*Counter, error) {
-	var file object
-	if err := json.Unmarshal(data, &file); err != nil {
+	file, err := parseFile(data)
+	if err != nil {
 		return nil, err
 	}
 	version := "1.0"
@@ -164,16 +136,9 @@ func checkModel(o object) error {
 // loadModel returns the model and its vocabulary. unk_token and fuse_unk are
 // not asked for: a vocabulary that has every byte leaves nothing unknown.
 func loadModel(o object) (*model, map[string]uint32, error) {
-	var vocab map[string]uint32
-	if err := o.require("vocab", &vocab); err != nil {
-		return nil, nil, err
-	}
-	owner := make(map[uint32]string, len(vocab))
-	for token, id := range vocab {
-		if other, taken := owner[id]; taken {
-			return nil, nil, unsupported("vocab gives id %d to %q and %q", id, min(token, other), max(token, other))
-		}
-		owner[id] = token
+	vocab, err := readVocab(o["vocab"])
+	if err != nil {
+		return nil, nil, fmt.Errorf("vocab: %w", err)
 	}
 	m := &model{}
 	for b, char := range byteChars {
@@ -183,19 +148,24 @@ func loadModel(o object) (*model, map[string]uint32, error) {
 		}
 		m.bytes[b] = id
 	}
-	pairs, err := mergePairs(o["merges"])
-	if err != nil {
-		return nil, nil, err
-	}
-	m.merges = newMergeTable(len(pairs))
-	for rank, pair := range pairs {
-		left, ok1 := vocab[pair[0]]
-		right, ok2 := vocab[pair[1]]
-		merged, ok3 := vocab[pair[0]+pair[1]]
+	type merge struct{ left, right, merged uint32 }
+	var merges []merge
+	err = readMerges(o["merges"], func(left, right string) error {
+		l, ok1 := vocab[left]
+		r, ok2 := vocab[right]
+		merged, ok3 := vocab[left+right]
 		if !ok1 || !ok2 || !ok3 {
-			return nil, nil, unsupported("merge %q + %q of a token that is not in vocab", pair[0], pair[1])
+			return unsupported("merge %q + %q of a token that is not in vocab", left, right)
 		}
-		m.merges.set(left, right, uint32(rank), merged)
+		merges = append(merges, merge{l, r, merged})
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("merges: %w", err)
+	}
+	m.merges = newMergeTable(len(merges))
+	for rank, x := range merges {
+		m.merges.set(x.left, x.right, uint32(rank), x.merged)
 	}
 	var ignoreMerges bool
 	if err := o.decode("ignore_merges", &ignoreMerges); err != nil {
@@ -212,39 +182,66 @@ func loadModel(o object) (*model, map[string]uint32, error) {
 	return m, vocab, nil
 }
 
-// mergePairs reads merges in either form: pairs of tokens, or older, strings
-// of two tokens with a space between.
-func mergePairs(raw json.RawMessage) ([][2]string, error) {
-	if first := bytes.TrimLeft(bytes.TrimPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("[")), " \t\r\n"); len(first) > 0 && first[0] == '"' {
-		var lines []string
-		if err := json.Unmarshal(raw, &lines); err != nil {
-			return nil, fmt.Errorf("merges: %w", err)
+// readVocab reads the ids of tokens. An id that two tokens share would make
+// merges of the one merges of the other.
+func readVocab(raw []byte) (map[string]uint32, error) {
+	vocab := make(map[string]uint32, len(raw)/16)
+	ids := make([]uint32, 0, len(raw)/16)
+	err := eachMember(raw, func(token string, value []byte) error {
+		id, err := strconv.ParseUint(string(value), 10, 32)
+		vocab[token] = uint32(id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range vocab {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for i := 1; i < len(ids); i++ {
+		if ids[i] == ids[i-1] {
+			return nil, unsupported("id %d for two tokens", ids[i])
 		}
-		pairs := make([][2]string, 0, len(lines))
-		for _, line := range lines {
-			if strings.HasPrefix(line, "#version") {
-				continue
+	}
+	return vocab, nil
+}
+
+// readMerges calls fn for every merge in order. They come in either form:
+// pairs of tokens, or older, strings of two tokens with a space between.
+func readMerges(raw []byte, fn func(left, right string) error) error {
+	return eachElement(raw, func(value []byte) error {
+		switch value[0] {
+		case '"':
+			line, err := unquote(value)
+			if err != nil || strings.HasPrefix(line, "#version") {
+				return err
 			}
 			left, right, ok := strings.Cut(line, " ")
 			if !ok || strings.Contains(right, " ") {
-				return nil, unsupported("merge %q is not two tokens", line)
+				return unsupported("merge %q is not two tokens", line)
 			}
-			pairs = append(pairs, [2]string{left, right})
+			return fn(left, right)
+		case '[':
+			var pair [2]string
+			n := 0
+			err := eachElement(value, func(value []byte) (err error) {
+				if n < len(pair) {
+					pair[n], err = unquote(value)
+				}
+				n++
+				return err
+			})
+			if err == nil && n != len(pair) {
+				err = unsupported("merge of %d tokens", n)
+			}
+			if err != nil {
+				return err
+			}
+			return fn(pair[0], pair[1])
 		}
-		return pairs, nil
-	}
-	var lists [][]string
-	if err := json.Unmarshal(raw, &lists); err != nil {
-		return nil, fmt.Errorf("merges: %w", err)
-	}
-	pairs := make([][2]string, len(lists))
-	for i, list := range lists {
-		if len(list) != 2 {
-			return nil, unsupported("merge %q is not two tokens", list)
-		}
-		pairs[i] = [2]string(list)
-	}
-	return pairs, nil
+		return errors.New("not a merge")
+	})
 }
 
 // setAdded sets up the search for added tokens (added_vocabulary.rs): special

@@ -25,9 +25,9 @@ const (
 // character before it.
 const unsettled = 255
 
-// QuickNFC returns the length of a prefix of text that NFC leaves as it is,
-// whatever follows the prefix. It is len(text) for most text. The rest, if
-// any, begins with a starter, but at the start of text perhaps not.
+// QuickNFC returns the length of a prefix of text that stands unchanged at the
+// start of its NFC. It is len(text) for most text. The rest, if any, begins with
+// a starter, unless it is all of text.
 func QuickNFC(text []byte) int {
 	settled := 0 // start of the last character that nothing before it can reach
 	for i := 0; i < len(text); {

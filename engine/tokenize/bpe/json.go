@@ -1,0 +1,163 @@
+package bpe
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tallystick/tallystick/engine/doc"
+)
+
+// object is a JSON object with its keys as they are spelt: encoding/json would
+// match the fields of a struct whatever their case, which serde does not.
+// Files of tens of megabytes are why it is cut up by hand, after one check
+// that it is JSON at all.
+type object map[string]json.RawMessage
+
+func (o *object) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		*o = nil
+		return nil
+	}
+	*o = object{}
+	return eachMember(data, func(key string, value []byte) error {
+		(*o)[key] = value
+		return nil
+	})
+}
+
+// parseFile returns the object that a whole file is.
+func parseFile(data []byte) (o object, err error) {
+	if !utf8.Valid(data) {
+		return nil, errors.New("not valid UTF-8")
+	}
+	if !json.Valid(data) {
+		return nil, json.Unmarshal(data, new(any)) // says where
+	}
+	return o, o.UnmarshalJSON(bytes.TrimSpace(data))
+}
+
+func unsupported(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", doc.ErrUnsupported, fmt.Sprintf(format, args...))
+}
+
+// decode reads the value of a key; absent and null leave v as it is.
+func (o object) decode(key string, v any) error {
+	raw, ok := o[key]
+	if !ok {
+		return nil
+	}
+	var err error
+	if inner, ok := v.(*object); ok {
+		err = inner.UnmarshalJSON(raw)
+	} else {
+		err = json.Unmarshal(raw, v)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	return nil
+}
+
+// require is decode for a key that serde does not let be absent or null.
+func (o object) require(key string, v any) error {
+	if raw, ok := o[key]; !ok || string(raw) == "null" {
+		return unsupported("no %s", key)
+	}
+	return o.decode(key, v)
+}
+
+// eachMember calls fn for every member of an object in text that is valid JSON.
+func eachMember(data []byte, fn func(key string, value []byte) error) error {
+	if len(data) == 0 || data[0] != '{' {
+		return errors.New("not an object")
+	}
+	for i := skipSpace(data, 1); data[i] != '}'; {
+		end := skipValue(data, i)
+		key, err := unquote(data[i:end])
+		if err != nil {
+			return err
+		}
+		i = skipSpace(data, skipSpace(data, end)+1) // past the colon
+		end = skipValue(data, i)
+		if err := fn(key, data[i:end]); err != nil {
+			return err
+		}
+		i = nextItem(data, end)
+	}
+	return nil
+}
+
+// eachElement calls fn for every element of an array in text that is valid JSON.
+func eachElement(data []byte, fn func(value []byte) error) error {
+	if len(data) == 0 || data[0] != '[' {
+		return errors.New("not an array")
+	}
+	for i := skipSpace(data, 1); data[i] != ']'; {
+		end := skipValue(data, i)
+		if err := fn(data[i:end]); err != nil {
+			return err
+		}
+		i = nextItem(data, end)
+	}
+	return nil
+}
+
+// nextItem returns where the item after the one that ends at i begins, or the
+// closing bracket.
+func nextItem(data []byte, i int) int {
+	if i = skipSpace(data, i); data[i] == ',' {
+		i = skipSpace(data, i+1)
+	}
+	return i
+}
+
+func skipSpace(data []byte, i int) int {
+	for data[i] == ' ' || data[i] == '\n' || data[i] == '\t' || data[i] == '\r' {
+		i++
+	}
+	return i
+}
+
+// skipValue returns where the value that begins at i ends.
+func skipValue(data []byte, i int) int {
+	depth := 0
+	for {
+		switch data[i] {
+		case '"':
+			for i++; data[i] != '"'; i++ {
+				if data[i] == '\\' {
+					i++
+				}
+			}
+			i++
+		case '{', '[':
+			depth++
+			i++
+		case '}', ']':
+			depth--
+			i++
+		case ',', ':', ' ', '\n', '\t', '\r':
+			i++
+		default:
+			for i < len(data) && strings.IndexByte(",:]} \n\t\r", data[i]) < 0 {
+				i++
+			}
+		}
+		if depth == 0 {
+			return i
+		}
+	}
+}
+
+// unquote returns the string that a JSON value is.
+func unquote(data []byte) (s string, err error) {
+	if n := len(data); data[0] == '"' && bytes.IndexByte(data, '\\') < 0 {
+		return string(data[1 : n-1]), nil
+	}
+	err = json.Unmarshal(data, &s)
+	return s, err
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package bpe
+
+func init() { raceEnabled = true }
