@@ -1,0 +1,147 @@
+package engine
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/tallystick/tallystick/engine/decision"
+	"github.com/tallystick/tallystick/engine/plan"
+)
+
+// TestGroundTruth runs the whole job over corpora whose near-duplicate pairs
+// an independent all-pairs program has listed, with their true Jaccard.
+func TestGroundTruth(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: reads 250 MB of text")
+	}
+	data := filepath.Join("..", "..", "shared", "data")
+	lists, err := filepath.Glob(filepath.Join(data, "groundtruth", "*.pairs-w5.tsv.zst"))
+	if err != nil || len(lists) == 0 {
+		t.Skipf("no ground truth in %s: near duplicates are not compared with an independent program", data)
+	}
+	for _, list := range lists {
+		name := strings.TrimSuffix(filepath.Base(list), ".pairs-w5.tsv.zst")
+		t.Run(name, func(t *testing.T) {
+			input := filepath.Join(data, "groundtruth", name+".jsonl.zst")
+			if _, err := os.Stat(input); err != nil {
+				input = filepath.Join(data, "corpora", name+".jsonl.zst")
+			}
+			truth := readTruth(t, list)
+			for _, threshold := range []string{"0.8", "0.7"} {
+				t.Run(threshold, func(t *testing.T) { compareWithTruth(t, input, threshold, truth) })
+			}
+		})
+	}
+}
+
+func compareWithTruth(t *testing.T, input, threshold string, truth map[[2]string]string) {
+	limit, err := strconv.ParseFloat(threshold, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := Rules{
+		Inputs: []string{input}, Tokenizer: "gpt2", AddedTokens: "match",
+		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
+		Threshold: threshold, Recall: 0.99, Seed: 1, ShardSize: 64 << 20, MaxLine: 256 << 20,
+	}
+	means := Means{Engine: "native", Parser: "native", Workers: runtime.GOMAXPROCS(0)}
+
+	found, err := Pairs(t.Context(), rules, means, t.TempDir(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proven := map[[2]string]bool{}
+	for _, p := range found.Pairs {
+		key := [2]string{p.A, p.B}
+		proven[key] = true
+		if want, ours := truth[key], fmt.Sprintf("%.6f", float64(p.Overlap)/float64(p.Union)); want != ours {
+			t.Errorf("pair %q: Jaccard %s, the other program says %q", key, ours, want)
+		}
+	}
+	var all, missed int
+	for pair, j := range truth {
+		if score, err := strconv.ParseFloat(j, 64); err != nil || score < limit {
+			continue
+		}
+		all++
+		if !proven[pair] {
+			missed++
+		}
+	}
+	recall := 1 - float64(missed)/float64(max(all, 1))
+	t.Logf("recall of %d pairs with J >= %s: %.4f", all, threshold, recall)
+	if recall < 0.99 {
+		t.Errorf("recall %.4f is below 0.99", recall)
+	}
+
+	dir := filepath.Join(t.TempDir(), "out")
+	res, err := Run(t.Context(), rules, means, RunOptions{Out: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wrongful, dropped int
+	gone := map[string]bool{}
+	var witnesses []string
+	err = eachDecision(dir, res.Plan, func(row *decision.Row) error {
+		dropped++
+		gone[row.ID] = true
+		witnesses = append(witnesses, row.WitnessID)
+		pair := [2]string{min(row.ID, row.WitnessID), max(row.ID, row.WitnessID)}
+		score, err := strconv.ParseFloat(truth[pair], 64)
+		// The list has no documents without words: nothing to compare.
+		if row.Class == "exact_dup" && err != nil {
+			return nil
+		}
+		if err != nil || score < limit {
+			wrongful++
+			t.Errorf("%s dropped for %s, whose true Jaccard is %q", row.ID, row.WitnessID, truth[pair])
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range witnesses {
+		if gone[w] {
+			wrongful++
+			t.Errorf("witness %s was dropped itself", w)
+		}
+	}
+	t.Logf("%d documents dropped, %d of them without a kept witness of J >= %s", dropped, wrongful, threshold)
+}
+
+// readTruth reads id, id, Jaccard lines; the ids of a key are in order.
+func readTruth(t *testing.T, path string) map[[2]string]string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := zstd.NewReader(f, zstd.WithDecoderMaxWindow(128<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	truth := map[[2]string]string{}
+	lines := bufio.NewScanner(z)
+	for lines.Scan() {
+		f := strings.Split(lines.Text(), "\t")
+		if len(f) != 3 {
+			t.Fatalf("%s: %q", path, lines.Text())
+		}
+		truth[[2]string{min(f[0], f[1]), max(f[0], f[1])}] = f[2]
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return truth
+}
