@@ -23,6 +23,9 @@ const groundTruth = "../../../shared/data/groundtruth"
 // readLines calls fn for each line of a compressed file of the ground truth.
 func readLines(t *testing.T, name string, fn func(line []byte)) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("skipped: the ground truth is not read with -short")
+	}
 	f, err := os.Open(filepath.Join(groundTruth, name))
 	if os.IsNotExist(err) {
 		t.Skipf("skipped: no ground truth at %s", groundTruth)
