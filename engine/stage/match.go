@@ -63,30 +63,38 @@ func (t *taskRun) writeGroups(ctx context.Context, kind string, g neardup.Groups
 // readGroups calls fn for every group of one kind, in order of partition and
 // key. members is reused.
 func (j *Job) readGroups(ctx context.Context, kind string, fn func(members []doc.Place) error) error {
-	var members []doc.Place
 	for task := range j.Plan.Partitions {
 		path := workPath(Match, task, kind)
 		r, err := j.Out.Open(ctx, path)
 		if err != nil {
 			return err
 		}
-		d, err := newDecoder(r, magicGroups)
-		for err == nil && d.more() {
-			members = members[:0]
-			for n := d.uint(); n > 0 && d.err == nil; n-- {
-				members = append(members, d.place())
-			}
-			if err = d.err; err == nil {
-				err = fn(members)
-			}
-		}
-		if err == nil {
-			err = d.err
-		}
+		err = decodeGroups(r, fn)
 		r.Close()
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	return nil
+}
+
+func decodeGroups(r io.Reader, fn func(members []doc.Place) error) error {
+	d, err := newDecoder(r, magicGroups)
+	if err != nil {
+		return err
+	}
+	var members []doc.Place
+	for d.more() {
+		members = members[:0]
+		for n := d.uint(); n > 0 && d.err == nil; n-- {
+			members = append(members, d.place())
+		}
+		if d.err != nil {
+			return d.err
+		}
+		if err := fn(members); err != nil {
+			return err
+		}
+	}
+	return d.err
 }

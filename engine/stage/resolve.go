@@ -135,8 +135,8 @@ func (r *resolver) collect(ctx context.Context) error {
 		}
 	}
 	if at != len(r.nodes) {
-		_, err := r.at(doc.Place{Shard: r.nodes[at].place.Shard, Ordinal: r.nodes[at].place.Ordinal})
-		return errors.Join(fmt.Errorf("%w: keys without a document record", doc.ErrCorrupt), err)
+		p := r.nodes[at].place
+		return fmt.Errorf("%w: line %d of shard %d has keys but no record", doc.ErrCorrupt, p.Ordinal, p.Shard)
 	}
 	r.rec.Numbers["sharing_documents"] = int64(len(r.nodes))
 	return nil

@@ -84,8 +84,12 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 		lines[class].Add(rec.Ordinal)
 		t.advance(1)
 	}
+	if !pending && decided.more() {
+		decided.decision(&next)
+		pending = decided.err == nil
+	}
 	if err := errors.Join(docs.err, decided.err); err != nil {
-		return err
+		return fmt.Errorf("shard %d: %w", shard, err)
 	}
 	if pending {
 		return fmt.Errorf("%w: a decision about line %d of shard %d, which has no document", doc.ErrCorrupt, next.Ordinal, shard)

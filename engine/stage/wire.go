@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
@@ -95,22 +96,33 @@ func (d *decoder) uint() uint64 {
 	if d.err != nil {
 		return 0
 	}
-	v, err := binary.ReadUvarint(d.r)
-	if err != nil {
-		d.fail(err)
+	b, err := d.r.Peek(binary.MaxVarintLen64)
+	v, n := binary.Uvarint(b)
+	if n > 0 {
+		d.r.Discard(n)
+		return v
 	}
-	return v
+	if err == nil { // all the bytes that a number can have are there
+		err = fmt.Errorf("%w: a number of more than 64 bits", doc.ErrCorrupt)
+	}
+	d.fail(err)
+	return 0
 }
 
+// int undoes the zigzag of encoder.int.
 func (d *decoder) int() int64 {
-	if d.err != nil {
+	v := d.uint()
+	return int64(v>>1) ^ -int64(v&1)
+}
+
+// uint32 is a number that must fit.
+func (d *decoder) uint32() uint32 {
+	v := d.uint()
+	if v > math.MaxUint32 {
+		d.fail(fmt.Errorf("%w: %d where 32 bits are enough", doc.ErrCorrupt, v))
 		return 0
 	}
-	v, err := binary.ReadVarint(d.r)
-	if err != nil {
-		d.fail(err)
-	}
-	return v
+	return uint32(v)
 }
 
 func (d *decoder) byte() byte {
@@ -162,7 +174,7 @@ func (d *decoder) fixed64() uint64 {
 }
 
 func (d *decoder) place() doc.Place {
-	return doc.Place{Shard: uint32(d.uint()), Ordinal: uint32(d.uint())}
+	return doc.Place{Shard: d.uint32(), Ordinal: d.uint32()}
 }
 
 // docRecord is what scan learns of one line. Strings are reused by decode.
@@ -203,7 +215,7 @@ func (e *encoder) doc(r *docRecord) {
 
 func (d *decoder) doc(r *docRecord) {
 	*r = docRecord{Contributor: r.Contributor, ID: r.ID[:0]}
-	r.Ordinal = uint32(d.uint())
+	r.Ordinal = d.uint32()
 	r.Offset = int64(d.uint())
 	r.Reason = doc.Reason(d.string())
 	r.Contributor = d.bytes(r.Contributor)
@@ -246,8 +258,11 @@ func (e *encoder) decision(r *decisionRecord) {
 }
 
 func (d *decoder) decision(r *decisionRecord) {
-	r.Ordinal = uint32(d.uint())
+	r.Ordinal = d.uint32()
 	r.Class = doc.Class(d.byte())
+	if d.err == nil && r.Class != doc.ExactDup && r.Class != doc.NearDup {
+		d.fail(fmt.Errorf("%w: a decision of class %d", doc.ErrCorrupt, r.Class))
+	}
 	r.Witness = d.place()
 	r.WitnessLine = int64(d.uint())
 	r.WitnessID = d.string()
@@ -335,8 +350,10 @@ func readKeys(r io.ReadSeeker, shard uint32, partition int, bands []neardup.Band
 	var block []byte
 	for d.more() {
 		kind := keyKind(d.byte())
-		p := d.uint()
-		if p != uint64(partition) {
+		if d.err == nil && kind != bandKey && kind != exactKey {
+			d.fail(fmt.Errorf("%w: keys of kind %d", doc.ErrCorrupt, kind))
+		}
+		if p := d.uint(); p != uint64(partition) {
 			d.skip(d.uint())
 			continue
 		}
@@ -354,6 +371,10 @@ func readKeys(r io.ReadSeeker, shard uint32, partition int, bands []neardup.Band
 				break
 			}
 			b = b[n:]
+			if ordinal > math.MaxUint32 {
+				d.fail(fmt.Errorf("%w: a key of line %d", doc.ErrCorrupt, ordinal))
+				break
+			}
 			at := doc.Place{Shard: shard, Ordinal: uint32(ordinal)}
 			if kind == bandKey {
 				bands = append(bands, neardup.BandRecord{Key: key, Doc: at})
@@ -371,17 +392,24 @@ func readKeys(r io.ReadSeeker, shard uint32, partition int, bands []neardup.Band
 	return bands, exact, d.err
 }
 
+// skip passes over n bytes, which must be there: it reads the last of them.
 func (d *decoder) skip(n uint64) {
-	if d.err != nil {
+	if d.err != nil || n == 0 {
 		return
 	}
+	if n > maxString {
+		d.fail(fmt.Errorf("%w: a block of %d bytes", doc.ErrCorrupt, n))
+		return
+	}
+	n--
 	buffered := min(n, uint64(d.r.Buffered()))
 	d.r.Discard(int(buffered))
-	if n -= buffered; n == 0 {
-		return
+	if n -= buffered; n > 0 {
+		if _, err := d.src.(io.Seeker).Seek(int64(n), io.SeekCurrent); err != nil {
+			d.fail(err)
+			return
+		}
+		d.r.Reset(d.src)
 	}
-	if _, err := d.src.(io.Seeker).Seek(int64(n), io.SeekCurrent); err != nil {
-		d.fail(err)
-	}
-	d.r.Reset(d.src)
+	d.byte()
 }

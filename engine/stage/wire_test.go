@@ -1,0 +1,351 @@
+package stage
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/neardup"
+)
+
+func drawInstant(t *rapid.T) doc.Instant {
+	if !rapid.Bool().Draw(t, "dated") {
+		return doc.Instant{}
+	}
+	return doc.Instant{
+		Sec:  rapid.Int64().Draw(t, "sec"),
+		Nsec: rapid.Int32Range(0, 999_999_999).Draw(t, "nsec"),
+		Set:  true,
+	}
+}
+
+func drawPlace(t *rapid.T) doc.Place {
+	return doc.Place{Shard: rapid.Uint32().Draw(t, "shard"), Ordinal: rapid.Uint32().Draw(t, "ordinal")}
+}
+
+func drawDoc(t *rapid.T) docRecord {
+	label := rapid.SliceOf(rapid.Byte())
+	r := docRecord{
+		Ordinal:     rapid.Uint32().Draw(t, "ordinal"),
+		Offset:      rapid.Int64Range(0, math.MaxInt64).Draw(t, "offset"),
+		Reason:      rapid.SampledFrom([]doc.Reason{doc.OK, doc.InvalidJSON, doc.LineTooLong}).Draw(t, "reason"),
+		Contributor: label.Draw(t, "contributor"),
+		ID:          []byte{},
+	}
+	if r.Reason != doc.OK {
+		r.Column = rapid.IntRange(0, math.MaxInt).Draw(t, "column")
+		return r
+	}
+	r.Bytes, r.Tokens = rapid.Uint64().Draw(t, "bytes"), rapid.Uint64().Draw(t, "tokens")
+	r.Hash, r.Created = rapid.Uint64().Draw(t, "hash"), drawInstant(t)
+	r.ID = label.Draw(t, "id")
+	return r
+}
+
+func TestDocsRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := rapid.SliceOf(rapid.Custom(drawDoc)).Draw(t, "docs")
+		var file bytes.Buffer
+		e, _ := newEncoder(&file, magicDocs)
+		for i := range want {
+			e.doc(&want[i])
+		}
+		if err := e.flush(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := decodeDocs(file.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := gocmp.Diff(want, got); diff != "" {
+			t.Fatalf("documents (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestDecisionsRoundTrip(t *testing.T) {
+	count := rapid.IntRange(0, math.MaxInt)
+	draw := rapid.Custom(func(t *rapid.T) decisionRecord {
+		return decisionRecord{
+			Ordinal:     rapid.Uint32().Draw(t, "ordinal"),
+			Class:       rapid.SampledFrom([]doc.Class{doc.ExactDup, doc.NearDup}).Draw(t, "class"),
+			Witness:     drawPlace(t),
+			WitnessLine: rapid.Int64Range(1, math.MaxInt64).Draw(t, "line"),
+			WitnessID:   rapid.String().Draw(t, "id"), WitnessContrib: rapid.String().Draw(t, "contributor"),
+			Overlap: count.Draw(t, "overlap"), Union: count.Draw(t, "union"), Shared: count.Draw(t, "shared"),
+		}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		want := rapid.SliceOf(draw).Draw(t, "decisions")
+		var file bytes.Buffer
+		e, _ := newEncoder(&file, magicDecisions)
+		for i := range want {
+			e.decision(&want[i])
+		}
+		if err := e.flush(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := decodeDecisions(file.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := gocmp.Diff(want, got); diff != "" {
+			t.Fatalf("decisions (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func decodeDocs(file []byte) ([]docRecord, error) {
+	got := []docRecord{}
+	d, err := newDecoder(bytes.NewReader(file), magicDocs)
+	if err != nil {
+		return nil, err
+	}
+	for d.more() {
+		var r docRecord
+		if d.doc(&r); d.err == nil {
+			r.Contributor, r.ID = append([]byte{}, r.Contributor...), append([]byte{}, r.ID...)
+			got = append(got, r)
+		}
+	}
+	return got, d.err
+}
+
+func decodeDecisions(file []byte) ([]decisionRecord, error) {
+	got := []decisionRecord{}
+	d, err := newDecoder(bytes.NewReader(file), magicDecisions)
+	if err != nil {
+		return nil, err
+	}
+	for d.more() {
+		var r decisionRecord
+		if d.decision(&r); d.err == nil {
+			got = append(got, r)
+		}
+	}
+	return got, d.err
+}
+
+// keys is what a shard's key file is to hold.
+type keys struct {
+	bands []neardup.BandRecord
+	exact []neardup.ExactRecord
+}
+
+func (k *keys) sort() {
+	slices.SortFunc(k.bands, func(a, b neardup.BandRecord) int {
+		return cmp.Or(cmp.Compare(a.Key, b.Key), a.Doc.Compare(b.Doc))
+	})
+	slices.SortFunc(k.exact, func(a, b neardup.ExactRecord) int {
+		return cmp.Or(cmp.Compare(a.Hash, b.Hash), cmp.Compare(a.Length, b.Length), a.Doc.Compare(b.Doc))
+	})
+}
+
+// keyFile writes the keys of documents documents with bands keys each.
+func keyFile(t testing.TB, rng *rand.Rand, documents, bands, partitions int) ([]byte, keys) {
+	t.Helper()
+	var file bytes.Buffer
+	w, err := newKeyWriter(&file, partitions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all keys
+	for i := range uint32(documents) {
+		at := doc.Place{Shard: 7, Ordinal: i * 3}
+		x := neardup.ExactRecord{Hash: rng.Uint64(), Length: rng.Uint64N(1 << 40), Doc: at}
+		w.add(exactKey, x.Hash, uint64(at.Ordinal), x.Length)
+		all.exact = append(all.exact, x)
+		for range bands {
+			b := neardup.BandRecord{Key: rng.Uint64(), Doc: at}
+			w.add(bandKey, b.Key, uint64(at.Ordinal))
+			all.bands = append(all.bands, b)
+		}
+	}
+	if err := w.flush(); err != nil {
+		t.Fatal(err)
+	}
+	all.sort()
+	return file.Bytes(), all
+}
+
+// The partitions of a key file share its keys out: each key is read by exactly
+// one, whether its block is read whole or others are seeked over.
+func TestKeysRoundTrip(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, c := range []struct{ documents, bands, partitions int }{
+		{0, 0, 4}, {1, 0, 1}, {1, 16, 4}, {100, 3, 256},
+		{30_000, 16, 3}, // several blocks of each kind and partition
+	} {
+		file, want := keyFile(t, rng, c.documents, c.bands, c.partitions)
+		if c.documents == 30_000 && len(file) < 6*keyBlock*c.partitions {
+			t.Fatalf("%d bytes of keys do not fill several blocks", len(file))
+		}
+		var got keys
+		for p := range c.partitions {
+			before := len(got.bands)
+			var err error
+			got.bands, got.exact, err = readKeys(bytes.NewReader(file), 7, p, got.bands, got.exact)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, b := range got.bands[before:] {
+				if partitionOf(b.Key, c.partitions) != p {
+					t.Fatalf("key %#x in partition %d of %d", b.Key, p, c.partitions)
+				}
+			}
+		}
+		got.sort()
+		if diff := gocmp.Diff(want, got, gocmp.AllowUnexported(keys{})); diff != "" {
+			t.Errorf("%+v: keys (-want +got):\n%s", c, diff)
+		}
+	}
+}
+
+func TestPartitionOf(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 4, 255, 256} {
+		if p := partitionOf(0, n); p != 0 {
+			t.Errorf("key 0 of %d: partition %d", n, p)
+		}
+		if p := partitionOf(math.MaxUint64, n); p != n-1 {
+			t.Errorf("last key of %d: partition %d", n, p)
+		}
+	}
+}
+
+// A file cut anywhere is an error or a shorter file: cut inside a record, it
+// is an error.
+func TestTruncated(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	var docs, decisions bytes.Buffer
+	docEnds, decisionEnds := map[int]bool{}, map[int]bool{}
+	e, _ := newEncoder(&docs, magicDocs)
+	d, _ := newEncoder(&decisions, magicDecisions)
+	for i := range uint32(5) {
+		e.flush()
+		d.flush()
+		docEnds[docs.Len()], decisionEnds[decisions.Len()] = true, true
+		e.doc(&docRecord{Ordinal: i, Contributor: []byte("Ann"), Hash: rng.Uint64(), ID: []byte("id"), Created: doc.Instant{Sec: -5, Set: true}})
+		d.decision(&decisionRecord{Ordinal: i, Class: doc.NearDup, WitnessID: "w", Overlap: 4, Union: 5})
+	}
+	for _, f := range []struct {
+		name   string
+		file   *bytes.Buffer
+		ends   map[int]bool
+		decode func([]byte) (int, error)
+	}{
+		{"docs", &docs, docEnds, func(b []byte) (int, error) { r, err := decodeDocs(b); return len(r), err }},
+		{"decisions", &decisions, decisionEnds, func(b []byte) (int, error) { r, err := decodeDecisions(b); return len(r), err }},
+	} {
+		for n := range f.file.Len() {
+			if _, err := f.decode(f.file.Bytes()[:n]); errors.Is(err, doc.ErrCorrupt) == f.ends[n] {
+				t.Errorf("%s cut at %d of %d bytes: %v", f.name, n, f.file.Len(), err)
+			}
+		}
+	}
+	// Keys: a match task must see a cut in any block that begins before it,
+	// also in one that it only passes over.
+	keyed, _ := keyFile(t, rng, 50, 4, 3)
+	for n := len(magicKeys) + 1; n < len(keyed); n++ {
+		failed := 0
+		for p := range 3 {
+			if _, _, err := readKeys(bytes.NewReader(keyed[:n]), 0, p, nil, nil); errors.Is(err, doc.ErrCorrupt) {
+				failed++
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if failed != 0 && failed != 3 {
+			t.Fatalf("cut at %d of %d bytes: %d of 3 partitions noticed", n, len(keyed), failed)
+		}
+	}
+}
+
+// Numbers that no writer writes.
+func TestImpossible(t *testing.T) {
+	overflow := bytes.Repeat([]byte{0xff}, binary.MaxVarintLen64)
+	for name, b := range map[string][]byte{
+		"varint of 65 bits":  append(slices.Clone(overflow), 1),
+		"endless varint":     bytes.Repeat(overflow, 3),
+		"ordinal of 33 bits": binary.AppendUvarint(nil, 1<<32),
+	} {
+		for _, magic := range []string{magicDocs, magicDecisions} {
+			file := append([]byte(magic), b...)
+			file = append(file, make([]byte, 64)...)
+			var err error
+			if magic == magicDocs {
+				_, err = decodeDocs(file)
+			} else {
+				_, err = decodeDecisions(file)
+			}
+			if !errors.Is(err, doc.ErrCorrupt) {
+				t.Errorf("%s in %q: %v", name, magic, err)
+			}
+		}
+	}
+	for _, class := range []doc.Class{doc.Kept, doc.Excluded, doc.Rejected, doc.NumClasses, 255} {
+		var file bytes.Buffer
+		e, _ := newEncoder(&file, magicDecisions)
+		e.decision(&decisionRecord{Class: class})
+		e.flush()
+		if _, err := decodeDecisions(file.Bytes()); !errors.Is(err, doc.ErrCorrupt) {
+			t.Errorf("decision of class %s: %v", class, err)
+		}
+	}
+	huge := binary.AppendUvarint(nil, math.MaxUint64-20) // as an int64 it points back
+	for name, b := range map[string][]byte{
+		"unknown kind":           {'?', 0, 1, 0},
+		"huge block":             append([]byte{'b', 0}, huge...),
+		"huge block of another":  append([]byte{'b', 1}, huge...),
+		"block without its key":  {'b', 0, 3, 1, 2, 3},
+		"key without a line":     append([]byte{'b', 0, 8}, make([]byte, 8)...),
+		"exact without a length": append([]byte{'x', 0, 9}, make([]byte, 9)...),
+		"line of 33 bits":        append(append([]byte{'b', 0, 13}, make([]byte, 8)...), binary.AppendUvarint(nil, 1<<32)...),
+	} {
+		file := append([]byte(magicKeys), b...)
+		if _, _, err := readKeys(bytes.NewReader(file), 0, 0, nil, nil); !errors.Is(err, doc.ErrCorrupt) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// FuzzDecode: whatever the bytes, every decoder ends with records that encode
+// to what was read, or with doc.ErrCorrupt.
+func FuzzDecode(f *testing.F) {
+	for _, magic := range []string{magicDocs, magicKeys, magicGroups, magicDecisions} {
+		f.Add([]byte(magic))
+		f.Add(append([]byte(magic), bytes.Repeat([]byte{0xff}, 30)...))
+		f.Add(append([]byte(magic), make([]byte, 40)...))
+	}
+	keyed, _ := keyFile(f, rand.New(rand.NewPCG(5, 6)), 9, 3, 2)
+	f.Add(keyed)
+	var docs bytes.Buffer
+	e, _ := newEncoder(&docs, magicDocs)
+	e.doc(&docRecord{Ordinal: 9, Contributor: []byte("Ann"), Hash: 1 << 63, ID: []byte("id"), Created: doc.Instant{Sec: -5, Nsec: 7, Set: true}})
+	e.doc(&docRecord{Ordinal: 10, Reason: doc.InvalidUTF8, Column: 40})
+	e.flush()
+	f.Add(docs.Bytes())
+	f.Fuzz(func(t *testing.T, file []byte) {
+		for _, decode := range []func() error{
+			func() error { _, err := decodeDocs(file); return err },
+			func() error { _, err := decodeDecisions(file); return err },
+			func() error { _, _, err := readKeys(bytes.NewReader(file), 0, 0, nil, nil); return err },
+			func() error { _, _, err := readKeys(bytes.NewReader(file), 0, 1, nil, nil); return err },
+			func() error {
+				return decodeGroups(bytes.NewReader(file), func([]doc.Place) error { return nil })
+			},
+		} {
+			if err := decode(); err != nil && !errors.Is(err, doc.ErrCorrupt) {
+				t.Errorf("%v: does not wrap %v", err, doc.ErrCorrupt)
+			}
+		}
+	})
+}
