@@ -50,7 +50,7 @@ type Machine struct {
 
 // How much of a large run the report shows.
 const (
-	reportContributors = 50
+	reportContributors = 25
 	reportFlows        = 30
 )
 
