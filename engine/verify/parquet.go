@@ -13,18 +13,19 @@ import (
 
 // parquetFile reads a Parquet file of the run, row by row as plain values.
 type parquetFile struct {
-	file   *parquet.File
-	groups []parquet.RowGroup // not begun
-	rows   parquet.Rows       // of the row group that is being read
-	buffer []parquet.Row
-	next   int
-	number int64 // of the row read last, from 1
+	file    *parquet.File
+	columns []parquetColumn
+	groups  []parquet.RowGroup // not begun
+	rows    parquet.Rows       // of the row group that is being read
+	buffer  []parquet.Row
+	next    int
+	number  int64 // of the row read last, from 1
 }
 
 // openParquet opens a file whose columns must be the given ones, in order,
 // each required and of the given kind. It wants a file opened by checker.open.
 func openParquet(file *os.File, columns []parquetColumn) (*parquetFile, error) {
-	p := &parquetFile{buffer: make([]parquet.Row, 512)}
+	p := &parquetFile{columns: columns, buffer: make([]parquet.Row, 512)}
 	err := shielded(func() error {
 		info, err := file.Stat()
 		if err != nil {
@@ -74,8 +75,15 @@ func (p *parquetFile) row() (parquet.Row, error) {
 	row := p.buffer[p.next]
 	p.next++
 	p.number++
-	if len(row) != len(p.file.Schema().Fields()) {
+	if len(row) != len(p.columns) {
 		return nil, errors.New("a value is missing")
+	}
+	for i, v := range row {
+		// The library takes a damaged file's word for the type of a value,
+		// and then a number for an address.
+		if v.Column() != i || v.Kind() != p.columns[i].kind {
+			return nil, fmt.Errorf("column %s: a value of another type", p.columns[i].name)
+		}
 	}
 	return row, nil
 }
@@ -83,7 +91,7 @@ func (p *parquetFile) row() (parquet.Row, error) {
 // fill reads rows into the buffer, none at the end of the file.
 func (p *parquetFile) fill() (n int, err error) {
 	err = shielded(func() error {
-		for {
+		for n == 0 {
 			if p.rows == nil {
 				if len(p.groups) == 0 {
 					return nil
@@ -92,20 +100,21 @@ func (p *parquetFile) fill() (n int, err error) {
 			}
 			var err error
 			n, err = p.rows.ReadRows(p.buffer)
-			if err != nil && !errors.Is(err, io.EOF) {
+			switch {
+			case n > 0 && (err == nil || errors.Is(err, io.EOF)):
+				// Closed at the next call, when these rows are not used any more.
+			case errors.Is(err, io.EOF):
+				if err := p.rows.Close(); err != nil {
+					return err
+				}
+				p.rows = nil
+			case err != nil:
 				return err
-			}
-			if err == nil && n == 0 {
+			default:
 				return io.ErrNoProgress
 			}
-			if err != nil {
-				err = p.rows.Close()
-				p.rows = nil
-			}
-			if n > 0 || err != nil {
-				return err
-			}
 		}
+		return nil
 	})
 	return n, err
 }

@@ -122,12 +122,15 @@ func (c *checker) checkRecount(ctx context.Context, f *findings) (string, error)
 	return fmt.Sprintf("every line parsed again, tokens counted by engine %s, %d contributors", counter.Engine(), len(sum.contributors)), nil
 }
 
+// openTokenizer is replaced by a test that would open one a hundred times.
+var openTokenizer = tokenize.Open
+
 func (c *checker) openCounter(f *findings) (tokenize.Counter, error) {
 	name := c.o.Tokenizer
 	if name == "" {
 		name = c.plan.Tokenizer.Name
 	}
-	counter, info, err := tokenize.Open(name, tokenize.Options{Engine: c.o.Engine, AddedTokens: c.plan.Tokenizer.AddedTokens})
+	counter, info, err := openTokenizer(name, tokenize.Options{Engine: c.o.Engine, AddedTokens: c.plan.Tokenizer.AddedTokens})
 	if err != nil {
 		return nil, err
 	}
