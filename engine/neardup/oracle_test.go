@@ -366,3 +366,41 @@ func ExampleNewGraph() {
 	fmt.Println(g.Of(0), g.Of(1), g.Of(2))
 	// Output: [0] [] [0]
 }
+
+// TestColdBucketsBesideHotOnes: once the index of hot buckets exists, a
+// document that is in cold buckets only, or in both, still meets the kept
+// documents of its cold ones.
+func TestColdBucketsBesideHotOnes(t *testing.T) {
+	run := func(from uint64) (set []uint64) {
+		for i := range uint64(20) {
+			set = append(set, from+i)
+		}
+		return set
+	}
+	// Documents 0 to 3 make bucket 0 hot; 5 and 6 meet 4 in bucket 1, which
+	// stays cold, and 6 is in the hot bucket too.
+	sets := [][]uint64{run(100), run(200), run(300), run(400), run(500), run(500), run(501)}
+	g, err := NewGraph(len(sets), []uint64{0, 5, 8}, []uint32{0, 1, 2, 3, 6, 4, 5, 6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newResolution(g, memorySets(sets), ratio{4, 5}, 1)
+	r.batch, r.hotBucket = 1, 3
+	got, stats, err := r.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.hot == nil {
+		t.Fatal("no bucket became hot")
+	}
+	want := []Verdict{
+		{Doc: 5, Witness: 4, Overlap: 20, Union: 20, Shared: 1},
+		{Doc: 6, Witness: 4, Overlap: 19, Union: 21, Shared: 1},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s\n%+v", d, stats)
+	}
+	if d := cmp.Diff(oracle(g, sets, 4, 5), got); d != "" {
+		t.Errorf("not the definition (-want +got):\n%s", d)
+	}
+}
