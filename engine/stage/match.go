@@ -12,7 +12,8 @@ import (
 // match joins one partition of the keys of all shards: documents that share
 // an exact key, and documents that share a bucket. Singletons end here.
 func match(ctx context.Context, t *taskRun) error {
-	if _, err := t.Records(ctx, Scan); err != nil {
+	scanned, err := t.Records(ctx, Scan)
+	if err != nil {
 		return err
 	}
 	var bands []neardup.BandRecord
@@ -22,7 +23,7 @@ func match(ctx context.Context, t *taskRun) error {
 			return err
 		}
 		path := workPath(Scan, shard, "keys")
-		r, err := t.Out.Open(ctx, path)
+		r, err := t.openFile(ctx, &scanned[shard], path)
 		if err != nil {
 			return err
 		}
@@ -62,15 +63,15 @@ func (t *taskRun) writeGroups(ctx context.Context, kind string, g neardup.Groups
 
 // readGroups calls fn for every group of one kind, in order of partition and
 // key. members is reused.
-func (j *Job) readGroups(ctx context.Context, kind string, fn func(members []doc.Place) error) error {
-	for task := range j.Plan.Partitions {
+func (r *resolver) readGroups(ctx context.Context, kind string, fn func(members []doc.Place) error) error {
+	for task := range r.matched {
 		path := workPath(Match, task, kind)
-		r, err := j.Out.Open(ctx, path)
+		f, err := r.openFile(ctx, &r.matched[task], path)
 		if err != nil {
 			return err
 		}
-		err = decodeGroups(r, fn)
-		r.Close()
+		err = decodeGroups(f, fn)
+		f.Close()
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}

@@ -48,10 +48,15 @@ func (a *node) compare(b *node) int {
 
 // resolve decides every document that shares a key with another one.
 func resolve(ctx context.Context, t *taskRun) error {
-	if _, err := t.Records(ctx, Match); err != nil {
+	scanned, err := t.Records(ctx, Scan)
+	if err != nil {
 		return err
 	}
-	r := &resolver{taskRun: t}
+	matched, err := t.Records(ctx, Match)
+	if err != nil {
+		return err
+	}
+	r := &resolver{taskRun: t, scanned: scanned, matched: matched}
 	for _, step := range []func(context.Context) error{
 		r.collect, r.collapseExact, r.buildGraph, r.loadSets, r.decide,
 	} {
@@ -67,8 +72,10 @@ func resolve(ctx context.Context, t *taskRun) error {
 
 type resolver struct {
 	*taskRun
-	nodes    []node  // in order of place
-	byRank   []int32 // rank → node
+	scanned  []Record // by shard
+	matched  []Record // by partition
+	nodes    []node   // in order of place
+	byRank   []int32  // rank → node
 	graph    neardup.Graph
 	sets     *neardup.FileSets
 	verdicts []neardup.Verdict
@@ -112,7 +119,7 @@ func (r *resolver) collect(ctx context.Context) error {
 	at := 0
 	for shard := range r.Plan.Shards {
 		path := workPath(Scan, shard, "docs")
-		f, err := r.Out.Open(ctx, path)
+		f, err := r.openFile(ctx, &r.scanned[shard], path)
 		if err != nil {
 			return err
 		}

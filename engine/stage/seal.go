@@ -24,7 +24,7 @@ func seal(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	sums, err := t.mergeTallies(ctx)
+	sums, err := t.mergeTallies(ctx, tallied)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func seal(ctx context.Context, t *taskRun) error {
 	if w, err = t.create(ctx, "rejects.jsonl"); err != nil {
 		return err
 	}
-	if err := t.concatenate(ctx, w, "rejects"); err != nil {
+	if err := t.concatenate(ctx, w, tallied, "rejects"); err != nil {
 		return err
 	}
 	if err := t.publish(); err != nil {
@@ -89,11 +89,11 @@ func seal(ctx context.Context, t *taskRun) error {
 	return m.Write(w)
 }
 
-func (t *taskRun) mergeTallies(ctx context.Context) (*tally.Tally, error) {
+func (t *taskRun) mergeTallies(ctx context.Context, tallied []Record) (*tally.Tally, error) {
 	var sums tally.Tally
 	for shard := range t.Plan.Shards {
 		path := workPath(Tally, shard, "jsonl")
-		f, err := t.Out.Open(ctx, path)
+		f, err := t.openFile(ctx, &tallied[shard], path)
 		if err != nil {
 			return nil, err
 		}
@@ -110,9 +110,9 @@ func (t *taskRun) mergeTallies(ctx context.Context) (*tally.Tally, error) {
 }
 
 // concatenate copies one kind of per-shard file of the tally stage to w.
-func (t *taskRun) concatenate(ctx context.Context, w io.Writer, kind string) error {
+func (t *taskRun) concatenate(ctx context.Context, w io.Writer, tallied []Record, kind string) error {
 	for shard := range t.Plan.Shards {
-		f, err := t.Out.Open(ctx, workPath(Tally, shard, kind))
+		f, err := t.openFile(ctx, &tallied[shard], workPath(Tally, shard, kind))
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/tallystick/tallystick/engine/doc"
@@ -166,14 +167,34 @@ func (j *Job) Records(ctx context.Context, n Name) ([]Record, error) {
 	}
 	out := make([]Record, total)
 	for i := range out {
-		if out[i], err = j.record(ctx, n, i); err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil, fmt.Errorf("%s task %d has not been run: %w", n, i, err)
-			}
+		if out[i], err = j.needs(ctx, n, i); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// needs reads the record of a task that must have been done.
+func (j *Job) needs(ctx context.Context, n Name, task int) (Record, error) {
+	rec, err := j.record(ctx, n, task)
+	if errors.Is(err, fs.ErrNotExist) {
+		return rec, fmt.Errorf("%s task %d has not been run: %w", n, task, err)
+	}
+	return rec, err
+}
+
+// openFile opens a file that the task of rec wrote and checks its size: a file
+// that was cut short between two records could not be told from a whole one.
+func (j *Job) openFile(ctx context.Context, rec *Record, path string) (store.File, error) {
+	f, err := j.Out.Open(ctx, path)
+	if err == nil && !slices.ContainsFunc(rec.Files, func(s FileSum) bool { return s.Path == path && s.Size == f.Size() }) {
+		f.Close()
+		err = doc.ErrCorrupt
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s is not what %s task %d wrote; run that task again", err, path, rec.Stage, rec.Task)
+	}
+	return f, nil
 }
 
 // taskRun collects what one task writes; nothing is visible before commit.

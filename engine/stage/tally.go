@@ -15,16 +15,21 @@ import (
 
 // tallyShard adds up one shard and writes its decisions, bitmaps and rejects.
 func tallyShard(ctx context.Context, t *taskRun) error {
-	if _, err := t.Records(ctx, Resolve); err != nil {
+	shard := t.rec.Task
+	scanned, err := t.needs(ctx, Scan, shard)
+	if err != nil {
 		return err
 	}
-	shard := t.rec.Task
-	docs, closeDocs, err := t.decode(ctx, workPath(Scan, shard, "docs"), magicDocs)
+	resolved, err := t.needs(ctx, Resolve, 0)
+	if err != nil {
+		return err
+	}
+	docs, closeDocs, err := t.decode(ctx, &scanned, workPath(Scan, shard, "docs"), magicDocs)
 	if err != nil {
 		return err
 	}
 	defer closeDocs()
-	decided, closeDecided, err := t.decode(ctx, workPath(Resolve, shard, "decisions"), magicDecisions)
+	decided, closeDecided, err := t.decode(ctx, &resolved, workPath(Resolve, shard, "decisions"), magicDecisions)
 	if err != nil {
 		return err
 	}
@@ -134,9 +139,9 @@ func (t *taskRun) row(shard int, first int64, rec *docRecord, d *decisionRecord)
 	return row
 }
 
-// decode opens a work file for reading.
-func (j *Job) decode(ctx context.Context, path, magic string) (*decoder, func(), error) {
-	r, err := j.Out.Open(ctx, path)
+// decode opens a work file that the task of rec wrote.
+func (j *Job) decode(ctx context.Context, rec *Record, path, magic string) (*decoder, func(), error) {
+	r, err := j.openFile(ctx, rec, path)
 	if err != nil {
 		return nil, nil, err
 	}

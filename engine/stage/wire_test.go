@@ -204,8 +204,8 @@ func TestKeysRoundTrip(t *testing.T) {
 			}
 		}
 		got.sort()
-		if diff := gocmp.Diff(want, got, gocmp.AllowUnexported(keys{})); diff != "" {
-			t.Errorf("%+v: keys (-want +got):\n%s", c, diff)
+		if !slices.Equal(want.bands, got.bands) || !slices.Equal(want.exact, got.exact) {
+			t.Errorf("%+v: the keys read are not the keys written", c)
 		}
 	}
 }

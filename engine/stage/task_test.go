@@ -1,0 +1,263 @@
+package stage
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/tallystick/tallystick/engine/corpus"
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/store"
+)
+
+// wordCounter stands for a tokenizer: a token is a word between spaces.
+type wordCounter struct{}
+
+func (wordCounter) Count(text []byte) (int, error) { return len(bytes.Fields(text)), nil }
+func (wordCounter) Engine() string                 { return "words" }
+
+// newJob plans a corpus of three files with duplicates across them and rejects.
+func newJob(t *testing.T, seed uint64) *Job {
+	t.Helper()
+	dir := t.TempDir()
+	var paths []string
+	for i := range 3 {
+		var b strings.Builder
+		for n := range 40 {
+			fmt.Fprintf(&b, `{"id":"%d-%d","contributor":"c%d","text":"one two three four five six seven eight nine ten eleven twelve number %d of %d"}`+"\n", i, n, n%4, n%9, (n+i)%2)
+		}
+		b.WriteString("[]\n\n{\"text\":\"last\"}")
+		paths = append(paths, filepath.Join(dir, fmt.Sprintf("%d.jsonl", i)))
+		if err := os.WriteFile(paths[i], []byte(b.String()), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, shards, err := corpus.Plan(t.Context(), paths, corpus.PlanOptions{ShardSize: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := plan.Plan{
+		Version: plan.Version, Fields: plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
+		NearDup:   plan.NearDup{ThresholdNum: 4, ThresholdDen: 5, Bands: 16, Rows: 5},
+		Tokenizer: plan.Tokenizer{Name: "words", SHA256: strings.Repeat("0", 64), AddedTokens: "match"},
+		Seed:      seed, ShardSize: 1 << 20, MaxLine: 1 << 20, Partitions: 4, Files: files, Shards: shards,
+	}
+	if p.RunID, err = p.ComputeRunID(); err != nil {
+		t.Fatal(err)
+	}
+	return jobIn(t, p, filepath.Join(dir, "out"))
+}
+
+func jobIn(t *testing.T, p plan.Plan, dir string) *Job {
+	t.Helper()
+	j := &Job{Plan: p, Out: store.NewLocal(dir), Dir: dir, Counter: wordCounter{}, Parser: "native", Workers: 2}
+	if err := WriteJSON(t.Context(), j.Out, PlanFile, p); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, WorkDir), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+// runAll does every task in order and returns how many were not done before.
+func runAll(t *testing.T, j *Job) (fresh int) {
+	t.Helper()
+	for _, name := range Order {
+		tasks, err := j.Tasks(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range tasks {
+			_, isFresh, err := j.Do(t.Context(), name, i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if isFresh {
+				fresh++
+			}
+		}
+	}
+	return fresh
+}
+
+// contents are the files of a job by name; records are left out: they hold
+// timings.
+func contents(t *testing.T, j *Job) map[string]string {
+	t.Helper()
+	entries, err := j.Out.List(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name, ".done.json") {
+			continue
+		}
+		b, err := os.ReadFile(filepath.Join(j.Dir, e.Name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[e.Name] = string(b)
+	}
+	return out
+}
+
+// TestDamagedTask damages every file that a finished job left, one at a time,
+// in two of several ways that take turns. The task that wrote it is done
+// again, and only that; the result is the same.
+func TestDamagedTask(t *testing.T) {
+	j := newJob(t, 1)
+	first := runAll(t, j)
+	if want := 3 + 4 + 1 + 3 + 1; first != want {
+		t.Fatalf("%d tasks were done, want %d", first, want)
+	}
+	if again := runAll(t, j); again != 0 {
+		t.Fatalf("%d tasks were done twice", again)
+	}
+	want := contents(t, j)
+	other := newJob(t, 2)
+	runAll(t, other)
+	entries, err := j.Out.List(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tested := 0
+	for i, e := range entries {
+		if e.Name == PlanFile {
+			continue
+		}
+		path := filepath.Join(j.Dir, e.Name)
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		foreign, _ := os.ReadFile(filepath.Join(other.Dir, e.Name))
+		flipped := bytes.Clone(whole)
+		if len(flipped) > 0 {
+			flipped[len(flipped)/2] ^= 0x40
+		}
+		damages := []struct {
+			name string
+			data []byte
+		}{
+			{"removed", nil},
+			{"cut", whole[:len(whole)*2/3]},
+			{"flipped", flipped},
+			{"longer", append(bytes.Clone(whole), 'x')},
+			{"emptied", []byte{}},
+			{"another run's", foreign},
+		}
+		for k := range 2 {
+			name, damaged := damages[(2*i+k)%len(damages)].name, damages[(2*i+k)%len(damages)].data
+			isRecord := strings.HasSuffix(e.Name, ".done.json")
+			if bytes.Equal(damaged, whole) && name != "removed" ||
+				isRecord && name == "flipped" { // may hit a timing, which nothing depends on
+				continue
+			}
+			os.Remove(path)
+			if name != "removed" {
+				if err := os.WriteFile(path, damaged, 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if fresh := runAll(t, j); fresh != 1 {
+				t.Errorf("%s %s: %d tasks were done again, want 1", e.Name, name, fresh)
+			}
+			tested++
+		}
+		if diff := gocmp.Diff(want, contents(t, j)); diff != "" {
+			t.Fatalf("after damage to %s (-want +got):\n%s", e.Name, diff)
+		}
+	}
+	if tested < 40 {
+		t.Errorf("only %d damages were tried", tested)
+	}
+}
+
+// A task whose input was cut short, or was never written, says so: cut at the
+// end of a record it would look whole.
+func TestDamagedInput(t *testing.T) {
+	j := newJob(t, 1)
+	runAll(t, j)
+	for _, c := range []struct {
+		stage Name
+		task  int
+		file  string
+		magic string
+	}{
+		{Match, 1, workPath(Scan, 2, "keys"), magicKeys},
+		{Resolve, 0, workPath(Match, 3, "buckets"), magicGroups},
+		{Resolve, 0, workPath(Match, 0, "exact"), magicGroups},
+		{Resolve, 0, workPath(Scan, 1, "docs"), magicDocs},
+		{Tally, 1, workPath(Scan, 1, "docs"), magicDocs},
+		{Tally, 1, workPath(Resolve, 1, "decisions"), magicDecisions},
+		{Seal, 0, workPath(Tally, 2, "jsonl"), ""},
+		{Seal, 0, workPath(Tally, 2, "rejects"), ""},
+	} {
+		t.Run(fmt.Sprintf("%s reads %s", c.stage, c.file), func(t *testing.T) {
+			path, record := filepath.Join(j.Dir, c.file), filepath.Join(j.Dir, recordPath(c.stage, c.task))
+			for _, name := range []string{path, record} {
+				whole, err := os.ReadFile(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer os.WriteFile(name, whole, 0o666)
+			}
+			if err := os.Remove(record); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(c.magic), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			_, _, err := j.Do(t.Context(), c.stage, c.task)
+			if !errors.Is(err, doc.ErrCorrupt) || !strings.Contains(err.Error(), c.file) {
+				t.Errorf("cut: %v, want an error that names the file", err)
+			}
+			os.Remove(path)
+			_, _, err = j.Do(t.Context(), c.stage, c.task)
+			if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), c.file) {
+				t.Errorf("removed: %v, want an error that names the file", err)
+			}
+			left, err := filepath.Glob(filepath.Join(j.Dir, WorkDir, "*", store.TempPrefix+"*"))
+			if err != nil || len(left) != 0 {
+				t.Errorf("the failed task left %q, %v", left, err)
+			}
+		})
+	}
+}
+
+// Tasks done out of order name the one to do first.
+func TestTaskOrder(t *testing.T) {
+	j := newJob(t, 1)
+	for _, c := range []struct {
+		stage Name
+		want  string
+	}{
+		{Match, "scan task 0 has not been run"},
+		{Resolve, "scan task 0 has not been run"},
+		{Tally, "scan task 0 has not been run"},
+		{Seal, "tally task 0 has not been run"},
+	} {
+		_, _, err := j.Do(t.Context(), c.stage, 0)
+		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.stage, err, c.want)
+		}
+	}
+	for _, c := range []struct {
+		stage Name
+		task  int
+	}{{Scan, -1}, {Scan, 3}, {Match, 4}, {Resolve, 1}, {Seal, 1}, {"grind", 0}} {
+		if _, _, err := j.Do(t.Context(), c.stage, c.task); !errors.Is(err, doc.ErrUsage) {
+			t.Errorf("%s task %d: %v, want %v", c.stage, c.task, err, doc.ErrUsage)
+		}
+	}
+}
