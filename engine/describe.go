@@ -3,9 +3,11 @@ package engine
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -73,12 +75,24 @@ func describe(ctx context.Context, job *stage.Job, m Means, res *Result) error {
 		return err
 	}
 	var err error
-	if res.report, err = reportData(ctx, job, t, res); err != nil {
+	if res.report, err = reportData(ctx, job.Dir, t, res); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	return WriteFile(ctx, filepath.Join(job.Dir, reportFile), func(w io.Writer) error {
 		return report.Write(w, res.report)
 	})
+}
+
+func readTimings(dir string) (t Timings, err error) {
+	path := filepath.Join(dir, timingsFile)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return t, err
+	}
+	if err := json.Unmarshal(b, &t); err != nil {
+		return t, fmt.Errorf("%w: %s: %v", doc.ErrCorrupt, path, err)
+	}
+	return t, nil
 }
 
 // WriteSummary prints what a finished run found, for people. width is that of
@@ -87,21 +101,21 @@ func WriteSummary(w io.Writer, res Result, width int) error {
 	return report.Summary(w, res.report, width)
 }
 
-func reportData(ctx context.Context, job *stage.Job, t Timings, res *Result) (report.Data, error) {
+func reportData(ctx context.Context, dir string, t Timings, res *Result) (report.Data, error) {
 	d := report.Data{
-		Dir: job.Dir, Version: ToolVersion, Plan: job.Plan, Seconds: t.WallSeconds,
+		Dir: dir, Version: ToolVersion, Plan: res.Plan, Seconds: t.WallSeconds,
 		Machine: fmt.Sprintf("%s, %d cores", t.Machine.CPU, t.Machine.Cores), Engine: t.Machine.Engine,
 		Scores: make([]uint64, 101),
 	}
-	for _, k := range kernels.Chosen() {
-		d.Kernels = strings.TrimPrefix(d.Kernels+", "+k.Kernel+" "+k.Implementation, ", ")
+	for _, name := range slices.Sorted(maps.Keys(t.Machine.Kernels)) {
+		d.Kernels = strings.TrimPrefix(d.Kernels+", "+name+" "+t.Machine.Kernels[name], ", ")
 	}
 	for _, s := range t.Stages {
 		d.Stages = append(d.Stages, report.StageTiming{
 			Name: s.Stage, Seconds: s.Seconds, Bytes: uint64(s.Bytes), Peak: uint64(s.PeakMemory), Tasks: s.Tasks,
 		})
 	}
-	_, rows, err := readTally(ctx, job.Dir)
+	_, rows, err := readTally(ctx, dir)
 	if err != nil {
 		return d, err
 	}
@@ -115,23 +129,23 @@ func reportData(ctx context.Context, job *stage.Job, t Timings, res *Result) (re
 			d.Contributors = append(d.Contributors, report.ContributorRow{Name: r.Contributor, Classes: r.Class})
 		}
 	}
-	if err := addFlows(job, &d); err != nil {
+	if err := addFlows(dir, &d); err != nil {
 		return d, err
 	}
-	if d.Rejects, err = rejectReasons(job.Dir); err != nil {
+	if d.Rejects, err = rejectReasons(dir); err != nil {
 		return d, err
 	}
 	if n := res.Manifest.CreatedUnreadable; n > 0 {
 		d.Notes = append(d.Notes, fmt.Sprintf("The created field of %d documents could not be read; they count as undated and come last in priority order.", n))
 	}
-	d.Files, err = listFiles(job.Dir)
+	d.Files, err = listFiles(dir)
 	return d, err
 }
 
 // addFlows reads the decisions for who duplicates whom, and the scores.
-func addFlows(job *stage.Job, d *report.Data) error {
+func addFlows(dir string, d *report.Data) error {
 	flows := map[[2]string]*report.Flow{}
-	err := eachDecision(job.Dir, job.Plan, func(row *decision.Row) error {
+	err := eachDecision(dir, d.Plan, func(row *decision.Row) error {
 		key := [2]string{row.Contributor, row.WitnessContributor}
 		f := flows[key]
 		if f == nil {

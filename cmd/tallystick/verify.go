@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/verify"
@@ -71,6 +72,7 @@ var errVerify = errors.New("verification failed")
 type verifyProgress struct {
 	p     engine.Progress
 	stage string
+	begun time.Time
 	done  int64
 }
 
@@ -80,7 +82,7 @@ func (v *verifyProgress) tell(stage string, done, total int64) {
 	}
 	if stage != v.stage {
 		v.end()
-		v.stage, v.done = stage, 0
+		v.stage, v.begun, v.done = stage, time.Now(), 0
 		v.p.Start(stage, total, "units")
 	}
 	v.p.Add(done - v.done)
@@ -89,7 +91,7 @@ func (v *verifyProgress) tell(stage string, done, total int64) {
 
 func (v *verifyProgress) end() {
 	if v.p != nil && v.stage != "" {
-		v.p.End(engine.Timing{Stage: v.stage})
+		v.p.End(engine.Timing{Stage: v.stage, Seconds: time.Since(v.begun).Seconds()})
 		v.stage = ""
 	}
 }
