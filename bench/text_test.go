@@ -26,8 +26,8 @@ const (
 // texts: whole lines and documents up to that. The slow rival reads less.
 const (
 	lineBytes     = 20_000_000 // JSONL, whole run
-	documentBytes = 8_000_000  // counting, MinHash
-	slowBytes     = 500_000    // counting by Hugging Face
+	documentBytes = 5_000_000  // counting, MinHash
+	slowBytes     = 300_000    // counting by Hugging Face
 	maxLine       = 256 << 20
 )
 
