@@ -50,7 +50,7 @@ func (c *countCmd) Run(ctx context.Context, env *environment) error {
 	defer cleanup()
 	out := bufio.NewWriterSize(env.stdout, 1<<16)
 	rows := newCountWriter(out, c.By, c.Format)
-	var rejected int64
+	var rejected natural
 	err = engine.Count(ctx, rules(&c.inputFlags, &c.tokenizerFlags, nil), m, counter, dir, func(batch []engine.Counted) error {
 		for i := range batch {
 			d := &batch[i]

@@ -39,6 +39,19 @@ func (b *byteSize) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%w: %q is not a size such as 64MiB or 2GB", doc.ErrUsage, s)
 }
 
+// natural is a flag that counts something.
+type natural int64
+
+// UnmarshalText parses a whole number from 0.
+func (n *natural) UnmarshalText(text []byte) error {
+	v, err := strconv.ParseInt(string(text), 10, 63)
+	if err != nil || v < 0 {
+		return fmt.Errorf("%w: %q is not a whole number from 0", doc.ErrUsage, text)
+	}
+	*n = natural(v)
+	return nil
+}
+
 type inputFlags struct {
 	Inputs []string `arg:"" name:"input" help:"Files, folders, globs, or - for standard input: JSONL, plain, .gz or .zst."`
 
@@ -48,9 +61,9 @@ type inputFlags struct {
 	CreatedField       string   `default:"created" placeholder:"PATH" help:"Dotted path of the time that decides who was first (default: created)."`
 	RequireContributor bool     `help:"Reject a document without contributor instead of crediting (unattributed)."`
 	MaxLine            byteSize `default:"256MiB" placeholder:"SIZE" help:"Reject a longer line (default: 256MiB)."`
-	MaxRejects         int64    `default:"0" placeholder:"N" help:"Exit with 3 if more lines than this are rejected (default: 0)."`
+	MaxRejects         natural  `default:"0" placeholder:"N" help:"Exit with 3 if more lines than this are rejected (default: 0)."`
 	Parser             string   `enum:"native,simdjson" default:"native" help:"JSON parser: native or simdjson; the results are the same."`
-	Workers            int      `default:"0" placeholder:"N" help:"Goroutines that work (default: one per core); the results are the same."`
+	Workers            natural  `default:"0" placeholder:"N" help:"Goroutines that work (default: one per core); the results are the same."`
 }
 
 func (f *inputFlags) fields() plan.Fields {
@@ -60,9 +73,9 @@ func (f *inputFlags) fields() plan.Fields {
 	}
 }
 
-func workers(n int) int {
+func workers(n natural) int {
 	if n > 0 {
-		return n
+		return int(min(n, 1<<16)) // more would only cost
 	}
 	return runtime.GOMAXPROCS(0)
 }

@@ -42,7 +42,7 @@ type cli struct {
 
 // errRejects ends a command that finished but rejected more lines than
 // allowed.
-type errRejects struct{ rejected, allowed int64 }
+type errRejects struct{ rejected, allowed natural }
 
 func (e errRejects) Error() string {
 	return fmt.Sprintf("%d lines rejected, %d allowed (--max-rejects)", e.rejected, e.allowed)
@@ -81,6 +81,10 @@ func Main(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	// A closed pipe is an error to return, after which folders are cleaned
+	// up, not a signal to die of.
+	signal.Ignore(syscall.SIGPIPE)
 	env := &environment{stdout: stdout, stderr: stderr, output: c.Output}
 	k.BindTo(ctx, (*context.Context)(nil))
 	err = k.Run(env)
@@ -107,7 +111,11 @@ func Main(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 
 // complain prints an error and, where one is known, a hint.
 func complain(w io.Writer, err error) {
-	text := strings.TrimPrefix(err.Error(), doc.ErrUsage.Error()+": ")
+	text := err.Error()
+	if word := doc.ErrUsage.Error(); errors.Is(err, doc.ErrUsage) { // says nothing more to people
+		text = strings.TrimSuffix(strings.TrimPrefix(text, word+": "), ": "+word)
+		text = strings.ReplaceAll(text, ": "+word+": ", ": ")
+	}
 	fmt.Fprintln(w, "tallystick:", text)
 	if h := hint(err); h != "" {
 		fmt.Fprintln(w, "tallystick: hint:", h)

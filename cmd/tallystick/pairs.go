@@ -46,7 +46,7 @@ func (c *pairsCmd) Run(ctx context.Context, env *environment) error {
 	if err := out.Flush(); err != nil {
 		return err
 	}
-	if n := int64(res.Rejected); n > c.MaxRejects {
+	if n := natural(res.Rejected); n > c.MaxRejects {
 		return errRejects{n, c.MaxRejects}
 	}
 	return nil

@@ -13,15 +13,15 @@ import (
 )
 
 type payCmd struct {
-	Dir      string `arg:"" help:"Output folder of a finished run."`
-	Pool     string `required:"" placeholder:"AMOUNT" help:"The pool, in major units, such as 500000000 or 1234.56."`
-	Currency string `required:"" placeholder:"CODE" help:"ISO 4217 code, such as USD."`
-	Share    string `default:"1" placeholder:"S" help:"Share of the pool that is paid out, such as 0.2 or 20% (default: 1)."`
-	Minimum  string `placeholder:"AMOUNT" help:"Carry what is owed below this payout to the next statement."`
-	CarryIn  string `placeholder:"FILE" help:"The JSONL statement before this one, whose carries are added."`
-	Format   string `enum:"table,jsonl,csv" default:"table" help:"table (amounts rounded down to six decimals), jsonl or csv (exact)."`
-	Limit    int    `default:"0" placeholder:"N" help:"Rows of the table (default: 0, all)."`
-	Output   string `short:"o" name:"output" placeholder:"FILE" help:"Write here, whole or not at all, instead of to standard output."`
+	Dir      string  `arg:"" help:"Output folder of a finished run."`
+	Pool     string  `required:"" placeholder:"AMOUNT" help:"The pool, in major units, such as 500000000 or 1234.56."`
+	Currency string  `required:"" placeholder:"CODE" help:"ISO 4217 code, such as USD."`
+	Share    string  `default:"1" placeholder:"S" help:"Share of the pool that is paid out, such as 0.2 or 20% (default: 1)."`
+	Minimum  string  `placeholder:"AMOUNT" help:"Carry what is owed below this payout to the next statement."`
+	CarryIn  string  `placeholder:"FILE" help:"The JSONL statement before this one, whose carries are added."`
+	Format   string  `enum:"table,jsonl,csv" default:"table" help:"table (amounts rounded down to six decimals), jsonl or csv (exact)."`
+	Limit    natural `default:"0" placeholder:"N" help:"Rows of the table (default: 0, all)."`
+	Output   string  `short:"o" name:"output" placeholder:"FILE" help:"Write here, whole or not at all, instead of to standard output."`
 }
 
 // Help is shown by "tallystick pay --help".
@@ -44,7 +44,8 @@ func (c *payCmd) Run(ctx context.Context, env *environment) error {
 	if c.CarryIn != "" {
 		carry, err := readCarry(c.CarryIn)
 		if err != nil {
-			return fmt.Errorf("carry in: %s: %w", c.CarryIn, err)
+			// Not wrapped: the hints are about the files of a run.
+			return fmt.Errorf("carry in: %s: %v", c.CarryIn, err)
 		}
 		o.CarryIn = &carry
 	}
@@ -59,7 +60,7 @@ func (c *payCmd) Run(ctx context.Context, env *environment) error {
 		case "csv":
 			return pay.WriteCSV(w, s)
 		}
-		return pay.WriteTable(w, s, c.Limit)
+		return pay.WriteTable(w, s, int(c.Limit))
 	}
 	if c.Output == "" {
 		return write(env.stdout)

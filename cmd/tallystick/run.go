@@ -56,7 +56,7 @@ func (c *runCmd) Run(ctx context.Context, env *environment) error {
 			return err
 		}
 	}
-	if n := int64(res.Manifest.Totals.Rejected.Documents); n > c.MaxRejects {
+	if n := natural(res.Manifest.Totals.Rejected.Documents); n > c.MaxRejects {
 		return errRejects{n, c.MaxRejects}
 	}
 	return nil
@@ -120,14 +120,14 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 }
 
 type stageCmd struct {
-	Name      string `arg:"" enum:"scan,match,resolve,tally,seal" help:"scan, match, resolve, tally or seal."`
-	PlanFile  string `name:"plan" required:"" placeholder:"FILE" help:"The plan.json in the output folder."`
-	Task      int    `default:"0" placeholder:"I" help:"Which task of the stage (default: 0)."`
-	Tokenizer string `placeholder:"FILE" help:"Where the plan's tokenizer is here, if not where it was."`
-	Engine    string `enum:"auto,native,hf" default:"auto" help:"As in run."`
-	Parser    string `enum:"native,simdjson" default:"native" help:"As in run."`
-	Workers   int    `default:"0" placeholder:"N" help:"As in run."`
-	KeepWork  bool   `help:"Keep the files passed between stages (DIR/.work) after seal."`
+	Name      string  `arg:"" enum:"scan,match,resolve,tally,seal" help:"scan, match, resolve, tally or seal."`
+	PlanFile  string  `name:"plan" required:"" placeholder:"FILE" help:"The plan.json in the output folder."`
+	Task      int     `default:"0" placeholder:"I" help:"Which task of the stage (default: 0)."`
+	Tokenizer string  `placeholder:"FILE" help:"Where the plan's tokenizer is here, if not where it was."`
+	Engine    string  `enum:"auto,native,hf" default:"auto" help:"As in run."`
+	Parser    string  `enum:"native,simdjson" default:"native" help:"As in run."`
+	Workers   natural `default:"0" placeholder:"N" help:"As in run."`
+	KeepWork  bool    `help:"Keep the files passed between stages (DIR/.work) after seal."`
 }
 
 // Help is shown by "tallystick stage --help".

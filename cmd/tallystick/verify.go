@@ -11,11 +11,11 @@ import (
 )
 
 type verifyCmd struct {
-	Dir       string `arg:"" help:"Output folder of a finished run."`
-	Inputs    bool   `help:"Also read the corpus again: recount every document, prove every drop."`
-	Tokenizer string `placeholder:"FILE" help:"Where the plan's tokenizer is here, if not where it was."`
-	Engine    string `enum:"auto,native,hf" default:"auto" help:"Who recounts; hf shares no code with native."`
-	Workers   int    `default:"0" placeholder:"N" help:"Goroutines that work (default: one per core)."`
+	Dir       string  `arg:"" help:"Output folder of a finished run."`
+	Inputs    bool    `help:"Also read the corpus again: recount every document, prove every drop."`
+	Tokenizer string  `placeholder:"FILE" help:"Where the plan's tokenizer is here, if not where it was."`
+	Engine    string  `enum:"auto,native,hf" default:"auto" help:"Who recounts; hf shares no code with native."`
+	Workers   natural `default:"0" placeholder:"N" help:"Goroutines that work (default: one per core)."`
 }
 
 // Help is shown by "tallystick verify --help".
