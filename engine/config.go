@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 
-	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/neardup"
@@ -48,13 +46,17 @@ func (r Rules) parser(m Means) (jsonl.Parser, error) {
 type Prepared struct {
 	Plan    plan.Plan
 	Counter tokenize.Counter
-	Timing  Timing // zero if the plan was read, not made
+	Timing  Timing
 }
 
 // MakePlan resolves inputs and rules. dir is where standard input is spooled
 // when "-" is among the inputs.
 func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, error) {
 	fail := func(err error) (Prepared, error) { return Prepared{}, err }
+	// Before anything is read or written: field paths may make no sense.
+	if _, err := r.parser(m); err != nil {
+		return fail(err)
+	}
 	counter, info, err := tokenize.Open(r.Tokenizer, tokenize.Options{Engine: m.Engine, AddedTokens: r.AddedTokens})
 	if err != nil {
 		return fail(err)
@@ -91,70 +93,6 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 		return fail(err)
 	}
 	return Prepared{p, counter, in.timing}, nil
-}
-
-// inputs are the files of a request and their shards.
-type inputs struct {
-	files  []plan.File
-	shards []plan.Shard
-	opened []string // paths to read the files by: that of the copy for standard input
-	timing Timing
-}
-
-// open returns file i as it can be opened here.
-func (in *inputs) open(i int) plan.File {
-	f := in.files[i]
-	f.Path = in.opened[i]
-	return f
-}
-
-// readInputs lists, shards and, if digests is set, digests the inputs.
-func readInputs(ctx context.Context, r Rules, m Means, dir string, digests bool) (*inputs, error) {
-	paths, err := corpus.Expand(r.Inputs)
-	if err != nil {
-		return nil, err
-	}
-	in := &inputs{opened: make([]string, len(paths))}
-	var total int64
-	for i, p := range paths {
-		in.opened[i] = p
-		if p == "-" {
-			if in.opened[i], err = spool(ctx, dir); err != nil {
-				return nil, err
-			}
-		}
-		if st, err := os.Stat(in.opened[i]); err == nil {
-			total += st.Size()
-		}
-	}
-	track := start(m.Progress, "plan", total, "bytes")
-	in.files, in.shards, err = corpus.Plan(ctx, in.opened, corpus.PlanOptions{
-		ShardSize: r.ShardSize, Workers: m.Workers, SkipDigest: !digests, Progress: track.add,
-	})
-	if err != nil {
-		return nil, err
-	}
-	for i, p := range paths {
-		in.files[i].Path = p
-	}
-	in.timing = track.end(1, total)
-	return in, nil
-}
-
-func spool(ctx context.Context, dir string) (string, error) {
-	if dir == "" {
-		return "", fmt.Errorf("%w: standard input needs an output folder to be kept in", doc.ErrUsage)
-	}
-	work := filepath.Join(dir, stage.WorkDir)
-	if err := os.MkdirAll(work, 0o777); err != nil {
-		return "", err
-	}
-	path, err := corpus.Spool(ctx, os.Stdin, work)
-	if err != nil {
-		return "", err
-	}
-	final := filepath.Join(work, stage.StdinSpool)
-	return final, os.Rename(path, final)
 }
 
 // LoadPlan reads plan.json and checks that nobody edited it.

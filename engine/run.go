@@ -5,11 +5,14 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -57,10 +60,13 @@ func Run(ctx context.Context, r Rules, m Means, o RunOptions) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	var timings []Timing
-	if p.Timing.Stage != "" {
-		timings = append(timings, p.Timing)
+	if o.Resume && sealed(ctx, job) {
+		if m.Progress != nil {
+			m.Progress.Notice(fmt.Sprintf("the run in %s is finished and whole", o.Out))
+		}
+		return finish(ctx, job, m, oldTimings(job), o)
 	}
+	timings := []Timing{p.Timing}
 	for _, name := range stage.Order {
 		t, err := runStage(ctx, job, name, m)
 		if err != nil {
@@ -71,10 +77,39 @@ func Run(ctx context.Context, r Rules, m Means, o RunOptions) (Result, error) {
 	return finish(ctx, job, m, timings, o)
 }
 
+// sealed reports whether the job is done: its manifest is there and so is
+// every file that it lists.
+func sealed(ctx context.Context, job *stage.Job) bool {
+	sealed, err := ReadManifest(job.Dir)
+	if err != nil || sealed.RunID != job.Plan.RunID {
+		return false
+	}
+	for _, f := range sealed.Files {
+		if sum, err := stage.Digest(ctx, job.Out, f.Path); err != nil || manifest.File(sum) != f {
+			return false
+		}
+	}
+	return true
+}
+
+// oldTimings are those that a finished run left, if they can be read: nothing
+// depends on them.
+func oldTimings(job *stage.Job) []Timing {
+	var t Timings
+	b, err := os.ReadFile(filepath.Join(job.Dir, timingsFile))
+	if err != nil || json.Unmarshal(b, &t) != nil || t.RunID != job.Plan.RunID {
+		return nil
+	}
+	return t.Stages
+}
+
 // Prepare makes the output folder and plan.json in it, or finds the plan of an
 // unfinished run there.
 func Prepare(ctx context.Context, r Rules, m Means, o RunOptions) (Prepared, error) {
 	fail := func(err error) (Prepared, error) { return Prepared{}, err }
+	if o.Out == "" {
+		return fail(fmt.Errorf("%w: the output folder needs a name", doc.ErrUsage))
+	}
 	planPath := filepath.Join(o.Out, stage.PlanFile)
 	entries, err := os.ReadDir(o.Out)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -82,7 +117,10 @@ func Prepare(ctx context.Context, r Rules, m Means, o RunOptions) (Prepared, err
 	}
 	var old *plan.Plan
 	switch {
-	case len(entries) == 0:
+	case !inUse(entries):
+		if err := os.RemoveAll(filepath.Join(o.Out, stage.WorkDir)); err != nil {
+			return fail(fmt.Errorf("work folder: %w", err))
+		}
 	case o.Resume:
 		p, err := LoadPlan(planPath)
 		if err != nil {
@@ -96,17 +134,20 @@ func Prepare(ctx context.Context, r Rules, m Means, o RunOptions) (Prepared, err
 	default:
 		return fail(fmt.Errorf("%w: output folder %s is not empty (--resume goes on with it, --force replaces the run in it)", doc.ErrUsage, o.Out))
 	}
-	if old != nil && isStdin(*old) {
-		// Standard input cannot be read twice; its copy is in the work folder.
-		counter, err := OpenCounter(*old, r.Tokenizer, m.Engine)
-		return Prepared{Plan: *old, Counter: counter}, err
+	// Nobody else writes here now, so unfinished files have been left behind.
+	if _, err := store.NewLocal(o.Out).Sweep(ctx, 0); err != nil {
+		return fail(fmt.Errorf("output folder: %w", err))
 	}
+	_, noCopy := os.Stat(spoolPath(o.Out))
 	p, err := MakePlan(ctx, r, m, o.Out)
 	if err != nil {
 		return fail(err)
 	}
 	if old != nil {
 		if old.RunID != p.Plan.RunID {
+			if noCopy != nil { // what was just read from standard input is not the run's
+				os.Remove(spoolPath(o.Out))
+			}
 			return fail(fmt.Errorf("resume: %w: %s was made from other inputs or rules (--force replaces the run)", doc.ErrInputChanged, planPath))
 		}
 		return p, nil
@@ -117,13 +158,12 @@ func Prepare(ctx context.Context, r Rules, m Means, o RunOptions) (Prepared, err
 	return p, writePlan(ctx, o.Out, p.Plan)
 }
 
-func isStdin(p plan.Plan) bool {
-	for _, f := range p.Files {
-		if f.Path == "-" {
-			return true
-		}
-	}
-	return false
+// inUse reports whether a folder holds more than a run leaves that is killed
+// before it has a plan.
+func inUse(entries []fs.DirEntry) bool {
+	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return e.Name() != stage.WorkDir && !strings.HasPrefix(e.Name(), store.TempPrefix)
+	})
 }
 
 func writePlan(ctx context.Context, dir string, p plan.Plan) error {
@@ -131,10 +171,11 @@ func writePlan(ctx context.Context, dir string, p plan.Plan) error {
 }
 
 // clearRun removes what a run writes, and nothing else, from dir. The manifest
-// goes first: without it the folder is no finished run.
+// goes first: without it the folder is no finished run. The plan goes last:
+// without it the folder is no run that could be replaced.
 func clearRun(dir string) error {
 	names := append([]string{}, manifest.Unlisted...)
-	names = append(names, stage.PlanFile, "tally.jsonl", "tally.parquet", "rejects.jsonl", "decisions", "bitmaps", stage.WorkDir)
+	names = append(names, "tally.jsonl", "tally.parquet", "rejects.jsonl", "decisions", "bitmaps", stage.WorkDir, stage.PlanFile)
 	if _, err := os.Stat(filepath.Join(dir, stage.PlanFile)); err != nil {
 		return fmt.Errorf("%w: %s is not empty and holds no run; --force replaces a run, never other files", doc.ErrUsage, dir)
 	}
@@ -263,6 +304,10 @@ func finish(ctx context.Context, job *stage.Job, m Means, timings []Timing, o Ru
 		return res, err
 	}
 	if err := describe(ctx, job, m, &res); err != nil {
+		return res, err
+	}
+	// Tasks that were killed may have left unfinished files.
+	if _, err := store.NewLocal(o.Out).Sweep(ctx, 0); err != nil {
 		return res, err
 	}
 	if o.KeepWork {
