@@ -36,7 +36,7 @@ const MaxWitnessed = 20
 // Explain finds every document of a finished run with the given id, or the one
 // that stands at "file:line". Ids are labels: several documents may share one.
 // A kept document is found by reading the inputs again, so they must still be
-// there.
+// there; if they are not, what was found without them comes with the error.
 func Explain(ctx context.Context, dir, id string) (plan.Plan, []Explanation, error) {
 	p, err := LoadPlan(filepath.Join(dir, stage.PlanFile))
 	if err != nil {
@@ -70,10 +70,7 @@ func Explain(ctx context.Context, dir, id string) (plan.Plan, []Explanation, err
 		return p, nil, err
 	}
 	found = append(found, rejected...)
-	kept, err := findKept(ctx, dir, p, id)
-	if err != nil {
-		return p, nil, err
-	}
+	kept, lookupErr := findKept(ctx, dir, p, id)
 	for _, k := range kept {
 		for _, w := range witnessed {
 			if w.WitnessLine == k.Line && p.Files[p.Shards[w.WitnessShard].File].Path == k.File && len(k.Witnessed) < MaxWitnessed {
@@ -81,6 +78,9 @@ func Explain(ctx context.Context, dir, id string) (plan.Plan, []Explanation, err
 			}
 		}
 		found = append(found, k)
+	}
+	if lookupErr != nil {
+		return p, found, lookupErr
 	}
 	if len(found) == 0 {
 		return p, nil, fmt.Errorf("%w: no document %q in this run (an id is case-sensitive; FILE:LINE also names a document)", doc.ErrInput, id)
@@ -189,6 +189,9 @@ func findKept(ctx context.Context, dir string, p plan.Plan, id string) ([]Explan
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		f := p.Files[s.File]
+		if f.Path == "-" {
+			return out, fmt.Errorf("%w: standard input is not there any more, so only dropped and rejected documents can be explained", doc.ErrInput)
+		}
 		err = corpus.Guard(func() error {
 			return findInShard(ctx, p, i, parser, func(line *corpus.Line, rec *jsonl.Record) {
 				number := s.FirstLine + int64(line.Ordinal)
@@ -202,7 +205,7 @@ func findKept(ctx context.Context, dir string, p plan.Plan, id string) ([]Explan
 			})
 		})
 		if err != nil {
-			return nil, fmt.Errorf("look for a kept document in %s: %w", f.Path, err)
+			return out, fmt.Errorf("look for a kept document in the inputs: %w", err)
 		}
 	}
 	return out, nil

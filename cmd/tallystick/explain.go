@@ -28,8 +28,11 @@ Example:
 // Run explains.
 func (c *explainCmd) Run(ctx context.Context, env *environment) error {
 	p, found, err := engine.Explain(ctx, c.Dir, c.ID)
-	if err != nil {
+	if len(found) == 0 && err != nil {
 		return err
+	}
+	if err != nil {
+		fmt.Fprintln(env.stderr, "tallystick: kept documents are not shown:", err)
 	}
 	for i := range found {
 		if i > 0 {
