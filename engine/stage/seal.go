@@ -92,18 +92,19 @@ func seal(ctx context.Context, t *taskRun) error {
 func (t *taskRun) mergeTallies(ctx context.Context, tallied []Record) (*tally.Tally, error) {
 	var sums tally.Tally
 	for shard := range t.Plan.Shards {
-		path := workPath(Tally, shard, "jsonl")
-		f, err := t.openFile(ctx, &tallied[shard], path)
+		path := workPath(Tally, shard, "sums")
+		d, closeFile, err := t.decode(ctx, &tallied[shard], path, magicSums)
 		if err != nil {
 			return nil, err
 		}
-		rows, err := tally.ReadJSONL(f)
-		f.Close()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+		for d.more() {
+			if row := d.sums(); d.err == nil {
+				sums.AddRow(row)
+			}
 		}
-		for _, r := range rows {
-			sums.AddRow(r)
+		closeFile()
+		if d.err != nil {
+			return nil, fmt.Errorf("%s: %w", path, d.err)
 		}
 	}
 	return &sums, nil

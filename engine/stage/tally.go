@@ -117,11 +117,18 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 			return err
 		}
 	}
-	w, err := t.create(ctx, workPath(Tally, shard, "jsonl"))
+	w, err := t.create(ctx, workPath(Tally, shard, "sums"))
 	if err != nil {
 		return err
 	}
-	return tally.WriteJSONL(w, sums.Rows())
+	e, err := newEncoder(w, magicSums)
+	if err != nil {
+		return err
+	}
+	for _, r := range sums.Rows() {
+		e.sums(&r)
+	}
+	return e.flush()
 }
 
 func (t *taskRun) row(shard int, first int64, rec *docRecord, d *decisionRecord) decision.Row {

@@ -200,7 +200,7 @@ func TestDamagedInput(t *testing.T) {
 		{Resolve, 0, workPath(Scan, 1, "docs"), magicDocs},
 		{Tally, 1, workPath(Scan, 1, "docs"), magicDocs},
 		{Tally, 1, workPath(Resolve, 1, "decisions"), magicDecisions},
-		{Seal, 0, workPath(Tally, 2, "jsonl"), ""},
+		{Seal, 0, workPath(Tally, 2, "sums"), magicSums},
 		{Seal, 0, workPath(Tally, 2, "rejects"), ""},
 	} {
 		t.Run(fmt.Sprintf("%s reads %s", c.stage, c.file), func(t *testing.T) {

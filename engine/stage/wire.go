@@ -10,6 +10,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/tally"
 )
 
 // The files between stages are private to one run and one version: a magic
@@ -20,6 +21,7 @@ const (
 	magicKeys      = "tallystick keys 1\n"
 	magicGroups    = "tallystick groups 1\n"
 	magicDecisions = "tallystick decisions 1\n"
+	magicSums      = "tallystick sums 1\n"
 )
 
 // maxString bounds the identifiers of a record; a line, and so every string
@@ -270,6 +272,24 @@ func (d *decoder) decision(r *decisionRecord) {
 	r.Overlap = int(d.uint())
 	r.Union = int(d.uint())
 	r.Shared = int(d.uint())
+}
+
+// sums is one contributor's share of a shard.
+func (e *encoder) sums(r *tally.Row) {
+	e.string(r.Contributor)
+	for _, c := range r.Class {
+		e.uint(c.Documents)
+		e.uint(c.Bytes)
+		e.uint(c.Tokens)
+	}
+}
+
+func (d *decoder) sums() tally.Row {
+	r := tally.Row{Contributor: d.string()}
+	for class := range r.Class {
+		r.Class[class] = doc.Counts{Documents: d.uint(), Bytes: d.uint(), Tokens: d.uint()}
+	}
+	return r
 }
 
 // keyKind tells the two joins of match apart.

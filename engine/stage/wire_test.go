@@ -320,7 +320,7 @@ func TestImpossible(t *testing.T) {
 // FuzzDecode: whatever the bytes, every decoder ends with records that encode
 // to what was read, or with doc.ErrCorrupt.
 func FuzzDecode(f *testing.F) {
-	for _, magic := range []string{magicDocs, magicKeys, magicGroups, magicDecisions} {
+	for _, magic := range []string{magicDocs, magicKeys, magicGroups, magicDecisions, magicSums} {
 		f.Add([]byte(magic))
 		f.Add(append([]byte(magic), bytes.Repeat([]byte{0xff}, 30)...))
 		f.Add(append([]byte(magic), make([]byte, 40)...))
