@@ -60,7 +60,7 @@ func Run(ctx context.Context, r Rules, m Means, o RunOptions) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if o.Resume && sealed(ctx, job) {
+	if o.Resume && sealed(ctx, job.Plan, o.Out) {
 		if m.Progress != nil {
 			m.Progress.Notice(fmt.Sprintf("the run in %s is finished and whole", o.Out))
 		}
@@ -77,15 +77,16 @@ func Run(ctx context.Context, r Rules, m Means, o RunOptions) (Result, error) {
 	return finish(ctx, job, m, timings, o)
 }
 
-// sealed reports whether the job is done: its manifest is there and so is
-// every file that it lists.
-func sealed(ctx context.Context, job *stage.Job) bool {
-	sealed, err := ReadManifest(job.Dir)
-	if err != nil || sealed.RunID != job.Plan.RunID {
+// sealed reports whether dir holds the finished run of a plan: its manifest
+// and every file that it lists.
+func sealed(ctx context.Context, p plan.Plan, dir string) bool {
+	m, err := ReadManifest(dir)
+	if err != nil || m.RunID != p.RunID {
 		return false
 	}
-	for _, f := range sealed.Files {
-		if sum, err := stage.Digest(ctx, job.Out, f.Path); err != nil || manifest.File(sum) != f {
+	out := store.NewLocal(dir)
+	for _, f := range m.Files {
+		if sum, err := stage.Digest(ctx, out, f.Path); err != nil || manifest.File(sum) != f {
 			return false
 		}
 	}
@@ -200,6 +201,11 @@ func newJob(p plan.Plan, counter tokenize.Counter, m Means, dir string) (*stage.
 // RunTask does one task of one stage of the plan in dir, as a cluster job
 // does. The last task of all also writes the report.
 func RunTask(ctx context.Context, p plan.Plan, counter tokenize.Counter, m Means, o RunOptions, name stage.Name, task int) (stage.Record, error) {
+	if _, err := os.Stat(filepath.Join(o.Out, stage.WorkDir)); errors.Is(err, fs.ErrNotExist) {
+		if sealed(ctx, p, o.Out) { // a scheduler repeats a task that was the last of all
+			return stage.Record{Stage: name, Task: task, RunID: p.RunID}, nil
+		}
+	}
 	job, err := newJob(p, counter, m, o.Out)
 	if err != nil {
 		return stage.Record{}, err

@@ -14,8 +14,8 @@ type runCmd struct {
 	tokenizerFlags
 	nearDupFlags
 	outFlags
-	Resume bool `help:"Go on with the unfinished run in the output folder."`
-	Force  bool `help:"Replace the run in the output folder."`
+	Resume bool `xor:"existing" help:"Go on with the unfinished run in the output folder."`
+	Force  bool `xor:"existing" help:"Replace the run in the output folder."`
 }
 
 type outFlags struct {
