@@ -76,7 +76,7 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 	p := plan.Plan{
 		Version: plan.Version,
 		Rules: plan.Rules{
-			Document: plan.RuleDocument, Shingle: plan.RuleShingle, WordHash: plan.RuleWordHash,
+			Document: plan.RuleDocument, Token: plan.RuleToken, Shingle: plan.RuleShingle, WordHash: plan.RuleWordHash,
 			Sketch: plan.RuleSketch, ExactKey: plan.RuleExactKey, Priority: plan.RulePriority,
 		},
 		Fields:    r.Fields,

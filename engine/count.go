@@ -2,9 +2,7 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 
 	"golang.org/x/sync/errgroup"
 
@@ -68,10 +66,7 @@ func Count(ctx context.Context, r Rules, m Means, counter tokenize.Counter, dir 
 				defer func() { <-workers }()
 				defer close(results[i])
 				c := shardCounter{r: r, m: m, counter: counter, name: in.files[s.File].Path, track: track, out: results[i]}
-				if err := c.count(ctx, in.open(s.File), s); err != nil {
-					return fmt.Errorf("%s: %w", c.name, err)
-				}
-				return nil
+				return c.count(ctx, in.open(s.File), s)
 			})
 		}
 		return nil
@@ -110,17 +105,8 @@ func (sc *shardCounter) count(ctx context.Context, f plan.File, s plan.Shard) er
 	if err != nil {
 		return err
 	}
-	reader, err := corpus.Open(f, s, sc.r.MaxLine)
-	if err != nil {
-		return err
-	}
-	defer reader.Close()
-	var told int64
 	batch := make([]Counted, 0, countBatch)
 	send := func() error {
-		n := reader.BytesRead()
-		sc.track.add(n - told)
-		told = n
 		select {
 		case sc.out <- batch:
 			batch = make([]Counted, 0, countBatch)
@@ -129,24 +115,15 @@ func (sc *shardCounter) count(ctx context.Context, f plan.File, s plan.Shard) er
 			return ctx.Err()
 		}
 	}
-	err = corpus.Guard(func() error {
-		var line corpus.Line
-		for {
-			if err := reader.Next(&line); errors.Is(err, io.EOF) {
-				return nil
-			} else if err != nil {
-				return err
-			}
-			c := Counted{File: sc.name, Line: s.FirstLine + int64(line.Ordinal), Offset: line.Offset, Reason: line.Reason}
-			if err := c.count(parser, sc.counter, line.Data); err != nil {
-				return fmt.Errorf("line %d, byte %d: %w", c.Line, c.Offset, err)
-			}
-			if batch = append(batch, c); len(batch) == countBatch {
-				if err := send(); err != nil {
-					return err
-				}
-			}
+	err = corpus.EachLine(ctx, f, s, sc.r.MaxLine, sc.track.add, func(line *corpus.Line) error {
+		c := Counted{File: sc.name, Line: s.FirstLine + int64(line.Ordinal), Offset: line.Offset, Reason: line.Reason}
+		if err := c.count(parser, sc.counter, line.Data); err != nil {
+			return err
 		}
+		if batch = append(batch, c); len(batch) < countBatch {
+			return nil
+		}
+		return send()
 	})
 	if err != nil {
 		return err

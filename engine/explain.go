@@ -192,45 +192,24 @@ func findKept(ctx context.Context, dir string, p plan.Plan, id string) ([]Explan
 		if f.Path == "-" {
 			return out, fmt.Errorf("%w: standard input is not there any more, so only dropped and rejected documents can be explained", doc.ErrInput)
 		}
-		err = corpus.Guard(func() error {
-			return findInShard(ctx, p, i, parser, func(line *corpus.Line, rec *jsonl.Record) {
-				number := s.FirstLine + int64(line.Ordinal)
-				if kept.Contains(line.Ordinal) && matches(id, string(rec.ID), f.Path, number) {
-					contributor := string(rec.Contributor)
-					if contributor == "" {
-						contributor = doc.Unattributed
-					}
-					out = append(out, Explanation{ID: string(rec.ID), Contributor: contributor, File: f.Path, Line: number, Class: doc.Kept})
+		err = corpus.EachLine(ctx, f, s, p.MaxLine, nil, func(line *corpus.Line) error {
+			var rec jsonl.Record
+			if !kept.Contains(line.Ordinal) || line.Reason != doc.OK || parser.Parse(line.Data, &rec) != doc.OK {
+				return nil
+			}
+			number := s.FirstLine + int64(line.Ordinal)
+			if matches(id, string(rec.ID), f.Path, number) {
+				contributor := string(rec.Contributor)
+				if contributor == "" {
+					contributor = doc.Unattributed
 				}
-			})
+				out = append(out, Explanation{ID: string(rec.ID), Contributor: contributor, File: f.Path, Line: number, Class: doc.Kept})
+			}
+			return nil
 		})
 		if err != nil {
 			return out, fmt.Errorf("look for a kept document in the inputs: %w", err)
 		}
 	}
 	return out, nil
-}
-
-func findInShard(ctx context.Context, p plan.Plan, shard int, parser jsonl.Parser, fn func(*corpus.Line, *jsonl.Record)) error {
-	s := p.Shards[shard]
-	r, err := corpus.Open(p.Files[s.File], s, p.MaxLine)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	var line corpus.Line
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := r.Next(&line); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		var rec jsonl.Record
-		if line.Reason == doc.OK && parser.Parse(line.Data, &rec) == doc.OK {
-			fn(&line, &rec)
-		}
-	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -14,7 +13,6 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/neardup"
-	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/shingle"
 )
 
@@ -56,7 +54,7 @@ func Pairs(ctx context.Context, r Rules, m Means, dir string, exact bool) (Pairs
 	if err != nil {
 		return res, err
 	}
-	reader := setReader{r: r, m: m, in: in, shards: in.shards, bands: bands, rows: rows}
+	reader := setReader{r: r, m: m, in: in, bands: bands, rows: rows}
 	members, sets, err := reader.read(ctx, dir)
 	if err != nil {
 		return res, err
@@ -111,7 +109,6 @@ type setReader struct {
 	r           Rules
 	m           Means
 	in          *inputs
-	shards      []plan.Shard
 	bands, rows int
 }
 
@@ -120,13 +117,13 @@ func (s *setReader) read(ctx context.Context, dir string) ([]member, *neardup.Fi
 	if err != nil {
 		return nil, nil, err
 	}
-	members := make([]member, base[len(s.shards)])
+	members := make([]member, base[len(s.in.shards)])
 	w, err := neardup.NewSetWriter(dir, len(members))
 	if err != nil {
 		return nil, nil, err
 	}
 	var total int64
-	for _, sh := range s.shards {
+	for _, sh := range s.in.shards {
 		total += sh.Length
 	}
 	track := start(s.m.Progress, "sketch", total, "bytes")
@@ -136,7 +133,7 @@ func (s *setReader) read(ctx context.Context, dir string) ([]member, *neardup.Fi
 	if err != nil {
 		return nil, nil, errors.Join(err, w.Abort())
 	}
-	track.end(len(s.shards), total)
+	track.end(len(s.in.shards), total)
 	sets, err := w.Finish()
 	return members, sets, err
 }
@@ -144,15 +141,12 @@ func (s *setReader) read(ctx context.Context, dir string) ([]member, *neardup.Fi
 func (s *setReader) eachShard(ctx context.Context, fn func(i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, s.m.Workers))
-	for i, sh := range s.shards {
+	for i := range s.in.shards {
 		group.Go(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := corpus.Guard(func() error { return fn(i) }); err != nil {
-				return fmt.Errorf("%s: %w", s.in.files[sh.File].Path, err)
-			}
-			return nil
+			return fn(i)
 		})
 	}
 	return group.Wait()
@@ -161,40 +155,22 @@ func (s *setReader) eachShard(ctx context.Context, fn func(i int) error) error {
 // countLines returns the number of lines before each shard: the sets need
 // their number in advance.
 func (s *setReader) countLines(ctx context.Context) ([]int, error) {
-	base := make([]int, len(s.shards)+1)
+	base := make([]int, len(s.in.shards)+1)
 	err := s.eachShard(ctx, func(i int) error {
-		return s.eachLine(ctx, i, func(*corpus.Line) error {
+		return s.eachLine(ctx, i, nil, func(*corpus.Line) error {
 			base[i+1]++
 			return nil
 		})
 	})
-	for i := range s.shards {
+	for i := range s.in.shards {
 		base[i+1] += base[i]
 	}
 	return base, err
 }
 
-func (s *setReader) eachLine(ctx context.Context, shard int, fn func(*corpus.Line) error) error {
-	sh := s.shards[shard]
-	reader, err := corpus.Open(s.in.open(sh.File), sh, s.r.MaxLine)
-	if err != nil {
-		return err
-	}
-	defer reader.Close()
-	var line corpus.Line
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := reader.Next(&line); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		if err := fn(&line); err != nil {
-			return err
-		}
-	}
+func (s *setReader) eachLine(ctx context.Context, shard int, progress func(int64), fn func(*corpus.Line) error) error {
+	sh := s.in.shards[shard]
+	return corpus.EachLine(ctx, s.in.open(sh.File), sh, s.r.MaxLine, progress, fn)
 }
 
 func (s *setReader) sketch(ctx context.Context, shard int, members []member, base int, w *neardup.SetWriter, track *tracker) error {
@@ -204,14 +180,13 @@ func (s *setReader) sketch(ctx context.Context, shard int, members []member, bas
 	}
 	scanner := shingle.NewHasher(s.r.Seed).NewScanner()
 	sketcher := neardup.NewSketcher(s.bands, s.rows, s.r.Seed)
-	sh := s.shards[shard]
+	sh := s.in.shards[shard]
 	at := -1
-	return s.eachLine(ctx, shard, func(line *corpus.Line) error {
+	return s.eachLine(ctx, shard, track.add, func(line *corpus.Line) error {
 		at++
 		if at == len(members) {
 			return doc.ErrInputChanged
 		}
-		track.add(int64(len(line.Data)) + 1)
 		var rec jsonl.Record
 		if line.Reason != doc.OK || parser.Parse(line.Data, &rec) != doc.OK {
 			return nil

@@ -1,12 +1,15 @@
 package corpus
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/tallystick/tallystick/engine/doc"
 )
+
+var errFault = errors.New("memory fault")
 
 // Guard calls fn, which may read lines of memory-mapped files, and turns the
 // memory fault that reading a map raises when its file shrank, or its disk
@@ -25,7 +28,7 @@ func Guard(fn func() error) (err error) {
 			runtime.Error
 			Addr() uintptr // only memory faults have it
 		}:
-			err = fmt.Errorf("%w: memory fault at %#x: the mapped file shrank or cannot be read", doc.ErrInputChanged, r.Addr())
+			err = fmt.Errorf("%w at %#x: %w: the mapped file shrank or cannot be read", errFault, r.Addr(), doc.ErrInputChanged)
 		default:
 			panic(r)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
@@ -159,11 +161,17 @@ func referenceShards(data []byte, shardSize int64) []plan.Shard {
 			to++
 		}
 		if to > from {
-			shards = append(shards, plan.Shard{Offset: starts[from], Length: starts[to] - starts[from], FirstLine: int64(from) + 1})
+			shards = append(shards, summed(plan.Shard{Offset: starts[from], Length: starts[to] - starts[from], FirstLine: int64(from) + 1}, data))
 		}
 		from = to
 	}
 	return shards
+}
+
+// summed returns s with the XXH64 of its bytes in data, its file.
+func summed(s plan.Shard, data []byte) plan.Shard {
+	s.XXH64 = fmt.Sprintf("%016x", xxhash.Sum64(data[s.Offset:s.Offset+s.Length]))
+	return s
 }
 
 func hexDigest(data []byte) string {

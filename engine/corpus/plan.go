@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tallystick/tallystick/engine/doc"
@@ -135,7 +136,7 @@ func surveyFile(ctx context.Context, path string, o PlanOptions, progress func(i
 	})
 	defer stopHashing()
 
-	c := cutter{shardSize: o.ShardSize, nextCut: o.ShardSize}
+	c := cutter{shardSize: o.ShardSize, nextCut: o.ShardSize, sum: xxhash.New()}
 	compression := compressionNone
 	for last := false; !last; {
 		if err := ctx.Err(); err != nil {
@@ -163,6 +164,7 @@ func surveyFile(ctx context.Context, path string, o PlanOptions, progress func(i
 			c.feed(block)
 		} else {
 			c.size += int64(n)
+			c.sum.Write(block)
 		}
 		toHash <- block
 		progress(int64(n))
@@ -186,7 +188,7 @@ func surveyFile(ctx context.Context, path string, o PlanOptions, progress func(i
 	if compression == compressionNone {
 		s.shards = c.finish()
 	} else {
-		s.shards = []plan.Shard{{Length: c.size, FirstLine: 1}}
+		s.shards = []plan.Shard{{Length: c.size, FirstLine: 1, XXH64: hexSum(c.sum)}}
 	}
 	return s, nil
 }
@@ -200,6 +202,7 @@ type cutter struct {
 	firstLine int64 // zero-based, of that shard
 	nextCut   int64 // the shard ends at the first start of a line from here on
 	shards    []plan.Shard
+	sum       *xxhash.Digest // of the shard being filled
 }
 
 func (c *cutter) feed(block []byte) {
@@ -218,11 +221,13 @@ func (c *cutter) feed(block []byte) {
 		}
 		n := skip + int64(i) + 1
 		c.lines += int64(bytes.Count(block[:n], newline))
+		c.sum.Write(block[:n])
 		base, block = base+n, block[n:]
 		c.cut(base)
 		c.nextCut = (base/c.shardSize + 1) * c.shardSize
 	}
 	c.lines += int64(bytes.Count(block, newline))
+	c.sum.Write(block)
 }
 
 var newline = []byte{'\n'}
@@ -230,12 +235,39 @@ var newline = []byte{'\n'}
 // cut ends the shard being filled before offset end and begins another there.
 func (c *cutter) cut(end int64) {
 	if end > c.start {
-		c.shards = append(c.shards, plan.Shard{Offset: c.start, Length: end - c.start, FirstLine: c.firstLine + 1})
+		c.shards = append(c.shards, plan.Shard{
+			Offset: c.start, Length: end - c.start, FirstLine: c.firstLine + 1, XXH64: hexSum(c.sum),
+		})
 	}
+	c.sum.Reset()
 	c.start, c.firstLine = end, c.lines
 }
 
 func (c *cutter) finish() []plan.Shard {
 	c.cut(c.size)
 	return c.shards
+}
+
+func hexSum(d *xxhash.Digest) string { return fmt.Sprintf("%016x", d.Sum64()) }
+
+// CheckShard reads the bytes of a shard and returns an error that wraps
+// doc.ErrInputChanged unless they are the ones that were planned. Called after
+// the lines were read, it also finds most changes made meanwhile.
+func CheckShard(f plan.File, s plan.Shard) error {
+	file, err := os.Open(f.Path)
+	if err != nil {
+		return inputError(f.Path, err)
+	}
+	defer file.Close()
+	if err := checkSize(file, f); err != nil {
+		return err
+	}
+	sum := xxhash.New()
+	if _, err := io.CopyBuffer(sum, io.NewSectionReader(file, s.Offset, s.Length), make([]byte, blockSize)); err != nil {
+		return inputError(f.Path, err)
+	}
+	if hexSum(sum) != s.XXH64 {
+		return changed(f, "the %d bytes from byte %d on are not those that were planned", s.Length, s.Offset)
+	}
+	return nil
 }

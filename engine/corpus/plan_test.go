@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -38,6 +39,9 @@ func TestPlanCuts(t *testing.T) {
 		{"newlines only", "\n\n\n", 1, []plan.Shard{shard(0, 1, 1), shard(1, 1, 2), shard(2, 1, 3)}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			for i, s := range tc.want {
+				tc.want[i] = summed(s, []byte(tc.data))
+			}
 			files, shards := planFiles(t, tc.shardSize, writeFile(t, "f", []byte(tc.data)))
 			if diff := cmp.Diff(tc.want, shards); diff != "" {
 				t.Errorf("shards (-want +got):\n%s", diff)
@@ -57,7 +61,7 @@ func TestCutterEqualsReference(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		data := []byte(rapid.StringOfN(rapid.SampledFrom([]rune("ab\n")), 0, 200, -1).Draw(t, "data"))
 		shardSize := rapid.Int64Range(1, 40).Draw(t, "shard size")
-		c := cutter{shardSize: shardSize, nextCut: shardSize}
+		c := cutter{shardSize: shardSize, nextCut: shardSize, sum: xxhash.New()}
 		for rest := data; len(rest) > 0; {
 			n := rapid.IntRange(0, len(rest)).Draw(t, "block")
 			c.feed(rest[:n])
@@ -86,7 +90,7 @@ func TestPlanManyFiles(t *testing.T) {
 			if err := os.WriteFile(path, data, 0o666); err != nil {
 				t.Fatal(err)
 			}
-			shards := []plan.Shard{{Length: int64(len(data)), FirstLine: 1}}
+			shards := []plan.Shard{summed(plan.Shard{Length: int64(len(data)), FirstLine: 1}, data)}
 			if compression == "none" {
 				shards = referenceShards(data, 100_000)
 			}
@@ -116,6 +120,39 @@ func TestPlanManyFiles(t *testing.T) {
 		if progress != total {
 			t.Errorf("%d workers: progress of %d bytes, want %d", workers, progress, total)
 		}
+	}
+}
+
+// A file that was changed in place keeps its size: only its bytes tell.
+func TestCheckShard(t *testing.T) {
+	data := bytes.Repeat([]byte("a line of text\n"), 1000)
+	for name, bytes := range map[string][]byte{"plain": data, "gzip": gzipped(t, data, 2)} {
+		path := writeFile(t, name, bytes)
+		files, shards := planFiles(t, 4000, path)
+		for _, s := range shards {
+			if err := CheckShard(files[0], s); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		last := shards[len(shards)-1]
+		bytes[last.Offset+last.Length-1] ^= 1
+		if err := os.WriteFile(path, bytes, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		for i, s := range shards {
+			err := CheckShard(files[0], s)
+			if changed := i == len(shards)-1; errors.Is(err, doc.ErrInputChanged) != changed {
+				t.Errorf("%s: shard %d: %v", name, i, err)
+			}
+		}
+	}
+}
+
+func TestPlanSkipsDigests(t *testing.T) {
+	path := writeFile(t, "f", []byte("a\nb\n"))
+	files, shards, err := Plan(t.Context(), []string{path}, PlanOptions{ShardSize: 2, SkipDigest: true})
+	if err != nil || len(shards) != 2 || files[0].Size != 4 || files[0].SHA256 != "" {
+		t.Errorf("files %+v, shards %+v, %v", files, shards, err)
 	}
 }
 

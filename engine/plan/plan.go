@@ -16,6 +16,7 @@ const Version = 1
 // Versions of the rules of docs/formats.md that decide results.
 const (
 	RuleDocument = "json-line-v1"
+	RuleToken    = "hf-tokenizers-0.22.2-v1"
 	RuleShingle  = "w5-v1"
 	RuleWordHash = "aes3-v1"
 	RuleSketch   = "oph-fallback-v1"
@@ -42,6 +43,7 @@ type Plan struct {
 // Rules names the version of each rule that decides results.
 type Rules struct {
 	Document string `json:"document"`
+	Token    string `json:"token"`
 	Shingle  string `json:"shingle"`
 	WordHash string `json:"word_hash"`
 	Sketch   string `json:"sketch"`
@@ -99,6 +101,9 @@ type Shard struct {
 	Offset    int64 `json:"offset"`     // of the first byte
 	Length    int64 `json:"length"`     // bytes
 	FirstLine int64 `json:"first_line"` // one-based number in the file of the shard's first line
+	// XXH64 of the shard's bytes on disk, 16 hex digits: what a scan checks
+	// cheaply, lest a file that was changed in place be counted.
+	XXH64 string `json:"xxh64"`
 }
 
 // ComputeRunID returns the run id that p must carry.

@@ -7,10 +7,12 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
 
+	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tallystick/tallystick/engine/corpus"
@@ -26,22 +28,28 @@ type node struct {
 	place       doc.Place
 	offset      int64
 	created     doc.Instant
-	hash        uint64
+	hash        uint64 // of the text
+	length      uint64 // of the text, bytes
 	id          string
 	contributor string
 
-	first int32 // node that stands for its exact group; itself if there is none
-	rank  int32 // priority among the documents that share buckets; -1 outside
+	sum   [sha256.Size]byte // of the text, where hash and length are another's too
+	first int32             // node that stands for its exact group; itself if there is none
+	rank  int32             // priority among the documents that share buckets; -1 outside
 }
 
 // compare is the priority order of the plan: created, content, contributor,
-// id. Documents equal in all four differ in nothing but their place.
+// id. Texts whose hashes collide are told apart by length and digest, so that
+// documents which differ in nothing but their place are the only ones that the
+// place decides.
 func (a *node) compare(b *node) int {
 	return cmp.Or(
 		a.created.Compare(b.created),
 		cmp.Compare(a.hash, b.hash),
 		cmp.Compare(a.contributor, b.contributor),
 		cmp.Compare(a.id, b.id),
+		cmp.Compare(a.length, b.length),
+		bytes.Compare(a.sum[:], b.sum[:]),
 		a.place.Compare(b.place),
 	)
 }
@@ -66,7 +74,7 @@ func resolve(ctx context.Context, t *taskRun) error {
 		}
 	}
 	r.close()
-	r.rec.Bytes = r.read.Load()
+	r.rec.Bytes = r.texts.Load()
 	return r.write(ctx)
 }
 
@@ -79,7 +87,7 @@ type resolver struct {
 	graph    neardup.Graph
 	sets     *neardup.FileSets
 	verdicts []neardup.Verdict
-	read     atomic.Int64 // bytes of text
+	texts    atomic.Int64 // bytes of text read again
 }
 
 func (r *resolver) close() {
@@ -99,22 +107,17 @@ func (r *resolver) at(p doc.Place) (int32, error) {
 
 // collect makes a node of every document in a group.
 func (r *resolver) collect(ctx context.Context) error {
-	for _, kind := range []string{"exact", "buckets"} {
-		err := r.readGroups(ctx, kind, func(members []doc.Place) error {
-			for _, p := range members {
-				r.nodes = append(r.nodes, node{place: p, rank: -1})
-			}
-			// The same document is in many buckets: compact before it costs.
-			if len(r.nodes) > 1<<20 && len(r.nodes) > cap(r.nodes)*3/4 {
-				r.compact()
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
+	places, err := r.sharing(ctx)
+	if err != nil {
+		return err
 	}
-	r.compact()
+	if len(places) > math.MaxInt32 {
+		return fmt.Errorf("%d documents share a key with another one; one process resolves at most %d", len(places), math.MaxInt32)
+	}
+	r.nodes = make([]node, len(places))
+	for i, p := range places {
+		r.nodes[i] = node{place: p, first: int32(i), rank: -1}
+	}
 	var rec docRecord
 	at := 0
 	for shard := range r.Plan.Shards {
@@ -129,8 +132,8 @@ func (r *resolver) collect(ctx context.Context) error {
 				continue
 			}
 			n := &r.nodes[at]
-			n.offset, n.created, n.hash = rec.Offset, rec.Created, rec.Hash
-			n.id, n.contributor, n.first = string(rec.ID), string(rec.Contributor), int32(at)
+			n.offset, n.created, n.hash, n.length = rec.Offset, rec.Created, rec.Hash, rec.Bytes
+			n.id, n.contributor = string(rec.ID), string(rec.Contributor)
 			at++
 		}
 		if err == nil {
@@ -149,40 +152,56 @@ func (r *resolver) collect(ctx context.Context) error {
 	return nil
 }
 
-func (r *resolver) compact() {
-	slices.SortFunc(r.nodes, func(a, b node) int { return a.place.Compare(b.place) })
-	r.nodes = slices.CompactFunc(r.nodes, func(a, b node) bool { return a.place == b.place })
+// sharing returns the places of all documents in a group, each once, in order.
+func (r *resolver) sharing(ctx context.Context) ([]doc.Place, error) {
+	var places []doc.Place
+	compact := func() {
+		slices.SortFunc(places, doc.Place.Compare)
+		places = slices.Compact(places)
+	}
+	// A document is in up to as many groups as there are bands: repetitions
+	// are removed whenever they may make up half.
+	next := 1 << 20
+	for _, kind := range []string{"exact", "buckets"} {
+		err := r.readGroups(ctx, kind, func(members []doc.Place) error {
+			if places = append(places, members...); len(places) > next {
+				compact()
+				next = max(next, 2*len(places))
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	compact()
+	return places, nil
 }
 
 // collapseExact proves the groups of equal hash and length by SHA-256 and
 // lets the first of each proven group, in priority order, stand for it.
 func (r *resolver) collapseExact(ctx context.Context) error {
 	var groups [][]int32
-	wanted := map[int32]int{} // node → slot in sums
-	var order []int32
-	err := r.readGroups(ctx, "exact", func(members []doc.Place) error {
-		group := make([]int32, len(members))
-		for i, p := range members {
+	var members []int32
+	err := r.readGroups(ctx, "exact", func(places []doc.Place) error {
+		group := make([]int32, len(places))
+		for i, p := range places {
 			n, err := r.at(p)
 			if err != nil {
 				return err
 			}
 			group[i] = n
-			if _, seen := wanted[n]; !seen {
-				wanted[n] = len(order)
-				order = append(order, n)
-			}
 		}
 		groups = append(groups, group)
+		members = append(members, group...)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	sums := make([][sha256.Size]byte, len(order))
-	err = r.fetch(ctx, order, func() func(n int32, text []byte) error {
+	err = r.fetch(ctx, members, func() func(n int32, text []byte) error {
 		return func(n int32, text []byte) error {
-			sums[wanted[n]] = sha256.Sum256(text)
+			r.nodes[n].sum = sha256.Sum256(text)
 			return nil
 		}
 	})
@@ -191,11 +210,11 @@ func (r *resolver) collapseExact(ctx context.Context) error {
 	}
 	for _, g := range groups {
 		slices.SortFunc(g, func(a, b int32) int {
-			return cmp.Or(bytes.Compare(sums[wanted[a]][:], sums[wanted[b]][:]), r.nodes[a].compare(&r.nodes[b]))
+			return cmp.Or(bytes.Compare(r.nodes[a].sum[:], r.nodes[b].sum[:]), r.nodes[a].compare(&r.nodes[b]))
 		})
 		first := g[0]
 		for _, n := range g {
-			if sums[wanted[n]] != sums[wanted[first]] {
+			if r.nodes[n].sum != r.nodes[first].sum {
 				first = n
 			}
 			r.nodes[n].first = first
@@ -298,24 +317,23 @@ func (r *resolver) fetch(ctx context.Context, nodes []int32, newFn func() func(n
 			fn := newFn()
 			s := r.Plan.Shards[shard]
 			file := r.File(s.File)
-			err = corpus.Guard(func() error {
-				return corpus.Fetch(file, s, r.Plan.MaxLine, wants, func(i int, line []byte) error {
-					if err := ctx.Err(); err != nil {
-						return err
-					}
-					rec = jsonl.Record{}
-					if reason := parser.Parse(line, &rec); reason != doc.OK {
-						return fmt.Errorf("%w: byte %d is now %s", doc.ErrInputChanged, wants[i].Offset, reason)
-					}
-					r.read.Add(int64(len(rec.Text)))
-					r.advance(int64(len(rec.Text)))
-					return fn(list[i], rec.Text)
-				})
+			exact := xxhash.New()
+			return corpus.Fetch(file, s, r.Plan.MaxLine, wants, func(i int, line []byte) error {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				n := &r.nodes[list[i]]
+				rec = jsonl.Record{}
+				reason := parser.Parse(line, &rec)
+				exact.ResetWithSeed(r.Plan.Seed)
+				exact.Write(rec.Text)
+				if reason != doc.OK || exact.Sum64() != n.hash || uint64(len(rec.Text)) != n.length {
+					return fmt.Errorf("%s: %w: the line at byte %d is not the one that was scanned", file.Path, doc.ErrInputChanged, n.offset)
+				}
+				r.texts.Add(int64(len(rec.Text)))
+				r.advance(int64(len(rec.Text)))
+				return fn(list[i], rec.Text)
 			})
-			if err != nil {
-				return fmt.Errorf("%s: %w", file.Path, err)
-			}
-			return nil
 		})
 	}
 	return group.Wait()

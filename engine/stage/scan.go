@@ -2,7 +2,6 @@ package stage
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -54,43 +53,13 @@ func scan(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	r, err := corpus.Open(file, shard, t.Plan.MaxLine)
+	err = corpus.EachLine(ctx, file, shard, t.Plan.MaxLine, t.read, s.line)
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	var told int64
-	tell := func() {
-		n := r.BytesRead()
-		t.advance(n - told)
-		told = n
+	if err := corpus.CheckShard(file, shard); err != nil {
+		return err
 	}
-	// A mapped file that shrinks faults wherever its bytes are touched: in
-	// the parser, the counter or the hash. Guard turns that into an error.
-	err = corpus.Guard(func() error {
-		var line corpus.Line
-		for n := 0; ; n++ {
-			if n%64 == 0 {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				tell()
-			}
-			if err := r.Next(&line); errors.Is(err, io.EOF) {
-				return nil
-			} else if err != nil {
-				return err
-			}
-			if err := s.line(&line); err != nil {
-				return fmt.Errorf("%s: line %d, byte %d: %w", file.Path, shard.FirstLine+int64(line.Ordinal), line.Offset, err)
-			}
-		}
-	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", file.Path, err)
-	}
-	tell()
-	t.rec.Bytes = told
 	t.rec.Numbers["documents"] = s.documents
 	t.rec.Numbers["rejected"] = s.rejected
 	t.rec.Numbers["created_unreadable"] = s.createdUnreadable

@@ -251,3 +251,9 @@ func (t *taskRun) advance(n int64) {
 		t.Advance(n)
 	}
 }
+
+// read adds to the input that the task has read, in bytes.
+func (t *taskRun) read(n int64) {
+	t.rec.Bytes += n
+	t.advance(n)
+}

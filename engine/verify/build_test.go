@@ -201,7 +201,7 @@ func build(t testing.TB) *artefacts {
 	a.plan = plan.Plan{
 		Version: plan.Version,
 		Rules: plan.Rules{
-			Document: plan.RuleDocument, Shingle: plan.RuleShingle, WordHash: plan.RuleWordHash,
+			Document: plan.RuleDocument, Token: plan.RuleToken, Shingle: plan.RuleShingle, WordHash: plan.RuleWordHash,
 			Sketch: plan.RuleSketch, ExactKey: plan.RuleExactKey, Priority: plan.RulePriority,
 		},
 		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},

@@ -189,7 +189,7 @@ func (c *checker) checkPlan(_ context.Context, f *findings) (string, error) {
 		return "", nil
 	}
 	rules := plan.Rules{
-		Document: plan.RuleDocument, Shingle: plan.RuleShingle, WordHash: plan.RuleWordHash,
+		Document: plan.RuleDocument, Token: plan.RuleToken, Shingle: plan.RuleShingle, WordHash: plan.RuleWordHash,
 		Sketch: plan.RuleSketch, ExactKey: plan.RuleExactKey, Priority: plan.RulePriority,
 	}
 	if p.Rules != rules {

@@ -174,11 +174,6 @@ func (c *checker) recountShard(ctx context.Context, shard int, counter tokenize.
 	if err != nil {
 		return nil, err
 	}
-	reader, err := corpus.Open(file, s, c.plan.MaxLine)
-	if err != nil {
-		return nil, err
-	}
-	defer reader.Close()
 	nextDecided, stopDecisions := c.decisions(shard, f)
 	defer stopDecisions()
 	nextRejected, stopRejects := c.rejectsOf(shard, f)
@@ -186,12 +181,10 @@ func (c *checker) recountShard(ctx context.Context, shard int, counter tokenize.
 
 	var (
 		sum   = &shardCount{contributors: make(map[string]*[doc.NumClasses]doc.Counts)}
-		line  corpus.Line
 		rec   jsonl.Record
-		told  int64
 		known uint64 // lines that are in a bitmap
 	)
-	one := func() error {
+	one := func(line *corpus.Line) error {
 		at := fmt.Sprintf
 		where := func() string {
 			return at("%s: line %d, byte %d", file.Path, s.FirstLine+int64(line.Ordinal), line.Offset)
@@ -237,7 +230,7 @@ func (c *checker) recountShard(ctx context.Context, shard int, counter tokenize.
 		}
 		tokens, err := counter.Count(rec.Text)
 		if err != nil {
-			return fmt.Errorf("%s: %w", where(), err)
+			return err
 		}
 		sum.add(contributor, class, len(rec.Text), tokens)
 		if class == doc.Kept {
@@ -263,29 +256,9 @@ func (c *checker) recountShard(ctx context.Context, shard int, counter tokenize.
 		}
 		return nil
 	}
-	err = corpus.Guard(func() error {
-		for n := 0; ; n++ {
-			if n%256 == 0 {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				done(reader.BytesRead() - told)
-				told = reader.BytesRead()
-			}
-			if err := reader.Next(&line); errors.Is(err, io.EOF) {
-				return nil
-			} else if err != nil {
-				return err
-			}
-			if err := one(); err != nil {
-				return err
-			}
-		}
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file.Path, err)
+	if err := corpus.EachLine(ctx, file, s, c.plan.MaxLine, done, one); err != nil {
+		return nil, err
 	}
-	done(reader.BytesRead() - told)
 	var inBitmaps uint64
 	for class := range doc.NumClasses {
 		inBitmaps += c.lines[shard].count(class)
