@@ -5,7 +5,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -96,9 +95,8 @@ func sealed(ctx context.Context, p plan.Plan, dir string) bool {
 // oldTimings are those that a finished run left, if they can be read: nothing
 // depends on them.
 func oldTimings(job *stage.Job) []Timing {
-	var t Timings
-	b, err := os.ReadFile(filepath.Join(job.Dir, timingsFile))
-	if err != nil || json.Unmarshal(b, &t) != nil || t.RunID != job.Plan.RunID {
+	t, err := readTimings(job.Dir)
+	if err != nil || t.RunID != job.Plan.RunID {
 		return nil
 	}
 	return t.Stages
@@ -117,6 +115,7 @@ func Prepare(ctx context.Context, r Rules, m Means, o RunOptions) (Prepared, err
 		return fail(fmt.Errorf("%w: output folder: %v", doc.ErrUsage, err))
 	}
 	var old *plan.Plan
+	replace := false
 	switch {
 	case !inUse(entries):
 		if err := os.RemoveAll(filepath.Join(o.Out, stage.WorkDir)); err != nil {
@@ -129,8 +128,13 @@ func Prepare(ctx context.Context, r Rules, m Means, o RunOptions) (Prepared, err
 		}
 		old = &p
 	case o.Force:
-		if err := clearRun(o.Out); err != nil {
-			return fail(err)
+		if _, err := os.Stat(planPath); err != nil {
+			return fail(fmt.Errorf("%w: %s is not empty and holds no run; --force replaces a run, never other files", doc.ErrUsage, o.Out))
+		}
+		replace = true
+		// The copy of another standard input is not to be taken for ours.
+		if err := os.Remove(spoolPath(o.Out)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fail(fmt.Errorf("work folder: %w", err))
 		}
 	default:
 		return fail(fmt.Errorf("%w: output folder %s is not empty (--resume goes on with it, --force replaces the run in it)", doc.ErrUsage, o.Out))
@@ -153,6 +157,13 @@ func Prepare(ctx context.Context, r Rules, m Means, o RunOptions) (Prepared, err
 		}
 		return p, nil
 	}
+	// Not before the new run has a plan: a misspelt input must not cost the
+	// old one.
+	if replace {
+		if err := clearRun(o.Out); err != nil {
+			return fail(fmt.Errorf("replace the run in %s: %w", o.Out, err))
+		}
+	}
 	if err := os.MkdirAll(o.Out, 0o777); err != nil {
 		return fail(fmt.Errorf("output folder: %w", err))
 	}
@@ -171,18 +182,19 @@ func writePlan(ctx context.Context, dir string, p plan.Plan) error {
 	return stage.WriteJSON(ctx, store.NewLocal(dir), stage.PlanFile, p)
 }
 
-// clearRun removes what a run writes, and nothing else, from dir. The manifest
-// goes first: without it the folder is no finished run. The plan goes last:
-// without it the folder is no run that could be replaced.
+// clearRun removes what a run writes, and nothing else, from dir, but for the
+// copy of standard input. The manifest goes first: without it the folder is no
+// finished run. The plan goes last: without it the folder is no run that could
+// be replaced.
 func clearRun(dir string) error {
 	names := append([]string{}, manifest.Unlisted...)
-	names = append(names, "tally.jsonl", "tally.parquet", "rejects.jsonl", "decisions", "bitmaps", stage.WorkDir, stage.PlanFile)
-	if _, err := os.Stat(filepath.Join(dir, stage.PlanFile)); err != nil {
-		return fmt.Errorf("%w: %s is not empty and holds no run; --force replaces a run, never other files", doc.ErrUsage, dir)
+	names = append(names, "tally.jsonl", "tally.parquet", "rejects.jsonl", "decisions", "bitmaps")
+	for _, stageName := range stage.Order {
+		names = append(names, filepath.Join(stage.WorkDir, string(stageName)))
 	}
-	for _, n := range names {
+	for _, n := range append(names, stage.PlanFile) {
 		if err := os.RemoveAll(filepath.Join(dir, n)); err != nil {
-			return fmt.Errorf("replace the run in %s: %w", dir, err)
+			return err
 		}
 	}
 	return nil
