@@ -18,9 +18,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestUnreadableFile: a file that may not be read ends the job before anything
+// TestBadLuck runs the program on a machine that fails it: permissions, disks,
+// signals, inputs and readers that go away.
+func TestBadLuck(t *testing.T) {
+	useProgram(t)
+	t.Run("unreadable file", testUnreadableFile)
+	t.Run("full disk", testFullDisk)
+	t.Run("killed", testKilled)
+	t.Run("interrupted", testInterrupted)
+	t.Run("input shrinks", testInputShrinks)
+	t.Run("closed output", testClosedOutput)
+}
+
+// testUnreadableFile: a file that may not be read ends the job before anything
 // is written, and is named.
-func TestUnreadableFile(t *testing.T) {
+func testUnreadableFile(t *testing.T) {
 	dir := t.TempDir()
 	in := deliver(t, dir, 5)
 	run := func(out string) outcome { return finish(t, asNobody(t, program(t, dir, job("in.jsonl", out)...))) }
@@ -66,10 +78,10 @@ func asNobody(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
 	return cmd
 }
 
-// TestFullDisk: on disks of growing size a run fails at one point after the
+// testFullDisk: on disks of growing size a run fails at one point after the
 // other, each time with the hint and without half a file, and goes on when
 // there is room.
-func TestFullDisk(t *testing.T) {
+func testFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	deliver(t, dir, 250)
 	expect(t, dir, exitDone, job("in.jsonl", "whole"))
@@ -78,7 +90,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	full := 0
-	for size := 4 << 10; ; size *= 2 {
+	for size := 16 << 10; ; size *= 2 {
 		if err := unix.Mount("tmpfs", disk, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
 			t.Skipf("needs the right to mount a small tmpfs: %v", err)
 		}
@@ -107,11 +119,11 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestKilled kills runs at random points; each leaves whole files only, and
+// testKilled kills runs at random points; each leaves whole files only, and
 // the next goes on where it ended.
-func TestKilled(t *testing.T) {
+func testKilled(t *testing.T) {
 	dir := t.TempDir()
-	deliver(t, dir, 2000)
+	deliver(t, dir, 1000)
 	expect(t, dir, exitDone, job("in.jsonl", "whole", "--shard-size", "60KB"))
 	out := filepath.Join(dir, "out")
 	killed, left := 0, 0
@@ -177,9 +189,9 @@ func large(t *testing.T, dir string) string {
 	return path
 }
 
-// TestInterrupted: an interrupt is exit code 130 and the run can go on; one
+// testInterrupted: an interrupt is exit code 130 and the run can go on; one
 // that only waits for its input ends too.
-func TestInterrupted(t *testing.T) {
+func testInterrupted(t *testing.T) {
 	dir := t.TempDir()
 	large(t, dir)
 	cmd := program(t, dir, "run", "in.jsonl", "--tokenizer", "gpt2", "--out", "out", "--json-log", "--shard-size", "500KB")
@@ -220,10 +232,10 @@ func TestInterrupted(t *testing.T) {
 	noTemporaries(t, filepath.Join(dir, "never"))
 }
 
-// TestInputShrinks: a file that is cut while it is mapped ends the command
+// testInputShrinks: a file that is cut while it is mapped ends the command
 // with an error that names it; the signal that reading past its end raises
 // does not kill the process.
-func TestInputShrinks(t *testing.T) {
+func testInputShrinks(t *testing.T) {
 	dir := t.TempDir()
 	in := large(t, dir)
 	whole := readFile(t, in)
@@ -252,9 +264,9 @@ func TestInputShrinks(t *testing.T) {
 	noTemporaries(t, dir)
 }
 
-// TestClosedOutput: a reader that has had enough, such as head, ends the
+// testClosedOutput: a reader that has had enough, such as head, ends the
 // program quietly, with its scratch folder removed.
-func TestClosedOutput(t *testing.T) {
+func testClosedOutput(t *testing.T) {
 	dir, scratch := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(dir, "in.jsonl"), bytes.Repeat(readFile(t, deliver(t, dir, 2000)), 10))
 	for _, args := range [][]string{

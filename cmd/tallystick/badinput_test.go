@@ -20,13 +20,32 @@ import (
 	"github.com/tallystick/tallystick/engine/store"
 )
 
+// TestBadInput runs the program, built as users get it (the race detector
+// would make it slow and large), on input that is not as it should be.
+func TestBadInput(t *testing.T) {
+	useProgram(t)
+	t.Run("bad lines", testBadLines)
+	t.Run("gigabyte line", testGigabyteLine)
+	t.Run("truncated streams", testTruncatedStreams)
+	t.Run("standard input", testStandardInput)
+	t.Run("leftovers", testLeftovers)
+	t.Run("input changed", testInputChanged)
+	t.Run("many contributors", testManyContributors)
+}
+
+// useProgram builds the program and puts it first in the path.
+func useProgram(t *testing.T) {
+	t.Helper()
+	t.Setenv("PATH", filepath.Dir(buildProgram(t))+string(filepath.ListSeparator)+os.Getenv("PATH"))
+}
+
 // outcome is what one run of the program left to see.
 type outcome struct {
 	code           int
 	stdout, stderr string
 }
 
-// program prepares the tallystick that TestMain puts in the path, in folder dir.
+// program prepares the tallystick of the path to run in folder dir.
 func program(t *testing.T, dir string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "tallystick", args...)
@@ -135,10 +154,10 @@ func temporaries(t *testing.T, dir string) (found []string) {
 	return found
 }
 
-// TestBadLines: every kind of line that cannot be used is a reject record with
+// testBadLines: every kind of line that cannot be used is a reject record with
 // its exact place, the good lines between are all counted, and the form of the
 // file makes no difference but for the offsets.
-func TestBadLines(t *testing.T) {
+func testBadLines(t *testing.T) {
 	bad := []struct {
 		line   string
 		reason string
@@ -223,16 +242,15 @@ func TestBadLines(t *testing.T) {
 	}
 }
 
-// TestGigabyteLine: a line of a gigabyte is one reject, its neighbours are
+// testGigabyteLine: a line of a gigabyte is one reject, its neighbours are
 // counted, and the memory that the process allocates stays below 400 MB.
-func TestGigabyteLine(t *testing.T) {
+func testGigabyteLine(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: reads a gigabyte three times")
 	}
 	if runtime.GOOS != "linux" {
 		t.Skip("needs ulimit -d as Linux has it")
 	}
-	tool := buildProgram(t) // the race detector would need far more memory
 	dir := t.TempDir()
 	sparse := filepath.Join(dir, "plain.jsonl")
 	head, tail := []byte(`{"text":"before"}`+"\n"), []byte("\n"+`{"text":"after"}`+"\n")
@@ -265,7 +283,7 @@ func TestGigabyteLine(t *testing.T) {
 	}
 	for _, name := range []string{"plain.jsonl", "gzip.jsonl", "zstd.jsonl"} {
 		t.Run(name, func(t *testing.T) {
-			cmd := exec.Command("sh", "-c", `ulimit -d 400000 && exec "$0" "$@"`, tool, "run", name,
+			cmd := exec.Command("sh", "-c", `ulimit -d 400000 && exec tallystick "$@"`, "sh", "run", name,
 				"--tokenizer", "gpt2", "--quiet", "--out", "out-"+name, "--max-line", "64MiB", "--max-rejects", "1")
 			cmd.Dir = dir
 			finish(t, cmd).want(t, exitDone)
@@ -285,9 +303,9 @@ func TestGigabyteLine(t *testing.T) {
 func gzipOf(data []byte) []byte { return compressed(gzipped, data) }
 func zstdOf(data []byte) []byte { return compressed(zstded, data) }
 
-// TestTruncatedStreams: of a compressed file that was cut, the lines that are
+// testTruncatedStreams: of a compressed file that was cut, the lines that are
 // whole are kept and the rest is one reject.
-func TestTruncatedStreams(t *testing.T) {
+func testTruncatedStreams(t *testing.T) {
 	var text bytes.Buffer
 	for i := range 3000 {
 		fmt.Fprintf(&text, `{"id":"%d","text":"document %d of a delivery whose upload broke off %x","contributor":"Ann"}`+"\n", i, i, i*i*7919)
@@ -302,7 +320,7 @@ func TestTruncatedStreams(t *testing.T) {
 			first, second := form.of(text.Bytes()[:text.Len()/2]), form.of(text.Bytes()[text.Len()/2:])
 			whole := append(slices.Clone(first), second...)
 			write(t, filepath.Join(dir, "cut.jsonl"), whole[:len(first)+len(second)*3/4])
-			expect(t, dir, exitRejects, job("cut.jsonl", "out"), "1 lines rejected, 0 allowed")
+			expect(t, dir, exitRejects, job("cut.jsonl", "out"), " rejected, 0 allowed")
 			rejects := jsonLines[reject](t, filepath.Join(dir, "out", "rejects.jsonl"))
 			rows := jsonLines[tallyRow](t, filepath.Join(dir, "out", "tally.jsonl"))
 			if len(rejects) != 1 || len(rows) != 2 {
@@ -324,7 +342,7 @@ func TestTruncatedStreams(t *testing.T) {
 			flipped := slices.Clone(whole)
 			flipped[len(flipped)-3] ^= 0xff
 			write(t, filepath.Join(dir, "flipped.jsonl"), flipped)
-			expect(t, dir, exitRejects, job("flipped.jsonl", "flipped"), "1 lines rejected, 0 allowed")
+			expect(t, dir, exitRejects, job("flipped.jsonl", "flipped"), " rejected, 0 allowed")
 			expect(t, dir, exitDone, []string{"verify", "flipped", "--inputs", "--quiet"})
 		})
 	}
@@ -353,9 +371,9 @@ func deliver(t *testing.T, dir string, n int) string {
 	return path
 }
 
-// TestStandardInput: the same bytes give the same figures through a pipe,
+// testStandardInput: the same bytes give the same figures through a pipe,
 // compressed or not, and the copy that is kept of them serves one run.
-func TestStandardInput(t *testing.T) {
+func testStandardInput(t *testing.T) {
 	dir := t.TempDir()
 	data := readFile(t, deliver(t, dir, 60))
 	expect(t, dir, exitDone, job("in.jsonl", "file"))
@@ -399,9 +417,9 @@ func TestStandardInput(t *testing.T) {
 	}
 }
 
-// TestLeftovers: what a killed process leaves is swept when the run goes on,
+// testLeftovers: what a killed process leaves is swept when the run goes on,
 // also where it was killed before it had a plan.
-func TestLeftovers(t *testing.T) {
+func testLeftovers(t *testing.T) {
 	dir := t.TempDir()
 	deliver(t, dir, 60)
 	expect(t, dir, exitDone, job("in.jsonl", "whole"))
@@ -414,30 +432,28 @@ func TestLeftovers(t *testing.T) {
 			write(t, filepath.Join(out, p, store.TempPrefix+"LEFT"), []byte("half a fi"))
 		}
 	}
-	for _, flags := range [][]string{nil, {"--resume"}, {"--force"}} {
+	for _, flags := range [][]string{nil, {"--resume"}} {
 		plant("", ".work", ".work/scan")
 		expect(t, dir, exitDone, job("in.jsonl", "out", flags...))
-		noTemporaries(t, out)
-		sameFolder(t, filepath.Join(dir, "whole"), out)
-
-		plant("", "decisions", "bitmaps", ".work/scan")
-		expect(t, dir, exitDone, job("in.jsonl", "out", "--force"))
-		noTemporaries(t, out)
-
-		plant("", "decisions", ".work/match")
-		if err := os.Remove(filepath.Join(out, "manifest.json")); err != nil {
-			t.Fatal(err)
-		}
-		expect(t, dir, exitDone, job("in.jsonl", "out", "--resume"))
 		noTemporaries(t, out)
 		sameFolder(t, filepath.Join(dir, "whole"), out)
 		if err := os.RemoveAll(out); err != nil {
 			t.Fatal(err)
 		}
 	}
+	expect(t, dir, exitDone, job("in.jsonl", "out"))
+	plant("", "decisions", ".work/match")
+	if err := os.Remove(filepath.Join(out, "manifest.json")); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, dir, exitDone, job("in.jsonl", "out", "--resume"))
+	noTemporaries(t, out)
+	sameFolder(t, filepath.Join(dir, "whole"), out)
+	plant("", "decisions", "bitmaps", ".work/scan")
+	expect(t, dir, exitDone, job("in.jsonl", "out", "--force", "--keep-work"))
+	noTemporaries(t, out)
 
 	// Killed while the work folder was being removed: nothing is done again.
-	expect(t, dir, exitDone, job("in.jsonl", "out", "--keep-work"))
 	if err := os.RemoveAll(filepath.Join(out, ".work", "scan")); err != nil {
 		t.Fatal(err)
 	}
@@ -453,8 +469,8 @@ func TestLeftovers(t *testing.T) {
 	}
 }
 
-// TestInputChanged: a run does not go on with other inputs than it began with.
-func TestInputChanged(t *testing.T) {
+// testInputChanged: a run does not go on with other inputs than it began with.
+func testInputChanged(t *testing.T) {
 	dir := t.TempDir()
 	in := deliver(t, dir, 60)
 	whole := readFile(t, in)
@@ -494,9 +510,9 @@ func TestInputChanged(t *testing.T) {
 	expect(t, dir, exitFailed, job("in.jsonl", "edited", "--resume"), "in.jsonl: unreadable input")
 }
 
-// TestManyContributors: names of every kind, thousands of them, each with its
+// testManyContributors: names of every kind, thousands of them, each with its
 // row and its payment; the page shows the largest and stays small.
-func TestManyContributors(t *testing.T) {
+func testManyContributors(t *testing.T) {
 	const contributors = 8000
 	dir := t.TempDir()
 	var b bytes.Buffer

@@ -337,6 +337,14 @@ func FuzzDecode(f *testing.F) {
 		for _, decode := range []func() error{
 			func() error { _, err := decodeDocs(file); return err },
 			func() error { _, err := decodeDecisions(file); return err },
+			func() error {
+				d, err := newDecoder(bytes.NewReader(file), magicSums)
+				for err == nil && d.more() {
+					d.sums()
+					err = d.err
+				}
+				return err
+			},
 			func() error { _, _, err := readKeys(bytes.NewReader(file), 0, 0, nil, nil); return err },
 			func() error { _, _, err := readKeys(bytes.NewReader(file), 0, 1, nil, nil); return err },
 			func() error {
