@@ -58,11 +58,15 @@ const (
 
 // describe writes timings.json and report.html of a sealed run.
 func describe(ctx context.Context, job *stage.Job, m Means, res *Result) error {
+	engine, err := engineOf(ctx, job)
+	if err != nil {
+		return err
+	}
 	t := Timings{
 		Version: 1, RunID: job.Plan.RunID, Stages: res.Timings,
 		Machine: Machine{
 			CPU: kernels.Features().Name, Cores: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH,
-			Go: runtime.Version(), Kernels: map[string]string{}, Engine: job.Counter.Engine(), Parser: m.Parser, Workers: m.Workers,
+			Go: runtime.Version(), Kernels: map[string]string{}, Engine: engine, Parser: m.Parser, Workers: m.Workers,
 		},
 	}
 	for _, k := range kernels.Chosen() {
@@ -74,13 +78,31 @@ func describe(ctx context.Context, job *stage.Job, m Means, res *Result) error {
 	if err := stage.WriteJSON(ctx, job.Out, timingsFile, t); err != nil {
 		return err
 	}
-	var err error
 	if res.report, err = reportData(ctx, job.Dir, t, res); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	return WriteFile(ctx, filepath.Join(job.Dir, reportFile), func(w io.Writer) error {
 		return report.Write(w, res.report)
 	})
+}
+
+// engineOf names the engine that counts here or, where the scan was done by
+// other processes, that counted there.
+func engineOf(ctx context.Context, job *stage.Job) (string, error) {
+	if job.Counter != nil {
+		return job.Counter.Engine(), nil
+	}
+	scanned, err := job.Records(ctx, stage.Scan)
+	if err != nil {
+		return "", err
+	}
+	var names []string
+	for _, r := range scanned {
+		if !slices.Contains(names, r.Engine) {
+			names = append(names, r.Engine)
+		}
+	}
+	return strings.Join(names, ", "), nil
 }
 
 func readTimings(dir string) (t Timings, err error) {

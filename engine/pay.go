@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/manifest"
@@ -28,10 +29,8 @@ func readTally(ctx context.Context, dir string) (runID string, rows []tally.Row,
 	if err != nil {
 		return "", nil, err
 	}
-	for _, f := range m.Files {
-		if f.Path == name && f != manifest.File(sum) {
-			return "", nil, fmt.Errorf("%w: %s is not the file that the manifest lists", doc.ErrCorrupt, path)
-		}
+	if !slices.Contains(m.Files, manifest.File(sum)) {
+		return "", nil, fmt.Errorf("%w: %s is not the file that the manifest lists", doc.ErrCorrupt, path)
 	}
 	f, err := os.Open(path)
 	if err != nil {

@@ -49,12 +49,6 @@ func Run(ctx context.Context, r Rules, m Means, o RunOptions) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if o.Resume && isFinished(o.Out) {
-		if m.Progress != nil {
-			m.Progress.Notice("the run in " + o.Out + " is finished already")
-		}
-		return readResult(ctx, p, o.Out)
-	}
 	job, err := newJob(p.Plan, p.Counter, m, o.Out)
 	if err != nil {
 		return Result{}, err
@@ -332,30 +326,6 @@ func finish(ctx context.Context, job *stage.Job, m Means, timings []Timing, o Ru
 		return res, nil
 	}
 	return res, os.RemoveAll(filepath.Join(o.Out, stage.WorkDir))
-}
-
-// isFinished reports whether dir holds a run that nothing is left to do for:
-// the manifest is written before the work folder goes.
-func isFinished(dir string) bool {
-	_, noManifest := os.Stat(filepath.Join(dir, manifest.Name))
-	_, noWork := os.Stat(filepath.Join(dir, stage.WorkDir))
-	return noManifest == nil && noWork != nil
-}
-
-// readResult reads what finish returned for the run in dir.
-func readResult(ctx context.Context, p Prepared, dir string) (Result, error) {
-	res := Result{Plan: p.Plan, Dir: dir}
-	var err error
-	if res.Manifest, err = ReadManifest(dir); err != nil {
-		return res, err
-	}
-	t, err := readTimings(dir)
-	if err != nil {
-		return res, err
-	}
-	res.Timings = t.Stages
-	res.report, err = reportData(ctx, dir, t, &res)
-	return res, err
 }
 
 // ReadManifest reads the manifest of a finished run.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/stage"
 )
 
 // TestGroundTruth runs the whole job over corpora whose near-duplicate pairs
@@ -76,7 +78,10 @@ func compareWithTruth(t *testing.T, input, threshold string, truth map[[2]string
 			missed++
 		}
 	}
-	recall := 1 - float64(missed)/float64(max(all, 1))
+	if all == 0 {
+		t.Fatal("the list has no pair that reaches the threshold")
+	}
+	recall := 1 - float64(missed)/float64(all)
 	t.Logf("recall of %d pairs with J >= %s: %.4f", all, threshold, recall)
 	if recall < 0.99 {
 		t.Errorf("recall %.4f is below 0.99", recall)
@@ -115,6 +120,9 @@ func compareWithTruth(t *testing.T, input, threshold string, truth map[[2]string
 			t.Errorf("witness %s was dropped itself", w)
 		}
 	}
+	if dropped == 0 {
+		t.Error("nothing was dropped")
+	}
 	t.Logf("%d documents dropped, %d of them without a kept witness of J >= %s", dropped, wrongful, threshold)
 }
 
@@ -144,4 +152,35 @@ func readTruth(t *testing.T, path string) map[[2]string]string {
 		t.Fatal(err)
 	}
 	return truth
+}
+
+// TestProofsAreLazy: a chain of revisions is compared with the kept ones of
+// them only. Comparing all pairs that share a bucket would take hundreds of
+// proofs a document here.
+func TestProofsAreLazy(t *testing.T) {
+	rules := Rules{
+		Inputs: []string{filepath.Join("..", "testdata", "corpus", "powershell-docs-history.jsonl.zst")}, Tokenizer: "gpt2", AddedTokens: "match",
+		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
+		Threshold: "0.8", Recall: 0.99, Seed: 1, ShardSize: 64 << 20, MaxLine: 256 << 20,
+	}
+	dir := t.TempDir()
+	if _, err := Run(t.Context(), rules, Means{Engine: "native", Parser: "native", Workers: 2}, RunOptions{Out: dir, KeepWork: true}); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, stage.WorkDir, "resolve", "00000.done.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rec stage.Record
+	if err := json.Unmarshal(b, &rec); err != nil {
+		t.Fatal(err)
+	}
+	compared, candidates, proofs := rec.Numbers["compared_documents"], rec.Numbers["candidates"], rec.Numbers["proofs"]
+	t.Logf("%d documents, %d candidates, %d proofs", compared, candidates, proofs)
+	if compared < 200 || proofs < compared/2 {
+		t.Error("these are not the revisions that the test is about")
+	}
+	if candidates > 4*compared || proofs > 2*compared {
+		t.Errorf("%.1f candidates and %.1f proofs a document", float64(candidates)/float64(compared), float64(proofs)/float64(compared))
+	}
 }

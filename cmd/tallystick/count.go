@@ -76,7 +76,7 @@ func (c *countCmd) Run(ctx context.Context, env *environment) error {
 		return err
 	}
 	if rejected > c.MaxRejects {
-		return errRejects{rejected, c.MaxRejects}
+		return errRejects{rejected: rejected, allowed: c.MaxRejects}
 	}
 	return nil
 }

@@ -42,18 +42,29 @@ type cli struct {
 
 // errRejects ends a command that finished but rejected more lines than
 // allowed.
-type errRejects struct{ rejected, allowed natural }
+type errRejects struct {
+	rejected, allowed natural
+	where             string // file that names them; empty: they were named already
+}
 
 func (e errRejects) Error() string {
-	return fmt.Sprintf("%d lines rejected, %d allowed (--max-rejects)", e.rejected, e.allowed)
+	lines := "lines"
+	if e.rejected == 1 {
+		lines = "line"
+	}
+	text := fmt.Sprintf("%d %s rejected, %d allowed (--max-rejects); the output is complete without them", e.rejected, lines, e.allowed)
+	if e.where != "" {
+		text += "; " + e.where + " names them"
+	}
+	return text
 }
 
 func main() {
-	os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // Main runs the program and returns its exit code.
-func Main(args []string, _ io.Reader, stdout, stderr io.Writer) int {
+func Main(args []string, stdout, stderr io.Writer) int {
 	var c cli
 	helped := false
 	parser, err := kong.New(&c,
@@ -68,8 +79,12 @@ func Main(args []string, _ io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "tallystick:", err)
 		return exitFailed
 	}
-	if len(args) == 0 {
+	// What people type first, whatever a tool calls its commands.
+	switch {
+	case len(args) == 0, len(args) == 1 && args[0] == "help":
 		args = []string{"--help"}
+	case len(args) == 1 && args[0] == "--version":
+		args = []string{"version"}
 	}
 	k, err := parser.Parse(args)
 	if helped {

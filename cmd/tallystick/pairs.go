@@ -47,7 +47,7 @@ func (c *pairsCmd) Run(ctx context.Context, env *environment) error {
 		return err
 	}
 	if n := natural(res.Rejected); n > c.MaxRejects {
-		return errRejects{n, c.MaxRejects}
+		return errRejects{rejected: n, allowed: c.MaxRejects}
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ type payCmd struct {
 	Share    string  `default:"1" placeholder:"S" help:"Share of the pool that is paid out, such as 0.2 or 20% (default: 1)."`
 	Minimum  string  `placeholder:"AMOUNT" help:"Carry what is owed below this payout to the next statement."`
 	CarryIn  string  `placeholder:"FILE" help:"The JSONL statement before this one, whose carries are added."`
-	Format   string  `enum:"table,jsonl,csv" default:"table" help:"table (amounts rounded down to six decimals), jsonl or csv (exact)."`
+	Format   string  `enum:"table,jsonl,csv" default:"table" help:"table (amounts shown rounded to six decimals), jsonl or csv (exact)."`
 	Limit    natural `default:"0" placeholder:"N" help:"Rows of the table (default: 0, all)."`
 	Output   string  `short:"o" name:"output" placeholder:"FILE" help:"Write here, whole or not at all, instead of to standard output."`
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
 type runCmd struct {
@@ -57,7 +58,7 @@ func (c *runCmd) Run(ctx context.Context, env *environment) error {
 		}
 	}
 	if n := natural(res.Manifest.Totals.Rejected.Documents); n > c.MaxRejects {
-		return errRejects{n, c.MaxRejects}
+		return errRejects{n, c.MaxRejects, filepath.Join(c.Out, "rejects.jsonl")}
 	}
 	return nil
 }
@@ -146,9 +147,11 @@ func (c *stageCmd) Run(ctx context.Context, env *environment) error {
 		return err
 	}
 	m := engine.Means{Engine: c.Engine, Parser: c.Parser, Workers: workers(c.Workers), Progress: env.progress()}
-	counter, err := engine.OpenCounter(p, c.Tokenizer, c.Engine)
-	if err != nil {
-		return err
+	var counter tokenize.Counter
+	if c.Name == string(stage.Scan) { // no other stage counts, or needs the file
+		if counter, err = engine.OpenCounter(p, c.Tokenizer, c.Engine); err != nil {
+			return err
+		}
 	}
 	rec, err := engine.RunTask(ctx, p, counter, m, engine.RunOptions{Out: filepath.Dir(c.PlanFile), KeepWork: c.KeepWork}, stage.Name(c.Name), c.Task)
 	if err != nil {

@@ -13,7 +13,7 @@ func simdjsonHere() bool { return jsonl.Supported(jsonl.Simdjson) }
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"tallystick": func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+		"tallystick": func() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) },
 	})
 }
 

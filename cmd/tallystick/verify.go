@@ -20,9 +20,11 @@ type verifyCmd struct {
 
 // Help is shown by "tallystick verify --help".
 func (*verifyCmd) Help() string {
-	return `Derives every digest, sum and decision again from the files on disk, with code
-that shares nothing with what wrote them. Exit code 1 if anything is wrong; every
-failure names file and line.
+	return `Derives every digest, sum and decision again from the files on disk, with readers
+of its own: it shares no code with what decided and wrote them. --inputs reads the
+corpus with the same JSON rule, recounts (--engine hf: by another engine) and
+compares shingles as strings instead of hashes. Exit code 1 if anything is wrong;
+every failure names file and line.
 
 Examples:
   tallystick verify out

@@ -60,6 +60,7 @@ func scan(ctx context.Context, t *taskRun) error {
 	if err := corpus.CheckShard(file, shard); err != nil {
 		return err
 	}
+	t.rec.Engine = t.Counter.Engine()
 	t.rec.Numbers["documents"] = s.documents
 	t.rec.Numbers["rejected"] = s.rejected
 	t.rec.Numbers["created_unreadable"] = s.createdUnreadable

@@ -61,7 +61,8 @@ type Record struct {
 	Files   []FileSum        `json:"files"`
 	Numbers map[string]int64 `json:"numbers,omitempty"` // what later stages and the report need
 	Seconds float64          `json:"seconds"`
-	Bytes   int64            `json:"bytes"` // of input read
+	Bytes   int64            `json:"bytes"`            // of input read
+	Engine  string           `json:"engine,omitempty"` // that counted; scan only
 }
 
 // FileSum names a file below the output folder.
