@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench exact hf generate-check clean
+.PHONY: help build run test lint bench full exact hf generate-check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,11 @@ lint: ## gofmt, go vet, staticcheck, generated files
 
 bench: ## benchmarks against rivals, each checking its answer
 	@scripts/bench.sh
+
+full: build ## the whole job over the reference data (2.1 GB of text) into out/full, then verify it with the inputs
+	@[ -d ../shared/data/corpora ] || { echo "full: needs the reference data in ../shared/data"; exit 1; }
+	bin/tallystick run ../shared/data/corpora '../shared/data/groundtruth/*.jsonl.zst' --tokenizer gpt2 --out out/full --force
+	bin/tallystick verify out/full --inputs
 
 exact: hf ## count every document of the reference corpora by both engines (hours)
 	TALLYSTICK_EXACT=full go test -tags hf -count 1 -timeout 0 -v -run 'Golden|EnginesAgree' ./engine/tokenize
