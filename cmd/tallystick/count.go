@@ -18,10 +18,10 @@ import (
 )
 
 type countCmd struct {
-	inputFlags
-	tokenizerFlags
-	By     string `enum:"document,contributor,total" default:"total" help:"A row per document (in input order), per contributor (sorted), or the total."`
-	Format string `enum:"table,tsv,jsonl" default:"table" help:"table, tsv or jsonl."`
+	inputFlags     `embed:"" group:"Documents:"`
+	tokenizerFlags `embed:"" group:"Counting:"`
+	By             string `enum:"document,contributor,total" default:"total" help:"A row per document (in input order), per contributor (sorted), or the total."`
+	Format         string `enum:"table,tsv,jsonl" default:"table" help:"table, tsv or jsonl."`
 }
 
 // Help is shown by "tallystick count --help".

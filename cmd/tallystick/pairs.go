@@ -9,9 +9,9 @@ import (
 )
 
 type pairsCmd struct {
-	inputFlags
-	nearDupFlags
-	Exact bool `help:"All pairs, without LSH: complete, for small corpora."`
+	inputFlags   `embed:"" group:"Documents:"`
+	nearDupFlags `embed:"" group:"Near duplicates:"`
+	Exact        bool `help:"All pairs, without LSH: complete, for small corpora."`
 }
 
 // Help is shown by "tallystick pairs --help".

@@ -11,9 +11,9 @@ import (
 )
 
 type runCmd struct {
-	inputFlags
-	tokenizerFlags
-	nearDupFlags
+	inputFlags     `embed:"" group:"Documents:"`
+	tokenizerFlags `embed:"" group:"Counting:"`
+	nearDupFlags   `embed:"" group:"Near duplicates:"`
 	outFlags
 	Resume bool `xor:"existing" help:"Go on with the unfinished run in the output folder."`
 	Force  bool `xor:"existing" help:"Replace the run in the output folder."`
@@ -68,11 +68,11 @@ func (c *runCmd) means(env *environment) engine.Means {
 }
 
 type planCmd struct {
-	inputFlags
-	tokenizerFlags
-	nearDupFlags
-	Out   string `required:"" placeholder:"DIR" help:"Output folder; must be empty or new."`
-	Force bool   `help:"Replace the run in the output folder."`
+	inputFlags     `embed:"" group:"Documents:"`
+	tokenizerFlags `embed:"" group:"Counting:"`
+	nearDupFlags   `embed:"" group:"Near duplicates:"`
+	Out            string `required:"" placeholder:"DIR" help:"Output folder; must be empty or new."`
+	Force          bool   `help:"Replace the run in the output folder."`
 }
 
 // Help is shown by "tallystick plan --help".
