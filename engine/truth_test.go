@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -11,9 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/tallystick/tallystick/engine/decision"
+	"github.com/tallystick/tallystick/engine/internal/refdata"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
 )
@@ -24,17 +22,13 @@ func TestGroundTruth(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: reads 250 MB of text")
 	}
-	data := filepath.Join("..", "..", "shared", "data")
-	lists, err := filepath.Glob(filepath.Join(data, "groundtruth", "*.pairs-w5.tsv.zst"))
-	if err != nil || len(lists) == 0 {
-		t.Skipf("no ground truth in %s: near duplicates are not compared with an independent program", data)
-	}
+	lists := refdata.Glob(t, "groundtruth", "*.pairs-w5.tsv.zst")
 	for _, list := range lists {
 		name := strings.TrimSuffix(filepath.Base(list), ".pairs-w5.tsv.zst")
 		t.Run(name, func(t *testing.T) {
-			input := filepath.Join(data, "groundtruth", name+".jsonl.zst")
+			input := refdata.Path("groundtruth", name+".jsonl.zst")
 			if _, err := os.Stat(input); err != nil {
-				input = filepath.Join(data, "corpora", name+".jsonl.zst")
+				input = refdata.Path("corpora", name+".jsonl.zst")
 			}
 			truth := readTruth(t, list)
 			for _, threshold := range []string{"0.8", "0.7"} {
@@ -129,28 +123,15 @@ func compareWithTruth(t *testing.T, input, threshold string, truth map[[2]string
 // readTruth reads id, id, Jaccard lines; the ids of a key are in order.
 func readTruth(t *testing.T, path string) map[[2]string]string {
 	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := zstd.NewReader(f, zstd.WithDecoderMaxWindow(128<<20))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer z.Close()
 	truth := map[[2]string]string{}
-	lines := bufio.NewScanner(z)
-	for lines.Scan() {
-		f := strings.Split(lines.Text(), "\t")
+	refdata.Lines(t, path, func(line []byte) bool {
+		f := strings.Split(string(line), "\t")
 		if len(f) != 3 {
-			t.Fatalf("%s: %q", path, lines.Text())
+			t.Fatalf("%s: %q", path, line)
 		}
 		truth[[2]string{min(f[0], f[1]), max(f[0], f[1])}] = f[2]
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
+		return true
+	})
 	return truth
 }
 

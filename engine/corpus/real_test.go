@@ -2,32 +2,18 @@ package corpus
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/klauspost/compress/zstd"
+
+	"github.com/tallystick/tallystick/engine/internal/refdata"
 )
 
-// realCorpus is a corpus of the shared data folder, compressed and plain.
+// realCorpus is a corpus of the real data, compressed and plain.
 func realCorpus(t testing.TB, name string) (compressed string, plain []byte) {
 	t.Helper()
-	compressed = filepath.Join("..", "..", "..", "shared", "data", "corpora", name+".jsonl.zst")
-	content, err := os.ReadFile(compressed)
-	if err != nil {
-		t.Skipf("needs the shared data beside the repository: %v", err)
-	}
-	decoder, err := zstd.NewReader(nil, zstd.WithDecoderMaxWindow(maxWindow))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer decoder.Close()
-	plain, err = decoder.DecodeAll(content, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return compressed, plain
+	compressed = refdata.Path("corpora", name+".jsonl.zst")
+	return compressed, refdata.ReadAll(t, compressed)
 }
 
 // The lines of a real corpus are the same as zstd, as it is, and plain in

@@ -2,11 +2,10 @@ package jsonl
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/refdata"
 )
 
 // BenchmarkParse reads samples of the real corpora: both parsers, and
@@ -16,11 +15,7 @@ func BenchmarkParse(b *testing.B) {
 	for _, name := range []string{
 		"en-peps-history", "en-eltec-novels", "code-c-linux-sample", "zh-lctt-published", "ko-nsmc-reviews-300k",
 	} {
-		path := filepath.Join("../../../shared/data/corpora", name+".jsonl.zst")
-		if _, err := os.Stat(path); err != nil {
-			b.Skip("the real corpora (../shared/data) are not here")
-		}
-		lines := sampleLines(b, path, 300)
+		lines := sampleLines(b, refdata.Path("corpora", name+".jsonl.zst"), 300)
 		var size, want int64
 		for _, line := range lines {
 			var rec Record

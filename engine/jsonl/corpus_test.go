@@ -6,27 +6,16 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"testing"
 
-	"github.com/klauspost/compress/zstd"
+	"github.com/tallystick/tallystick/engine/internal/refdata"
 )
 
 // sampleLines returns about n lines of the corpus, spread over its first bytes.
 func sampleLines(t testing.TB, path string, n int) [][]byte {
 	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := zstd.NewReader(f, zstd.WithDecoderMaxWindow(128<<20))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer z.Close()
-	r := bufio.NewReaderSize(io.LimitReader(z, 8<<20), 1<<20)
+	r := bufio.NewReaderSize(io.LimitReader(refdata.Open(t, path), 8<<20), 1<<20)
 	var lines [][]byte
 	for {
 		line, err := r.ReadBytes('\n')
@@ -46,26 +35,13 @@ func sampleLines(t testing.TB, path string, n int) [][]byte {
 	return sample
 }
 
-func corpora(t testing.TB) []string {
-	t.Helper()
-	var paths []string
-	for _, pattern := range []string{"corpora", "groundtruth", "golden"} {
-		found, err := filepath.Glob(filepath.Join("../../../shared/data", pattern, "*.jsonl.zst"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		paths = append(paths, found...)
-	}
-	if len(paths) == 0 {
-		t.Skip("the real corpora (../shared/data) are not here")
-	}
-	return paths
-}
-
 // Both parsers agree with the reference on real lines, and on real lines with
 // some bytes changed, dropped, doubled, or cut off.
 func TestRealLines(t *testing.T) {
-	paths := corpora(t)
+	var paths []string
+	for _, folder := range []string{"corpora", "groundtruth", "golden"} {
+		paths = append(paths, refdata.Glob(t, folder, "*.jsonl.zst")...)
+	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))

@@ -1,52 +1,27 @@
 package neardup
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/klauspost/compress/zstd"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/refdata"
 	"github.com/tallystick/tallystick/engine/shingle"
 )
 
-const groundTruth = "../../../shared/data/groundtruth"
-
-// readLines calls fn for each line of a compressed file of the ground truth.
-func readLines(t *testing.T, name string, fn func(line []byte)) {
+// groundTruth is a file of the ground truth, which -short leaves out.
+func groundTruth(t *testing.T, name string) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("skipped: the ground truth is not read with -short")
 	}
-	f, err := os.Open(filepath.Join(groundTruth, name))
-	if os.IsNotExist(err) {
-		t.Skipf("skipped: no ground truth at %s", groundTruth)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := zstd.NewReader(f, zstd.WithDecoderMaxWindow(128<<20))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer z.Close()
-	lines := bufio.NewScanner(z)
-	lines.Buffer(nil, 64<<20)
-	for lines.Scan() {
-		fn(lines.Bytes())
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
+	return refdata.Path("groundtruth", name)
 }
 
 // corpus is a real one, in the order of its file.
@@ -60,7 +35,7 @@ func readCorpus(t *testing.T, name string) corpus {
 	t.Helper()
 	var c corpus
 	scanner := shingle.NewHasher(1).NewScanner()
-	readLines(t, name+".jsonl.zst", func(line []byte) {
+	refdata.Lines(t, groundTruth(t, name+".jsonl.zst"), func(line []byte) bool {
 		var d struct{ ID, Text string }
 		if err := json.Unmarshal(line, &d); err != nil {
 			t.Fatal(err)
@@ -68,6 +43,7 @@ func readCorpus(t *testing.T, name string) corpus {
 		c.ids = append(c.ids, d.ID)
 		c.shingles = append(c.shingles, slices.Clone(scanner.Shingles([]byte(d.Text))))
 		c.sets = append(c.sets, slices.Clone(scanner.Set([]byte(d.Text))))
+		return true
 	})
 	return c
 }
@@ -108,11 +84,12 @@ func (c corpus) name(a, b uint32) string {
 func readTruth(t *testing.T, name string) map[string]string {
 	t.Helper()
 	truth := map[string]string{}
-	readLines(t, name+".pairs-w5.tsv.zst", func(line []byte) {
+	refdata.Lines(t, groundTruth(t, name+".pairs-w5.tsv.zst"), func(line []byte) bool {
 		f := strings.Split(string(line), "\t")
 		ids := f[:2]
 		slices.Sort(ids)
 		truth[ids[0]+" "+ids[1]] = f[2]
+		return true
 	})
 	return truth
 }
@@ -147,16 +124,13 @@ func TestExactPairsAreTheTrueOnes(t *testing.T) {
 func TestPlantedPairsAreFound(t *testing.T) {
 	real := readCorpus(t, "mccormick-2500")
 	var want, got []string
-	text, err := os.ReadFile(filepath.Join(groundTruth, "mccormick-2500.truth.tsv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		ids := strings.Fields(line)
+	refdata.Lines(t, groundTruth(t, "mccormick-2500.truth.tsv"), func(line []byte) bool {
+		ids := strings.Fields(string(line))
 		slices.Sort(ids)
 		want = append(want, strings.Join(ids, " "))
-	}
-	err = ExactPairs(context.Background(), len(real.ids), storeSets(t, real.sets), 1, 2, 2, func(a, b uint32, _, _ int) error {
+		return true
+	})
+	err := ExactPairs(context.Background(), len(real.ids), storeSets(t, real.sets), 1, 2, 2, func(a, b uint32, _, _ int) error {
 		got = append(got, real.name(a, b))
 		return nil
 	})

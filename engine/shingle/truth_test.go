@@ -1,49 +1,14 @@
 package shingle
 
 import (
-	"bufio"
 	"encoding/json"
-	"errors"
-	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/klauspost/compress/zstd"
+	"github.com/tallystick/tallystick/engine/internal/refdata"
 )
-
-// shared is the folder of real data beside the repository.
-const shared = "../../../shared/data"
-
-// eachLine calls fn for every line of a compressed file, or skips the test if
-// the file is absent.
-func eachLine(t testing.TB, path string, fn func(line []byte)) {
-	t.Helper()
-	f, err := os.Open(filepath.Join(shared, path))
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("%s is absent: not compared with real data", path)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	r, err := zstd.NewReader(f, zstd.WithDecoderMaxWindow(128<<20))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, 1<<28)
-	for lines.Scan() {
-		fn(lines.Bytes())
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-}
 
 type document struct {
 	ID   string `json:"id"`
@@ -52,12 +17,13 @@ type document struct {
 
 func eachDocument(t testing.TB, path string, fn func(d document)) {
 	t.Helper()
-	eachLine(t, path, func(line []byte) {
+	refdata.Lines(t, refdata.Path(path), func(line []byte) bool {
 		var d document
 		if err := json.Unmarshal(line, &d); err != nil {
 			t.Fatal(err)
 		}
 		fn(d)
+		return true
 	})
 }
 
@@ -89,7 +55,7 @@ func TestGroundTruth(t *testing.T) {
 			}
 			var pairs []pair
 			sets := map[string][]uint64{}
-			eachLine(t, "groundtruth/"+c.name+".pairs-w5.tsv.zst", func(line []byte) {
+			refdata.Lines(t, refdata.Path("groundtruth", c.name+".pairs-w5.tsv.zst"), func(line []byte) bool {
 				fields := strings.Split(string(line), "\t")
 				jaccard, err := strconv.ParseFloat(fields[2], 64)
 				if err != nil {
@@ -97,6 +63,7 @@ func TestGroundTruth(t *testing.T) {
 				}
 				pairs = append(pairs, pair{fields[0], fields[1], jaccard})
 				sets[fields[0]], sets[fields[1]] = nil, nil
+				return true
 			})
 			if len(pairs) != c.pairs {
 				t.Fatalf("%d pairs, want %d", len(pairs), c.pairs)

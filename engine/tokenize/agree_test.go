@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tallystick/tallystick/engine/internal/refdata"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
@@ -24,12 +25,9 @@ const (
 // TestEnginesAgree counts the real corpora by both engines: a fixed sample of
 // each, or with TALLYSTICK_EXACT=full (`make exact`) every document.
 func TestEnginesAgree(t *testing.T) {
-	needShared(t)
+	refdata.Need(t)
 	needHF(t)
-	corpora, err := filepath.Glob(filepath.Join(shared, "corpora/*.jsonl.zst"))
-	if err != nil || len(corpora) == 0 {
-		t.Fatalf("no corpora: %v", err)
-	}
+	corpora := refdata.Glob(t, "corpora", "*.jsonl.zst")
 	full := os.Getenv("TALLYSTICK_EXACT") == "full"
 	samples := map[string][]document{}
 	if !full {
@@ -72,7 +70,7 @@ func openAs(t *testing.T, name string, config []byte, engine string) tokenize.Co
 
 func eachDocument(t *testing.T, corpus string, yield func(document) bool) {
 	t.Helper()
-	eachLine(t, corpus, func(line []byte) bool {
+	refdata.Lines(t, corpus, func(line []byte) bool {
 		var d document
 		if err := json.Unmarshal(line, &d); err != nil {
 			t.Fatalf("%s: %v", corpus, err)
@@ -85,7 +83,7 @@ func sample(t *testing.T, corpus string) []document {
 	t.Helper()
 	var docs []document
 	i, bytes := 0, 0
-	eachLine(t, corpus, func(line []byte) bool {
+	refdata.Lines(t, corpus, func(line []byte) bool {
 		if i++; i%sampleStep != 0 {
 			return true
 		}

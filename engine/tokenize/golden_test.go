@@ -1,26 +1,23 @@
 package tokenize_test
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
-	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/refdata"
 	"github.com/tallystick/tallystick/engine/tokenize"
 	"github.com/tallystick/tallystick/engine/tokenize/hf"
 )
 
-const (
-	bundled = "../../testdata"
-	shared  = "../../../shared/data" // beside the repository, where there is one
+// Folders with golden counts and tokenizers.
+var (
+	bundled = filepath.Join("..", "..", "testdata")
+	shared  = refdata.Path()
 )
 
 // files are the tokenizers of the reference counts, and the family by which
@@ -57,45 +54,10 @@ type golden struct {
 	fnv   uint64 // FNV-1a-64 over the ids, each as four little-endian bytes
 }
 
-func needShared(t *testing.T) {
-	t.Helper()
-	if _, err := os.Stat(shared); err != nil {
-		t.Skip("NOTICE: skipped: the reference data is not here (want the folder shared/data beside the repository)")
-	}
-}
-
 func needHF(t *testing.T) {
 	t.Helper()
 	if !hf.Available {
 		t.Skip("NOTICE: skipped: built without the engine hf; `make hf`, then go test -tags hf")
-	}
-}
-
-// eachLine calls fn with every line of a zstd file until fn returns false.
-func eachLine(t *testing.T, path string, fn func(line []byte) bool) {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	zr, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer zr.Close()
-	r := bufio.NewReaderSize(zr, 1<<20)
-	for {
-		line, err := r.ReadBytes('\n')
-		if len(line) > 0 && !fn(line) {
-			return
-		}
-		if err == io.EOF {
-			return
-		}
-		if err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
 	}
 }
 
@@ -104,7 +66,7 @@ func eachLine(t *testing.T, path string, fn func(line []byte) bool) {
 func readGolden(t *testing.T, dir string) ([]document, map[string]map[string]golden) {
 	t.Helper()
 	var docs []document
-	eachLine(t, filepath.Join(dir, "golden/token-sample.jsonl.zst"), func(line []byte) bool {
+	refdata.Lines(t, filepath.Join(dir, "golden/token-sample.jsonl.zst"), func(line []byte) bool {
 		var d document
 		if err := json.Unmarshal(line, &d); err != nil {
 			t.Fatal(err)
@@ -113,8 +75,8 @@ func readGolden(t *testing.T, dir string) ([]document, map[string]map[string]gol
 		return true
 	})
 	counts := map[string]map[string]golden{}
-	eachLine(t, filepath.Join(dir, "golden/token-golden.tsv.zst"), func(line []byte) bool {
-		f := strings.Split(strings.TrimSuffix(string(line), "\n"), "\t")
+	refdata.Lines(t, filepath.Join(dir, "golden/token-golden.tsv.zst"), func(line []byte) bool {
+		f := strings.Split(string(line), "\t")
 		if len(f) != 4 {
 			t.Fatalf("golden line %q", line)
 		}
@@ -135,21 +97,7 @@ func readGolden(t *testing.T, dir string) ([]document, map[string]map[string]gol
 // uncompressed returns the tokenizer.json of a name of files.
 func uncompressed(t *testing.T, dir, name string) []byte {
 	t.Helper()
-	f, err := os.Open(filepath.Join(dir, "tokenizers", name+".json.zst"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	zr, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer zr.Close()
-	config, err := io.ReadAll(zr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return config
+	return refdata.ReadAll(t, filepath.Join(dir, "tokenizers", name+".json.zst"))
 }
 
 // checkHF compares count and ids of every document with the reference.
@@ -223,7 +171,7 @@ func TestBundledGolden(t *testing.T) {
 
 // TestGoldenHF: all 18 tokenizers, every document, count and ids.
 func TestGoldenHF(t *testing.T) {
-	needShared(t)
+	refdata.Need(t)
 	needHF(t)
 	docs, counts := readGolden(t, shared)
 	for _, f := range files {
@@ -237,7 +185,7 @@ func TestGoldenHF(t *testing.T) {
 // TestGoldenNative: every document by every tokenizer of a native family, and
 // a refusal by every other.
 func TestGoldenNative(t *testing.T) {
-	needShared(t)
+	refdata.Need(t)
 	if testing.Short() {
 		t.Skip("NOTICE: skipped: with -short the bundled documents have to do")
 	}

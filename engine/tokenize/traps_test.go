@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tallystick/tallystick/engine/internal/refdata"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
@@ -17,7 +18,7 @@ import (
 // differ. TALLYSTICK_SEED and TALLYSTICK_TRAPS (texts of each kind and
 // tokenizer) change what is made up.
 func TestEnginesAgreeOnTraps(t *testing.T) {
-	needShared(t)
+	refdata.Need(t)
 	needHF(t)
 	seed := environment(t, "TALLYSTICK_SEED", 1)
 	texts := environment(t, "TALLYSTICK_TRAPS", 400)

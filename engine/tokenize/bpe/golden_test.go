@@ -1,47 +1,16 @@
 package bpe
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/refdata"
 )
-
-// sharedData is the folder of the real data beside the repository.
-const sharedData = "../../../../shared/data"
-
-// readShared returns a decompressed file of the real data, or skips the test.
-func readShared(t testing.TB, path string) []byte {
-	t.Helper()
-	f, err := os.Open(filepath.Join(sharedData, path))
-	if errors.Is(err, os.ErrNotExist) {
-		t.Skipf("needs %s of the shared data, which is not here", path)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := zstd.NewReader(f, zstd.WithDecoderMaxWindow(128<<20))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer z.Close()
-	data, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
 
 var loaded sync.Map // name → *Counter: loading takes longer than counting
 
@@ -50,7 +19,7 @@ func sharedCounter(t testing.TB, name string) *Counter {
 	if c, ok := loaded.Load(name); ok {
 		return c.(*Counter)
 	}
-	c, err := New(readShared(t, "tokenizers/"+name+".json.zst"), false)
+	c, err := New(refdata.ReadAll(t, refdata.Path("tokenizers", name+".json.zst")), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,13 +31,14 @@ type sampleDocument struct{ ID, Text string }
 
 func sample(t testing.TB) (docs []sampleDocument) {
 	t.Helper()
-	for line := range bytes.Lines(readShared(t, "golden/token-sample.jsonl.zst")) {
+	refdata.Lines(t, refdata.Path("golden", "token-sample.jsonl.zst"), func(line []byte) bool {
 		var d sampleDocument
 		if err := json.Unmarshal(line, &d); err != nil {
 			t.Fatal(err)
 		}
 		docs = append(docs, d)
-	}
+		return true
+	})
 	return docs
 }
 
@@ -88,17 +58,18 @@ var raceEnabled bool
 // Every count is that of Hugging Face, with a cold cache and with a warm one.
 func TestGolden(t *testing.T) {
 	golden := map[string]map[string]int{}
-	for line := range strings.Lines(string(readShared(t, "golden/token-golden.tsv.zst"))) {
-		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+	refdata.Lines(t, refdata.Path("golden", "token-golden.tsv.zst"), func(line []byte) bool {
+		f := strings.Split(string(line), "\t")
 		n, err := strconv.Atoi(f[2])
 		if err != nil {
-			continue // heading
+			return true // heading
 		}
 		if golden[f[0]] == nil {
 			golden[f[0]] = map[string]int{}
 		}
 		golden[f[0]][f[1]] = n
-	}
+		return true
+	})
 	docs := sample(t)
 	for name, family := range sharedFamilies {
 		t.Run(name, func(t *testing.T) {
@@ -134,7 +105,7 @@ func TestSharedRefused(t *testing.T) {
 		"llama2": "byte_fallback", "gemma3": "byte_fallback",
 		"bert-base-uncased": "vocab and merges", "all-minilm-l6-v2": `type "WordPiece"`, "t5": "vocab and merges",
 	} {
-		_, err := New(readShared(t, "tokenizers/"+name+".json.zst"), false)
+		_, err := New(refdata.ReadAll(t, refdata.Path("tokenizers", name+".json.zst")), false)
 		if !errors.Is(err, doc.ErrUnsupported) || !strings.Contains(err.Error(), thing) {
 			t.Errorf("%s: %v; want an unsupported %s", name, err, thing)
 		}
