@@ -1,16 +1,19 @@
 package strscan
 
 import (
+	"bytes"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"github.com/tallystick/tallystick/kernels/internal/guardpage"
 )
 
 // Every length up to some blocks, ending right at a page that may not be read
 // and starting right after one: a load outside of the slice faults.
 func TestAtPageEdges(t *testing.T) {
-	page := unix.Getpagesize()
-	from, to := guarded(t), guarded(t)
+	from, to := guardpage.Page(t), guardpage.Page(t)
+	page := len(from)
+	copy(from, bytes.Repeat([]byte("a"), page))
+	copy(to, from)
 	want := make([]byte, page)
 	for n := 0; n <= 400; n++ {
 		for _, b := range [][]byte{from[:n:n], from[page-n:]} {
@@ -35,27 +38,4 @@ func TestAtPageEdges(t *testing.T) {
 		}
 	}
 	checkScan(t, from)
-}
-
-// guarded returns a page of the letter a between two that fault.
-func guarded(t *testing.T) []byte {
-	page := unix.Getpagesize()
-	m, err := unix.Mmap(-1, 0, 3*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Munmap(m); err != nil {
-			t.Error(err)
-		}
-	})
-	for i := range m {
-		m[i] = 'a'
-	}
-	for _, guard := range [][]byte{m[:page], m[2*page:]} {
-		if err := unix.Mprotect(guard, unix.PROT_NONE); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return m[page : 2*page : 2*page]
 }
