@@ -22,4 +22,4 @@ if [ $hf = yes ]; then
 	section "tests with the Hugging Face engine" go test -tags hf ./engine/tokenize/... ./cmd/...
 fi
 
-section "Parquet files in DuckDB and pandas" scripts/check_readers.sh
+section "Parquet in DuckDB and pandas, JSON by its schemas" scripts/check_readers.sh
