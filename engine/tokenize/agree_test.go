@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,22 +41,24 @@ func TestEnginesAgree(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			config := uncompressed(t, shared, f.name)
 			native := openAs(t, f.name, config, tokenize.EngineNative)
-			reference := openAs(t, f.name, config, tokenize.EngineHF)
 			for _, corpus := range corpora {
-				name := strings.TrimSuffix(filepath.Base(corpus), ".jsonl.zst")
-				compare(t, name, native, reference, func(yield func(document) bool) {
-					if !full {
-						for _, d := range samples[corpus] {
-							yield(d)
-						}
-						return
+				docs := func(yield func(document) bool) {
+					for _, d := range samples[corpus] {
+						yield(d)
 					}
-					eachDocument(t, corpus, yield)
-				})
+				}
+				want := func() []int { return countAll(t, openAs(t, f.name, config, tokenize.EngineHF), docs) }
+				if full {
+					docs = func(yield func(document) bool) { eachDocument(t, corpus, yield) }
+					want = func() []int { return reference(t, f.name, config, corpus) }
+				}
+				compare(t, corpusName(corpus), native, docs, want())
 			}
 		})
 	}
 }
+
+func corpusName(path string) string { return strings.TrimSuffix(filepath.Base(path), ".jsonl.zst") }
 
 func openAs(t *testing.T, name string, config []byte, engine string) tokenize.Counter {
 	t.Helper()
@@ -98,46 +99,72 @@ func sample(t *testing.T, corpus string) []document {
 	return docs
 }
 
-// compare counts every document by both engines on all processors, reports
-// the first differences and logs the speed of each engine per processor.
-func compare(t *testing.T, corpus string, native, reference tokenize.Counter, docs func(yield func(document) bool)) {
+// failed stands for the count of a document that was not counted.
+const failed = -1
+
+// countAll returns the counts of the documents in order, made on all
+// processors.
+func countAll(t *testing.T, c tokenize.Counter, docs func(yield func(document) bool)) []int {
 	t.Helper()
-	var documents, bytes, tokens, differences, nativeTime, referenceTime atomic.Int64
-	work := make(chan document, 256)
+	type job struct {
+		document
+		count *int
+	}
+	work := make(chan job, 256)
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			for d := range work {
-				text := []byte(d.Text)
-				start := time.Now()
-				got, err := native.Count(text)
-				middle := time.Now()
-				want, wantErr := reference.Count(text)
-				nativeTime.Add(int64(middle.Sub(start)))
-				referenceTime.Add(int64(time.Since(middle)))
-				documents.Add(1)
-				bytes.Add(int64(len(text)))
-				tokens.Add(int64(want))
-				if err != nil || wantErr != nil || got != want {
-					if differences.Add(1) <= 10 {
-						t.Errorf("%s: %s: native %d (%v), hf %d (%v)", corpus, d.ID, got, err, want, wantErr)
-					}
+			for j := range work {
+				n, err := c.Count([]byte(j.Text))
+				if err != nil {
+					n = failed
 				}
+				*j.count = n
 			}
 		})
 	}
+	var counts []*int
 	docs(func(d document) bool {
-		work <- d
+		counts = append(counts, new(int))
+		work <- job{d, counts[len(counts)-1]}
 		return true
 	})
 	close(work)
 	wg.Wait()
-	if n := differences.Load(); n > 10 {
-		t.Errorf("%s: %d documents differ in all", corpus, n)
+	out := make([]int, len(counts))
+	for i, n := range counts {
+		out[i] = *n
 	}
-	rate := func(d *atomic.Int64) float64 {
-		return float64(bytes.Load()) / 1e6 / max(time.Duration(d.Load()).Seconds(), 1e-9)
+	return out
+}
+
+// compare counts every document and reports the first whose count is not the
+// wanted one.
+func compare(t *testing.T, corpus string, c tokenize.Counter, docs func(yield func(document) bool), want []int) {
+	t.Helper()
+	var ids []string
+	var bytes, tokens int
+	start := time.Now()
+	got := countAll(t, c, func(yield func(document) bool) {
+		docs(func(d document) bool {
+			ids = append(ids, d.ID)
+			bytes += len(d.Text)
+			return yield(d)
+		})
+	})
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d documents, and %d wanted counts", corpus, len(got), len(want))
 	}
-	t.Logf("%s: %d documents, %d bytes, %d tokens; native %.1f MB/s, hf %.2f MB/s",
-		corpus, documents.Load(), bytes.Load(), tokens.Load(), rate(&nativeTime), rate(&referenceTime))
+	differences := 0
+	for i, n := range got {
+		tokens += n
+		if n == want[i] && n != failed {
+			continue
+		}
+		if differences++; differences <= 10 {
+			t.Errorf("%s: %s: %s counts %d, want %d", corpus, ids[i], c.Engine(), n, want[i])
+		}
+	}
+	t.Logf("%s: %d documents, %d bytes, %d tokens, %d differences (%s %.1f s)",
+		corpus, len(got), bytes, tokens, differences, c.Engine(), time.Since(start).Seconds())
 }
