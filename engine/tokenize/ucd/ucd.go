@@ -57,7 +57,13 @@ func lookup(index []uint16, blocks string, r rune) byte {
 }
 
 // IsWord reports whether \w of the Rust regex crate matches r.
-func IsWord(r rune) bool {
-	i := sort.Search(len(wordRanges), func(i int) bool { return wordRanges[i][1] >= r })
-	return i < len(wordRanges) && wordRanges[i][0] <= r
+func IsWord(r rune) bool { return within(wordRanges[:], r) }
+
+// IsHan reports whether \p{Han} matches r: the script Han, to which symbols and
+// numbers belong besides ideographs.
+func IsHan(r rune) bool { return within(hanRanges[:], r) }
+
+func within(ranges [][2]rune, r rune) bool {
+	i := sort.Search(len(ranges), func(i int) bool { return ranges[i][1] >= r })
+	return i < len(ranges) && ranges[i][0] <= r
 }

@@ -41,6 +41,17 @@ func TestIsWord(t *testing.T) {
 	}
 }
 
+func TestIsHan(t *testing.T) {
+	for r, want := range map[rune]bool{
+		'漢': true, '々': true, '〇': true, '〡': true, '⺀': true, '\uF900': true, 0x20000: true, 0x2EBF0: true, 0x323AF: true,
+		'、': false, 'あ': false, 'ー': false, '한': false, '㈠': false, '\u2E9A': false, 'a': false, 0x323B0: false, 0x10FFFF: false,
+	} {
+		if IsHan(r) != want {
+			t.Errorf("U+%04X: Han %v, want %v", r, !want, want)
+		}
+	}
+}
+
 func TestNFC(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
 		{"ascii", "plain", "plain"},

@@ -53,6 +53,16 @@ fn ranges(member: &[bool]) -> Vec<(usize, usize)> {
     out
 }
 
+/// The ranges of a set of code points.
+fn range_table(out: &mut String, name: &str, doc: &str, member: &[bool]) {
+    writeln!(out, "// {name}Ranges are {doc}, ascending.").unwrap();
+    write!(out, "var {name}Ranges = [...][2]rune{{").unwrap();
+    for (i, (lo, hi)) in ranges(member).iter().enumerate() {
+        write!(out, "{}{{0x{lo:X}, 0x{hi:X}}},", if i % 6 == 0 { "\n" } else { " " }).unwrap();
+    }
+    writeln!(out, "\n}}\n").unwrap();
+}
+
 /// A two-stage table: a block number per 128 code points, then the blocks.
 /// Code points past the last block hold zero.
 fn two_stage(out: &mut String, name: &str, doc: &str, table: &[u8]) {
@@ -123,12 +133,8 @@ fn main() {
     }
     two_stage(&mut out, "class", "the Class of every code point", &class);
 
-    writeln!(out, "// wordRanges are the code points that \\w of the Rust regex crate matches, ascending.").unwrap();
-    write!(out, "var wordRanges = [...][2]rune{{").unwrap();
-    for (i, (lo, hi)) in ranges(&word).iter().enumerate() {
-        write!(out, "{}{{0x{lo:X}, 0x{hi:X}}},", if i % 6 == 0 { "\n" } else { " " }).unwrap();
-    }
-    writeln!(out, "\n}}\n").unwrap();
+    range_table(&mut out, "word", r"the code points that \w of the Rust regex crate matches", &word);
+    range_table(&mut out, "han", r"the code points of \p{Han}", &matches(r"\p{Han}"));
 
     // Canonical decomposition, Hangul left to the algorithm.
     let hangul = |c: char| (0xAC00..0xD7A4).contains(&(c as u32));
