@@ -19,7 +19,8 @@ const module = "github.com/tallystick/tallystick/"
 var layers = [][]string{
 	{"engine/doc", "engine/plan", "kernels"},
 	{"kernels/*", "kernels/internal/*", "engine/internal/*", "engine/tokenize/ucd", "engine/tokenize/builtin", "docs/schema"},
-	{"engine/store", "engine/jsonl", "engine/shingle", "engine/bitmap", "engine/tally", "engine/decision", "engine/manifest", "engine/tokenize/bpe", "engine/tokenize/hf"},
+	{"engine/tokenize/pipeline", "engine/tokenize/pretoken", "engine/tokenize/countcache", "engine/tokenize/automaton", "engine/tokenize/tiktoken"},
+	{"engine/store", "engine/jsonl", "engine/shingle", "engine/bitmap", "engine/tally", "engine/decision", "engine/manifest", "engine/tokenize/bpe", "engine/tokenize/spbpe", "engine/tokenize/wordpiece", "engine/tokenize/unigram", "engine/tokenize/hf"},
 	{"engine/tokenize"},
 	{"engine/corpus", "engine/neardup", "engine/report", "engine/pay"},
 	{"engine/stage", "engine/verify"},

@@ -20,6 +20,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/tokenize/bpe"
 	"github.com/tallystick/tallystick/engine/tokenize/hf"
+	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 )
 
 // The engines that Options.Engine names.
@@ -169,13 +170,17 @@ func modelType(config []byte) (string, error) {
 	return "", nil
 }
 
-// native adds the port's Engine to bpe.Counter.
-type native struct{ *bpe.Counter }
+// native adds the port's Engine to pipeline.Counter.
+type native struct{ *pipeline.Counter }
 
 func (native) Engine() string { return EngineNative }
 
 func openNative(config []byte, addedAsText bool) (Counter, string, error) {
-	c, err := bpe.New(config, addedAsText)
+	file, err := pipeline.Parse(config)
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := bpe.New(file, addedAsText)
 	if err != nil {
 		return nil, "", err
 	}

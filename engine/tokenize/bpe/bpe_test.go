@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 )
 
 const toyAdded = `"added_tokens":[
@@ -19,10 +20,19 @@ const toyAdded = `"added_tokens":[
 	{"id":904,"content":"ab","single_word":true,"lstrip":false,"rstrip":false,"normalized":false,"special":false},
 	{"id":905,"content":"e\u0301","single_word":false,"lstrip":false,"rstrip":false,"normalized":true,"special":false}],`
 
-func toyCounter(t testing.TB) *Counter {
+// open is New for a whole file.
+func open(file []byte, addedAsText bool) (*pipeline.Counter, error) {
+	o, err := pipeline.Parse(file)
+	if err != nil {
+		return nil, err
+	}
+	return New(o, addedAsText)
+}
+
+func toyCounter(t testing.TB) *pipeline.Counter {
 	t.Helper()
 	tokens, pairs := toyVocab(rand.New(rand.NewPCG(2, 0)), 40)
-	c, err := New([]byte(toyFile(tokens, pairs, `"type":"ByteLevel","add_prefix_space":true`, "", `"normalizer":{"type":"NFC"},`+toyAdded)), false)
+	c, err := open([]byte(toyFile(tokens, pairs, `"type":"ByteLevel","add_prefix_space":true`, "", `"normalizer":{"type":"NFC"},`+toyAdded)), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +71,7 @@ func TestAddedTokens(t *testing.T) {
 			text   bool
 			want   int
 		}{{"false", false, c.plain}, {"true", false, c.prefixed}, {"false", true, c.words}} {
-			counter, err := New(file(v.prefix), v.text)
+			counter, err := open(file(v.prefix), v.text)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,7 +86,7 @@ func TestRefused(t *testing.T) {
 	tokens, pairs := toyVocab(rand.New(rand.NewPCG(0, 0)), 3)
 	const level = `{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}`
 	good := toyFile(tokens, pairs, `"type":"ByteLevel","add_prefix_space":false`, `"type":"BPE",`, "")
-	if _, err := New([]byte(good), false); err != nil {
+	if _, err := open([]byte(good), false); err != nil {
 		t.Fatal(err)
 	}
 	sequence := func(steps string) string {
@@ -97,7 +107,7 @@ func TestRefused(t *testing.T) {
 		model(`"dropout":0.0,`),
 		model(`"unk_token":"<unk>","fuse_unk":true,`),
 	} {
-		if _, err := New([]byte(ok), false); err != nil {
+		if _, err := open([]byte(ok), false); err != nil {
 			t.Errorf("%v for %.200s", err, ok)
 		}
 	}
@@ -127,13 +137,13 @@ func TestRefused(t *testing.T) {
 		"different flags":             strings.Replace(good, "{", "{"+strings.Replace(toyAdded, "<s>s", "<s>", 1), 1),
 		"no lstrip":                   strings.Replace(good, "{", "{"+strings.Replace(toyAdded, `"lstrip":false,`, "", 1), 1),
 	} {
-		c, err := New([]byte(file), false)
+		c, err := open([]byte(file), false)
 		if !errors.Is(err, doc.ErrUnsupported) || !strings.Contains(err.Error(), thing) {
 			t.Errorf("%s: counter %v, error %v", thing, c != nil, err)
 		}
 	}
 	for _, broken := range []string{"", "{", "[]", "null", `{"model":3}`, `{"model":{"vocab":[],"merges":{}}}`, `{"version":1}`, `{"model":{"vocab":{},"merges":[]},"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false}}`} {
-		if _, err := New([]byte(broken), false); err == nil {
+		if _, err := open([]byte(broken), false); err == nil {
 			t.Errorf("%q was taken for a tokenizer", broken)
 		}
 	}
@@ -146,7 +156,7 @@ func FuzzNew(f *testing.F) {
 	f.Add(toyFile(tokens, pairs, `"type":"ByteLevel","add_prefix_space":true`, `"ignore_merges":true,`, toyAdded))
 	f.Add(`{"model":{"vocab":{"a":1},"merges":["a b",["a","b"]]}}`)
 	f.Fuzz(func(t *testing.T, file string) {
-		if c, err := New([]byte(file), false); err == nil {
+		if c, err := open([]byte(file), false); err == nil {
 			if _, err := c.Count([]byte("ab abcd\u0301 <s>")); err != nil {
 				t.Error(err)
 			}
@@ -163,11 +173,11 @@ func TestOldFile(t *testing.T) {
 	merges = strings.NewReplacer(`["`, `"`, `","`, ` `, `"]`, `"`).Replace(merges)
 	merges = strings.ReplaceAll(merges, ` "`, `","`)
 	older = head + `"merges":[ "#version: 0.2",` + strings.ReplaceAll(merges, `","`, `","`)
-	a, err := New([]byte(newer), false)
+	a, err := open([]byte(newer), false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := New([]byte(older), false)
+	b, err := open([]byte(older), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,40 +198,36 @@ func TestInvalidUTF8(t *testing.T) {
 
 // A cache that forgets and one that is full give the counts of none.
 func FuzzCache(f *testing.F) {
-	c := toyCounter(f)
-	kept := newScratch(c.model)
+	tokens, pairs := toyVocab(rand.New(rand.NewPCG(2, 0)), 40)
+	file, err := pipeline.Parse([]byte(toyFile(tokens, pairs, `"type":"ByteLevel","add_prefix_space":true`, "", "")))
+	if err != nil {
+		f.Fatal(err)
+	}
+	t, err := load(file)
+	if err != nil {
+		f.Fatal(err)
+	}
+	kept := newWorker(t)
 	f.Add("abcd abcd <s> cafe\u0301  <l> " + strings.Repeat("abcdabcd", 9))
 	f.Add("\x00\x00 a\x00b \x00a\x00")
-	f.Fuzz(func(t *testing.T, text string) {
-		if !utf8.ValidString(text) {
+	f.Fuzz(func(tt *testing.T, text string) {
+		if text == "" || !utf8.ValidString(text) {
 			return
 		}
-		want := 0
-		var cut scratch
-		for piece, added := range c.raw.split([]byte(text)) {
-			if added {
-				want++
-				continue
-			}
-			for segment, added := range c.normalized.split(cut.normalize(piece)) {
-				if added {
-					want++
-					continue
-				}
-				if segment[0] != ' ' {
-					segment = append([]byte{' '}, segment...)
-				}
-				for i := 0; i < len(segment); {
-					end := c.pretoken.next(segment, i)
-					want += c.model.count(segment[i:end])
-					i = end
-				}
-			}
+		segment := []byte(text)
+		if segment[0] != ' ' {
+			segment = append([]byte{' '}, segment...)
 		}
-		for _, s := range []*scratch{kept, newScratch(c.model)} {
+		want := 0
+		for i := 0; i < len(segment); {
+			end := t.pretoken.next(segment, i)
+			want += t.model.count(segment[i:end])
+			i = end
+		}
+		for _, w := range []*worker{kept, newWorker(t)} {
 			for pass := range 2 {
-				if got := c.count([]byte(text), s); got != want {
-					t.Errorf("%q, pass %d: %d tokens, %d without a cache", text, pass, got, want)
+				if got := w.Count([]byte(text), true); got != want {
+					tt.Errorf("%q, pass %d: %d tokens, %d without a cache", text, pass, got, want)
 				}
 			}
 		}

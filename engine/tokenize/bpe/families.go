@@ -3,6 +3,8 @@ package bpe
 import (
 	"fmt"
 	"strings"
+
+	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 )
 
 // The expressions of the known families as their files spell them. Oniguruma
@@ -44,13 +46,13 @@ var families = map[string]family{
 
 // setPretokenizer recognises ByteLevel with its own expression, and sequences
 // of Splits that end in a ByteLevel without.
-func (c *Counter) setPretokenizer(o object) error {
+func (t *tokenizer) setPretokenizer(o pipeline.Object) error {
 	steps, err := flatten(o)
 	if err != nil {
 		return fmt.Errorf("pre_tokenizer: %w", err)
 	}
 	if len(steps) == 0 {
-		return unsupported("pre_tokenizer that is not byte-level")
+		return pipeline.Unsupported("pre_tokenizer that is not byte-level")
 	}
 	last := len(steps) - 1
 	var expressions []string
@@ -67,35 +69,35 @@ func (c *Counter) setPretokenizer(o object) error {
 	}
 	switch {
 	case level.useRegex && last == 0:
-		c.family, c.pretoken, c.prefixSpace = "G2", spaced{}, level.addPrefixSpace
+		t.family, t.pretoken, t.prefixSpace = "G2", spaced{}, level.addPrefixSpace
 		return nil
 	case level.useRegex || last == 0:
-		return unsupported("pre_tokenizer of %d Splits and a ByteLevel with use_regex %v", last, level.useRegex)
+		return pipeline.Unsupported("pre_tokenizer of %d Splits and a ByteLevel with use_regex %v", last, level.useRegex)
 	case level.addPrefixSpace:
-		return unsupported("pre_tokenizer with add_prefix_space after a Split")
+		return pipeline.Unsupported("pre_tokenizer with add_prefix_space after a Split")
 	}
 	f, ok := families[strings.Join(expressions, "\n")]
 	if !ok {
-		return unsupported("pre_tokenizer Split %q", expressions)
+		return pipeline.Unsupported("pre_tokenizer Split %q", expressions)
 	}
-	c.family, c.pretoken = f.name, f.pretoken
+	t.family, t.pretoken = f.name, f.pretoken
 	return nil
 }
 
 // flatten returns the steps of a pre-tokenizer, sequences undone.
-func flatten(o object) ([]object, error) {
+func flatten(o pipeline.Object) ([]pipeline.Object, error) {
 	if o == nil {
 		return nil, nil
 	}
 	var kind string
-	if err := o.decode("type", &kind); err != nil {
+	if err := o.Decode("type", &kind); err != nil {
 		return nil, err
 	}
 	if kind != "Sequence" {
-		return []object{o}, nil
+		return []pipeline.Object{o}, nil
 	}
-	var parts, steps []object
-	if err := o.require("pretokenizers", &parts); err != nil {
+	var parts, steps []pipeline.Object
+	if err := o.Require("pretokenizers", &parts); err != nil {
 		return nil, err
 	}
 	for _, part := range parts {
@@ -112,29 +114,29 @@ func flatten(o object) ([]object, error) {
 // between them, all become pieces. Removed with invert keeps only the matches,
 // which comes to the same for an expression that leaves nothing unmatched, as
 // every known one does that stands alone.
-func splitExpression(o object) (string, error) {
+func splitExpression(o pipeline.Object) (string, error) {
 	var kind, behavior, expression string
 	var invert bool
-	var pattern object
-	if err := o.decode("type", &kind); err != nil {
+	var pattern pipeline.Object
+	if err := o.Decode("type", &kind); err != nil {
 		return "", err
 	}
 	if kind != "Split" {
-		return "", unsupported("%q before the last step", kind)
+		return "", pipeline.Unsupported("%q before the last step", kind)
 	}
-	if err := o.require("behavior", &behavior); err != nil {
+	if err := o.Require("behavior", &behavior); err != nil {
 		return "", err
 	}
-	if err := o.require("invert", &invert); err != nil {
+	if err := o.Require("invert", &invert); err != nil {
 		return "", err
 	}
-	if err := o.require("pattern", &pattern); err != nil {
+	if err := o.Require("pattern", &pattern); err != nil {
 		return "", err
 	}
 	if _, ok := pattern["Regex"]; !ok || len(pattern) != 1 {
-		return "", unsupported("Split by a pattern that is no Regex")
+		return "", pipeline.Unsupported("Split by a pattern that is no Regex")
 	}
-	if err := pattern.require("Regex", &expression); err != nil {
+	if err := pattern.Require("Regex", &expression); err != nil {
 		return "", err
 	}
 	// The characters themselves mean what their escapes do.
@@ -147,22 +149,22 @@ func splitExpression(o object) (string, error) {
 			return expression, nil
 		}
 	}
-	return "", unsupported("Split %s, invert %v, by %q", behavior, invert, expression)
+	return "", pipeline.Unsupported("Split %s, invert %v, by %q", behavior, invert, expression)
 }
 
 type byteLevel struct{ addPrefixSpace, useRegex bool }
 
-func readByteLevel(o object) (byteLevel, error) {
+func readByteLevel(o pipeline.Object) (byteLevel, error) {
 	level := byteLevel{useRegex: true}
 	var kind string
-	if err := o.decode("type", &kind); err != nil {
+	if err := o.Decode("type", &kind); err != nil {
 		return level, err
 	}
 	if kind != "ByteLevel" {
-		return level, unsupported("%q as the last step", kind)
+		return level, pipeline.Unsupported("%q as the last step", kind)
 	}
-	if err := o.require("add_prefix_space", &level.addPrefixSpace); err != nil {
+	if err := o.Require("add_prefix_space", &level.addPrefixSpace); err != nil {
 		return level, err
 	}
-	return level, o.decode("use_regex", &level.useRegex)
+	return level, o.Decode("use_regex", &level.useRegex)
 }

@@ -10,16 +10,17 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/internal/refdata"
+	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 )
 
-var loaded sync.Map // name → *Counter: loading takes longer than counting
+var loaded sync.Map // name → *pipeline.Counter: loading takes longer than counting
 
-func sharedCounter(t testing.TB, name string) *Counter {
+func sharedCounter(t testing.TB, name string) *pipeline.Counter {
 	t.Helper()
 	if c, ok := loaded.Load(name); ok {
-		return c.(*Counter)
+		return c.(*pipeline.Counter)
 	}
-	c, err := New(refdata.ReadAll(t, refdata.Path("tokenizers", name+".json.zst")), false)
+	c, err := open(refdata.ReadAll(t, refdata.Path("tokenizers", name+".json.zst")), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +106,7 @@ func TestSharedRefused(t *testing.T) {
 		"llama2": "byte_fallback", "gemma3": "byte_fallback",
 		"bert-base-uncased": "vocab and merges", "all-minilm-l6-v2": `type "WordPiece"`, "t5": "vocab and merges",
 	} {
-		_, err := New(refdata.ReadAll(t, refdata.Path("tokenizers", name+".json.zst")), false)
+		_, err := open(refdata.ReadAll(t, refdata.Path("tokenizers", name+".json.zst")), false)
 		if !errors.Is(err, doc.ErrUnsupported) || !strings.Contains(err.Error(), thing) {
 			t.Errorf("%s: %v; want an unsupported %s", name, err, thing)
 		}

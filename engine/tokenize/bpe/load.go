@@ -7,144 +7,129 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tallystick/tallystick/engine/tokenize/ucd"
+	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 )
 
 // load reads a tokenizer.json (tokenizers/src/tokenizer/serialization.rs and
 // models/bpe/serialization.rs). Keys unknown to Hugging Face are passed over,
 // as it does; truncation, padding, post_processor and decoder change no count.
-func load(data []byte, addedAsText bool) (*Counter, error) {
-	file, err := parseFile(data)
-	if err != nil {
-		return nil, err
-	}
+func load(file pipeline.Object) (*tokenizer, error) {
 	version := "1.0"
-	if err := file.decode("version", &version); err != nil {
+	if err := file.Decode("version", &version); err != nil {
 		return nil, err
 	}
 	if version != "1.0" {
-		return nil, unsupported("version %q", version)
+		return nil, pipeline.Unsupported("version %q", version)
 	}
-	c := &Counter{}
-	var spec, normalizer, pre object
-	if err := file.require("model", &spec); err != nil {
+	t := &tokenizer{}
+	var spec, normalizer, pre pipeline.Object
+	if err := file.Require("model", &spec); err != nil {
 		return nil, err
 	}
 	// The cheap refusals first: vocabularies are large.
 	if err := checkModel(spec); err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
-	if err := file.decode("normalizer", &normalizer); err != nil {
+	if err := file.Decode("normalizer", &normalizer); err != nil {
 		return nil, err
 	}
-	if err := c.setNormalizer(normalizer); err != nil {
+	if err := t.setNormalizer(normalizer); err != nil {
 		return nil, err
 	}
-	if err := file.decode("pre_tokenizer", &pre); err != nil {
+	if err := file.Decode("pre_tokenizer", &pre); err != nil {
 		return nil, err
 	}
-	if err := c.setPretokenizer(pre); err != nil {
+	if err := t.setPretokenizer(pre); err != nil {
 		return nil, err
 	}
-	model, vocab, err := loadModel(spec)
-	if err != nil {
+	var err error
+	if t.model, err = loadModel(spec); err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
-	c.model = model
-	var added []object
-	if err := file.decode("added_tokens", &added); err != nil {
-		return nil, err
-	}
-	if addedAsText {
-		added = nil
-	}
-	if err := c.setAdded(added, vocab); err != nil {
-		return nil, fmt.Errorf("added_tokens: %w", err)
-	}
-	return c, nil
+	return t, nil
 }
 
 // setNormalizer accepts none, NFC, and sequences of them.
-func (c *Counter) setNormalizer(o object) error {
+func (t *tokenizer) setNormalizer(o pipeline.Object) error {
 	if o == nil {
 		return nil
 	}
 	var kind string
-	if err := o.decode("type", &kind); err != nil {
+	if err := o.Decode("type", &kind); err != nil {
 		return fmt.Errorf("normalizer: %w", err)
 	}
 	switch kind {
 	case "NFC":
-		c.nfc = true
+		t.nfc = true
 		return nil
 	case "Sequence":
-		var parts []object
-		if err := o.require("normalizers", &parts); err != nil {
+		var parts []pipeline.Object
+		if err := o.Require("normalizers", &parts); err != nil {
 			return fmt.Errorf("normalizer: %w", err)
 		}
 		for _, part := range parts {
 			if part == nil {
-				return unsupported("normalizer null in a Sequence")
+				return pipeline.Unsupported("normalizer null in a Sequence")
 			}
-			if err := c.setNormalizer(part); err != nil {
+			if err := t.setNormalizer(part); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	return unsupported("normalizer %q", kind)
+	return pipeline.Unsupported("normalizer %q", kind)
 }
 
 // checkModel refuses what is not a plain byte-level BPE model.
-func checkModel(o object) error {
+func checkModel(o pipeline.Object) error {
 	kind := "BPE" // files from before tokenizers 0.9 name no type
-	if err := o.decode("type", &kind); err != nil {
+	if err := o.Decode("type", &kind); err != nil {
 		return err
 	}
 	if kind != "BPE" {
-		return unsupported("type %q", kind)
+		return pipeline.Unsupported("type %q", kind)
 	}
 	if o["vocab"] == nil || o["merges"] == nil {
-		return unsupported("without vocab and merges")
+		return pipeline.Unsupported("without vocab and merges")
 	}
 	var dropout float64
-	if err := o.decode("dropout", &dropout); err != nil {
+	if err := o.Decode("dropout", &dropout); err != nil {
 		return err
 	}
 	if dropout != 0 {
-		return unsupported("dropout %v", dropout)
+		return pipeline.Unsupported("dropout %v", dropout)
 	}
 	for _, key := range []string{"continuing_subword_prefix", "end_of_word_suffix"} {
 		var affix string
-		if err := o.decode(key, &affix); err != nil {
+		if err := o.Decode(key, &affix); err != nil {
 			return err
 		}
 		if affix != "" {
-			return unsupported("%s %q", key, affix)
+			return pipeline.Unsupported("%s %q", key, affix)
 		}
 	}
 	var fallback bool
-	if err := o.decode("byte_fallback", &fallback); err != nil {
+	if err := o.Decode("byte_fallback", &fallback); err != nil {
 		return err
 	}
 	if fallback {
-		return unsupported("byte_fallback")
+		return pipeline.Unsupported("byte_fallback")
 	}
 	return nil
 }
 
-// loadModel returns the model and its vocabulary. unk_token and fuse_unk are
+// loadModel returns the model. unk_token and fuse_unk are
 // not asked for: a vocabulary that has every byte leaves nothing unknown.
-func loadModel(o object) (*model, map[string]uint32, error) {
+func loadModel(o pipeline.Object) (*model, error) {
 	vocab, err := readVocab(o["vocab"])
 	if err != nil {
-		return nil, nil, fmt.Errorf("vocab: %w", err)
+		return nil, fmt.Errorf("vocab: %w", err)
 	}
 	m := &model{}
 	for b, char := range byteChars {
 		id, ok := vocab[string(char)]
 		if !ok && inUTF8(byte(b)) {
-			return nil, nil, unsupported("vocab without byte 0x%02X", b)
+			return nil, pipeline.Unsupported("vocab without byte 0x%02X", b)
 		}
 		m.bytes[b] = id
 	}
@@ -155,21 +140,21 @@ func loadModel(o object) (*model, map[string]uint32, error) {
 		r, ok2 := vocab[right]
 		merged, ok3 := vocab[left+right]
 		if !ok1 || !ok2 || !ok3 {
-			return unsupported("merge %q + %q of a token that is not in vocab", left, right)
+			return pipeline.Unsupported("merge %q + %q of a token that is not in vocab", left, right)
 		}
 		merges = append(merges, merge{l, r, merged})
 		return nil
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("merges: %w", err)
+		return nil, fmt.Errorf("merges: %w", err)
 	}
 	m.merges = newMergeTable(len(merges))
 	for rank, x := range merges {
 		m.merges.set(x.left, x.right, uint32(rank), x.merged)
 	}
 	var ignoreMerges bool
-	if err := o.decode("ignore_merges", &ignoreMerges); err != nil {
-		return nil, nil, err
+	if err := o.Decode("ignore_merges", &ignoreMerges); err != nil {
+		return nil, err
 	}
 	if ignoreMerges {
 		m.whole = make(map[string]struct{}, len(vocab))
@@ -179,7 +164,7 @@ func loadModel(o object) (*model, map[string]uint32, error) {
 			}
 		}
 	}
-	return m, vocab, nil
+	return m, nil
 }
 
 // readVocab reads the ids of tokens. An id that two tokens share would make
@@ -187,7 +172,7 @@ func loadModel(o object) (*model, map[string]uint32, error) {
 func readVocab(raw []byte) (map[string]uint32, error) {
 	vocab := make(map[string]uint32, len(raw)/16)
 	ids := make([]uint32, 0, len(raw)/16)
-	err := eachMember(raw, func(token string, value []byte) error {
+	err := pipeline.EachMember(raw, func(token string, value []byte) error {
 		id, err := strconv.ParseUint(string(value), 10, 32)
 		vocab[token] = uint32(id)
 		return err
@@ -201,7 +186,7 @@ func readVocab(raw []byte) (map[string]uint32, error) {
 	slices.Sort(ids)
 	for i := 1; i < len(ids); i++ {
 		if ids[i] == ids[i-1] {
-			return nil, unsupported("id %d for two tokens", ids[i])
+			return nil, pipeline.Unsupported("id %d for two tokens", ids[i])
 		}
 	}
 	return vocab, nil
@@ -210,30 +195,30 @@ func readVocab(raw []byte) (map[string]uint32, error) {
 // readMerges calls fn for every merge in order. They come in either form:
 // pairs of tokens, or older, strings of two tokens with a space between.
 func readMerges(raw []byte, fn func(left, right string) error) error {
-	return eachElement(raw, func(value []byte) error {
+	return pipeline.EachElement(raw, func(value []byte) error {
 		switch value[0] {
 		case '"':
-			line, err := unquote(value)
+			line, err := pipeline.Unquote(value)
 			if err != nil || strings.HasPrefix(line, "#version") {
 				return err
 			}
 			left, right, ok := strings.Cut(line, " ")
 			if !ok || strings.Contains(right, " ") {
-				return unsupported("merge %q is not two tokens", line)
+				return pipeline.Unsupported("merge %q is not two tokens", line)
 			}
 			return fn(left, right)
 		case '[':
 			var pair [2]string
 			n := 0
-			err := eachElement(value, func(value []byte) (err error) {
+			err := pipeline.EachElement(value, func(value []byte) (err error) {
 				if n < len(pair) {
-					pair[n], err = unquote(value)
+					pair[n], err = pipeline.Unquote(value)
 				}
 				n++
 				return err
 			})
 			if err == nil && n != len(pair) {
-				err = unsupported("merge of %d tokens", n)
+				err = pipeline.Unsupported("merge of %d tokens", n)
 			}
 			if err != nil {
 				return err
@@ -243,55 +228,6 @@ func readMerges(raw []byte, fn func(left, right string) error) error {
 		return errors.New("not a merge")
 	})
 }
-
-// setAdded sets up the search for added tokens (added_vocabulary.rs): special
-// ones come first, and those to be normalised are looked for in their
-// normalised form.
-func (c *Counter) setAdded(list []object, vocab map[string]uint32) error {
-	var raw, normalized [2][]addedToken // by special, others
-	seen := map[string]addedFlags{}
-	for _, o := range list {
-		var t addedToken
-		var f addedFlags
-		for key, v := range map[string]any{
-			"content": &t.content, "single_word": &f.singleWord, "lstrip": &f.lstrip, "rstrip": &f.rstrip,
-			"normalized": &f.normalized, "special": &f.special,
-		} {
-			if err := o.require(key, v); err != nil {
-				return err
-			}
-		}
-		if t.content == "" {
-			continue
-		}
-		if earlier, ok := seen[t.content]; ok {
-			if earlier != f {
-				return unsupported("two of %q with different flags", t.content)
-			}
-			continue
-		}
-		seen[t.content] = f
-		t.singleWord, t.lstrip, t.rstrip = f.singleWord, f.lstrip, f.rstrip
-		rank := 1
-		if f.special {
-			rank = 0
-		}
-		if !f.normalized {
-			raw[rank] = append(raw[rank], t)
-			continue
-		}
-		if c.nfc {
-			var z ucd.Normalizer
-			t.content = string(z.AppendNFC(nil, []byte(t.content)))
-		}
-		normalized[rank] = append(normalized[rank], t)
-	}
-	c.raw = newAddedTokens(append(raw[0], raw[1]...))
-	c.normalized = newAddedTokens(append(normalized[0], normalized[1]...))
-	return nil
-}
-
-type addedFlags struct{ singleWord, lstrip, rstrip, normalized, special bool }
 
 // byteChars are the characters that byte-level vocabularies spell bytes with:
 // printable ones stand for themselves, the others are moved up by 256

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 )
 
 // toyVocab draws a vocabulary of all bytes and some merges over the letters
@@ -31,7 +33,11 @@ func toyVocab(rng *rand.Rand, merges int) (tokens []string, pairs [][2]string) {
 
 func toyModel(t testing.TB, seed uint64, merges int) (*model, map[[2]string]int) {
 	tokens, pairs := toyVocab(rand.New(rand.NewPCG(seed, 0)), merges)
-	c, err := New([]byte(toyFile(tokens, pairs, `"type":"ByteLevel","add_prefix_space":false`, "", "")), false)
+	file, err := pipeline.Parse([]byte(toyFile(tokens, pairs, `"type":"ByteLevel","add_prefix_space":false`, "", "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := load(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +45,7 @@ func toyModel(t testing.TB, seed uint64, merges int) (*model, map[[2]string]int)
 	for rank, pair := range pairs {
 		ranks[pair] = rank
 	}
-	return c.model, ranks
+	return loaded.model, ranks
 }
 
 // toyFile writes a tokenizer.json.
@@ -120,7 +126,7 @@ func TestLongPretoken(t *testing.T) {
 		pairs = append(pairs, [2]string{part, part})
 		tokens = append(tokens, part+part)
 	}
-	c, err := New([]byte(toyFile(tokens, pairs, `"type":"ByteLevel","add_prefix_space":false`, "", "")), false)
+	c, err := open([]byte(toyFile(tokens, pairs, `"type":"ByteLevel","add_prefix_space":false`, "", "")), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +139,7 @@ func TestWholePretokens(t *testing.T) {
 	tokens, pairs := toyVocab(rand.New(rand.NewPCG(1, 0)), 0)
 	tokens = append(tokens, "zzz", string(byteChars[' '])+"zzz", "<zzz>")
 	for flag, want := range map[string]int{`"ignore_merges":true,`: 3, `"ignore_merges":false,`: 11, "": 11} {
-		c, err := New([]byte(toyFile(tokens, pairs, `"type":"ByteLevel","add_prefix_space":false`, flag, "")), false)
+		c, err := open([]byte(toyFile(tokens, pairs, `"type":"ByteLevel","add_prefix_space":false`, flag, "")), false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,8 +1,7 @@
-package bpe
+package pipeline
 
 import (
 	"bytes"
-	"iter"
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/tokenize/ucd"
@@ -71,38 +70,53 @@ func (t *addedTokens) allow(first, second byte) {
 	t.starts[k/64] |= 1 << (k % 64)
 }
 
-// split yields the text in pieces, each an added token or the text between
-// two, none of them empty.
-func (t *addedTokens) split(text []byte) iter.Seq2[[]byte, bool] {
-	return func(yield func([]byte, bool) bool) {
-		done := 0 // where the last added token, with what it stripped, ended
-		for from := 0; from < len(text) && len(t.tokens) > 0; {
-			start, stop, token := t.find(text, from)
-			if token == nil {
-				break
-			}
-			from = stop
-			if token.singleWord && (wordBefore(text[:start]) || wordAfter(text[stop:])) {
-				continue
-			}
-			if token.lstrip {
-				start = max(start-spacesBefore(text[:start]), done)
-			}
-			if token.rstrip {
-				stop += spacesAfter(text[stop:])
-			}
-			if done < start && !yield(text[done:start], false) {
-				return
-			}
-			if !yield(text[min(start, stop):stop], true) {
-				return
-			}
-			done = stop
-		}
-		if done < len(text) {
-			yield(text[done:], false)
-		}
+// cursor is how far a text has been split at added tokens.
+type cursor struct {
+	text        []byte
+	done        int // where the last piece ended
+	from        int // where to look for the next added token
+	start, stop int // of an added token found after the text before it was given; start < stop
+}
+
+func cut(text []byte) cursor { return cursor{text: text} }
+
+// next returns the next piece of the text, an added token or what is between
+// two, never empty but for an added token that the one before has stripped
+// bare; ok is false at the end.
+func (t *addedTokens) next(c *cursor) (piece []byte, added, ok bool) {
+	if c.start < c.stop {
+		piece, c.start, c.stop = c.text[c.start:c.stop], 0, 0
+		return piece, true, true
 	}
+	for c.from < len(c.text) && len(t.tokens) > 0 {
+		start, stop, token := t.find(c.text, c.from)
+		if token == nil {
+			c.from = len(c.text)
+			break
+		}
+		c.from = stop
+		if token.singleWord && (wordBefore(c.text[:start]) || wordAfter(c.text[stop:])) {
+			continue
+		}
+		if token.lstrip {
+			start = max(start-spacesBefore(c.text[:start]), c.done)
+		}
+		if token.rstrip {
+			stop += spacesAfter(c.text[stop:])
+		}
+		before := c.text[min(c.done, start):start]
+		c.done = stop
+		if len(before) == 0 {
+			return c.text[min(start, stop):stop], true, true
+		}
+		c.start, c.stop = start, stop
+		return before, false, true
+	}
+	if c.done < len(c.text) {
+		piece, c.done = c.text[c.done:], len(c.text)
+		return piece, false, true
+	}
+	return nil, false, false
 }
 
 // find returns the leftmost longest match at or after from; no token if none.

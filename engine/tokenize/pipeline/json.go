@@ -1,4 +1,4 @@
-package bpe
+package pipeline
 
 import (
 	"bytes"
@@ -11,26 +11,26 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 )
 
-// object is a JSON object with its keys as they are spelt: encoding/json would
+// Object is a JSON object with its keys as they are spelt: encoding/json would
 // match the fields of a struct whatever their case, which serde does not.
 // Files of tens of megabytes are why it is cut up by hand, after one check
 // that it is JSON at all.
-type object map[string]json.RawMessage
+type Object map[string]json.RawMessage
 
-func (o *object) UnmarshalJSON(data []byte) error {
+func (o *Object) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		*o = nil
 		return nil
 	}
-	*o = object{}
-	return eachMember(data, func(key string, value []byte) error {
+	*o = Object{}
+	return EachMember(data, func(key string, value []byte) error {
 		(*o)[key] = value
 		return nil
 	})
 }
 
-// parseFile returns the object that a whole file is.
-func parseFile(data []byte) (o object, err error) {
+// Parse returns the object that a whole file is.
+func Parse(data []byte) (o Object, err error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("not valid UTF-8")
 	}
@@ -40,18 +40,19 @@ func parseFile(data []byte) (o object, err error) {
 	return o, o.UnmarshalJSON(bytes.TrimSpace(data))
 }
 
-func unsupported(format string, args ...any) error {
+// Unsupported is an error that wraps doc.ErrUnsupported and names a thing.
+func Unsupported(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", doc.ErrUnsupported, fmt.Sprintf(format, args...))
 }
 
-// decode reads the value of a key; absent and null leave v as it is.
-func (o object) decode(key string, v any) error {
+// Decode reads the value of a key; absent and null leave v as it is.
+func (o Object) Decode(key string, v any) error {
 	raw, ok := o[key]
 	if !ok {
 		return nil
 	}
 	var err error
-	if inner, ok := v.(*object); ok {
+	if inner, ok := v.(*Object); ok {
 		err = inner.UnmarshalJSON(raw)
 	} else {
 		err = json.Unmarshal(raw, v)
@@ -62,22 +63,22 @@ func (o object) decode(key string, v any) error {
 	return nil
 }
 
-// require is decode for a key that serde does not let be absent or null.
-func (o object) require(key string, v any) error {
+// Require is Decode for a key that serde does not let be absent or null.
+func (o Object) Require(key string, v any) error {
 	if raw, ok := o[key]; !ok || string(raw) == "null" {
-		return unsupported("no %s", key)
+		return Unsupported("no %s", key)
 	}
-	return o.decode(key, v)
+	return o.Decode(key, v)
 }
 
-// eachMember calls fn for every member of an object in text that is valid JSON.
-func eachMember(data []byte, fn func(key string, value []byte) error) error {
+// EachMember calls fn for every member of an object in text that is valid JSON.
+func EachMember(data []byte, fn func(key string, value []byte) error) error {
 	if len(data) == 0 || data[0] != '{' {
 		return errors.New("not an object")
 	}
 	for i := skipSpace(data, 1); data[i] != '}'; {
 		end := skipValue(data, i)
-		key, err := unquote(data[i:end])
+		key, err := Unquote(data[i:end])
 		if err != nil {
 			return err
 		}
@@ -91,8 +92,8 @@ func eachMember(data []byte, fn func(key string, value []byte) error) error {
 	return nil
 }
 
-// eachElement calls fn for every element of an array in text that is valid JSON.
-func eachElement(data []byte, fn func(value []byte) error) error {
+// EachElement calls fn for every element of an array in text that is valid JSON.
+func EachElement(data []byte, fn func(value []byte) error) error {
 	if len(data) == 0 || data[0] != '[' {
 		return errors.New("not an array")
 	}
@@ -153,8 +154,8 @@ func skipValue(data []byte, i int) int {
 	}
 }
 
-// unquote returns the string that a JSON value is.
-func unquote(data []byte) (s string, err error) {
+// Unquote returns the string that a JSON value is.
+func Unquote(data []byte) (s string, err error) {
 	if n := len(data); data[0] == '"' && bytes.IndexByte(data, '\\') < 0 {
 		return string(data[1 : n-1]), nil
 	}

@@ -1,0 +1,158 @@
+// Package pipeline is what every native engine shares: the sections of a
+// tokenizer.json, the added tokens that stand in a text, and the order in which
+// Hugging Face tokenizers goes about a text (tokenizers/src/tokenizer/mod.rs,
+// added_vocabulary.rs):
+//
+//	added tokens that are not normalised are found in the raw text,
+//	the text between them is normalised,
+//	normalised added tokens are found in that,
+//	the rest, in segments, goes to the pre-tokenizer and the model.
+//
+// The last two are a Worker's; the packages bpe, spbpe, wordpiece and unigram
+// make them.
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/tallystick/tallystick/kernels/utf8valid"
+)
+
+// ErrNotUTF8 is what Count returns for a text that is not valid UTF-8.
+var ErrNotUTF8 = errors.New("text is not valid UTF-8")
+
+// Worker normalises and counts for one goroutine at a time. What it caches is
+// a function of the tokenizer alone, so that dropping it changes no count.
+type Worker interface {
+	// Normalize returns the normalised text, valid until the next call; that
+	// may be text itself. Text is not empty and is not changed.
+	Normalize(text []byte) []byte
+	// Count returns the number of tokens of a segment of normalised text,
+	// which is not empty and holds no added token. First tells that it begins
+	// the document. It may overwrite what Normalize returned, within segment.
+	Count(segment []byte, first bool) int
+	// Trim gives back memory that one unusual text has taken.
+	Trim()
+}
+
+// Counter counts tokens for one tokenizer. It is safe for concurrent use.
+type Counter struct {
+	family     string
+	raw        *addedTokens // found in the text as it is
+	normalized *addedTokens // found in the normalised text
+	workers    sync.Pool    // of Worker
+}
+
+// New makes a Counter of the family (a name for users) from the added_tokens
+// of a tokenizer.json, none of them with addedAsText, and from what makes a
+// Worker.
+func New(file Object, addedAsText bool, family string, newWorker func() Worker) (*Counter, error) {
+	c := &Counter{family: family}
+	c.workers.New = func() any { return newWorker() }
+	var added []Object
+	if err := file.Decode("added_tokens", &added); err != nil {
+		return nil, err
+	}
+	if addedAsText {
+		added = nil
+	}
+	w := newWorker()
+	if err := c.setAdded(added, w); err != nil {
+		return nil, fmt.Errorf("added_tokens: %w", err)
+	}
+	c.workers.Put(w)
+	return c, nil
+}
+
+// Family names the way in which the tokenizer cuts text.
+func (c *Counter) Family() string { return c.family }
+
+// Count returns the number of tokens of text, which must be shorter than 2 GiB
+// and valid UTF-8 (else ErrNotUTF8). It does not keep text.
+func (c *Counter) Count(text []byte) (int, error) {
+	if len(text) > math.MaxInt32 {
+		return 0, fmt.Errorf("a text of %d bytes is too long", len(text))
+	}
+	if !utf8valid.Valid(text) {
+		return 0, ErrNotUTF8
+	}
+	w := c.workers.Get().(Worker)
+	n := c.count(text, w)
+	w.Trim()
+	c.workers.Put(w)
+	return n, nil
+}
+
+func (c *Counter) count(text []byte, w Worker) (n int) {
+	first := true
+	pieces := cut(text)
+	for piece, added, ok := c.raw.next(&pieces); ok; piece, added, ok = c.raw.next(&pieces) {
+		if added {
+			n++
+			first = false
+			continue
+		}
+		segments := cut(w.Normalize(piece))
+		for segment, added, ok := c.normalized.next(&segments); ok; segment, added, ok = c.normalized.next(&segments) {
+			if added {
+				n++
+			} else {
+				n += w.Count(segment, first)
+			}
+			first = false
+		}
+		first = false
+	}
+	return n
+}
+
+// setAdded sets up the search for added tokens (added_vocabulary.rs): special
+// ones come first, and those to be normalised are looked for in their
+// normalised form.
+func (c *Counter) setAdded(list []Object, w Worker) error {
+	var raw, normalized [2][]addedToken // by special, others
+	seen := map[string]addedFlags{}
+	for _, o := range list {
+		var t addedToken
+		var f addedFlags
+		for key, v := range map[string]any{
+			"content": &t.content, "single_word": &f.singleWord, "lstrip": &f.lstrip, "rstrip": &f.rstrip,
+			"normalized": &f.normalized, "special": &f.special,
+		} {
+			if err := o.Require(key, v); err != nil {
+				return err
+			}
+		}
+		if t.content == "" {
+			continue
+		}
+		if earlier, ok := seen[t.content]; ok {
+			if earlier != f {
+				return Unsupported("two of %q with different flags", t.content)
+			}
+			continue
+		}
+		seen[t.content] = f
+		t.singleWord, t.lstrip, t.rstrip = f.singleWord, f.lstrip, f.rstrip
+		rank := 1
+		if f.special {
+			rank = 0
+		}
+		if !f.normalized {
+			raw[rank] = append(raw[rank], t)
+			continue
+		}
+		if t.content = string(w.Normalize([]byte(t.content))); t.content == "" {
+			return Unsupported("a token that its normalizer leaves empty")
+		}
+		normalized[rank] = append(normalized[rank], t)
+	}
+	c.raw = newAddedTokens(append(raw[0], raw[1]...))
+	c.normalized = newAddedTokens(append(normalized[0], normalized[1]...))
+	return nil
+}
+
+type addedFlags struct{ singleWord, lstrip, rstrip, normalized, special bool }
