@@ -1,10 +1,10 @@
 package pipeline
 
 import (
-	"bytes"
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/tokenize/ucd"
+	"github.com/tallystick/tallystick/kernels/pairscan"
 )
 
 // addedToken is one entry of added_tokens, as far as counting goes.
@@ -18,56 +18,65 @@ type addedToken struct {
 // longest, as the Aho-Corasick automaton of Hugging Face does.
 type addedTokens struct {
 	tokens []addedToken
-	// A trie of the contents: edges by node and byte; the token that ends at
-	// a node, or -1. Node 0 is the root.
-	edges map[uint32]uint32
-	ends  []int32
-	// starts has a bit for every two bytes that a match can begin with.
-	starts [1 << 16 / 64]uint64
-	// only is the first byte of every token, where they share it, or -1.
-	only int
+	nodes  []node        // a trie of the contents; the first is the root
+	edges  []edge        // of all nodes, those of a node together
+	pairs  *pairscan.Set // what the contents begin with
+	single bool          // some content is one byte long
+}
+
+type node struct {
+	edges, end int32 // its edges are edges[edges:end]
+	token      int32 // that ends here, or -1
+}
+
+type edge struct {
+	label byte
+	child int32
 }
 
 // newAddedTokens takes the tokens in the order of precedence: of equal
 // contents the first wins.
 func newAddedTokens(tokens []addedToken) *addedTokens {
-	t := &addedTokens{tokens: tokens, edges: map[uint32]uint32{}, ends: []int32{-1}, only: -1}
+	t := &addedTokens{tokens: tokens}
+	var pairs [][2]byte
+	type growing struct {
+		children map[byte]int32
+		token    int32
+	}
+	trie := []growing{{map[byte]int32{}, -1}}
 	for i, token := range tokens {
-		node := uint32(0)
+		at := int32(0)
 		for _, b := range []byte(token.content) {
-			edge := node<<8 | uint32(b)
-			child, ok := t.edges[edge]
+			child, ok := trie[at].children[b]
 			if !ok {
-				child = uint32(len(t.ends))
-				t.edges[edge] = child
-				t.ends = append(t.ends, -1)
+				child = int32(len(trie))
+				trie[at].children[b] = child
+				trie = append(trie, growing{map[byte]int32{}, -1})
 			}
-			node = child
+			at = child
 		}
-		if t.ends[node] < 0 {
-			t.ends[node] = int32(i)
+		if trie[at].token < 0 {
+			trie[at].token = int32(i)
 		}
 		first := token.content[0]
 		if len(token.content) > 1 {
-			t.allow(first, token.content[1])
-		} else {
-			for second := range 256 {
-				t.allow(first, byte(second))
-			}
+			pairs = append(pairs, [2]byte{first, token.content[1]})
+			continue
 		}
-		switch {
-		case i == 0:
-			t.only = int(first)
-		case t.only != int(first):
-			t.only = -1
+		t.single = true
+		for second := range 256 {
+			pairs = append(pairs, [2]byte{first, byte(second)})
 		}
 	}
+	t.pairs = pairscan.New(pairs)
+	for _, n := range trie {
+		begin := len(t.edges)
+		for label, child := range n.children {
+			t.edges = append(t.edges, edge{label, child})
+		}
+		t.nodes = append(t.nodes, node{int32(begin), int32(len(t.edges)), n.token})
+	}
 	return t
-}
-
-func (t *addedTokens) allow(first, second byte) {
-	k := uint(first)<<8 | uint(second)
-	t.starts[k/64] |= 1 << (k % 64)
 }
 
 // cursor is how far a text has been split at added tokens.
@@ -122,34 +131,35 @@ func (t *addedTokens) next(c *cursor) (piece []byte, added, ok bool) {
 // find returns the leftmost longest match at or after from; no token if none.
 func (t *addedTokens) find(text []byte, from int) (start, stop int, token *addedToken) {
 	for i := from; i < len(text); i++ {
-		if t.only >= 0 {
-			skip := bytes.IndexByte(text[i:], byte(t.only))
-			if skip < 0 {
+		if i = t.pairs.Index(text, i); i < 0 {
+			if !t.single {
 				return 0, 0, nil
 			}
-			i += skip
+			i = len(text) - 1 // no pair begins with the last byte
 		}
-		if i+1 < len(text) {
-			if k := uint(text[i])<<8 | uint(text[i+1]); t.starts[k/64]>>(k%64)&1 == 0 {
-				continue
-			}
-		}
-		node := uint32(0)
-		for j := i; j < len(text); j++ {
-			child, ok := t.edges[node<<8|uint32(text[j])]
-			if !ok {
-				break
-			}
-			node = child
-			if end := t.ends[node]; end >= 0 {
-				start, stop, token = i, j+1, &t.tokens[end]
-			}
-		}
-		if token != nil {
-			return start, stop, token
+		if stop, token := t.longest(text, i); token != nil {
+			return i, stop, token
 		}
 	}
 	return 0, 0, nil
+}
+
+// longest returns the longest token that text has at i, and where it ends.
+func (t *addedTokens) longest(text []byte, i int) (stop int, token *addedToken) {
+	at := &t.nodes[0]
+walk:
+	for ; i < len(text); i++ {
+		for _, e := range t.edges[at.edges:at.end] {
+			if e.label == text[i] {
+				if at = &t.nodes[e.child]; at.token >= 0 {
+					stop, token = i+1, &t.tokens[at.token]
+				}
+				continue walk
+			}
+		}
+		break
+	}
+	return stop, token
 }
 
 func wordBefore(text []byte) bool {
