@@ -1,0 +1,144 @@
+//go:build !purego
+
+package countprobe
+
+import (
+	"unsafe"
+
+	"github.com/tallystick/tallystick/kernels"
+)
+
+var useAVX2 = kernels.UseAVX2() && kernels.Features().AES
+
+// The functions in assembly are the generic ones, their reference, of arrays
+// and slices by their first elements; only the hash differs. Counts of
+// elements are at least 1. text is where the chunk begins.
+
+//go:noescape
+func flattenAVX2(positions *int16, starts *uint64, blocks int) (n int)
+
+//go:noescape
+func partitionAVX2(positions, shortStart, shortSize, wideStart, wideSize *int16, n, least int) (short, wide int)
+
+//go:noescape
+func fillShortAVX2(key *Key, place *uint32, text *byte, base int, start, size *int16, n int, table *Bucket, mask uint32)
+
+//go:noescape
+func probeShortAVX2(missing *uint16, key *Key, place *uint32, n int, table *Bucket) (sum, misses int)
+
+//go:noescape
+func fillWideAVX2(key *WideKey, place *uint32, text *byte, base int, start, size *int16, n int, table *WideBucket, mask uint32)
+
+//go:noescape
+func probeWideAVX2(missing *uint16, key *WideKey, place *uint32, n int, table *WideBucket) (sum, misses int)
+
+//go:noescape
+func placeShortAES(low, high uint64) uint32
+
+//go:noescape
+func placeWideAES(key *WideKey) uint32
+
+func flatten(positions *[maxSpans + slack]int16, starts []uint64) int {
+	if useAVX2 {
+		return flattenAVX2(&positions[1], unsafe.SliceData(starts), len(starts))
+	}
+	return flattenGeneric(positions, starts)
+}
+
+func partition(c *Chunk, n, least int) {
+	if !useAVX2 {
+		partitionGeneric(c, n, least)
+		return
+	}
+	if n == 0 {
+		c.Short.Len, c.Wide.Len = 0, 0
+		return
+	}
+	c.Short.Len, c.Wide.Len = partitionAVX2(&c.positions[0],
+		&c.Short.Start[0], &c.Short.Size[0], &c.Wide.Start[0], &c.Wide.Size[0], n, least)
+}
+
+func fillShort(c *Chunk, text []byte, base int, table []Bucket) {
+	if !useAVX2 {
+		fillShortGeneric(c, text, base, table)
+		return
+	}
+	list := &c.Short
+	text, base = c.readable(text, base, int(list.Start[list.Len-1])+16)
+	fillShortAVX2(&list.Key[0], &list.Place[0], unsafe.SliceData(text), base,
+		&list.Start[0], &list.Size[0], list.Len, unsafe.SliceData(table), mask(len(table)))
+}
+
+func probeShort(list *ShortList, table []Bucket) (sum int) {
+	if !useAVX2 {
+		return probeShortGeneric(list, table)
+	}
+	sum, list.Misses = probeShortAVX2(&list.Missing[0], &list.Key[0], &list.Place[0], list.Len, unsafe.SliceData(table))
+	return sum
+}
+
+func fillWide(c *Chunk, text []byte, base int, table []WideBucket) {
+	if !useAVX2 {
+		fillWideGeneric(c, text, base, table)
+		return
+	}
+	list := &c.Wide
+	text, base = c.readable(text, base, int(list.Start[list.Len-1])+32)
+	fillWideAVX2(&list.Key[0], &list.Place[0], unsafe.SliceData(text), base,
+		&list.Start[0], &list.Size[0], list.Len, unsafe.SliceData(table), mask(len(table)))
+}
+
+func probeWide(list *WideList, table []WideBucket) (sum int) {
+	if !useAVX2 {
+		return probeWideGeneric(list, table)
+	}
+	sum, list.Misses = probeWideAVX2(&list.Missing[0], &list.Key[0], &list.Place[0], list.Len, unsafe.SliceData(table))
+	return sum
+}
+
+// readable returns a text in which the bytes of the chunk up to end, from its
+// beginning, may be read: text itself unless that reaches beyond the last page
+// of text, else a copy of what the keys of the chunk can have.
+func (c *Chunk) readable(text []byte, base, end int) ([]byte, int) {
+	beyond := base + end - len(text)
+	const pageMask = 1<<12 - 1 // pages of 4096 bytes or larger
+	last := uintptr(unsafe.Pointer(&text[len(text)-1]))
+	if beyond <= 0 || int(last&pageMask)+beyond <= pageMask {
+		return text, base
+	}
+	from := max(base-MaxWide, 0)
+	copy(c.tail[:], text[from:])
+	return c.tail[:], base - from
+}
+
+// mask turns a hash into the place of a bucket.
+func mask(buckets int) uint32 { return uint32(buckets-1) * 64 }
+
+func placeShort(low, high uint64) uint32 {
+	if useAVX2 {
+		return placeShortAES(low, high) / 64
+	}
+	return placeShortGeneric(low, high)
+}
+
+func placeWide(key *WideKey) uint32 {
+	if useAVX2 {
+		return placeWideAES(key) / 64
+	}
+	return placeWideGeneric(key)
+}
+
+func implementation() string {
+	if useAVX2 {
+		return kernels.AVX2
+	}
+	return kernels.Generic
+}
+
+// ForceGeneric makes the package use the Go reference until restore is called.
+// For tests; not safe while another goroutine uses the package.
+func ForceGeneric() (restore func()) {
+	saved := useAVX2
+	useAVX2 = false
+	return func() { useAVX2 = saved }
+}
