@@ -55,10 +55,14 @@ type WideKey [4]uint64
 // highest byte of the last word.
 type WideBucket [2]WideKey
 
-// CountShift is where the count is in the last word of an entry.
-const CountShift = 56
+// MaxCount is the largest count of an entry.
+const MaxCount = 255
 
-const keyMask = 1<<CountShift - 1 // of the last word of an entry
+// Of the last word of an entry.
+const (
+	countShift = 56
+	keyMask    = 1<<countShift - 1
+)
 
 // Chunk is the working memory of a chunk: two lists of keys, of 1 to MaxShort
 // bytes and of more. The zero Chunk is ready; what a step reads the step
@@ -110,6 +114,7 @@ func (c *Chunk) Split(starts []uint64, open, least int) (spans, last int) {
 		n = flatten(&c.positions, starts)
 	}
 	partition(c, n, least)
+	c.Short.Misses, c.Wide.Misses = 0, 0
 	return n, int(c.positions[n])
 }
 
@@ -122,10 +127,9 @@ func (c *Chunk) FillShort(text []byte, base int, table []Bucket) {
 	}
 }
 
-// ProbeShort adds up the counts of the keys of the short list that the table
-// has, and lists the others.
+// ProbeShort returns the sum of the counts of the keys of the short list that
+// the table has, and lists the others. It is called once after FillShort.
 func (c *Chunk) ProbeShort(table []Bucket) (sum int) {
-	c.Short.Misses = 0
 	if c.Short.Len > 0 {
 		sum = probeShort(&c.Short, table)
 	}
@@ -142,7 +146,6 @@ func (c *Chunk) FillWide(text []byte, base int, table []WideBucket) {
 
 // ProbeWide is ProbeShort for the wide list.
 func (c *Chunk) ProbeWide(table []WideBucket) (sum int) {
-	c.Wide.Misses = 0
 	if c.Wide.Len > 0 {
 		sum = probeWide(&c.Wide, table)
 	}

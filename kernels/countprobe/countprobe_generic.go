@@ -64,13 +64,10 @@ func fillShortGeneric(c *Chunk, text []byte, base int, table []Bucket) {
 
 func probeShortGeneric(list *ShortList, table []Bucket) (sum int) {
 	for i, place := range list.Place[:list.Len] {
-		key, bucket := &list.Key[i], &table[place/64]
-		way := 0
-		for way < len(bucket.Low) && (bucket.Low[way] != key.Low || (bucket.High[way]^key.High)&keyMask != 0) {
-			way++
-		}
-		if way < len(bucket.Low) {
-			sum += int(bucket.High[way] >> CountShift)
+		bucket := &table[place/64]
+		if way := bucket.Find(list.Key[i]); way >= 0 {
+			_, count := bucket.Entry(way)
+			sum += count
 			continue
 		}
 		list.Missing[list.Misses] = uint16(i)
@@ -90,20 +87,14 @@ func fillWideGeneric(c *Chunk, text []byte, base int, table []WideBucket) {
 
 func probeWideGeneric(list *WideList, table []WideBucket) (sum int) {
 	for i, place := range list.Place[:list.Len] {
-		key, bucket := list.Key[i], &table[place/64]
-		hit := false
-		for _, entry := range bucket {
-			count := entry[3] >> CountShift
-			if entry[3] &= keyMask; entry == key {
-				sum += int(count)
-				hit = true
-				break
-			}
+		bucket := &table[place/64]
+		if way := bucket.Find(list.Key[i]); way >= 0 {
+			_, count := bucket.Entry(way)
+			sum += count
+			continue
 		}
-		if !hit {
-			list.Missing[list.Misses] = uint16(i)
-			list.Misses++
-		}
+		list.Missing[list.Misses] = uint16(i)
+		list.Misses++
 	}
 	return sum
 }

@@ -47,24 +47,17 @@ func (tb *tables) put(b []byte, count int) {
 	if len(b) <= MaxShort {
 		key := KeyOf(b)
 		bucket := &tb.short[Place(key, tb.short)]
-		for way := range bucket.Low {
-			if bucket.Low[way]|bucket.High[way] == 0 {
-				bucket.Low[way], bucket.High[way] = key.Low, key.High|uint64(count)<<CountShift
-				tb.held[string(b)] = count
-				return
-			}
+		if way := bucket.Free(); way >= 0 {
+			bucket.Set(way, key, count)
+			tb.held[string(b)] = count
 		}
 		return
 	}
 	key := WideKeyOf(b)
 	bucket := &tb.wide[PlaceWide(key, tb.wide)]
-	for way := range bucket {
-		if bucket[way] == (WideKey{}) {
-			bucket[way] = key
-			bucket[way][3] |= uint64(count) << CountShift
-			tb.held[string(b)] = count
-			return
-		}
+	if way := bucket.Free(); way >= 0 {
+		bucket.Set(way, key, count)
+		tb.held[string(b)] = count
 	}
 }
 
@@ -329,14 +322,8 @@ func BenchmarkChunk(b *testing.B) {
 		c.FillShort(text, 0, table)
 		for i, key := range c.Short.Key[:c.Short.Len] {
 			bucket := &table[c.Short.Place[i]/64]
-			for way := range bucket.Low {
-				if bucket.Low[way] == key.Low && bucket.High[way]&keyMask == key.High {
-					break
-				}
-				if bucket.Low[way] == 0 {
-					bucket.Low[way], bucket.High[way] = key.Low, key.High|1<<CountShift
-					break
-				}
+			if bucket.Find(key) < 0 {
+				bucket.Set(bucket.Free(), key, 1)
 			}
 		}
 		steps := []struct {

@@ -1,0 +1,287 @@
+// Package countcache counts the tokens of a text whose pretokens, its keys
+// here, have been found: by remembering the count of every key it has seen.
+//
+// A Cache is a bounded map from byte strings to counts for one goroutine. Keys
+// of up to 15 and of up to 31 bytes are in two tables that package countprobe
+// probes many keys at a time; longer ones, which are rare, in a Go map. What
+// the cache does not hold is counted by a Model, a few keys at a time.
+//
+// What is held is a function of the model alone: a cache of any size, wiped at
+// any time, gives the same counts.
+package countcache
+
+import (
+	"maps"
+	"math"
+	"math/bits"
+	"runtime"
+	"slices"
+
+	"github.com/tallystick/tallystick/kernels/countprobe"
+)
+
+// Starts tells where the keys of a text begin.
+type Starts interface {
+	// Bits fills dst with the next at most len(dst) blocks of 64 bytes and
+	// returns how many they are, 0 after the last: bit j of dst[i] is set where
+	// a key begins, and ends the one before, at byte 64i+j counted from the
+	// first of these blocks. No bit is set beyond the text.
+	Bits(dst []uint64) (blocks int)
+}
+
+// Span is the key text[Start:End] of a text.
+type Span struct{ Start, End int }
+
+// Model counts the tokens of keys.
+type Model interface {
+	// Counts sets counts[i] to the number of tokens of spans[i] of text. There
+	// are at most Batch spans. It may look up and insert parts of them in the
+	// cache that asks.
+	Counts(text []byte, spans []Span, counts []int)
+}
+
+// Batch is the largest number of keys that a Model is asked for at once.
+const Batch = 8
+
+// Options of a Cache.
+type Options struct {
+	// MaxBytes is the most memory that the entries take, but for a few hundred
+	// bytes; 0 means DefaultBytes. A cache begins small.
+	MaxBytes int
+
+	// BytesAreTokens promises that every key of one byte is one token: these
+	// need no entry.
+	BytesAreTokens bool
+}
+
+// DefaultBytes is the default of Options.MaxBytes.
+const DefaultBytes = 64 << 20
+
+// Shares of MaxBytes: 1/shortShare of it, and so on.
+const (
+	shortShare = 2
+	wideShare  = 4
+	longShare  = 4
+)
+
+const (
+	maxLongKey  = 256 // bytes of the longest key that is held
+	longEntry   = 80  // bytes that an entry of the map takes beside its key, about
+	blocksAhead = 64  // blocks of start bits asked for at once
+)
+
+// Cache is not safe for concurrent use.
+type Cache struct {
+	short     table[countprobe.Key, countprobe.Bucket, *countprobe.Bucket]
+	wide      table[countprobe.WideKey, countprobe.WideBucket, *countprobe.WideBucket]
+	long      map[string]int32
+	longBytes int // that long takes, about
+	maxLong   int // bytes
+	least     int // bytes of the shortest key that needs an entry
+
+	// Of one Count:
+	chunk  countprobe.Chunk
+	starts [blocksAhead + 1]uint64
+	asked  int // keys that wait for the model
+	spans  [Batch]Span
+	counts [Batch]int
+}
+
+// New returns an empty cache.
+func New(o Options) *Cache {
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = DefaultBytes
+	}
+	c := &Cache{long: map[string]int32{}, maxLong: o.MaxBytes / longShare, least: 1}
+	if o.BytesAreTokens {
+		c.least = 2
+	}
+	c.short.init(countprobe.Place, o.MaxBytes/shortShare, beginShort)
+	c.wide.init(countprobe.PlaceWide, o.MaxBytes/wideShare, beginWide)
+	return c
+}
+
+// Clone returns a cache that holds the same and has the same options. Clones of
+// one cache may be made concurrently while nothing else is done with it.
+func (c *Cache) Clone() *Cache {
+	clone := &Cache{long: maps.Clone(c.long), longBytes: c.longBytes, maxLong: c.maxLong, least: c.least}
+	clone.short = c.short.clone()
+	clone.wide = c.wide.clone()
+	runtime.KeepAlive(c)
+	return clone
+}
+
+// Wipe forgets all entries.
+func (c *Cache) Wipe() {
+	c.short.wipe()
+	c.wide.wipe()
+	c.wipeLong()
+	runtime.KeepAlive(c)
+}
+
+// Lookup returns the count of a key, if the cache holds it.
+func (c *Cache) Lookup(key []byte) (count int, ok bool) {
+	switch {
+	case len(key) < c.least:
+		return 1, true
+	case len(key) <= countprobe.MaxShort:
+		count, ok = c.short.lookup(countprobe.KeyOf(key))
+	case len(key) <= countprobe.MaxWide:
+		count, ok = c.wide.lookup(countprobe.WideKeyOf(key))
+	default:
+		var n int32
+		n, ok = c.long[string(key)]
+		count = int(n)
+	}
+	runtime.KeepAlive(c)
+	return count, ok
+}
+
+// Insert makes the cache hold the count of a key, unless it does already or
+// the key is too long. Other entries may go.
+func (c *Cache) Insert(key []byte, count int) {
+	switch {
+	case len(key) < c.least || count < 0:
+	case len(key) <= countprobe.MaxShort:
+		c.short.insert(countprobe.KeyOf(key), count)
+	case len(key) <= countprobe.MaxWide:
+		c.wide.insert(countprobe.WideKeyOf(key), count)
+	default:
+		c.insertLong(key, count)
+	}
+	runtime.KeepAlive(c)
+}
+
+func (c *Cache) insertLong(key []byte, count int) {
+	size := len(key) + longEntry
+	if len(key) > maxLongKey || size > c.maxLong || count > math.MaxInt32 {
+		return
+	}
+	if _, ok := c.long[string(key)]; ok {
+		return
+	}
+	if c.longBytes+size > c.maxLong {
+		c.wipeLong()
+	}
+	c.long[string(key)] = int32(count)
+	c.longBytes += size
+}
+
+func (c *Cache) wipeLong() {
+	clear(c.long)
+	c.longBytes = 0
+}
+
+// Count returns the number of tokens of text, whose keys begin where starts
+// says, the first at 0 in any case. No byte of text is 0xFF, which UTF-8 has no
+// use for.
+func (c *Cache) Count(text []byte, starts Starts, model Model) (total int) {
+	open := 0 // where the key begins that has not ended yet
+	for base := 0; base < len(text); {
+		blocks := starts.Bits(c.starts[:blocksAhead])
+		if blocks == 0 {
+			panic("countcache: the start bits end before the text")
+		}
+		words := c.starts[:blocks]
+		if base == 0 {
+			words[0] &^= 1
+		}
+		if end := len(text) - base; end <= blocks*countprobe.Block {
+			// The end of the text ends the last key, as one more start does.
+			c.starts[blocks] = 0
+			words = c.starts[:end/countprobe.Block+1]
+			words[end/countprobe.Block] |= 1 << (end % countprobe.Block)
+		}
+		for len(words) > 0 {
+			n := min(countprobe.Blocks, len(words))
+			total += c.count(text, base, words[:n], &open, model)
+			words = words[n:]
+			base += n * countprobe.Block
+		}
+	}
+	total += c.answer(text, model)
+	runtime.KeepAlive(c) // the memory of the tables goes when c does
+	return total
+}
+
+// count is Count for the keys that end in the chunk at base, up to those that
+// wait for the model.
+func (c *Cache) count(text []byte, base int, starts []uint64, open *int, model Model) (total int) {
+	if base-*open > countprobe.Behind {
+		i := slices.IndexFunc(starts, func(word uint64) bool { return word != 0 })
+		if i < 0 {
+			return 0
+		}
+		end := base + i*countprobe.Block + bits.TrailingZeros64(starts[i])
+		starts[i] &= starts[i] - 1
+		total += c.ask(text, Span{*open, end}, model)
+		*open = end
+	}
+	chunk := &c.chunk
+	spans, last := chunk.Split(starts, *open-base, c.least)
+	*open = base + last
+	total += spans - chunk.Short.Len - chunk.Wide.Len
+
+	chunk.FillShort(text, base, c.short.buckets)
+	if chunk.Wide.Len > 0 {
+		total += c.askLong(text, base, model)
+		chunk.FillWide(text, base, c.wide.buckets)
+		total += chunk.ProbeWide(c.wide.buckets)
+	}
+	total += chunk.ProbeShort(c.short.buckets)
+	for _, i := range chunk.Short.Missing[:chunk.Short.Misses] {
+		start := base + int(chunk.Short.Start[i])
+		total += c.ask(text, Span{start, start + int(chunk.Short.Size[i])}, model)
+	}
+	for _, i := range chunk.Wide.Missing[:chunk.Wide.Misses] {
+		start := base + int(chunk.Wide.Start[i])
+		total += c.ask(text, Span{start, start + int(chunk.Wide.Size[i])}, model)
+	}
+	return total
+}
+
+// askLong takes the keys out of the wide list of the chunk that are too long
+// for it.
+func (c *Cache) askLong(text []byte, base int, model Model) (total int) {
+	list, n := &c.chunk.Wide, 0
+	for i, size := range list.Size[:list.Len] {
+		if size <= countprobe.MaxWide {
+			list.Start[n], list.Size[n] = list.Start[i], size
+			n++
+			continue
+		}
+		start := base + int(list.Start[i])
+		total += c.ask(text, Span{start, start + int(size)}, model)
+	}
+	list.Len = n
+	return total
+}
+
+// ask returns the count of a key that the probes have not found, if an earlier
+// miss or the second place of the key has it. Else the key is left to the
+// model; the answer to this and the keys that waited is returned when they are
+// Batch.
+func (c *Cache) ask(text []byte, key Span, model Model) (total int) {
+	if count, ok := c.Lookup(text[key.Start:key.End]); ok {
+		return count
+	}
+	c.spans[c.asked] = key
+	if c.asked++; c.asked == Batch {
+		return c.answer(text, model)
+	}
+	return 0
+}
+
+// answer counts and inserts the keys that wait for the model.
+func (c *Cache) answer(text []byte, model Model) (total int) {
+	if c.asked == 0 {
+		return 0
+	}
+	model.Counts(text, c.spans[:c.asked], c.counts[:c.asked])
+	for i, key := range c.spans[:c.asked] {
+		total += c.counts[i]
+		c.Insert(text[key.Start:key.End], c.counts[i])
+	}
+	c.asked = 0
+	return total
+}

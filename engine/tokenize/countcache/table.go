@@ -1,0 +1,140 @@
+package countcache
+
+import (
+	"unsafe"
+
+	"github.com/tallystick/tallystick/kernels/countprobe"
+)
+
+// Bytes that the tables begin with: one huge page where there are such.
+const (
+	beginShort = 2 << 20
+	beginWide  = 256 << 10
+)
+
+// bucket is a bucket of keys of type K, a *B.
+type bucket[K comparable, B any] interface {
+	*B
+	Ways() int
+	Find(key K) (way int)   // -1 if it has no such key
+	Free() (way int)        // -1 if it is full
+	Entry(way int) (K, int) // the zero K if free
+	Set(way int, key K, count int)
+}
+
+// table is a hash table that never needs more than two buckets to find a key:
+// its home, the only one that package countprobe looks into, and the neighbour
+// of that. When both are full, an entry goes. So no text makes it slow, and it
+// may be as small as memory asks.
+type table[K comparable, B any, P bucket[K, B]] struct {
+	buckets []B // a power of two, at least 2
+	memory  *memory
+	place   func(key K, buckets []B) int
+	max     int // buckets
+	held    int // entries
+	turn    uint8
+}
+
+// init gives the table a power of two of buckets of at most maxBytes, begin
+// bytes at first.
+func (t *table[K, B, P]) init(place func(K, []B) int, maxBytes, begin int) {
+	size := int(unsafe.Sizeof(*new(B)))
+	t.max = 2
+	for t.max*2*size <= maxBytes {
+		t.max *= 2
+	}
+	t.place = place
+	t.allocate(min(t.max, begin/size))
+}
+
+func (t *table[K, B, P]) allocate(buckets int) {
+	t.memory = newMemory(buckets * int(unsafe.Sizeof(*new(B))))
+	t.buckets = unsafe.Slice((*B)(unsafe.Pointer(unsafe.SliceData(t.memory.bytes))), buckets)
+}
+
+func (t *table[K, B, P]) clone() table[K, B, P] {
+	clone := *t
+	clone.allocate(len(t.buckets))
+	copy(clone.buckets, t.buckets)
+	return clone
+}
+
+func (t *table[K, B, P]) wipe() {
+	clear(t.buckets)
+	t.held = 0
+}
+
+// lookup returns the count of a key. One found in the neighbour of its home
+// changes places with an entry of the home: the next probe finds it.
+func (t *table[K, B, P]) lookup(key K) (count int, ok bool) {
+	i := t.place(key, t.buckets)
+	home, next := P(&t.buckets[i]), P(&t.buckets[i^1])
+	if way := home.Find(key); way >= 0 {
+		_, count = home.Entry(way)
+		return count, true
+	}
+	way := next.Find(key)
+	if way < 0 {
+		return 0, false
+	}
+	_, count = next.Entry(way)
+	out := t.victim()
+	outKey, outCount := home.Entry(out)
+	next.Set(way, outKey, outCount)
+	home.Set(out, key, count)
+	return count, true
+}
+
+// insert adds a key unless the table has it, or its count is too large.
+func (t *table[K, B, P]) insert(key K, count int) {
+	if count > countprobe.MaxCount {
+		return
+	}
+	if _, ok := t.lookup(key); ok {
+		return
+	}
+	slots := len(t.buckets) * P(&t.buckets[0]).Ways()
+	if t.held >= slots/2 && len(t.buckets) < t.max {
+		t.grow()
+	}
+	t.add(key, count)
+}
+
+// add adds a key that the table does not have.
+func (t *table[K, B, P]) add(key K, count int) {
+	i := t.place(key, t.buckets)
+	at := P(&t.buckets[i])
+	way := at.Free()
+	if way < 0 {
+		at = P(&t.buckets[i^1])
+		way = at.Free()
+	}
+	if way < 0 {
+		way = t.victim()
+	} else {
+		t.held++
+	}
+	at.Set(way, key, count)
+}
+
+// victim returns the way of an entry that goes, each in turn.
+func (t *table[K, B, P]) victim() int {
+	t.turn++
+	return int(t.turn) % P(&t.buckets[0]).Ways()
+}
+
+// grow doubles the table.
+func (t *table[K, B, P]) grow() {
+	old, memory := t.buckets, t.memory
+	t.allocate(2 * len(old))
+	t.held = 0
+	for i := range old {
+		from := P(&old[i])
+		for way := range from.Ways() {
+			if key, count := from.Entry(way); key != *new(K) {
+				t.add(key, count)
+			}
+		}
+	}
+	memory.release()
+}
