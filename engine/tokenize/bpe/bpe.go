@@ -7,17 +7,8 @@
 // is merged.
 //
 // What a tokenizer.json asks for is recognised from its normalizer,
-// pre_tokenizer, model and added_tokens, never from a name. Seven families of
-// pre-tokenizer are known, each a hand-written scanner for one regular
-// expression (see families):
-//
-//	G2  GPT-2, GPT-NeoX, OLMo 1
-//	CL  cl100k as OpenAI spells it today
-//	L3  Llama 3, OLMo 2, and cl100k as it was first published
-//	Q2  Qwen 2, 2.5 and 3
-//	O2  o200k: GPT-4o, gpt-oss
-//	TK  Tekken: Mistral Nemo
-//	DS  DeepSeek V3
+// pre_tokenizer, model and added_tokens, never from a name. Package pretoken
+// lists the families of pre-tokenizers.
 //
 // Anything else is refused with an error that wraps doc.ErrUnsupported and
 // names the thing. The Unicode data is that of package ucd.
@@ -27,13 +18,14 @@ import (
 	"fmt"
 
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
+	"github.com/tallystick/tallystick/engine/tokenize/pretoken"
 	"github.com/tallystick/tallystick/engine/tokenize/ucd"
 )
 
 // tokenizer is what a file asks for, without its added tokens.
 type tokenizer struct {
 	family      string
-	pretoken    pretokenizer
+	rules       *pretoken.Rules
 	nfc         bool // text between added tokens is brought to NFC
 	prefixSpace bool // a segment that does not begin with a space is given one
 	model       *model
@@ -90,7 +82,7 @@ func (w *worker) Count(text []byte, first bool) (n int) {
 		text = w.prefixed
 	}
 	for i := 0; i < len(text); {
-		end := w.pretoken.next(text, i)
+		end := w.rules.Next(text, i)
 		n += w.cache.count(text, i, end)
 		i = end
 	}

@@ -98,12 +98,14 @@ func TestRefused(t *testing.T) {
 	model := func(s string) string {
 		return toyFile(tokens, pairs, `"type":"ByteLevel","add_prefix_space":false`, s, "")
 	}
+	const digits = `{"type":"Digits","individual_digits":true}`
 	const q2 = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`
 	for _, ok := range []string{
 		sequence(split(q2, "Isolated", "false") + "," + level),
 		sequence(split(q2, "Isolated", "true") + "," + level),
 		sequence(split(q2, "Removed", "true") + "," + level),
 		sequence(`{"type":"ByteLevel","add_prefix_space":false}`),
+		sequence(digits + `,{"type":"ByteLevel","add_prefix_space":false}`),
 		model(`"dropout":0.0,`),
 		model(`"unk_token":"<unk>","fuse_unk":true,`),
 	} {
@@ -126,7 +128,8 @@ func TestRefused(t *testing.T) {
 		`normalizer "Lowercase"`:      strings.Replace(good, "{", `{"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Lowercase"}]},`, 1),
 		"not byte-level":              toyFile(tokens, pairs, `"type":"Sequence","pretokenizers":[]`, "", ""),
 		`"Whitespace" as the last`:    toyFile(tokens, pairs, `"type":"Whitespace"`, "", ""),
-		`"Digits" before the last`:    sequence(`{"type":"Digits","individual_digits":true},{"type":"ByteLevel","add_prefix_space":false}`),
+		`"Digits" before`:             sequence(`{"type":"Digits","individual_digits":true},` + level),
+		"2 steps":                     sequence(digits + "," + digits + `,{"type":"ByteLevel","add_prefix_space":false}`),
 		"use_regex false":             sequence(level),
 		"use_regex true":              sequence(split(q2, "Isolated", "false") + `,{"type":"ByteLevel","add_prefix_space":false}`),
 		"add_prefix_space after":      sequence(split(q2, "Isolated", "false") + `,{"type":"ByteLevel","add_prefix_space":true,"use_regex":false}`),
@@ -220,7 +223,7 @@ func FuzzCache(f *testing.F) {
 		}
 		want := 0
 		for i := 0; i < len(segment); {
-			end := t.pretoken.next(segment, i)
+			end := t.rules.Next(segment, i)
 			want += t.model.count(segment[i:end])
 			i = end
 		}

@@ -1,68 +1,34 @@
 package bpe
 
-import "math"
+import (
+	"math"
+	"math/bits"
+	"sync"
+)
 
-// model is a BPE model over bytes.
+// model is a BPE model over bytes that counts what it would make.
 type model struct {
-	bytes  [256]uint32 // id of the token of every byte that UTF-8 can hold
-	merges mergeTable
-	whole  map[string]struct{} // tokens that a pretoken can be without merging: ignore_merges
+	live  *liveMerges
+	pairs *pairTable
+	bytes []symbol            // bytes[left<<8|right] is what two bytes make, or dead
+	whole map[string]struct{} // tokens that merging does not reach but a whole pretoken can be: ignore_merges
+
+	windows sync.Pool // of *longMerge
 }
 
-// A merge is rank<<32 | id of the merged token; noMerge sorts after all.
-const noMerge = math.MaxUint64
-
-// mergeTable maps a pair of token ids to its merge: open addressing, linear
-// probing, at most half full.
-type mergeTable struct {
-	entries []mergeEntry
-	shift   uint8
-}
-
-type mergeEntry struct {
-	pair  uint64 // left<<32 | right
-	merge uint64 // noMerge marks a free entry
-}
-
-func newMergeTable(n int) mergeTable {
-	bits := uint8(1)
-	for 1<<bits < 2*n {
-		bits++
+func newModel(live *liveMerges, whole map[string]struct{}) *model {
+	m := &model{live: live, pairs: newPairTable(live.halves), whole: whole}
+	m.bytes = make([]symbol, 1<<16)
+	for i := range m.bytes {
+		m.bytes[i] = m.pairs.none()
 	}
-	t := mergeTable{entries: make([]mergeEntry, 1<<bits), shift: 64 - bits}
-	for i := range t.entries {
-		t.entries[i].merge = noMerge
-	}
-	return t
-}
-
-// at returns the entry of the pair, free if it has none.
-func (t *mergeTable) at(left, right uint32) *mergeEntry {
-	pair := uint64(left)<<32 | uint64(right)
-	h := pair * 0x9E3779B97F4A7C15
-	h ^= h >> 29
-	h *= 0xBF58476D1CE4E5B9
-	for i := int(h >> t.shift); ; i++ {
-		e := &t.entries[i&(len(t.entries)-1)]
-		if e.pair == pair || e.merge == noMerge {
-			return e
+	for i, h := range live.halves {
+		if h.left < firstMerged && h.right < firstMerged {
+			m.bytes[h.left<<8|h.right] = firstMerged + symbol(i)
 		}
 	}
+	return m
 }
-
-// set gives the pair a merge; the last one given holds.
-func (t *mergeTable) set(left, right, rank, id uint32) {
-	e := t.at(left, right)
-	e.pair = uint64(left)<<32 | uint64(right)
-	e.merge = uint64(rank)<<32 | uint64(id)
-}
-
-// get returns the merge of the pair, or noMerge.
-func (t *mergeTable) get(left, right uint32) uint64 { return t.at(left, right).merge }
-
-// maxShort is the longest pretoken, in bytes, merged by looking at all pairs
-// for each merge; above it a heap is quicker.
-const maxShort = 48
 
 // count returns the number of tokens of a pretoken of one byte or more: while
 // any two neighbours have a merge, that of the lowest rank is made, the
@@ -73,144 +39,97 @@ func (m *model) count(pretoken []byte) int {
 			return 1
 		}
 	}
-	if len(pretoken) > maxShort {
-		return m.countLong(pretoken)
-	}
-	return m.countShort(pretoken)
+	return m.merge(pretoken)
 }
 
-func (m *model) countShort(pretoken []byte) int {
-	var ids [maxShort]uint32
-	var merges [maxShort]uint64 // merges[i] is that of ids[i] and ids[i+1]
-	n := len(pretoken)
-	for i, b := range pretoken {
-		ids[i] = m.bytes[b]
-		if i > 0 {
-			merges[i-1] = m.merges.get(ids[i-1], ids[i])
-		}
+// merge is count without the tokens that only a whole pretoken can be.
+func (m *model) merge(text []byte) int {
+	if len(text) <= maxShort {
+		var s shortMerge
+		return s.count(m, text)
 	}
-	for n > 1 {
-		best, at := uint64(noMerge), 0
-		for i, merge := range merges[:n-1] {
-			if merge < best {
-				best, at = merge, i
-			}
-		}
-		if best == noMerge {
-			break
-		}
-		ids[at] = uint32(best)
-		copy(ids[at+1:n-1], ids[at+2:n])
-		copy(merges[at:n-2], merges[at+1:n-1])
-		n--
-		if at+1 < n {
-			merges[at] = m.merges.get(ids[at], ids[at+1])
-		}
-		if at > 0 {
-			merges[at-1] = m.merges.get(ids[at-1], ids[at])
-		}
-	}
-	return n
+	return m.countLong(text)
 }
 
-// countLong is countShort in O(n log n): the pairs wait in a heap by rank, then
-// place; an entry whose pair has changed since is passed over.
-func (m *model) countLong(pretoken []byte) int {
-	n := len(pretoken)
-	ids := make([]uint32, n)
-	merges := make([]uint64, n) // merges[i] is that of the symbol at i and the next
-	prev := make([]int32, n)
-	next := make([]int32, n)
-	for i, b := range pretoken {
-		ids[i] = m.bytes[b]
-		prev[i], next[i] = int32(i-1), int32(i+1)
-	}
-	waiting := make(mergeHeap, 0, n)
-	merges[n-1] = noMerge
-	for i := range n - 1 {
-		merges[i] = m.merges.get(ids[i], ids[i+1])
-		if merges[i] != noMerge {
-			waiting = append(waiting, merges[i]&^math.MaxUint32|uint64(i))
-		}
-	}
-	waiting.init()
+// maxShort is the longest text, in bytes, for which the places of symbols fit
+// in one word.
+const maxShort = 64
 
-	count := n
-	renew := func(i int32) {
-		merges[i] = noMerge
-		if j := next[i]; int(j) < n {
-			merges[i] = m.merges.get(ids[i], ids[j])
-		}
-		if merges[i] != noMerge {
-			waiting.push(merges[i]&^math.MaxUint32 | uint64(i))
-		}
-	}
-	for len(waiting) > 0 {
-		top := waiting.pop()
-		i := int32(uint32(top))
-		if merges[i] == noMerge || merges[i]>>32 != top>>32 {
-			continue
-		}
-		ids[i] = uint32(merges[i])
-		gone := next[i]
-		merges[gone] = noMerge
-		next[i] = next[gone]
-		if int(next[i]) < n {
-			prev[next[i]] = i
-		}
-		count--
-		renew(i)
-		if prev[i] >= 0 {
-			renew(prev[i])
-		}
-	}
-	return count
+// shortMerge is a text of at most maxShort bytes on its way.
+type shortMerge struct {
+	symbols [maxShort]symbol // by the place where they begin
+	// pairs[i] is what the symbol at i makes with the next, shifted left by
+	// placeBits, with i below: the smallest is the merge to make next. What is
+	// no merge is at least none.
+	pairs [maxShort]uint32
+	least [maxShort / 8]uint32 // of each eight pairs
+	begin uint64               // bit i: a symbol begins at i
 }
 
-// mergeHeap is a binary min-heap.
-type mergeHeap []uint64
+const placeBits = 6
 
-func (h mergeHeap) init() {
-	for i := len(h)/2 - 1; i >= 0; i-- {
-		h.down(i)
+func (s *shortMerge) count(m *model, text []byte) int {
+	n := len(text)
+	none := m.pairs.none() << placeBits
+	for i := range (n + 7) &^ 7 {
+		s.pairs[i] = math.MaxUint32
 	}
-}
-
-func (h *mergeHeap) push(v uint64) {
-	*h = append(*h, v)
-	s := *h
-	for i := len(s) - 1; i > 0; {
-		parent := (i - 1) / 2
-		if s[parent] <= s[i] {
-			break
-		}
-		s[parent], s[i] = s[i], s[parent]
-		i = parent
+	left := symbol(text[0])
+	s.symbols[0] = left
+	for i := 1; i < n; i++ {
+		right := symbol(text[i])
+		s.symbols[i&63] = right
+		s.pairs[(i-1)&63] = m.bytes[left<<8|right]<<placeBits | uint32(i-1)
+		left = right
 	}
-}
-
-func (h *mergeHeap) pop() uint64 {
-	s := *h
-	top := s[0]
-	s[0] = s[len(s)-1]
-	*h = s[:len(s)-1]
-	h.down(0)
-	return top
-}
-
-func (h mergeHeap) down(i int) {
+	s.begin = math.MaxUint64 >> (64 - uint(n))
+	blocks := (n + 7) / 8
+	for b := range blocks {
+		s.renew(b)
+	}
 	for {
-		child := 2*i + 1
-		if child >= len(h) {
-			return
+		best := s.least[0]
+		for _, v := range s.least[1:blocks] {
+			best = min(best, v)
 		}
-		if child+1 < len(h) && h[child+1] < h[child] {
-			child++
+		if best >= none {
+			return bits.OnesCount64(s.begin)
 		}
-		if h[i] <= h[child] {
-			return
-		}
-		h[i], h[child] = h[child], h[i]
-		i = child
+		s.merge(m, best)
 	}
+}
+
+// merge makes the merge of s.pairs that is best.
+func (s *shortMerge) merge(m *model, best uint32) {
+	at := int(best & (maxShort - 1))
+	id := best >> placeBits
+	after := s.begin & (math.MaxUint64 << at << 1)
+	next := bits.TrailingZeros64(after) & 63
+	if !m.pairs.makes(id, s.symbols[at], s.symbols[next]) {
+		s.pairs[at] = min(m.pairs.exact(s.symbols[at], s.symbols[next]), m.pairs.none())<<placeBits | uint32(at)
+		s.renew(at / 8)
+		return
+	}
+	s.symbols[at] = id
+	after &= after - 1
+	s.begin &^= 1 << next
+	s.pairs[next] = math.MaxUint32
+	s.pairs[at] = math.MaxUint32
+	if after != 0 {
+		right := s.symbols[bits.TrailingZeros64(after)&63]
+		s.pairs[at] = min(m.pairs.find(id, right), m.pairs.none())<<placeBits | uint32(at)
+	}
+	if before := s.begin & (1<<at - 1); before != 0 {
+		prev := (63 - bits.LeadingZeros64(before)) & 63
+		s.pairs[prev] = min(m.pairs.find(s.symbols[prev], id), m.pairs.none())<<placeBits | uint32(prev)
+		s.renew(prev / 8)
+	}
+	s.renew(at / 8)
+	s.renew(next / 8)
+}
+
+// renew finds the least of eight pairs.
+func (s *shortMerge) renew(block int) {
+	p := s.pairs[block&7*8 : block&7*8+8 : maxShort]
+	s.least[block&7] = min(min(min(p[0], p[1]), min(p[2], p[3])), min(min(p[4], p[5]), min(p[6], p[7])))
 }

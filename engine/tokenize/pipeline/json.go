@@ -6,15 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/kernels/utf8valid"
 )
 
 // Object is a JSON object with its keys as they are spelt: encoding/json would
 // match the fields of a struct whatever their case, which serde does not.
 // Files of tens of megabytes are why it is cut up by hand, after one check
-// that it is JSON at all.
+// (validJSON) that it is JSON at all.
 type Object map[string]json.RawMessage
 
 func (o *Object) UnmarshalJSON(data []byte) error {
@@ -31,11 +31,13 @@ func (o *Object) UnmarshalJSON(data []byte) error {
 
 // Parse returns the object that a whole file is.
 func Parse(data []byte) (o Object, err error) {
-	if !utf8.Valid(data) {
+	if !utf8valid.Valid(data) {
 		return nil, errors.New("not valid UTF-8")
 	}
-	if !json.Valid(data) {
-		return nil, json.Unmarshal(data, new(any)) // says where
+	if !validJSON(data) {
+		if err := json.Unmarshal(data, new(any)); err != nil {
+			return nil, err // says where
+		}
 	}
 	return o, o.UnmarshalJSON(bytes.TrimSpace(data))
 }
@@ -73,15 +75,24 @@ func (o Object) Require(key string, v any) error {
 
 // EachMember calls fn for every member of an object in text that is valid JSON.
 func EachMember(data []byte, fn func(key string, value []byte) error) error {
+	return EachMemberRaw(data, func(raw, value []byte) error {
+		key, err := Unquote(raw)
+		if err != nil {
+			return err
+		}
+		return fn(key, value)
+	})
+}
+
+// EachMemberRaw is EachMember without a string made of every key: it is given
+// as it is written, for UnquoteBytes.
+func EachMemberRaw(data []byte, fn func(key, value []byte) error) error {
 	if len(data) == 0 || data[0] != '{' {
 		return errors.New("not an object")
 	}
 	for i := skipSpace(data, 1); data[i] != '}'; {
-		end := skipValue(data, i)
-		key, err := Unquote(data[i:end])
-		if err != nil {
-			return err
-		}
+		end := skipString(data, i)
+		key := data[i:end]
 		i = skipSpace(data, skipSpace(data, end)+1) // past the colon
 		end = skipValue(data, i)
 		if err := fn(key, data[i:end]); err != nil {
@@ -125,40 +136,54 @@ func skipSpace(data []byte, i int) int {
 
 // skipValue returns where the value that begins at i ends.
 func skipValue(data []byte, i int) int {
-	depth := 0
-	for {
+	switch data[i] {
+	case '"':
+		return skipString(data, i)
+	case '{', '[':
+	default:
+		for i < len(data) && strings.IndexByte(",:]} \n\t\r", data[i]) < 0 {
+			i++
+		}
+		return i
+	}
+	for depth := 0; ; {
 		switch data[i] {
 		case '"':
-			for i++; data[i] != '"'; i++ {
-				if data[i] == '\\' {
-					i++
-				}
-			}
-			i++
+			i = skipString(data, i)
+			continue
 		case '{', '[':
 			depth++
-			i++
 		case '}', ']':
-			depth--
-			i++
-		case ',', ':', ' ', '\n', '\t', '\r':
-			i++
-		default:
-			for i < len(data) && strings.IndexByte(",:]} \n\t\r", data[i]) < 0 {
-				i++
+			if depth--; depth == 0 {
+				return i + 1
 			}
 		}
-		if depth == 0 {
-			return i
-		}
+		i++
 	}
 }
 
-// Unquote returns the string that a JSON value is.
-func Unquote(data []byte) (s string, err error) {
-	if n := len(data); data[0] == '"' && bytes.IndexByte(data, '\\') < 0 {
-		return string(data[1 : n-1]), nil
+// skipString returns where the string that begins at i ends.
+func skipString(data []byte, i int) int {
+	for i++; data[i] != '"'; i++ {
+		if data[i] == '\\' {
+			i++
+		}
 	}
-	err = json.Unmarshal(data, &s)
-	return s, err
+	return i + 1
+}
+
+// Unquote returns the string that a JSON value is.
+func Unquote(data []byte) (string, error) {
+	s, err := UnquoteBytes(data)
+	return string(s), err
+}
+
+// UnquoteBytes is Unquote; the result may be a part of data.
+func UnquoteBytes(data []byte) ([]byte, error) {
+	if n := len(data); data[0] == '"' && bytes.IndexByte(data, '\\') < 0 {
+		return data[1 : n-1], nil
+	}
+	var s string
+	err := json.Unmarshal(data, &s)
+	return []byte(s), err
 }

@@ -1,0 +1,248 @@
+package bpe
+
+import (
+	"cmp"
+	"slices"
+)
+
+// A symbol is a byte (0 to 255) or, from firstMerged on, what a live merge
+// makes: the symbols of live merges are numbered in the order of their ranks,
+// so that a symbol is also the priority of the merge that makes it.
+type symbol = uint32
+
+const firstMerged symbol = 256
+
+// A merge of the list of a file, by indices of its tokens.
+type listedMerge struct{ left, right, merged uint32 }
+
+// liveMerges are those merges of a list that can ever be made in some text.
+//
+// A merge (L, R) can be made only if it is the last when the bytes of L and R
+// alone are merged: up to that moment nothing has crossed the ends of the two,
+// so the rest of the text played no part. Every token that merging can reach
+// has therefore exactly one live merge, and the others change no count.
+type liveMerges struct {
+	halves  []halves // of symbol firstMerged+i
+	ordered bool     // no merge comes before one that makes its left or right
+}
+
+type halves struct{ left, right symbol }
+
+// findLive finds the live merges. A token without a spelling is no
+// bytes. The second result is the symbol of every token, dead for one that
+// merging cannot reach.
+//
+// In a list where parts come before what is made of them, as training gives
+// it, merging makes merges in the order of their ranks. Then (L, R) is live if
+// no live merge crosses the junction of the two on the way there, which
+// undoing both, the later first, shows in a few steps (compare "valid token
+// pairs" in github/rust-gems, crate bpe). Other lists are merged token by token.
+func findLive(merges []listedMerge, spellings *arena) (*liveMerges, []symbol) {
+	symbols := make([]symbol, spellings.len())
+	for i := range symbols {
+		symbols[i] = dead
+		if s := spellings.at(uint32(i)); len(s) == 1 {
+			symbols[i] = symbol(s[0])
+		}
+	}
+	live := &liveMerges{ordered: true}
+	made := newPairMap(spellings.len())
+	passed := make([]bool, len(symbols)) // parts, out of reach, of merges that were passed over
+	repeated := repeatedPairs(merges)
+	for rank, m := range merges {
+		if last, ok := repeated[pairOf(m.left, m.right)]; ok && last != rank {
+			continue // the last of equal pairs holds
+		}
+		if symbols[m.merged] != dead {
+			continue
+		}
+		left, right := symbols[m.left], symbols[m.right]
+		if left == dead || right == dead {
+			passed[m.left] = passed[m.left] || left == dead
+			passed[m.right] = passed[m.right] || right == dead
+			continue
+		}
+		if live.crossed(made, left, right) {
+			continue
+		}
+		if passed[m.merged] {
+			return findLiveSlowly(merges, repeated, symbols, spellings)
+		}
+		id := firstMerged + symbol(len(live.halves))
+		symbols[m.merged] = id
+		live.halves = append(live.halves, halves{left, right})
+		made.set(left, right, id)
+	}
+	return live, symbols
+}
+
+const dead = ^symbol(0)
+
+// crossed reports whether a merge in made crosses the junction of left and
+// right before both are made of their bytes.
+func (l *liveMerges) crossed(made *pairMap, left, right symbol) bool {
+	limit := dead // the merges before this one have been made at the time looked at
+	for {
+		if id := made.get(left, right); id < limit {
+			return true
+		}
+		switch {
+		case left > right && left >= firstMerged:
+			limit = left
+			left = l.halves[left-firstMerged].right
+		case right >= firstMerged:
+			limit = right + 1 // of equal merges the left one is made first
+			right = l.halves[right-firstMerged].left
+		default:
+			return false
+		}
+	}
+}
+
+// findLiveSlowly is findLive for a list in any order: it merges the bytes of
+// every token and looks which merge was the last.
+func findLiveSlowly(merges []listedMerge, repeated map[uint64]int, symbols []symbol, spellings *arena) (*liveMerges, []symbol) {
+	type ranked struct {
+		listedMerge
+		rank int
+	}
+	all := make(map[uint64]ranked, len(merges))
+	for rank, m := range merges {
+		all[pairOf(m.left, m.right)] = ranked{m, rank}
+	}
+	var bytes [256]uint32 // a byte that is no token has no merge either
+	for b := range bytes {
+		bytes[b] = dead
+	}
+	for token := range symbols {
+		if s := spellings.at(uint32(token)); len(s) == 1 {
+			bytes[s[0]] = uint32(token)
+		}
+	}
+	tried := make([]bool, len(symbols))
+	var found []ranked
+	for _, m := range merges {
+		s := spellings.at(m.merged)
+		if tried[m.merged] || len(s) < 2 {
+			continue
+		}
+		tried[m.merged] = true
+		parts := make([]uint32, len(s))
+		for i := range parts {
+			parts[i] = bytes[s[i]]
+		}
+		var last ranked
+		for len(parts) > 1 {
+			at := -1
+			for i := range len(parts) - 1 {
+				next, ok := all[pairOf(parts[i], parts[i+1])]
+				if ok && (at < 0 || next.rank < last.rank) {
+					at, last = i, next
+				}
+			}
+			if at < 0 {
+				break
+			}
+			parts[at] = last.merged
+			parts = slices.Delete(parts, at+1, at+2)
+		}
+		if len(parts) == 1 {
+			found = append(found, last)
+		}
+	}
+	slices.SortFunc(found, func(a, b ranked) int { return cmp.Compare(a.rank, b.rank) })
+	for i := range symbols {
+		if symbols[i] >= firstMerged {
+			symbols[i] = dead
+		}
+	}
+	for i, m := range found {
+		symbols[m.merged] = firstMerged + symbol(i)
+	}
+	live := &liveMerges{}
+	for _, m := range found {
+		live.halves = append(live.halves, halves{symbols[m.left], symbols[m.right]})
+	}
+	return live, symbols
+}
+
+func pairOf(left, right uint32) uint64 { return uint64(left)<<32 | uint64(right) }
+
+// repeatedPairs returns the last rank of every pair that the list has more
+// than once. Most lists have none: a filter keeps the map small.
+func repeatedPairs(merges []listedMerge) map[uint64]int {
+	const filterBits = 24
+	filter := make([]uint64, 1<<filterBits/64)
+	maybe := map[uint64]int{}
+	for _, m := range merges {
+		h := hashPair(m.left, m.right) >> (64 - filterBits)
+		if filter[h/64]>>(h%64)&1 != 0 {
+			maybe[pairOf(m.left, m.right)] = -1
+		}
+		filter[h/64] |= 1 << (h % 64)
+	}
+	if len(maybe) == 0 {
+		return nil
+	}
+	times := map[uint64]int{}
+	for rank, m := range merges {
+		if _, ok := maybe[pairOf(m.left, m.right)]; ok {
+			maybe[pairOf(m.left, m.right)] = rank
+			times[pairOf(m.left, m.right)]++
+		}
+	}
+	for pair, n := range times {
+		if n == 1 {
+			delete(maybe, pair)
+		}
+	}
+	return maybe
+}
+
+func hashPair(left, right uint32) uint64 {
+	h := pairOf(left, right) * 0x9E3779B97F4A7C15
+	h ^= h >> 29
+	return h * 0xBF58476D1CE4E5B9
+}
+
+// pairMap maps pairs of symbols to symbols: open addressing, linear probing,
+// at most half full.
+type pairMap struct {
+	entries []pairEntry
+	shift   uint8
+}
+
+type pairEntry struct {
+	pair uint64
+	id   symbol // 0 marks a free entry
+}
+
+func newPairMap(n int) *pairMap {
+	bits := uint8(1)
+	for 1<<bits < 2*n {
+		bits++
+	}
+	return &pairMap{make([]pairEntry, 1<<bits), 64 - bits}
+}
+
+func (t *pairMap) at(left, right symbol) *pairEntry {
+	pair := pairOf(left, right)
+	for i := hashPair(left, right) >> t.shift; ; i++ {
+		e := &t.entries[i&uint64(len(t.entries)-1)]
+		if e.pair == pair || e.id == 0 {
+			return e
+		}
+	}
+}
+
+func (t *pairMap) set(left, right, id symbol) {
+	*t.at(left, right) = pairEntry{pairOf(left, right), id}
+}
+
+// get returns the symbol that the pair makes, or dead.
+func (t *pairMap) get(left, right symbol) symbol {
+	if e := t.at(left, right); e.id != 0 {
+		return e.id
+	}
+	return dead
+}
