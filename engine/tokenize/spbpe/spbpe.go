@@ -1,0 +1,192 @@
+// Package spbpe counts the tokens of BPE tokenizers in the manner of
+// SentencePiece exactly, and counts only: no ids are made. Llama 2, Gemma 1 to
+// 3, the first Mistrals, TinyLlama, Phi-3 and CodeLlama are of this kind: the
+// characters of a text are merged, its spaces written as "▁" (U+2581), and a
+// character that the vocabulary does not have becomes its bytes.
+//
+// The definition is the number of ids that Hugging Face tokenizers 0.22.2
+// returns with add_special_tokens=false and truncation and padding off
+// (tokenizers/src/models/bpe/model.rs, word.rs). There a whole text between two
+// added tokens is one word to merge. Here it is cut where no merge can cross,
+// into pieces of a few bytes, which repeat, so that their counts are looked up;
+// package documentation of cuts tells why that is exact.
+//
+// What a tokenizer.json asks for is recognised from its normalizer,
+// pre_tokenizer, model and added_tokens, never from a name. Anything that is
+// not known exactly is refused with an error that wraps doc.ErrUnsupported and
+// names the thing.
+package spbpe
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
+	"github.com/tallystick/tallystick/engine/tokenize/ucd"
+)
+
+// Family is the name of this kind of tokenizer for users.
+const Family = "SP"
+
+// New makes a Counter from the sections of a tokenizer.json. With addedAsText,
+// added tokens that stand in a text are counted as plain text. A configuration
+// that this package does not know exactly gives an error that wraps
+// doc.ErrUnsupported.
+func New(file pipeline.Object, addedAsText bool) (*pipeline.Counter, error) {
+	t, err := load(file, addedAsText)
+	if err != nil {
+		return nil, fmt.Errorf("spbpe: %w", err)
+	}
+	c, err := pipeline.New(file, addedAsText, Family, func() pipeline.Worker { return newWorker(t) })
+	if err != nil {
+		return nil, fmt.Errorf("spbpe: %w", err)
+	}
+	return c, nil
+}
+
+// marker is what spaces are written as; its bytes in a text count as a space.
+const marker = "▁"
+
+// tokenizer is what a file asks for, without its added tokens.
+type tokenizer struct {
+	nfc     bool // text between added tokens is brought to NFC
+	prepend bool // and a marker put in front of it
+	// A segment, which is what normalised added tokens leave of that, is given
+	// a marker if it has none: always, or where it begins the document.
+	prefix scheme
+	split  bool // every marker begins a word of its own
+
+	normalized normalForm
+	model      *model
+	cuts       *cuts
+}
+
+type scheme int
+
+const (
+	never scheme = iota
+	firstSegment
+	always
+)
+
+// normalForm is what Normalize returns. Spaces and markers are the same to the
+// model, so that only a search for added tokens needs the form that Hugging
+// Face gives the text.
+type normalForm int
+
+const (
+	asIs    normalForm = iota // no added token is searched for in normalised text: nothing is prepended either
+	literal                   // the normalizer leaves spaces alone
+	spaces                    // spaces are markers; it is shorter to make markers spaces
+	markers                   // so they are, and white space beside an added token is stripped, which markers are not
+)
+
+// worker is a pipeline.Worker.
+type worker struct {
+	*tokenizer
+	cache      *cache
+	merger     merger
+	normalizer ucd.Normalizer
+	composed   []byte // of Normalize: in NFC
+	normal     []byte // of Normalize: result
+}
+
+func newWorker(t *tokenizer) *worker {
+	return &worker{tokenizer: t, cache: newCache(), merger: merger{model: t.model, words: t.cuts.none}}
+}
+
+// Normalize returns the normalised text, in the form that normalized tells.
+func (w *worker) Normalize(text []byte) []byte {
+	if w.nfc {
+		if quick := ucd.QuickNFC(text); quick < len(text) {
+			w.composed = append(w.composed[:0], text[:quick]...)
+			w.composed = w.normalizer.AppendNFC(w.composed, text[quick:])
+			text = w.composed
+		}
+	}
+	if w.normalized == asIs {
+		return text
+	}
+	from, to := " ", marker
+	switch w.normalized {
+	case spaces:
+		from, to = marker, " "
+	case literal:
+		from = marker
+	}
+	if !w.prepend && (from == to || !bytes.Contains(text, []byte(from))) {
+		return text
+	}
+	w.normal = w.normal[:0]
+	if w.prepend {
+		w.normal = append(w.normal, to...)
+	}
+	for from != to {
+		i := bytes.Index(text, []byte(from))
+		if i < 0 {
+			break
+		}
+		w.normal = append(append(w.normal, text[:i]...), to...)
+		text = text[i+len(from):]
+	}
+	w.normal = append(w.normal, text...)
+	return w.normal
+}
+
+// Count cuts a segment into pieces and adds up their tokens.
+func (w *worker) Count(text []byte, first bool) (n int) {
+	lead := w.lead(text, first)
+	if w.model.whole != nil && !w.split && w.model.isWhole(lead, text) {
+		return 1
+	}
+	i := 0
+	if lead {
+		if i = w.nextPiece(text, 0, ' '); i == 0 {
+			n += w.count(false, []byte{' '})
+		} else {
+			n += w.count(true, text[:i])
+		}
+	}
+	for i < len(text) {
+		end := w.nextPiece(text, i, 0)
+		n += w.count(false, text[i:end])
+		i = end
+	}
+	return n
+}
+
+// lead tells whether a marker stands before a segment of which Normalize has
+// not put it there.
+func (w *worker) lead(text []byte, first bool) bool {
+	if w.prepend && w.normalized == asIs {
+		return true
+	}
+	if w.prefix == never || w.prefix == firstSegment && !first {
+		return false
+	}
+	return text[0] != ' ' && !bytes.HasPrefix(text, []byte(marker))
+}
+
+// count returns the number of tokens of a piece, with a marker in front if
+// lead.
+func (w *worker) count(lead bool, piece []byte) int {
+	if n, ok := w.cache.get(lead, piece); ok {
+		return n
+	}
+	n := w.merger.count(lead, piece)
+	w.cache.put(lead, piece, n)
+	return n
+}
+
+// maxScratch is the largest buffer, in bytes, that outlives a count.
+const maxScratch = 1 << 20
+
+func (w *worker) Trim() {
+	if cap(w.normal) > maxScratch {
+		w.normal = nil
+	}
+	if cap(w.composed) > maxScratch {
+		w.composed = nil
+	}
+	w.merger.trim()
+}
