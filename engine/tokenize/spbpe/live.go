@@ -3,7 +3,6 @@ package spbpe
 import (
 	"math"
 	"slices"
-	"unicode/utf8"
 )
 
 // newLive returns the live merges in order. A merge (L, R) can happen in some
@@ -61,87 +60,4 @@ func newLive(v *vocab, merges []merge) []merge {
 		live[i] = merges[rank]
 	}
 	return live
-}
-
-// cuts tells where a text can be cut between two characters a and b without
-// changing how it is merged. The first merge that crosses the cut would be a
-// live one whose left side ends with a and whose right side begins with b; so
-// where there is none, there is no merge across at all.
-//
-// Beside a character that the vocabulary does not have, a cut is exact if such
-// a character always becomes bytes, which merge with nothing. If not, unknown
-// characters around the cut could fuse or vanish: then none is made there.
-type cuts struct {
-	model    *model
-	none     bool // only between words: what a whole word is matters
-	ascii    [128 * 128 / 64]uint64
-	hashed   []uint64
-	hashBits uint8
-}
-
-func newCuts(m *model, split bool) *cuts {
-	c := &cuts{model: m, none: split && m.whole != nil, hashBits: 20}
-	if len(m.junctions) > 1<<15 {
-		c.hashBits = 22
-	}
-	c.hashed = make([]uint64, 1<<c.hashBits/64)
-	add := func(a, b rune) {
-		if a < utf8.RuneSelf && b < utf8.RuneSelf {
-			c.ascii[(a<<7|b)/64] |= 1 << (uint(b) % 64)
-			return
-		}
-		h := c.hash(a, b)
-		c.hashed[h/64] |= 1 << (h % 64)
-	}
-	for _, j := range m.junctions {
-		a, b := j[0], j[1]
-		add(a, b)
-		if a == '▁' {
-			add(' ', b)
-		}
-		if b == '▁' {
-			add(a, ' ')
-		}
-		if a == '▁' && b == '▁' {
-			add(' ', ' ')
-		}
-	}
-	return c
-}
-
-func (c *cuts) hash(a, b rune) uint64 {
-	return (uint64(a)<<21 | uint64(b)) * 0x9E3779B97F4A7C15 >> (64 - c.hashBits)
-}
-
-// between tells whether a text can be cut between two characters.
-func (c *cuts) between(a, b rune) bool {
-	if c.none {
-		return false
-	}
-	if c.model.hasUnknown && (c.model.symbolOf(a) == inert || c.model.symbolOf(b) == inert) {
-		return false
-	}
-	if a < utf8.RuneSelf && b < utf8.RuneSelf {
-		return c.ascii[(a<<7|b)/64]>>(uint(b)%64)&1 == 0
-	}
-	h := c.hash(a, b)
-	return c.hashed[h/64]>>(h%64)&1 == 0
-}
-
-// nextPiece returns where the piece of text that begins at i ends. Before is
-// the character in front of text[i] if that belongs to the piece, else 0; then
-// the piece may have nothing of text.
-func (w *worker) nextPiece(text []byte, i int, before rune) int {
-	if before == 0 {
-		r, n := utf8.DecodeRune(text[i:])
-		before, i = r, i+n
-	}
-	for i < len(text) {
-		r, n := utf8.DecodeRune(text[i:])
-		if w.split && (r == ' ' || r == '▁') || w.cuts.between(before, r) {
-			return i
-		}
-		before, i = r, i+n
-	}
-	return i
 }

@@ -3,6 +3,8 @@ package spbpe
 import (
 	"slices"
 	"unicode/utf8"
+
+	"github.com/tallystick/tallystick/engine/tokenize/countcache"
 )
 
 // merger counts the tokens of pieces, for one goroutine.
@@ -16,6 +18,13 @@ type merger struct {
 // maxShort is the longest piece, in symbols, merged by looking at all pairs
 // for each merge; above it a heap is quicker.
 const maxShort = 48
+
+// Counts makes it a countcache.Model.
+func (g *merger) Counts(text []byte, spans []countcache.Span, counts []int) {
+	for i, s := range spans {
+		counts[i] = g.count(false, text[s.Start:s.End])
+	}
+}
 
 // count returns the number of tokens of a piece, with a marker in front if
 // lead.

@@ -70,6 +70,9 @@ func (m *model) setUnknown(v *vocab) {
 	}
 }
 
+// bytesAreTokens tells whether every piece of one byte is one token.
+func (m *model) bytesAreTokens() bool { return !m.hasUnknown && m.basic['▁'] != inert }
+
 // fallsBack tells whether a character becomes its bytes.
 func (m *model) fallsBack(char []byte) bool {
 	if !m.byteFallback {

@@ -9,7 +9,7 @@
 // (tokenizers/src/models/bpe/model.rs, word.rs). There a whole text between two
 // added tokens is one word to merge. Here it is cut where no merge can cross,
 // into pieces of a few bytes, which repeat, so that their counts are looked up;
-// package documentation of cuts tells why that is exact.
+// cuts tells why that is exact.
 //
 // What a tokenizer.json asks for is recognised from its normalizer,
 // pre_tokenizer, model and added_tokens, never from a name. Anything that is
@@ -21,6 +21,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/tallystick/tallystick/engine/tokenize/countcache"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 	"github.com/tallystick/tallystick/engine/tokenize/ucd"
 )
@@ -84,15 +85,21 @@ const (
 // worker is a pipeline.Worker.
 type worker struct {
 	*tokenizer
-	cache      *cache
+	cache      *countcache.Cache
+	scanner    scanner
 	merger     merger
 	normalizer ucd.Normalizer
 	composed   []byte // of Normalize: in NFC
 	normal     []byte // of Normalize: result
+	leading    []byte // of Count: the first piece with the marker before it
 }
 
 func newWorker(t *tokenizer) *worker {
-	return &worker{tokenizer: t, cache: newCache(), merger: merger{model: t.model, words: t.cuts.none}}
+	return &worker{
+		tokenizer: t,
+		cache:     countcache.New(countcache.Options{BytesAreTokens: t.model.bytesAreTokens()}),
+		merger:    merger{model: t.model, words: t.cuts.none},
+	}
 }
 
 // Normalize returns the normalised text, in the form that normalized tells.
@@ -139,20 +146,16 @@ func (w *worker) Count(text []byte, first bool) (n int) {
 	if w.model.whole != nil && !w.split && w.model.isWhole(lead, text) {
 		return 1
 	}
-	i := 0
 	if lead {
-		if i = w.nextPiece(text, 0, ' '); i == 0 {
-			n += w.count(false, []byte{' '})
-		} else {
-			n += w.count(true, text[:i])
-		}
+		end := w.cuts.next(text, 0, '▁')
+		n += w.countLeading(text[:end])
+		text = text[end:]
 	}
-	for i < len(text) {
-		end := w.nextPiece(text, i, 0)
-		n += w.count(false, text[i:end])
-		i = end
+	if len(text) == 0 {
+		return n
 	}
-	return n
+	w.scanner = scanner{cuts: w.cuts, text: text}
+	return n + w.cache.Count(text, &w.scanner, &w.merger)
 }
 
 // lead tells whether a marker stands before a segment of which Normalize has
@@ -167,14 +170,18 @@ func (w *worker) lead(text []byte, first bool) bool {
 	return text[0] != ' ' && !bytes.HasPrefix(text, []byte(marker))
 }
 
-// count returns the number of tokens of a piece, with a marker in front if
-// lead.
-func (w *worker) count(lead bool, piece []byte) int {
-	if n, ok := w.cache.get(lead, piece); ok {
-		return n
+// countLeading returns the number of tokens of a marker with a piece, which may
+// be empty, after it.
+func (w *worker) countLeading(piece []byte) int {
+	if len(piece) > maxScratch {
+		return w.merger.count(true, piece)
 	}
-	n := w.merger.count(lead, piece)
-	w.cache.put(lead, piece, n)
+	w.leading = append(append(w.leading[:0], ' '), piece...)
+	n, ok := w.cache.Lookup(w.leading)
+	if !ok {
+		n = w.merger.count(false, w.leading)
+		w.cache.Insert(w.leading, n)
+	}
 	return n
 }
 

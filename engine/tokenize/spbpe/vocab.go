@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 )
@@ -132,16 +131,6 @@ func byteToken(b byte) string { return fmt.Sprintf("<0x%02X>", b) }
 
 func isByteToken(token string) bool {
 	return len(token) == 6 && strings.HasPrefix(token, "<0x") && token[5] == '>'
-}
-
-// hasBytes tells whether there are tokens for all the bytes of a character.
-func (v *vocab) hasBytes(r rune) bool {
-	for _, b := range utf8.AppendRune(nil, r) {
-		if _, ok := v.ids[byteToken(b)]; !ok {
-			return false
-		}
-	}
-	return true
 }
 
 // merge makes one token, product, of two; all are numbers of a vocab.
