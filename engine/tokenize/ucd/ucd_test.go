@@ -125,3 +125,73 @@ func TestNFCEveryRune(t *testing.T) {
 		}
 	}
 }
+
+func has(ranges [][2]rune, r rune) bool {
+	for _, x := range ranges {
+		if x[0] <= r && r <= x[1] {
+			return true
+		}
+	}
+	return false
+}
+
+// The two tables are of one library.
+func TestProperty(t *testing.T) {
+	for name, want := range map[string]func(rune) bool{
+		"L": func(r rune) bool { return ClassOf(r)&Letter != 0 }, "lowercase-LETTER": func(r rune) bool { return ClassOf(r) == Lower },
+		"M": func(r rune) bool { return ClassOf(r) == Mark }, "N": func(r rune) bool { return ClassOf(r) == Number },
+		"Punct": func(r rune) bool { return ClassOf(r) == Punctuation }, "S": func(r rune) bool { return ClassOf(r) == Symbol },
+		"Han": IsHan, "script=Han": nil, "White_Space": func(r rune) bool { return ClassOf(r) == Space },
+		"any": func(r rune) bool { return r < 0xD800 || r >= 0xE000 }, "ASCII": func(r rune) bool { return r < 0x80 },
+		"=word": nil, "fold": nil, "multifold": nil, "": nil, "l\u00e9tter": nil, "InBasicLatin": func(r rune) bool { return r < 0x80 },
+	} {
+		ranges, ok := Property(name)
+		if ok != (want != nil) {
+			t.Errorf("%q is known: %v", name, ok)
+			continue
+		}
+		if !ok {
+			continue
+		}
+		i := 0
+		for r := range rune(utf8.MaxRune + 1) {
+			for i < len(ranges) && ranges[i][1] < r {
+				i++
+			}
+			if got := i < len(ranges) && ranges[i][0] <= r; got != want(r) {
+				t.Errorf("%s: U+%04X: %v", name, r, got)
+				break
+			}
+		}
+	}
+	brackets, _ := Property("word")
+	if word := WordOperator(); !has(word, '²') || has(brackets, '²') || !has(word, '_') || !has(brackets, '_') {
+		t.Error("\\w is not as in and outside brackets")
+	}
+}
+
+func TestFolds(t *testing.T) {
+	groups := map[rune][]rune{}
+	for _, g := range Folds() {
+		for _, r := range g {
+			if groups[r] != nil {
+				t.Errorf("U+%04X is in two groups", r)
+			}
+			groups[r] = g
+		}
+	}
+	for r, want := range map[rune]string{'s': "Ssſ", 'K': "Kk\u212a", 'é': "Éé", 'σ': "Σςσ", 'ß': "ßẞ", '1': "", 'i': "Ii", 'İ': "", 'ꭰ': "Ꭰꭰ"} {
+		if string(groups[r]) != want {
+			t.Errorf("%c: %q, want %q", r, string(groups[r]), want)
+		}
+	}
+	multi := map[rune]string{}
+	for _, m := range MultiFolds() {
+		multi[m[0]] = string(m[1:])
+	}
+	for r, want := range map[rune]string{'ß': "ss", 'ẞ': "ss", 'ﬁ': "fi", 'ﬃ': "ffi", 'ŉ': "ʼn", 'İ': "i\u0307", 's': ""} {
+		if multi[r] != want {
+			t.Errorf("%c: %+q, want %+q", r, multi[r], want)
+		}
+	}
+}
