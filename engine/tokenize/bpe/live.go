@@ -1,9 +1,6 @@
 package bpe
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // A symbol is a byte (0 to 255) or, from firstMerged on, what a live merge
 // makes: the symbols of live merges are numbered in the order of their ranks,
@@ -22,15 +19,13 @@ type listedMerge struct{ left, right, merged uint32 }
 // so the rest of the text played no part. Every token that merging can reach
 // has therefore exactly one live merge, and the others change no count.
 type liveMerges struct {
-	halves  []halves // of symbol firstMerged+i
-	ordered bool     // no merge comes before one that makes its left or right
+	halves []halves // of symbol firstMerged+i
 }
 
 type halves struct{ left, right symbol }
 
-// findLive finds the live merges. A token without a spelling is no
-// bytes. The second result is the symbol of every token, dead for one that
-// merging cannot reach.
+// findLive finds the live merges. The second result is the symbol of every token,
+// dead for one that merging cannot reach.
 //
 // In a list where parts come before what is made of them, as training gives
 // it, merging makes merges in the order of their ranks. Then (L, R) is live if
@@ -38,16 +33,10 @@ type halves struct{ left, right symbol }
 // undoing both, the later first, shows in a few steps (compare "valid token
 // pairs" in github/rust-gems, crate bpe). Other lists are merged token by token.
 func findLive(merges []listedMerge, spellings *arena) (*liveMerges, []symbol) {
-	symbols := make([]symbol, spellings.len())
-	for i := range symbols {
-		symbols[i] = dead
-		if s := spellings.at(uint32(i)); len(s) == 1 {
-			symbols[i] = symbol(s[0])
-		}
-	}
-	live := &liveMerges{ordered: true}
+	symbols := byteSymbols(spellings)
+	live := &liveMerges{}
 	made := newPairMap(spellings.len())
-	passed := make([]bool, len(symbols)) // parts, out of reach, of merges that were passed over
+	var passed []listedMerge // with a part that was out of reach
 	repeated := repeatedPairs(merges)
 	for rank, m := range merges {
 		if last, ok := repeated[pairOf(m.left, m.right)]; ok && last != rank {
@@ -58,25 +47,41 @@ func findLive(merges []listedMerge, spellings *arena) (*liveMerges, []symbol) {
 		}
 		left, right := symbols[m.left], symbols[m.right]
 		if left == dead || right == dead {
-			passed[m.left] = passed[m.left] || left == dead
-			passed[m.right] = passed[m.right] || right == dead
+			passed = append(passed, m)
 			continue
 		}
 		if live.crossed(made, left, right) {
 			continue
-		}
-		if passed[m.merged] {
-			return findLiveSlowly(merges, repeated, symbols, spellings)
 		}
 		id := firstMerged + symbol(len(live.halves))
 		symbols[m.merged] = id
 		live.halves = append(live.halves, halves{left, right})
 		made.set(left, right, id)
 	}
+	for _, m := range passed {
+		// The first such merge to be made in some text would find its parts
+		// made by those above, and what it makes not made without it.
+		left, right, merged := symbols[m.left], symbols[m.right], symbols[m.merged]
+		if left != dead && right != dead && max(left, right) < merged && !live.crossed(made, left, right) {
+			return findLiveSlowly(merges, spellings)
+		}
+	}
 	return live, symbols
 }
 
 const dead = ^symbol(0)
+
+// byteSymbols returns the symbols of the tokens before any merge.
+func byteSymbols(spellings *arena) []symbol {
+	symbols := make([]symbol, spellings.len())
+	for i := range symbols {
+		symbols[i] = dead
+		if s := spellings.at(uint32(i)); len(s) == 1 {
+			symbols[i] = symbol(s[0])
+		}
+	}
+	return symbols
+}
 
 // crossed reports whether a merge in made crosses the junction of left and
 // right before both are made of their bytes.
@@ -101,66 +106,63 @@ func (l *liveMerges) crossed(made *pairMap, left, right symbol) bool {
 
 // findLiveSlowly is findLive for a list in any order: it merges the bytes of
 // every token and looks which merge was the last.
-func findLiveSlowly(merges []listedMerge, repeated map[uint64]int, symbols []symbol, spellings *arena) (*liveMerges, []symbol) {
-	type ranked struct {
-		listedMerge
-		rank int
-	}
-	all := make(map[uint64]ranked, len(merges))
+func findLiveSlowly(merges []listedMerge, spellings *arena) (*liveMerges, []symbol) {
+	symbols := byteSymbols(spellings)
+	ranks := newPairMap(len(merges)) // rank+1, of the last of equal pairs
 	for rank, m := range merges {
-		all[pairOf(m.left, m.right)] = ranked{m, rank}
+		ranks.set(m.left, m.right, uint32(rank+1))
 	}
 	var bytes [256]uint32 // a byte that is no token has no merge either
 	for b := range bytes {
 		bytes[b] = dead
 	}
-	for token := range symbols {
-		if s := spellings.at(uint32(token)); len(s) == 1 {
-			bytes[s[0]] = uint32(token)
+	for token, s := range symbols {
+		if s != dead {
+			bytes[s] = uint32(token)
 		}
 	}
 	tried := make([]bool, len(symbols))
-	var found []ranked
+	var last []uint32 // rank+1 of the live merges
+	var parts, made []uint32
 	for _, m := range merges {
-		s := spellings.at(m.merged)
-		if tried[m.merged] || len(s) < 2 {
+		if tried[m.merged] {
 			continue
 		}
 		tried[m.merged] = true
-		parts := make([]uint32, len(s))
-		for i := range parts {
-			parts[i] = bytes[s[i]]
-		}
-		var last ranked
-		for len(parts) > 1 {
-			at := -1
-			for i := range len(parts) - 1 {
-				next, ok := all[pairOf(parts[i], parts[i+1])]
-				if ok && (at < 0 || next.rank < last.rank) {
-					at, last = i, next
-				}
+		parts, made = parts[:0], made[:0] // made[i]: by parts[i] and the next
+		for i, b := range spellings.at(m.merged) {
+			parts = append(parts, bytes[b])
+			if i > 0 {
+				made = append(made, ranks.get(parts[i-1], parts[i]))
 			}
-			if at < 0 {
+		}
+		for len(made) > 0 {
+			best := slices.Min(made)
+			if best == dead {
 				break
 			}
-			parts[at] = last.merged
+			at := slices.Index(made, best)
+			parts[at] = merges[best-1].merged
 			parts = slices.Delete(parts, at+1, at+2)
-		}
-		if len(parts) == 1 {
-			found = append(found, last)
+			made = slices.Delete(made, at, at+1)
+			if at > 0 {
+				made[at-1] = ranks.get(parts[at-1], parts[at])
+			}
+			if at < len(made) {
+				made[at] = ranks.get(parts[at], parts[at+1])
+			}
+			if len(made) == 0 {
+				last = append(last, best)
+			}
 		}
 	}
-	slices.SortFunc(found, func(a, b ranked) int { return cmp.Compare(a.rank, b.rank) })
-	for i := range symbols {
-		if symbols[i] >= firstMerged {
-			symbols[i] = dead
-		}
-	}
-	for i, m := range found {
-		symbols[m.merged] = firstMerged + symbol(i)
+	slices.Sort(last)
+	for i, best := range last {
+		symbols[merges[best-1].merged] = firstMerged + symbol(i)
 	}
 	live := &liveMerges{}
-	for _, m := range found {
+	for _, best := range last {
+		m := merges[best-1]
 		live.halves = append(live.halves, halves{symbols[m.left], symbols[m.right]})
 	}
 	return live, symbols
@@ -205,7 +207,7 @@ func hashPair(left, right uint32) uint64 {
 	return h * 0xBF58476D1CE4E5B9
 }
 
-// pairMap maps pairs of symbols to symbols: open addressing, linear probing,
+// pairMap maps pairs to numbers from 1: open addressing, linear probing,
 // at most half full.
 type pairMap struct {
 	entries []pairEntry

@@ -53,7 +53,7 @@ func TestMergesOfRealModels(t *testing.T) {
 				}
 				check(text[:min(len(text), 10_000)])
 			}
-			t.Logf("%d texts, %d live merges, ordered %v", len(seen), len(m.live.halves), m.live.ordered)
+			t.Logf("%d texts, %d live merges", len(seen), len(m.live.halves))
 		})
 	}
 }
