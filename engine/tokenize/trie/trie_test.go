@@ -1,0 +1,69 @@
+package trie
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// walk returns the numbers of the keys that text begins with, shortest first.
+func walk(t *Trie, text string) (found []uint32) {
+	state := uint32(0)
+	for i := range len(text) {
+		var ok bool
+		if state, ok = t.Next(state, text[i]); !ok {
+			break
+		}
+		if t.Nodes[state].Ends() {
+			found = append(found, t.Values[state])
+		}
+	}
+	return found
+}
+
+func TestPrefixes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, alphabet := range []string{"ab", "abcdefghijklmnopqrstuvwxyz", "\x00\x01\xff", "a中文字éß"} {
+		letters := []rune(alphabet)
+		text := func(max int) string {
+			var b strings.Builder
+			for range 1 + rng.IntN(max) {
+				b.WriteRune(letters[rng.IntN(len(letters))])
+			}
+			return b.String()
+		}
+		for _, size := range []int{1, 10, 5000} {
+			var keys []string
+			for range size {
+				keys = append(keys, text(8))
+			}
+			slices.Sort(keys)
+			keys = slices.Compact(keys)
+			trie := New(keys)
+			for range 2000 {
+				s := text(12)
+				var want []uint32
+				longest := 0
+				for n := 1; n <= len(s); n++ {
+					if i, ok := slices.BinarySearch(keys, s[:n]); ok {
+						want = append(want, uint32(i))
+						longest = n
+					}
+				}
+				if got := walk(trie, s); !slices.Equal(got, want) {
+					t.Fatalf("%q: %v, want %v", s, got, want)
+				}
+				if got := trie.Longest([]byte(s)); got != longest {
+					t.Fatalf("%q: longest %d, want %d", s, got, longest)
+				}
+			}
+		}
+	}
+}
+
+func TestNoKeys(t *testing.T) {
+	if n := New(nil).Longest([]byte("a")); n != 0 {
+		t.Errorf("longest %d", n)
+	}
+}
