@@ -1,0 +1,109 @@
+// Package classmask sorts the bytes of UTF-8 text into classes of characters:
+// one bit a byte and class, 64 bytes at a time.
+package classmask
+
+import (
+	"math"
+	"unicode/utf8"
+
+	"github.com/tallystick/tallystick/kernels"
+)
+
+// Block is the number of bytes that one mask describes.
+const Block = 64
+
+// Class is a set of classes as a bit mask.
+type Class uint8
+
+// The classes, in the order of their masks in Planes. Of ASCII the kernel knows
+// them by itself; a Table says what other characters are.
+const (
+	Upper  Class = 1 << iota // A to Z, and what the table calls so
+	Lower                    // a to z
+	Other                    // other letters: none in ASCII
+	Mark                     // none in ASCII
+	Number                   // 0 to 9
+	Sign                     // the 32 of ASCII that can be seen and are none of these
+	Space                    // \t \n \v \f \r and ' '
+	Script                   // none in ASCII; up to the table
+)
+
+// Planes are the masks of one block. Bit j is about the j-th byte; all bytes of
+// a character have its class.
+type Planes struct {
+	Upper, Lower, Other, Mark, Number, Sign, Space, Script uint64
+
+	Newline    uint64 // \n or \r
+	Blank      uint64 // ' '
+	Apostrophe uint64 // '
+	Slash      uint64 // /
+	Inner      uint64 // 0x80 to 0xBF: all bytes of a character but the first
+	High       uint64 // 0x80 and above
+}
+
+// Table holds the classes of the characters beyond ASCII, 64 to a row.
+type Table struct {
+	rows [guard + runes/rowSize + 1 + guard]uint16 // where each row begins in classes
+	// Bytes that are not UTF-8 may lead the kernel up to guard entries before
+	// or behind the rows and the classes, never further.
+	classes []Class
+}
+
+const (
+	runes   = utf8.MaxRune + 1
+	rowSize = 64
+	guard   = 128
+)
+
+// NewTable makes a Table of the characters up to last by a function of the
+// character; those above have no class.
+func NewTable(last rune, class func(rune) Class) *Table {
+	t := &Table{classes: make([]Class, guard+rowSize)} // a row without classes
+	known := map[[rowSize]Class]uint16{{}: guard}
+	for i := range t.rows {
+		t.rows[i] = guard
+	}
+	for first := rune(0); first <= last; first += rowSize {
+		var row [rowSize]Class
+		for i := range row {
+			row[i] = class(first + rune(i))
+		}
+		at, ok := known[row]
+		if !ok {
+			if len(t.classes) > math.MaxUint16 {
+				panic("classmask: too many different rows of 64 characters")
+			}
+			at = uint16(len(t.classes))
+			known[row] = at
+			t.classes = append(t.classes, row[:]...)
+		}
+		t.rows[guard+first/rowSize] = at
+	}
+	t.classes = append(t.classes, make([]Class, guard)...)
+	return t
+}
+
+// Class returns the class of r by the table.
+func (t *Table) Class(r rune) Class {
+	return t.classes[int(t.rows[guard+r/rowSize])+int(r%rowSize)]
+}
+
+// State is what one call of Classify leaves to the next: the classes of the
+// character that their border cuts.
+type State uint32
+
+// Classify describes the first len(dst) blocks of text, of which at least three
+// bytes more must be there: the last character may reach into them. The text
+// goes on from the last call with the same state, or begins, with a state of 0.
+// What the planes say of bytes that are not UTF-8 is undefined.
+func (t *Table) Classify(dst []Planes, text []byte, state State) State {
+	if len(dst) == 0 {
+		return state
+	}
+	_ = text[:len(dst)*Block+3]
+	return classify(dst, text, t, state)
+}
+
+func init() {
+	kernels.Register("classmask", implementation())
+}
