@@ -31,8 +31,8 @@ func countCells() []cell {
 			}
 		}
 		// One counter of each engine per tokenizer, opened when first needed.
-		native := sync.OnceValues(func() (tokenize.Counter, error) { return openCounter(spec, tokenize.EngineNative) })
-		reference := sync.OnceValues(func() (tokenize.Counter, error) { return openCounter(spec, tokenize.EngineHF) })
+		native := sync.OnceValues(func() (*tokenize.Counter, error) { return openCounter(spec, tokenize.EngineNative) })
+		reference := sync.OnceValues(func() (*tokenize.Counter, error) { return openCounter(spec, tokenize.EngineHF) })
 		var skip string
 		if !tokenize.HFAvailable {
 			skip = noHF
@@ -76,13 +76,13 @@ func countCells() []cell {
 	return cells
 }
 
-func openCounter(spec, engine string) (tokenize.Counter, error) {
+func openCounter(spec, engine string) (*tokenize.Counter, error) {
 	c, _, err := tokenize.Open(spec, tokenize.Options{Engine: engine})
 	return c, err
 }
 
 // counting counts the first documents of t.
-func counting(t *text, limit int, c tokenize.Counter) (work, error) {
+func counting(t *text, limit int, c *tokenize.Counter) (work, error) {
 	docs, err := t.documents()
 	if err != nil {
 		return work{}, err
@@ -91,7 +91,7 @@ func counting(t *text, limit int, c tokenize.Counter) (work, error) {
 	return work{totalBytes(docs), func() (answer, error) {
 		a := answer{documents: int64(len(docs))}
 		for i, d := range docs {
-			n, err := c.Count(d)
+			n, err := c.TryCount(d)
 			if err != nil {
 				return a, fmt.Errorf("document %d: %w", i+1, err)
 			}
@@ -103,7 +103,7 @@ func counting(t *text, limit int, c tokenize.Counter) (work, error) {
 
 // countReference counts by Hugging Face, which is too slow for all of t, and
 // holds it to what the native engine counts there.
-func countReference(t *text, native, reference func() (tokenize.Counter, error)) (work, error) {
+func countReference(t *text, native, reference func() (*tokenize.Counter, error)) (work, error) {
 	ours, err := native()
 	if err != nil {
 		return work{}, err

@@ -63,7 +63,7 @@ func running(t *text, m engine.Means, first *[]byte) (work, error) {
 	}
 	out := filepath.Join(tempDir, "run")
 	rules := engine.Rules{
-		Inputs: []string{path}, Tokenizer: "gpt2", AddedTokens: tokenize.AddedMatch,
+		Inputs: []string{path}, Tokenizers: []string{"gpt2"}, AddedTokens: tokenize.AddedMatch,
 		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 		Threshold: "0.8", Recall: 0.99, Seed: seed, MaxLine: maxLine,
 		ShardSize: 1 << 20, // of so small a file, so that all workers have some

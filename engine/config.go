@@ -20,7 +20,7 @@ import (
 // Rules are the parts of a request that decide results and go into the plan.
 type Rules struct {
 	Inputs      []string // files, folders, globs, "-"
-	Tokenizer   string   // path of a tokenizer.json, or a built-in name
+	Tokenizers  []string // paths of tokenizer.json, built-in names, or NAME=FILE; the main one first
 	AddedTokens string   // "match" or "text"
 	Fields      plan.Fields
 	Threshold   string // decimal, 0 < t ≤ 1
@@ -32,21 +32,23 @@ type Rules struct {
 
 // Means are the parts of a request that decide only how fast it is served.
 type Means struct {
-	Engine   string // "auto", "native" or "hf"
-	Parser   string // "native" or "simdjson"
-	Workers  int
-	Progress Progress
+	Engine     string // "auto", "native" or "hf"
+	CacheBytes int64  // of a tokenizer's cache, per worker; 0: the engine's choice
+	Parser     string // "native" or "simdjson"
+	Workers    int
+	Progress   Progress
 }
 
 func (r Rules) parser(m Means) (jsonl.Parser, error) {
 	return stage.NewParser(r.Fields, m.Parser)
 }
 
-// Prepared is a plan, what it took to make it, and the counter it names.
+// Prepared is a plan, what it took to make it, and the counters of its
+// tokenizers.
 type Prepared struct {
-	Plan    plan.Plan
-	Counter tokenize.Counter
-	Timing  Timing
+	Plan     plan.Plan
+	Counters []*tokenize.Counter
+	Timing   Timing
 }
 
 // MakePlan resolves inputs and rules. dir is where standard input is spooled
@@ -57,7 +59,7 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 	if _, err := r.parser(m); err != nil {
 		return fail(err)
 	}
-	counter, info, err := tokenize.Open(r.Tokenizer, tokenize.Options{Engine: m.Engine, AddedTokens: r.AddedTokens})
+	tokenizers, err := OpenTokenizers(r.Tokenizers, r.AddedTokens, m)
 	if err != nil {
 		return fail(err)
 	}
@@ -80,7 +82,7 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 			Sketch: plan.RuleSketch, ExactKey: plan.RuleExactKey, Priority: plan.RulePriority,
 		},
 		Fields:    r.Fields,
-		Tokenizer: plan.Tokenizer{Name: r.Tokenizer, SHA256: info.SHA256, AddedTokens: r.AddedTokens},
+		Tokenizer: tokenizers.Plan[0], Further: tokenizers.Plan[1:],
 		NearDup: plan.NearDup{
 			ThresholdNum: num, ThresholdDen: den, Recall: strconv.FormatFloat(r.Recall, 'g', -1, 64),
 			Bands: bands, Rows: rows, Curve: neardup.Curve(bands, rows),
@@ -92,7 +94,7 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 	if p.RunID, err = p.ComputeRunID(); err != nil {
 		return fail(err)
 	}
-	return Prepared{p, counter, in.timing}, nil
+	return Prepared{p, tokenizers.Counters, in.timing}, nil
 }
 
 // LoadPlan reads plan.json and checks that nobody edited it.
@@ -119,20 +121,4 @@ func LoadPlan(path string) (plan.Plan, error) {
 		return p, fmt.Errorf("%w: %s: its content does not have its run id", doc.ErrCorrupt, path)
 	}
 	return p, nil
-}
-
-// OpenCounter opens the tokenizer that a plan names and checks that it is the
-// same one. spec overrides where it is read from.
-func OpenCounter(p plan.Plan, spec, engine string) (tokenize.Counter, error) {
-	if spec == "" {
-		spec = p.Tokenizer.Name
-	}
-	c, info, err := tokenize.Open(spec, tokenize.Options{Engine: engine, AddedTokens: p.Tokenizer.AddedTokens})
-	if err != nil {
-		return nil, err
-	}
-	if info.SHA256 != p.Tokenizer.SHA256 {
-		return nil, fmt.Errorf("%w: tokenizer %s has SHA-256 %s, the plan's has %s", doc.ErrInputChanged, spec, info.SHA256, p.Tokenizer.SHA256)
-	}
-	return c, nil
 }

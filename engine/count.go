@@ -1,62 +1,75 @@
 package engine
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/jsonl"
-	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/tokenize"
+	"github.com/tallystick/tallystick/kernels/utf8valid"
 )
 
-// Counted is one line of input and its tokens, or the reason it has none.
+// Counted is a text and its tokens, or a line of input that holds none and why.
 type Counted struct {
 	File        string
-	Line        int64  // one-based
-	Offset      int64  // bytes, of the line in the decompressed file
-	ID          string // empty: none
+	Line        int64 // one-based; 0: the file is one text
+	Offset      int64 // bytes, of the line in the decompressed file
+	ID          string
 	Contributor string
-	Counts      doc.Counts
+	Counts      doc.Counts // tokens of the first tokenizer
+	Further     []uint64   // tokens of the others
 	Reason      doc.Reason
 }
 
-// Label is the id, or file:line for a document without one.
+// Label is the id, or the file and, in a file of several documents, the line.
 func (c *Counted) Label() string {
-	if c.ID != "" {
+	switch {
+	case c.ID != "":
 		return c.ID
+	case c.Line == 0:
+		return c.File
 	}
 	return fmt.Sprintf("%s:%d", c.File, c.Line)
 }
 
+// maxText is the longest text that counts as one, in bytes.
+const maxText = math.MaxInt32
+
 const countBatch = 512 // documents
 
-// Count counts the tokens of every document and calls fn with them in input
-// order, in batches that are fn's to keep.
-func Count(ctx context.Context, r Rules, m Means, counter tokenize.Counter, dir string, fn func([]Counted) error) error {
-	in, err := readInputs(ctx, r, m, dir, false)
+// Count counts the tokens of every document by all counters and calls fn with
+// them in input order, in batches that are fn's to keep. dir is where standard
+// input is copied to that must be read twice.
+func Count(ctx context.Context, r Rules, m Means, counters []*tokenize.Counter, kind InputKind, dir string, fn func([]Counted) error) error {
+	sources, err := countSources(ctx, r, m, kind, dir)
 	if err != nil {
 		return err
 	}
-	shards := in.shards
-	var total int64
-	for _, s := range shards {
-		total += s.Length
+	units, total, err := countUnits(ctx, r, m, sources)
+	if err != nil {
+		return err
 	}
 	track := start(m.Progress, "count", total, "bytes")
 	group, ctx := errgroup.WithContext(ctx)
-	results := make([]chan []Counted, len(shards))
+	results := make([]chan []Counted, len(units))
 	for i := range results {
 		results[i] = make(chan []Counted, 4)
 	}
-	// Shards start in order and at most Workers at a time, so the one that
+	shared := countShared{rules: r, means: m, counters: counters, track: track}
+	// Units start in order and at most Workers at a time, so the one that
 	// the loop below waits for is always running.
 	workers := make(chan struct{}, max(1, m.Workers))
 	group.Go(func() error {
-		for i, s := range shards {
+		for i, u := range units {
 			select {
 			case workers <- struct{}{}:
 			case <-ctx.Done():
@@ -65,8 +78,11 @@ func Count(ctx context.Context, r Rules, m Means, counter tokenize.Counter, dir 
 			group.Go(func() error {
 				defer func() { <-workers }()
 				defer close(results[i])
-				c := shardCounter{r: r, m: m, counter: counter, name: in.files[s.File].Path, track: track, out: results[i]}
-				return c.count(ctx, in.open(s.File), s)
+				c := unitCounter{countShared: &shared, unit: u, out: results[i]}
+				if u.isText {
+					return c.countText(ctx)
+				}
+				return c.countLines(ctx)
 			})
 		}
 		return nil
@@ -87,40 +103,129 @@ func Count(ctx context.Context, r Rules, m Means, counter tokenize.Counter, dir 
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	track.end(len(shards), track.done.Load())
+	track.end(len(units), track.done.Load())
+	shared.notices()
 	return nil
 }
 
-type shardCounter struct {
-	r       Rules
-	m       Means
-	counter tokenize.Counter
-	name    string // of the file, as given
-	track   *tracker
-	out     chan<- []Counted
+// countShared is what all units of a Count share.
+type countShared struct {
+	rules    Rules
+	means    Means
+	counters []*tokenize.Counter
+	track    *tracker
+
+	leftOut    atomic.Int64 // files that are not text
+	mu         sync.Mutex
+	notUTF8    []string // files that were counted nevertheless
+	manyOthers int
 }
 
-func (sc *shardCounter) count(ctx context.Context, f plan.File, s plan.Shard) error {
-	parser, err := sc.r.parser(sc.m)
+// notices tells what a user should know of the texts.
+func (s *countShared) notices() {
+	if s.means.Progress == nil {
+		return
+	}
+	if n := s.leftOut.Load(); n > 0 {
+		s.means.Progress.Notice(fmt.Sprintf("left out %d files that are not text (name them to count them all the same)", n))
+	}
+	for _, name := range s.notUTF8 {
+		s.means.Progress.Notice(fmt.Sprintf("%s is not UTF-8: what is not counts as U+FFFD", name))
+	}
+	if s.manyOthers > 0 {
+		s.means.Progress.Notice(fmt.Sprintf("and so are %d more files", s.manyOthers))
+	}
+}
+
+const maxNotUTF8 = 5 // files to name
+
+func (s *countShared) notValid(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.notUTF8) < maxNotUTF8 {
+		s.notUTF8 = append(s.notUTF8, name)
+	} else {
+		s.manyOthers++
+	}
+}
+
+type unitCounter struct {
+	*countShared
+	unit countUnit
+	out  chan<- []Counted
+}
+
+// countText counts a file that is one text.
+func (c *unitCounter) countText(ctx context.Context) error {
+	u := &c.unit
+	text := u.text
+	if text == nil {
+		var err error
+		if text, err = corpus.ReadText(u.opened, maxText); err != nil {
+			if errors.Is(err, corpus.ErrTooLong) {
+				return errTooLong(u.path)
+			}
+			if !u.named && corpus.IsPacked(err) {
+				c.leftOut.Add(1)
+				return nil
+			}
+			return err
+		}
+	}
+	if !u.named && looksBinary(text) {
+		c.leftOut.Add(1)
+		return nil
+	}
+	if !utf8valid.Valid(text) {
+		c.notValid(u.path)
+	}
+	d := Counted{File: u.path, Contributor: doc.Unattributed}
+	if err := d.add(c.counters, text); err != nil {
+		return fmt.Errorf("%s: %w", u.path, err)
+	}
+	c.track.add(u.size)
+	select {
+	case c.out <- []Counted{d}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func errTooLong(path string) error {
+	return fmt.Errorf("%s: %w: it is longer than 2 GiB, the most that is counted as one text; split it, or count documents of JSON lines", path, doc.ErrInput)
+}
+
+// looksBinary is the test of git and grep: a NUL near the beginning.
+func looksBinary(text []byte) bool {
+	return bytes.IndexByte(text[:min(len(text), 8000)], 0) >= 0
+}
+
+// countLines counts the documents of a shard.
+func (c *unitCounter) countLines(ctx context.Context) error {
+	parser, err := c.rules.parser(c.means)
 	if err != nil {
 		return err
 	}
 	batch := make([]Counted, 0, countBatch)
 	send := func() error {
 		select {
-		case sc.out <- batch:
+		case c.out <- batch:
 			batch = make([]Counted, 0, countBatch)
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
-	err = corpus.EachLine(ctx, f, s, sc.r.MaxLine, sc.track.add, func(line *corpus.Line) error {
-		c := Counted{File: sc.name, Line: s.FirstLine + int64(line.Ordinal), Offset: line.Offset, Reason: line.Reason}
-		if err := c.count(parser, sc.counter, line.Data); err != nil {
+	s := c.unit.shard
+	planned := c.unit.planned
+	planned.Path = c.unit.opened
+	err = corpus.EachLine(ctx, planned, s, c.rules.MaxLine, c.track.add, func(line *corpus.Line) error {
+		d := Counted{File: c.unit.path, Line: s.FirstLine + int64(line.Ordinal), Offset: line.Offset, Reason: line.Reason}
+		if err := d.count(parser, c.counters, line.Data); err != nil {
 			return err
 		}
-		if batch = append(batch, c); len(batch) < countBatch {
+		if batch = append(batch, d); len(batch) < countBatch {
 			return nil
 		}
 		return send()
@@ -131,7 +236,7 @@ func (sc *shardCounter) count(ctx context.Context, f plan.File, s plan.Shard) er
 	return send()
 }
 
-func (c *Counted) count(parser jsonl.Parser, counter tokenize.Counter, line []byte) error {
+func (c *Counted) count(parser jsonl.Parser, counters []*tokenize.Counter, line []byte) error {
 	var rec jsonl.Record
 	if c.Reason == doc.OK {
 		c.Reason = parser.Parse(line, &rec)
@@ -140,11 +245,26 @@ func (c *Counted) count(parser jsonl.Parser, counter tokenize.Counter, line []by
 	if c.Contributor == "" {
 		c.Contributor = doc.Unattributed
 	}
-	c.Counts.Documents = 1
 	if c.Reason != doc.OK {
+		c.Counts.Documents = 1
 		return nil
 	}
-	tokens, err := counter.Count(rec.Text)
-	c.Counts.Bytes, c.Counts.Tokens = uint64(len(rec.Text)), uint64(tokens)
-	return err
+	return c.add(counters, rec.Text)
+}
+
+// add counts text by every counter.
+func (c *Counted) add(counters []*tokenize.Counter, text []byte) error {
+	c.Counts.Documents, c.Counts.Bytes = 1, uint64(len(text))
+	for i, counter := range counters {
+		n, err := counter.TryCount(text)
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			c.Counts.Tokens = uint64(n)
+		} else {
+			c.Further = append(c.Further, uint64(n))
+		}
+	}
+	return nil
 }

@@ -89,8 +89,8 @@ func describe(ctx context.Context, job *stage.Job, m Means, res *Result) error {
 // engineOf names the engine that counts here or, where the scan was done by
 // other processes, that counted there.
 func engineOf(ctx context.Context, job *stage.Job) (string, error) {
-	if job.Counter != nil {
-		return job.Counter.Engine(), nil
+	if len(job.Counters) > 0 {
+		return strings.Join(stage.Engines(job.Counters), ", "), nil
 	}
 	scanned, err := job.Records(ctx, stage.Scan)
 	if err != nil {
@@ -98,8 +98,10 @@ func engineOf(ctx context.Context, job *stage.Job) (string, error) {
 	}
 	var names []string
 	for _, r := range scanned {
-		if !slices.Contains(names, r.Engine) {
-			names = append(names, r.Engine)
+		for _, e := range r.Engines {
+			if !slices.Contains(names, e) {
+				names = append(names, e)
+			}
 		}
 	}
 	return strings.Join(names, ", "), nil
@@ -137,12 +139,16 @@ func reportData(ctx context.Context, dir string, t Timings, res *Result) (report
 			Name: s.Stage, Seconds: s.Seconds, Bytes: uint64(s.Bytes), Peak: uint64(s.PeakMemory), Tasks: s.Tasks,
 		})
 	}
-	_, rows, err := readTally(ctx, dir)
+	rows, err := readTally(ctx, dir, d.Plan)
 	if err != nil {
 		return d, err
 	}
 	slices.SortStableFunc(rows, func(a, b tally.Row) int { return cmp.Compare(b.In().Tokens, a.In().Tokens) })
 	d.ContributorCount = len(rows)
+	total := tally.Totals(rows)
+	for i, t := range d.Plan.Further {
+		d.Further = append(d.Further, report.TokenizerTotals{Name: t.Label, Tokens: total.Further[i]})
+	}
 	for i, r := range rows {
 		for c := range r.Class {
 			d.Classes[c].Add(r.Class[c])

@@ -107,14 +107,14 @@ func cutLast(s, sep string) (before, after string, found bool) {
 // and line. row is reused.
 func eachDecision(dir string, p plan.Plan, fn func(row *decision.Row) error) error {
 	for shard := range p.Shards {
-		if err := eachDecisionOf(dir, shard, len(p.Shards), fn); err != nil {
+		if err := eachDecisionOf(dir, p, shard, fn); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func eachDecisionOf(dir string, shard, shards int, fn func(row *decision.Row) error) error {
+func eachDecisionOf(dir string, p plan.Plan, shard int, fn func(row *decision.Row) error) error {
 	f, err := os.Open(filepath.Join(dir, decision.Path(shard)))
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func eachDecisionOf(dir string, shard, shards int, fn func(row *decision.Row) er
 	if err != nil {
 		return err
 	}
-	r, err := decision.NewReader(f, st.Size(), shard)
+	r, err := decision.NewReader(f, st.Size(), shard, p.Further...)
 	if err != nil {
 		return err
 	}
@@ -136,8 +136,8 @@ func eachDecisionOf(dir string, shard, shards int, fn func(row *decision.Row) er
 		if err != nil {
 			return err
 		}
-		if int(row.WitnessShard) >= shards {
-			return fmt.Errorf("%w: %s: line %d: witness in shard %d of %d", doc.ErrCorrupt, decision.Path(shard), row.Line, row.WitnessShard, shards)
+		if int(row.WitnessShard) >= len(p.Shards) {
+			return fmt.Errorf("%w: %s: line %d: witness in shard %d of %d", doc.ErrCorrupt, decision.Path(shard), row.Line, row.WitnessShard, len(p.Shards))
 		}
 		if err := fn(row); err != nil {
 			return err

@@ -122,11 +122,17 @@ func spool(ctx context.Context, dir string) (string, error) {
 	if _, err := os.Stat(final); err == nil {
 		return final, nil
 	}
+	return spoolFrom(ctx, &interruptible{ctx: ctx, r: os.Stdin}, dir)
+}
+
+// spoolFrom copies in, which is standard input, into the work folder of dir.
+func spoolFrom(ctx context.Context, in io.Reader, dir string) (string, error) {
+	final := spoolPath(dir)
 	work := filepath.Dir(final)
 	if err := os.MkdirAll(work, 0o777); err != nil {
 		return "", fmt.Errorf("work folder: %w", err)
 	}
-	path, err := corpus.Spool(ctx, &interruptible{ctx: ctx, r: os.Stdin}, work)
+	path, err := corpus.Spool(ctx, in, work)
 	if err != nil {
 		return "", err
 	}

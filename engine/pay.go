@@ -11,50 +11,69 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/pay"
+	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/tally"
 )
 
-// readTally reads the tally of a finished run and checks that it still is the
-// one that the manifest sealed.
-func readTally(ctx context.Context, dir string) (runID string, rows []tally.Row, err error) {
+// readTally reads the tally of the finished run of a plan and checks that it
+// still is the one that the manifest sealed.
+func readTally(ctx context.Context, dir string, p plan.Plan) ([]tally.Row, error) {
 	m, err := ReadManifest(dir)
 	if err != nil {
-		return "", nil, err
+		return nil, err
+	}
+	if m.RunID != p.RunID {
+		return nil, fmt.Errorf("%w: %s and %s are of different runs", doc.ErrCorrupt, filepath.Join(dir, stage.PlanFile), manifest.Name)
 	}
 	const name = "tally.jsonl"
 	path := filepath.Join(dir, name)
 	sum, err := stage.Digest(ctx, store.NewLocal(dir), name)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	if !slices.Contains(m.Files, manifest.File(sum)) {
-		return "", nil, fmt.Errorf("%w: %s is not the file that the manifest lists", doc.ErrCorrupt, path)
+		return nil, fmt.Errorf("%w: %s is not the file that the manifest lists", doc.ErrCorrupt, path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	defer f.Close()
-	rows, err = tally.ReadJSONL(f)
+	rows, err := tally.ReadJSONL(f, p.Further...)
 	if err != nil {
-		return "", nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return m.RunID, rows, nil
+	return rows, nil
 }
 
-// Pay divides a pool by the tokens kept of the run in dir. o.RunID is set to
-// that of the run.
-func Pay(ctx context.Context, dir string, o pay.Options) (pay.Statement, error) {
-	runID, rows, err := readTally(ctx, dir)
+// Pay divides a pool by the tokens kept of the run in dir, counted by the
+// tokenizer that the user calls by that name; empty is the main one. o.RunID
+// and o.Tokenizer are set to those of the run.
+func Pay(ctx context.Context, dir, tokenizer string, o pay.Options) (pay.Statement, error) {
+	if _, err := ReadManifest(dir); err != nil {
+		return pay.Statement{}, err
+	}
+	p, err := LoadPlan(filepath.Join(dir, stage.PlanFile))
 	if err != nil {
 		return pay.Statement{}, err
 	}
-	o.RunID = runID
+	which, err := p.FindTokenizer(tokenizer)
+	if err != nil {
+		return pay.Statement{}, fmt.Errorf("%w: %w", doc.ErrUsage, err)
+	}
+	rows, err := readTally(ctx, dir, p)
+	if err != nil {
+		return pay.Statement{}, err
+	}
+	o.RunID, o.Tokenizer = p.RunID, p.Tokenizers()[which].Label
 	kept := make([]pay.Entitlement, len(rows))
 	for i, r := range rows {
 		kept[i] = pay.Entitlement{Contributor: r.Contributor, Tokens: r.Class[doc.Kept].Tokens}
+		if which > 0 {
+			kept[i].Tokens = r.Further[which-1][doc.Kept]
+		}
 	}
 	return pay.Compute(kept, o)
 }

@@ -49,7 +49,7 @@ func Run(ctx context.Context, r Rules, m Means, o RunOptions) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	job, err := newJob(p.Plan, p.Counter, m, o.Out)
+	job, err := newJob(p.Plan, p.Counters, m, o.Out)
 	if err != nil {
 		return Result{}, err
 	}
@@ -194,25 +194,25 @@ func clearRun(dir string) error {
 	return nil
 }
 
-func newJob(p plan.Plan, counter tokenize.Counter, m Means, dir string) (*stage.Job, error) {
+func newJob(p plan.Plan, counters []*tokenize.Counter, m Means, dir string) (*stage.Job, error) {
 	if err := os.MkdirAll(filepath.Join(dir, stage.WorkDir), 0o777); err != nil {
 		return nil, fmt.Errorf("work folder: %w", err)
 	}
 	return &stage.Job{
-		Plan: p, Out: store.NewLocal(dir), Dir: dir, Counter: counter,
+		Plan: p, Out: store.NewLocal(dir), Dir: dir, Counters: forStage(counters),
 		Parser: m.Parser, Workers: m.Workers,
 	}, nil
 }
 
 // RunTask does one task of one stage of the plan in dir, as a cluster job
 // does. The last task of all also writes the report.
-func RunTask(ctx context.Context, p plan.Plan, counter tokenize.Counter, m Means, o RunOptions, name stage.Name, task int) (stage.Record, error) {
+func RunTask(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m Means, o RunOptions, name stage.Name, task int) (stage.Record, error) {
 	if _, err := os.Stat(filepath.Join(o.Out, stage.WorkDir)); errors.Is(err, fs.ErrNotExist) {
 		if sealed(ctx, p, o.Out) { // a scheduler repeats a task that was the last of all
 			return stage.Record{Stage: name, Task: task, RunID: p.RunID}, nil
 		}
 	}
-	job, err := newJob(p, counter, m, o.Out)
+	job, err := newJob(p, counters, m, o.Out)
 	if err != nil {
 		return stage.Record{}, err
 	}

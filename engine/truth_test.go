@@ -44,7 +44,7 @@ func compareWithTruth(t *testing.T, input, threshold string, truth map[[2]string
 		t.Fatal(err)
 	}
 	rules := Rules{
-		Inputs: []string{input}, Tokenizer: "gpt2", AddedTokens: "match",
+		Inputs: []string{input}, Tokenizers: []string{"gpt2"}, AddedTokens: "match",
 		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 		Threshold: threshold, Recall: 0.99, Seed: 1, ShardSize: 64 << 20, MaxLine: 256 << 20,
 	}
@@ -140,7 +140,7 @@ func readTruth(t *testing.T, path string) map[[2]string]string {
 // proofs a document here.
 func TestProofsAreLazy(t *testing.T) {
 	rules := Rules{
-		Inputs: []string{filepath.Join("..", "testdata", "corpus", "powershell-docs-history.jsonl.zst")}, Tokenizer: "gpt2", AddedTokens: "match",
+		Inputs: []string{filepath.Join("..", "testdata", "corpus", "powershell-docs-history.jsonl.zst")}, Tokenizers: []string{"gpt2"}, AddedTokens: "match",
 		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 		Threshold: "0.8", Recall: 0.99, Seed: 1, ShardSize: 64 << 20, MaxLine: 256 << 20,
 	}

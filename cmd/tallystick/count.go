@@ -2,44 +2,65 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"os"
-	"slices"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
+// defaultTokenizer is that of a count that names none.
+const defaultTokenizer = "gpt2"
+
 type countCmd struct {
-	inputFlags     `embed:"" group:"Documents:"`
-	tokenizerFlags `embed:"" group:"Counting:"`
-	By             string `enum:"document,contributor,total" default:"total" help:"A row per document (in input order), per contributor (sorted), or the total."`
-	Format         string `enum:"table,tsv,jsonl" default:"table" help:"table, tsv or jsonl."`
+	Inputs        []string `arg:"" optional:"" name:"input" help:"Files, folders, globs, or - for standard input, also .gz or .zst (default: standard input)."`
+	Input         string   `enum:"auto,text,jsonl" default:"auto" help:"What the inputs are: text (each file one text), jsonl, or auto, by their names (below)."`
+	By            string   `enum:"total,file,document,contributor" default:"total" help:"A row per file or document (in input order), per contributor (sorted), or the total."`
+	Format        string   `enum:"table,tsv,jsonl" default:"table" help:"table, tsv or jsonl."`
+	documentFlags `embed:"" group:"Documents of JSON lines:"`
+	Tokenizer     []string `sep:"none" group:"Counting:" placeholder:"[NAME=]FILE" help:"A tokenizer.json (plain, .gz, .zst) or a built-in one (${builtins}; default: ${default_tokenizer}). Several add a column each."`
+	countingFlags `embed:"" group:"Counting:"`
 }
 
 // Help is shown by "tallystick count --help".
 func (*countCmd) Help() string {
-	return `Counts tokens and nothing else: duplicates count every time. A document without
-id is shown as FILE:LINE. In tsv by document a row is id<TAB>tokens; a tab,
-newline, carriage return or backslash in a label is written \t, \n, \r or \\.
+	return `How many tokens is this? Counts tokens and nothing else: duplicates count every
+time. Counts are exact.
+
+A file is one text, but for .jsonl and .ndjson files and compressed .json: they hold
+a document a line. A plain .json and standard input hold that too if their first
+line is a document. A folder means its files of JSON lines or, where it has none,
+all its files but hidden and binary ones. What is not UTF-8 counts as U+FFFD.
+
+A document without id is shown as FILE:LINE. In tsv a row is the label and its
+tokens by each tokenizer, between tabs; a tab, newline, carriage return or
+backslash in a label is written \t, \n, \r or \\. The total in tsv has no label.
 
 Examples:
-  tallystick count corpus.jsonl --tokenizer gpt2
-  tallystick count corpus/ --tokenizer gpt2 --by contributor
-  zcat big.jsonl.gz | tallystick count - --tokenizer llama3/tokenizer.json --by document --format tsv`
+  tallystick count README.md
+  git diff | tallystick count
+  tallystick count --by file docs/ --tokenizer llama3/tokenizer.json
+  tallystick count corpus.jsonl.zst --by contributor
+  tallystick count book.txt --tokenizer gpt2 --tokenizer q3=qwen3/tokenizer.json
+  zcat big.jsonl.gz | tallystick count --by document --format tsv`
 }
 
 // Run counts.
 func (c *countCmd) Run(ctx context.Context, env *environment) error {
-	m := engine.Means{Engine: c.Engine, Parser: c.Parser, Workers: workers(c.Workers), Progress: env.progress()}
-	counter, _, err := tokenize.Open(c.Tokenizer, tokenize.Options{Engine: c.Engine, AddedTokens: c.AddedTokens})
+	if len(c.Inputs) == 0 {
+		if isTerminal(os.Stdin) {
+			return fmt.Errorf("%w: nothing to count: name files or folders, or pipe text in", doc.ErrUsage)
+		}
+		c.Inputs = []string{"-"}
+	}
+	if len(c.Tokenizer) == 0 {
+		c.Tokenizer = []string{defaultTokenizer}
+	}
+	m := engine.Means{
+		Engine: c.Engine, CacheBytes: int64(c.Cache), Parser: c.Parser, Workers: workers(c.Workers), Progress: env.briefProgress(),
+	}
+	tokenizers, err := engine.OpenTokenizers(c.Tokenizer, c.AddedTokens, m)
 	if err != nil {
 		return err
 	}
@@ -48,10 +69,14 @@ func (c *countCmd) Run(ctx context.Context, env *environment) error {
 		return err
 	}
 	defer cleanup()
+	var labels []string
+	for _, t := range tokenizers.Plan {
+		labels = append(labels, t.Label)
+	}
 	out := bufio.NewWriterSize(env.stdout, 1<<16)
-	rows := newCountWriter(out, c.By, c.Format)
+	rows := newCountWriter(out, c.By, c.Format, labels)
 	var rejected natural
-	err = engine.Count(ctx, rules(&c.inputFlags, &c.tokenizerFlags, nil), m, counter, dir, func(batch []engine.Counted) error {
+	err = engine.Count(ctx, c.rules(), m, tokenizers.Counters, engine.InputKind(c.Input), dir, func(batch []engine.Counted) error {
 		for i := range batch {
 			d := &batch[i]
 			if d.Reason != doc.OK {
@@ -81,112 +106,18 @@ func (c *countCmd) Run(ctx context.Context, env *environment) error {
 	return nil
 }
 
+func (c *countCmd) rules() engine.Rules {
+	return engine.Rules{
+		Inputs: c.Inputs, Tokenizers: c.Tokenizer, AddedTokens: c.AddedTokens,
+		Fields: c.fields(), MaxLine: int64(c.MaxLine), ShardSize: countShard,
+	}
+}
+
+// countShard is small, so that all workers have something to do soon.
+const countShard = 16 << 20
+
 // scratch makes a private folder for standard input and spilled sets.
 func scratch() (dir string, cleanup func(), err error) {
 	dir, err = os.MkdirTemp("", "tallystick-")
 	return dir, func() { os.RemoveAll(dir) }, err
 }
-
-// countRow is a row of output; Name is empty for the total.
-type countRow struct {
-	name   string
-	counts doc.Counts
-}
-
-// countWriter prints documents as they come, or sums when they have.
-type countWriter struct {
-	by, format string
-	sums       map[string]*doc.Counts
-	total      doc.Counts
-	put        func(countRow) error
-	finish     func() error
-}
-
-func newCountWriter(w io.Writer, by, format string) *countWriter {
-	c := &countWriter{by: by, format: format, sums: map[string]*doc.Counts{}, finish: func() error { return nil }}
-	switch format {
-	case "tsv":
-		c.put = func(r countRow) error {
-			var err error
-			switch by {
-			case "total":
-				_, err = fmt.Fprintf(w, "%d\n", r.counts.Tokens)
-			default:
-				_, err = fmt.Fprintf(w, "%s\t%d\n", escapeTSV(r.name), r.counts.Tokens)
-			}
-			return err
-		}
-	case "jsonl":
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		c.put = func(r countRow) error {
-			switch by {
-			case "document":
-				return enc.Encode(struct {
-					ID     string `json:"id"`
-					Bytes  uint64 `json:"bytes"`
-					Tokens uint64 `json:"tokens"`
-				}{r.name, r.counts.Bytes, r.counts.Tokens})
-			case "contributor":
-				return enc.Encode(struct {
-					Contributor string `json:"contributor"`
-					doc.Counts
-				}{r.name, r.counts})
-			}
-			return enc.Encode(r.counts)
-		}
-	default:
-		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-		head := "documents\tbytes\ttokens\t"
-		if by != "total" {
-			head += " " + by
-		}
-		fmt.Fprintln(t, head)
-		c.put = func(r countRow) error {
-			_, err := fmt.Fprintf(t, "%d\t%d\t%d\t %s\n", r.counts.Documents, r.counts.Bytes, r.counts.Tokens, escapeTSV(r.name))
-			return err
-		}
-		c.finish = t.Flush
-	}
-	return c
-}
-
-func (c *countWriter) add(d *engine.Counted) error {
-	switch c.by {
-	case "document":
-		return c.put(countRow{d.Label(), d.Counts})
-	case "contributor":
-		sum := c.sums[d.Contributor]
-		if sum == nil {
-			sum = new(doc.Counts)
-			c.sums[d.Contributor] = sum
-		}
-		sum.Add(d.Counts)
-	default:
-		c.total.Add(d.Counts)
-	}
-	return nil
-}
-
-func (c *countWriter) close() error {
-	if c.by == "total" {
-		if err := c.put(countRow{"", c.total}); err != nil {
-			return err
-		}
-	}
-	names := make([]string, 0, len(c.sums))
-	for n := range c.sums {
-		names = append(names, n)
-	}
-	slices.SortFunc(names, cmp.Compare[string])
-	for _, n := range names {
-		if err := c.put(countRow{n, *c.sums[n]}); err != nil {
-			return err
-		}
-	}
-	return c.finish()
-}
-
-var tsvEscaper = strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
-
-func escapeTSV(s string) string { return tsvEscaper.Replace(s) }

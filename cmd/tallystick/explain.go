@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 )
@@ -43,6 +45,18 @@ func (c *explainCmd) Run(ctx context.Context, env *environment) error {
 	return nil
 }
 
+// tokensOf spells the tokens of a dropped document by each tokenizer.
+func tokensOf(p plan.Plan, d *decision.Row) string {
+	if len(d.Further) == 0 {
+		return strconv.FormatInt(d.Tokens, 10)
+	}
+	text := fmt.Sprintf("%d (%s)", d.Tokens, p.Tokenizer.Label)
+	for i, n := range d.Further {
+		text += fmt.Sprintf(", %d (%s)", n, p.Further[i].Label)
+	}
+	return text
+}
+
 func printExplanation(w io.Writer, p plan.Plan, e *engine.Explanation) {
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "%-12s %s\n", name, fmt.Sprintf(format, args...))
@@ -63,7 +77,7 @@ func printExplanation(w io.Writer, p plan.Plan, e *engine.Explanation) {
 		}
 	default:
 		d := e.Decision
-		row("tokens", "%d", d.Tokens)
+		row("tokens", "%s", tokensOf(p, d))
 		row("witness", "%s:%d  %s", p.Files[p.Shards[d.WitnessShard].File].Path, d.WitnessLine, escapeTSV(d.WitnessID))
 		row("", "by %s, kept: it comes first in priority order", escapeTSV(d.WitnessContributor))
 		if e.Class == doc.ExactDup {

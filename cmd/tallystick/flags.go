@@ -54,7 +54,11 @@ func (n *natural) UnmarshalText(text []byte) error {
 
 type inputFlags struct {
 	Inputs []string `arg:"" name:"input" help:"Files, folders, globs, or - for standard input: JSONL, plain, .gz or .zst."`
+	documentFlags
+}
 
+// documentFlags say how documents are read from JSON lines.
+type documentFlags struct {
 	TextField          string   `default:"text" placeholder:"PATH" help:"Dotted path of the text (default: text)."`
 	IDField            string   `default:"id" placeholder:"PATH" help:"Dotted path of the id, a label (default: id)."`
 	ContributorField   string   `default:"contributor" placeholder:"PATH" help:"Dotted path of who is credited (default: contributor)."`
@@ -66,7 +70,7 @@ type inputFlags struct {
 	Workers            natural  `default:"0" placeholder:"N" help:"Goroutines that work (default: one per core); the results are the same."`
 }
 
-func (f *inputFlags) fields() plan.Fields {
+func (f *documentFlags) fields() plan.Fields {
 	return plan.Fields{
 		Text: f.TextField, ID: f.IDField, Contributor: f.ContributorField, Created: f.CreatedField,
 		RequireContributor: f.RequireContributor,
@@ -81,9 +85,14 @@ func workers(n natural) int {
 }
 
 type tokenizerFlags struct {
-	Tokenizer   string `required:"" placeholder:"FILE" help:"A tokenizer.json (plain, .gz, .zst), or the built-in gpt2."`
-	Engine      string `enum:"auto,native,hf" default:"auto" help:"Who counts: native, hf (Hugging Face, needs a build with it), or auto: native where it is exact, else hf."`
-	AddedTokens string `enum:"match,text" default:"match" help:"Added tokens in the text: match them as Hugging Face does, or treat them as text."`
+	Tokenizer []string `required:"" sep:"none" placeholder:"[NAME=]FILE" help:"A tokenizer.json (plain, .gz, .zst) or a built-in one (${builtins}). Each further one adds columns named after it."`
+	countingFlags
+}
+
+type countingFlags struct {
+	Engine      string   `enum:"auto,native,hf" default:"auto" help:"Who counts: native, hf (Hugging Face, needs a build with it), or auto: native where it is exact, else hf."`
+	AddedTokens string   `enum:"match,text" default:"match" help:"Added tokens in the text: match them as Hugging Face does, or treat them as text."`
+	Cache       byteSize `placeholder:"SIZE" help:"Memory for counts of words, per worker and tokenizer (default: the engine's choice); the counts are the same."`
 }
 
 type nearDupFlags struct {
@@ -96,7 +105,7 @@ type nearDupFlags struct {
 func rules(in *inputFlags, tok *tokenizerFlags, near *nearDupFlags) engine.Rules {
 	r := engine.Rules{Inputs: in.Inputs, Fields: in.fields(), MaxLine: int64(in.MaxLine), ShardSize: 64 << 20}
 	if tok != nil {
-		r.Tokenizer, r.AddedTokens = tok.Tokenizer, tok.AddedTokens
+		r.Tokenizers, r.AddedTokens = tok.Tokenizer, tok.AddedTokens
 	}
 	if near != nil {
 		r.Threshold, r.Recall, r.Seed, r.ShardSize = near.Threshold, near.Recall, near.Seed, int64(near.ShardSize)

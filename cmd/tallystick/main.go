@@ -15,6 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
 // Exit codes, as documented in docs/formats.md.
@@ -71,6 +72,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		kong.Name("tallystick"),
 		kong.Description("Whose tokens are in this training set, and how many?\n\nReads JSONL corpora, proves and removes duplicates, counts tokens exactly as Hugging Face tokenizers would, and writes a tally per contributor."),
 		kong.Writers(stdout, stderr),
+		kong.Vars{"builtins": strings.Join(tokenize.Builtins(), ", "), "default_tokenizer": defaultTokenizer},
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
 		kong.ShortUsageOnError(),

@@ -13,15 +13,16 @@ import (
 )
 
 type payCmd struct {
-	Dir      string  `arg:"" help:"Output folder of a finished run."`
-	Pool     string  `required:"" placeholder:"AMOUNT" help:"The pool, in major units, such as 500000000 or 1234.56."`
-	Currency string  `required:"" placeholder:"CODE" help:"ISO 4217 code, such as USD."`
-	Share    string  `default:"1" placeholder:"S" help:"Share of the pool that is paid out, such as 0.2 or 20% (default: 1)."`
-	Minimum  string  `placeholder:"AMOUNT" help:"Carry what is owed below this payout to the next statement."`
-	CarryIn  string  `placeholder:"FILE" help:"The JSONL statement before this one, whose carries are added."`
-	Format   string  `enum:"table,jsonl,csv" default:"table" help:"table (amounts shown rounded to six decimals), jsonl or csv (exact)."`
-	Limit    natural `default:"0" placeholder:"N" help:"Rows of the table (default: 0, all)."`
-	Output   string  `short:"o" name:"output" placeholder:"FILE" help:"Write here, whole or not at all, instead of to standard output."`
+	Dir       string  `arg:"" help:"Output folder of a finished run."`
+	Tokenizer string  `placeholder:"NAME" help:"Pay by the tokens of this one of the run's tokenizers (default: the first)."`
+	Pool      string  `required:"" placeholder:"AMOUNT" help:"The pool, in major units, such as 500000000 or 1234.56."`
+	Currency  string  `required:"" placeholder:"CODE" help:"ISO 4217 code, such as USD."`
+	Share     string  `default:"1" placeholder:"S" help:"Share of the pool that is paid out, such as 0.2 or 20% (default: 1)."`
+	Minimum   string  `placeholder:"AMOUNT" help:"Carry what is owed below this payout to the next statement."`
+	CarryIn   string  `placeholder:"FILE" help:"The JSONL statement before this one, whose carries are added."`
+	Format    string  `enum:"table,jsonl,csv" default:"table" help:"table (amounts shown rounded to six decimals), jsonl or csv (exact)."`
+	Limit     natural `default:"0" placeholder:"N" help:"Rows of the table (default: 0, all)."`
+	Output    string  `short:"o" name:"output" placeholder:"FILE" help:"Write here, whole or not at all, instead of to standard output."`
 }
 
 // Help is shown by "tallystick pay --help".
@@ -35,7 +36,8 @@ payments and carries is the pool times the share, always.
 Examples:
   tallystick pay out --pool 500000000 --currency USD --share 20%
   tallystick pay out --pool 1000000 --currency EUR --minimum 25 --format jsonl -o 2026Q3.jsonl
-  tallystick pay out --pool 1000000 --currency EUR --carry-in 2026Q3.jsonl`
+  tallystick pay out --pool 1000000 --currency EUR --carry-in 2026Q3.jsonl
+  tallystick pay out --pool 1000000 --currency EUR --tokenizer llama3`
 }
 
 // Run computes amounts.
@@ -49,7 +51,7 @@ func (c *payCmd) Run(ctx context.Context, env *environment) error {
 		}
 		o.CarryIn = &carry
 	}
-	s, err := engine.Pay(ctx, c.Dir, o)
+	s, err := engine.Pay(ctx, c.Dir, c.Tokenizer, o)
 	if err != nil {
 		return err
 	}

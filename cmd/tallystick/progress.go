@@ -43,9 +43,30 @@ func (e *environment) progress() engine.Progress {
 	return e.p
 }
 
+// briefProgress is progress for a command that may take no time at all: nothing
+// stays on the screen, and nothing is said in a pipe, but for notices.
+func (e *environment) briefProgress() engine.Progress {
+	e.once.Do(func() {
+		switch {
+		case e.output.JSONLog:
+			e.p = &jsonProgress{log: slog.New(slog.NewJSONHandler(e.stderr, nil))}
+		case e.output.Quiet:
+			e.p = nil
+		case isTerminal(e.stderr):
+			e.p = &lateBar{barProgress: barProgress{w: e.stderr}}
+		default:
+			e.p = &silentProgress{lineProgress{w: e.stderr}}
+		}
+	})
+	return e.p
+}
+
 // close ends a bar that is still drawn.
 func (e *environment) close() {
-	if b, ok := e.p.(*barProgress); ok {
+	switch b := e.p.(type) {
+	case *barProgress:
+		b.stop()
+	case *lateBar:
 		b.stop()
 	}
 }
@@ -153,4 +174,59 @@ func (b *barProgress) stop() {
 	b.bar.Abort(true)
 	b.drawing.Wait()
 	b.drawing, b.bar = nil, nil
+}
+
+// silentProgress has notices only.
+type silentProgress struct{ lineProgress }
+
+func (*silentProgress) End(engine.Timing) {}
+
+// barDelay is how long a stage must take to be worth a bar.
+const barDelay = 300 * time.Millisecond
+
+// lateBar draws a bar for a stage that takes long, and removes it at the end.
+type lateBar struct {
+	barProgress
+
+	late  sync.Mutex
+	timer *time.Timer
+	done  int64 // before there is a bar
+	drawn bool
+}
+
+func (l *lateBar) Start(stage string, total int64, unit string) {
+	l.late.Lock()
+	defer l.late.Unlock()
+	l.done, l.drawn = 0, false
+	l.timer = time.AfterFunc(barDelay, func() {
+		l.late.Lock()
+		defer l.late.Unlock()
+		if l.timer != nil {
+			l.barProgress.Start(stage, total, unit)
+			l.barProgress.Add(l.done)
+			l.drawn = true
+		}
+	})
+}
+
+func (l *lateBar) Add(n int64) {
+	l.late.Lock()
+	defer l.late.Unlock()
+	l.done += n
+	if l.drawn {
+		l.barProgress.Add(n)
+	}
+}
+
+func (l *lateBar) End(engine.Timing) { l.stop() }
+
+func (l *lateBar) stop() {
+	l.late.Lock()
+	defer l.late.Unlock()
+	if l.timer != nil {
+		l.timer.Stop()
+		l.timer = nil
+	}
+	l.drawn = false
+	l.barProgress.stop()
 }

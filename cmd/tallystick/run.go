@@ -31,10 +31,14 @@ every document exactly, and adds up per contributor. DIR gets tally.parquet,
 tally.jsonl, decisions/, bitmaps/, rejects.jsonl, plan.json, timings.json,
 report.html and manifest.json; docs/formats.md describes them.
 
+Of several tokenizers, which count in the same pass, the first is the main one;
+each further one adds columns named after it (its file or folder, or NAME).
+
 Examples:
   tallystick run corpus/ --tokenizer gpt2 --out out
   tallystick run 'shards/*.jsonl.zst' --tokenizer llama3/tokenizer.json \
       --contributor-field metadata.author --threshold 0.7 --out out
+  tallystick run corpus/ --tokenizer llama3/tokenizer.json --tokenizer qwen=q/tokenizer.json --out out
   zstd -dc big.zst | tallystick run - --tokenizer gpt2 --out out
   tallystick run corpus/ --tokenizer gpt2 --out out --resume
 
@@ -64,7 +68,13 @@ func (c *runCmd) Run(ctx context.Context, env *environment) error {
 }
 
 func (c *runCmd) means(env *environment) engine.Means {
-	return engine.Means{Engine: c.Engine, Parser: c.Parser, Workers: workers(c.Workers), Progress: env.progress()}
+	return means(&c.inputFlags, &c.countingFlags, env)
+}
+
+func means(in *inputFlags, counting *countingFlags, env *environment) engine.Means {
+	return engine.Means{
+		Engine: counting.Engine, CacheBytes: int64(counting.Cache), Parser: in.Parser, Workers: workers(in.Workers), Progress: env.progress(),
+	}
 }
 
 type planCmd struct {
@@ -93,7 +103,7 @@ done by another process:
 
 // Run makes the plan and prints what it holds.
 func (c *planCmd) Run(ctx context.Context, env *environment) error {
-	m := engine.Means{Engine: c.Engine, Parser: c.Parser, Workers: workers(c.Workers), Progress: env.progress()}
+	m := means(&c.inputFlags, &c.countingFlags, env)
 	prepared, err := engine.Prepare(ctx, rules(&c.inputFlags, &c.tokenizerFlags, &c.nearDupFlags), m, engine.RunOptions{Out: c.Out, Force: c.Force})
 	if err != nil {
 		return err
@@ -107,7 +117,13 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 	fmt.Fprintf(out, "plan        %s\n", filepath.Join(c.Out, stage.PlanFile))
 	fmt.Fprintf(out, "run id      %s\n", p.RunID)
 	fmt.Fprintf(out, "inputs      %d files, %d shards, %d partitions\n", len(p.Files), len(p.Shards), p.Partitions)
-	fmt.Fprintf(out, "tokenizer   %s (%s)\n", p.Tokenizer.Name, p.Tokenizer.SHA256[:12])
+	for _, t := range p.Tokenizers() {
+		fmt.Fprintf(out, "tokenizer   %s (%s)", t.Name, t.SHA256[:12])
+		if t.Label != "" {
+			fmt.Fprintf(out, " as %s", t.Label)
+		}
+		fmt.Fprintln(out)
+	}
 	fmt.Fprintf(out, "near dups   Jaccard >= %d/%d, %d bands x %d rows, seed %d\n",
 		p.NearDup.ThresholdNum, p.NearDup.ThresholdDen, p.NearDup.Bands, p.NearDup.Rows, p.Seed)
 	fmt.Fprintf(out, "\npredicted recall of pairs by their Jaccard\n")
@@ -121,14 +137,15 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 }
 
 type stageCmd struct {
-	Name      string  `arg:"" enum:"scan,match,resolve,tally,seal" help:"scan, match, resolve, tally or seal."`
-	PlanFile  string  `name:"plan" required:"" placeholder:"FILE" help:"The plan.json in the output folder."`
-	Task      int     `default:"0" placeholder:"I" help:"Which task of the stage (default: 0)."`
-	Tokenizer string  `placeholder:"FILE" help:"Where the plan's tokenizer is here, if not where it was."`
-	Engine    string  `enum:"auto,native,hf" default:"auto" help:"As in run."`
-	Parser    string  `enum:"native,simdjson" default:"native" help:"As in run."`
-	Workers   natural `default:"0" placeholder:"N" help:"As in run."`
-	KeepWork  bool    `help:"Keep the files passed between stages (DIR/.work) after seal."`
+	Name      string   `arg:"" enum:"scan,match,resolve,tally,seal" help:"scan, match, resolve, tally or seal."`
+	PlanFile  string   `name:"plan" required:"" placeholder:"FILE" help:"The plan.json in the output folder."`
+	Task      int      `default:"0" placeholder:"I" help:"Which task of the stage (default: 0)."`
+	Tokenizer []string `sep:"none" placeholder:"[NAME=]FILE" help:"Where the plan's tokenizer is here, if not where it was; of several by name, or in their order."`
+	Engine    string   `enum:"auto,native,hf" default:"auto" help:"As in run."`
+	Cache     byteSize `placeholder:"SIZE" help:"As in run."`
+	Parser    string   `enum:"native,simdjson" default:"native" help:"As in run."`
+	Workers   natural  `default:"0" placeholder:"N" help:"As in run."`
+	KeepWork  bool     `help:"Keep the files passed between stages (DIR/.work) after seal."`
 }
 
 // Help is shown by "tallystick stage --help".
@@ -146,14 +163,16 @@ func (c *stageCmd) Run(ctx context.Context, env *environment) error {
 	if err != nil {
 		return err
 	}
-	m := engine.Means{Engine: c.Engine, Parser: c.Parser, Workers: workers(c.Workers), Progress: env.progress()}
-	var counter tokenize.Counter
+	m := engine.Means{
+		Engine: c.Engine, CacheBytes: int64(c.Cache), Parser: c.Parser, Workers: workers(c.Workers), Progress: env.progress(),
+	}
+	var counters []*tokenize.Counter
 	if c.Name == string(stage.Scan) { // no other stage counts, or needs the file
-		if counter, err = engine.OpenCounter(p, c.Tokenizer, c.Engine); err != nil {
+		if counters, err = engine.OpenCounters(p, c.Tokenizer, m); err != nil {
 			return err
 		}
 	}
-	rec, err := engine.RunTask(ctx, p, counter, m, engine.RunOptions{Out: filepath.Dir(c.PlanFile), KeepWork: c.KeepWork}, stage.Name(c.Name), c.Task)
+	rec, err := engine.RunTask(ctx, p, counters, m, engine.RunOptions{Out: filepath.Dir(c.PlanFile), KeepWork: c.KeepWork}, stage.Name(c.Name), c.Task)
 	if err != nil {
 		return err
 	}

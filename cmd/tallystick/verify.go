@@ -11,11 +11,11 @@ import (
 )
 
 type verifyCmd struct {
-	Dir       string  `arg:"" help:"Output folder of a finished run."`
-	Inputs    bool    `help:"Also read the corpus again: recount every document, prove every drop."`
-	Tokenizer string  `placeholder:"FILE" help:"Where the plan's tokenizer is here, if not where it was."`
-	Engine    string  `enum:"auto,native,hf" default:"auto" help:"Who recounts; hf shares no code with native."`
-	Workers   natural `default:"0" placeholder:"N" help:"Goroutines that work (default: one per core)."`
+	Dir       string   `arg:"" help:"Output folder of a finished run."`
+	Inputs    bool     `help:"Also read the corpus again: recount every document, prove every drop."`
+	Tokenizer []string `sep:"none" placeholder:"[NAME=]FILE" help:"Where the plan's tokenizer is here, if not where it was; of several by name, or in their order."`
+	Engine    string   `enum:"auto,native,hf" default:"auto" help:"Who recounts; hf shares no code with native."`
+	Workers   natural  `default:"0" placeholder:"N" help:"Goroutines that work (default: one per core)."`
 }
 
 // Help is shown by "tallystick verify --help".
@@ -35,7 +35,7 @@ Examples:
 func (c *verifyCmd) Run(ctx context.Context, env *environment) error {
 	p := &verifyProgress{p: env.progress()}
 	report, err := verify.Run(ctx, c.Dir, verify.Options{
-		Inputs: c.Inputs, Engine: c.Engine, Tokenizer: c.Tokenizer, Workers: workers(c.Workers), Progress: p.tell,
+		Inputs: c.Inputs, Engine: c.Engine, Tokenizers: c.Tokenizer, Workers: workers(c.Workers), Progress: p.tell,
 	})
 	p.end()
 	env.close()

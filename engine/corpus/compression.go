@@ -48,10 +48,24 @@ func detectCompression(head []byte) (string, error) {
 		"PAR1":             "parquet",
 	} {
 		if bytes.HasPrefix(head, []byte(magic)) {
-			return "", fmt.Errorf("%s data; convert it to plain, gzip or zstd JSONL", name)
+			return "", packedError(name)
 		}
 	}
 	return compressionNone, nil
+}
+
+// packedError is the name of a format that is known and not read.
+type packedError string
+
+func (e packedError) Error() string {
+	return string(e) + " data; convert it to plain, gzip or zstd JSONL"
+}
+
+// IsPacked reports whether an error says that a file is of a format that is
+// known and not read, such as zip.
+func IsPacked(err error) bool {
+	var packed packedError
+	return errors.As(err, &packed)
 }
 
 // decompressor reads the decompressed bytes of a file front to back.

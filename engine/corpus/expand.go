@@ -29,8 +29,29 @@ var suffixes = []string{".jsonl", ".ndjson", ".json"}
 //
 // An argument that finds nothing is an error, and so is a file that is found
 // twice, be it under two names: its documents would all be duplicates.
-func Expand(args []string) ([]string, error) {
-	e := expansion{seen: make(map[any]string)}
+func Expand(args []string) ([]string, error) { return expand(args, corpora) }
+
+// ExpandText is Expand for inputs that may be texts: a folder in which no
+// name is that of JSON lines (.jsonl, .ndjson, or a compressed .json) becomes
+// all files that are not hidden. With every, each folder does.
+func ExpandText(args []string, every bool) ([]string, error) {
+	if every {
+		return expand(args, everything)
+	}
+	return expand(args, corporaOrTexts)
+}
+
+// want is what is taken of a folder.
+type want int
+
+const (
+	corpora        want = iota // files whose names are those of JSON
+	corporaOrTexts             // the same, or all files where there are no JSON lines
+	everything                 // all files
+)
+
+func expand(args []string, take want) ([]string, error) {
+	e := expansion{seen: make(map[any]string), take: take}
 	for _, arg := range args {
 		if err := e.argument(arg); err != nil {
 			return nil, err
@@ -45,6 +66,7 @@ func Expand(args []string) ([]string, error) {
 type expansion struct {
 	paths []string
 	seen  map[any]string // identity of a file → the name it was found under
+	take  want
 }
 
 func (e *expansion) argument(arg string) error {
@@ -65,6 +87,9 @@ func (e *expansion) argument(arg string) error {
 		return e.file(arg, info)
 	}
 	found, err := e.folder(arg)
+	if err == nil && found == 0 && e.take != corpora {
+		return fmt.Errorf("%w: folder %s holds no file that is not hidden", doc.ErrUsage, arg)
+	}
 	if err == nil && found == 0 {
 		err = fmt.Errorf("%w: folder %s holds no file named *.jsonl, *.ndjson or *.json (.gz, .zst); name files with other names one by one or by a glob", doc.ErrUsage, arg)
 	}
@@ -116,7 +141,8 @@ func hiddenMatch(pattern, path string) bool {
 
 // folder adds the corpus files at any depth below root and returns their number.
 func (e *expansion) folder(root string) (int, error) {
-	var paths []string
+	var paths, all []string
+	isCorpus := e.take == corpora
 	// The slash makes WalkDir enter a root that is itself a link.
 	err := filepath.WalkDir(root+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -128,13 +154,23 @@ func (e *expansion) folder(root string) (int, error) {
 			}
 			return nil
 		}
-		if !d.IsDir() && isCorpusName(d.Name()) {
+		if d.IsDir() {
+			return nil
+		}
+		if e.take != corpora {
+			all = append(all, filepath.Clean(path))
+			isCorpus = isCorpus || e.take == corporaOrTexts && IsJSONLines(d.Name())
+		}
+		if isCorpusName(d.Name()) {
 			paths = append(paths, filepath.Clean(path))
 		}
 		return nil
 	})
 	if err != nil {
 		return 0, err
+	}
+	if !isCorpus {
+		paths = all
 	}
 	slices.Sort(paths)
 	found := 0
@@ -143,7 +179,7 @@ func (e *expansion) folder(root string) (int, error) {
 		if err != nil {
 			return 0, inputError(path, err)
 		}
-		if info.IsDir() { // a link to a folder
+		if info.IsDir() || e.take != corpora && !info.Mode().IsRegular() { // a link to a folder; a socket
 			continue
 		}
 		if err := e.file(path, info); err != nil {
@@ -154,14 +190,29 @@ func (e *expansion) folder(root string) (int, error) {
 	return found, nil
 }
 
-func isCorpusName(name string) bool {
+// uncompressedName returns the name in lower case without .gz or .zst.
+func uncompressedName(name string) (stem string, compressed bool) {
 	name = strings.ToLower(name)
-	for _, compressed := range []string{".gz", ".zst"} {
-		if stem, ok := strings.CutSuffix(name, compressed); ok {
-			name = stem
-			break
+	for _, ending := range []string{".gz", ".zst"} {
+		if stem, ok := strings.CutSuffix(name, ending); ok {
+			return stem, true
 		}
 	}
+	return name, false
+}
+
+// IsJSONLines tells whether a file of that name holds JSON lines for sure:
+// a .json may be one object over many lines, but nobody compresses those.
+func IsJSONLines(name string) bool {
+	name, compressed := uncompressedName(name)
+	return strings.HasSuffix(name, ".jsonl") || strings.HasSuffix(name, ".ndjson") || compressed && strings.HasSuffix(name, ".json")
+}
+
+// IsJSON tells whether a file of that name holds JSON of some kind.
+func IsJSON(name string) bool { return isCorpusName(name) }
+
+func isCorpusName(name string) bool {
+	name, _ = uncompressedName(name)
 	return slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(name, s) })
 }
 

@@ -8,16 +8,18 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/internal/table"
+	"github.com/tallystick/tallystick/engine/plan"
 )
 
 // Names in the footer metadata of a decisions file.
 const (
 	MetaRunID     = "tallystick.run_id"
-	MetaTokenizer = "tallystick.tokenizer" // SHA-256 of tokenizer.json, hex
+	MetaTokenizer = "tallystick.tokenizer" // SHA-256 of tokenizer.json, hex; that of a further one: with "." and its label
 	MetaVersion   = "tallystick.version"   // of the format
 )
 
@@ -50,6 +52,10 @@ type Row struct {
 	Jaccard float64 `parquet:"jaccard"`
 	// SharedBuckets is how many bands agree; 0 for an exact_dup.
 	SharedBuckets int32 `parquet:"shared_buckets"`
+
+	// Further are the tokens by each further tokenizer of the plan: columns
+	// tokens_LABEL.
+	Further []int64 `parquet:"-"`
 }
 
 // SetScore fills in the three columns of a near duplicate's proof.
@@ -64,7 +70,7 @@ func (r *Row) Check() error {
 		return errors.New("a place that does not exist")
 	case r.Shard == r.WitnessShard && r.Line == r.WitnessLine:
 		return errors.New("a document cannot be its own witness")
-	case r.Bytes < 0 || r.Tokens < 0:
+	case r.Bytes < 0 || r.Tokens < 0 || len(r.Further) > 0 && slices.Min(r.Further) < 0:
 		return errors.New("negative count")
 	case !utf8.ValidString(r.ID) || !utf8.ValidString(r.Contributor) || !utf8.ValidString(r.WitnessID) || !utf8.ValidString(r.WitnessContributor):
 		return errors.New("a label that is not UTF-8")
@@ -105,16 +111,28 @@ type Writer struct {
 	rows  int64
 }
 
-// NewWriter starts the decisions file of a shard.
-func NewWriter(w io.Writer, shard int, m Meta) *Writer {
+// NewWriter starts the decisions file of a shard. further are the tokenizers
+// of Row.Further.
+func NewWriter(w io.Writer, shard int, m Meta, further ...plan.Tokenizer) *Writer {
+	metadata := map[string]string{
+		MetaRunID:     m.RunID,
+		MetaTokenizer: m.TokenizerSHA256,
+		MetaVersion:   FormatVersion,
+	}
+	for _, t := range further {
+		metadata[MetaTokenizer+"."+t.Label] = t.SHA256
+	}
 	return &Writer{
-		w: table.NewWriter[Row](w, FormatVersion, map[string]string{
-			MetaRunID:     m.RunID,
-			MetaTokenizer: m.TokenizerSHA256,
-			MetaVersion:   FormatVersion,
-		}),
+		w:     table.NewWriter[Row](w, FormatVersion, metadata, furtherColumns(further)...),
 		shard: int32(shard),
 	}
+}
+
+func furtherColumns(further []plan.Tokenizer) (names []string) {
+	for _, t := range further {
+		names = append(names, "tokens_"+t.Label)
+	}
+	return names
 }
 
 // Write adds a row. Rows must be of the writer's shard, ascending by line.
@@ -124,7 +142,7 @@ func (w *Writer) Write(r Row) error {
 		return fmt.Errorf("write decisions of shard %d: row %d: %w", w.shard, w.rows, err)
 	}
 	w.line = r.Line
-	if err := w.w.Append(r); err != nil {
+	if err := w.w.Append(r, r.Further...); err != nil {
 		return fmt.Errorf("write decisions of shard %d: row %d: %w", w.shard, w.rows, err)
 	}
 	return nil
@@ -159,10 +177,10 @@ type Reader struct {
 	rows  int64
 }
 
-// NewReader opens the decisions file of a shard, size bytes long. Errors wrap
-// doc.ErrCorrupt.
-func NewReader(r io.ReaderAt, size int64, shard int) (*Reader, error) {
-	tr, err := table.NewReader[Row](r, size)
+// NewReader opens the decisions file of a shard, size bytes long, of a plan
+// with these further tokenizers. Errors wrap doc.ErrCorrupt.
+func NewReader(r io.ReaderAt, size int64, shard int, further ...plan.Tokenizer) (*Reader, error) {
+	tr, err := table.NewReader[Row](r, size, furtherColumns(further)...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", Path(shard), err)
 	}
@@ -195,6 +213,8 @@ func (r *Reader) Next() (*Row, error) {
 		return nil, fmt.Errorf("%s: %w", Path(int(r.shard)), err)
 	}
 	r.rows++
+	// A copy, because rows are kept by value.
+	row.Further = append([]int64(nil), r.r.Further()...)
 	if err := inOrder(row, r.shard, r.line); err != nil {
 		return nil, fmt.Errorf("%s: row %d: %w: %w", Path(int(r.shard)), r.rows, doc.ErrCorrupt, err)
 	}

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/plan"
 )
 
 var meta = Meta{RunID: "run", TokenizerSHA256: "digest"}
@@ -83,10 +85,59 @@ func TestRoundTrip(t *testing.T) {
 			t.Fatalf("%d rows: read %d", n, len(got))
 		}
 		for i := range got {
-			if got[i] != want[i] {
+			if !reflect.DeepEqual(got[i], want[i]) {
 				t.Fatalf("%d rows: row %d: %s", n, i+1, cmp.Diff(want[i], got[i]))
 			}
 		}
+	}
+}
+
+// Further tokenizers have columns after the others, and a reader that expects
+// other ones refuses the file.
+func TestFurtherTokenizers(t *testing.T) {
+	llama, qwen := plan.Tokenizer{Label: "llama3", SHA256: "l"}, plan.Tokenizer{Label: "Qwen2.5", SHA256: "q"}
+	want := rows(70)
+	var b bytes.Buffer
+	w := NewWriter(&b, 3, meta, llama, qwen)
+	for i := range want {
+		want[i].Further = []int64{int64(2 * i), int64(i)}
+		if err := w.Write(want[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open := func(further ...plan.Tokenizer) (*Reader, error) {
+		return NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()), 3, further...)
+	}
+	r, err := open(llama, qwen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []Row
+	for {
+		row, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, *row)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	for _, other := range [][]plan.Tokenizer{nil, {llama}, {qwen, llama}} {
+		if _, err := open(other...); !errors.Is(err, doc.ErrCorrupt) {
+			t.Errorf("%v: %v, want ErrCorrupt", other, err)
+		}
+	}
+	bad := want[0]
+	bad.Further = []int64{-1, 0}
+	if err := NewWriter(io.Discard, 3, meta, llama, qwen).Write(bad); err == nil {
+		t.Error("a negative count was written")
 	}
 }
 

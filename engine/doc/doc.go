@@ -134,6 +134,39 @@ type Counts struct {
 	Tokens    uint64 `json:"tokens"`
 }
 
+// ClassTokens are the tokens of one further tokenizer, by class.
+type ClassTokens [NumClasses]uint64
+
+// In returns what came in: the sum over all classes.
+func (c *ClassTokens) In() (in uint64) {
+	for _, n := range c {
+		in += n
+	}
+	return in
+}
+
+// ClassTokensJSON is how JSON files spell ClassTokens.
+type ClassTokensJSON struct {
+	In       uint64 `json:"in"`
+	Kept     uint64 `json:"kept"`
+	ExactDup uint64 `json:"exact_dup"`
+	NearDup  uint64 `json:"near_dup"`
+	Excluded uint64 `json:"excluded"`
+	Rejected uint64 `json:"rejected"`
+}
+
+// JSON returns c as files spell it.
+func (c *ClassTokens) JSON() ClassTokensJSON {
+	return ClassTokensJSON{
+		In: c.In(), Kept: c[Kept], ExactDup: c[ExactDup], NearDup: c[NearDup], Excluded: c[Excluded], Rejected: c[Rejected],
+	}
+}
+
+// ClassTokens is the inverse of JSON; whether In is the sum is not looked at.
+func (j ClassTokensJSON) ClassTokens() ClassTokens {
+	return ClassTokens{Kept: j.Kept, ExactDup: j.ExactDup, NearDup: j.NearDup, Excluded: j.Excluded, Rejected: j.Rejected}
+}
+
 // Add adds o to c. The design size (5 TB) is far below overflow.
 func (c *Counts) Add(o Counts) {
 	c.Documents += o.Documents

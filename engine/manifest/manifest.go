@@ -56,16 +56,19 @@ type Totals struct {
 	NearDup  doc.Counts `json:"near_dup"`
 	Excluded doc.Counts `json:"excluded"`
 	Rejected doc.Counts `json:"rejected"`
+	// Tokens of the further tokenizers, by their labels.
+	Further map[string]doc.ClassTokensJSON `json:"further_tokens,omitempty"`
 }
 
 // TotalsOf returns the totals of the counts per class.
-func TotalsOf(class [doc.NumClasses]doc.Counts) Totals {
+func TotalsOf(class [doc.NumClasses]doc.Counts, further map[string]doc.ClassTokensJSON) Totals {
 	t := Totals{
 		Kept:     class[doc.Kept],
 		ExactDup: class[doc.ExactDup],
 		NearDup:  class[doc.NearDup],
 		Excluded: class[doc.Excluded],
 		Rejected: class[doc.Rejected],
+		Further:  further,
 	}
 	t.In = t.sum()
 	return t
@@ -91,6 +94,11 @@ func (m *Manifest) Check() error {
 		return fmt.Errorf("run id %q is not a hex SHA-256", m.RunID)
 	case m.Totals.In != m.Totals.sum():
 		return errors.New("totals: in is not the sum of the classes")
+	}
+	for label, t := range m.Totals.Further {
+		if classes := t.ClassTokens(); t.In != classes.In() {
+			return fmt.Errorf("totals: %s: in is not the sum of the classes", label)
+		}
 	}
 	for i, f := range m.Files {
 		switch {

@@ -23,7 +23,7 @@ func sample() Manifest {
 			{Path: "tally.jsonl", Size: 3, SHA256: digest},
 			{Path: "bitmaps/00000.kept.roaring", Size: 9, SHA256: digest},
 		},
-		Totals: TotalsOf(class),
+		Totals: TotalsOf(class, nil),
 	}
 }
 

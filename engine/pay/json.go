@@ -21,22 +21,23 @@ const Version = 1
 // string of units, because JSON readers round integers above 2⁵³; fields
 // ending in _major repeat it for people. Schema: docs/schema/pay.schema.json.
 type headerLine struct {
-	Record   string `json:"record"` // "statement"
-	Version  int    `json:"version"`
-	RunID    string `json:"run_id"`
-	Currency string `json:"currency"`
-	Exponent int    `json:"exponent"`
-	Unit     string `json:"unit"`
-	Pool     string `json:"pool"`
-	Share    string `json:"share"`
-	Payable  string `json:"payable"`
-	Minimum  string `json:"minimum"`
-	Prior    string `json:"carry_in_sha256"`
-	Tokens   string `json:"tokens"`
-	CarryIn  string `json:"carry_in"`
-	Paid     string `json:"paid"`
-	Carried  string `json:"carried"`
-	Rows     int    `json:"rows"`
+	Record    string `json:"record"` // "statement"
+	Version   int    `json:"version"`
+	RunID     string `json:"run_id"`
+	Tokenizer string `json:"tokenizer,omitempty"`
+	Currency  string `json:"currency"`
+	Exponent  int    `json:"exponent"`
+	Unit      string `json:"unit"`
+	Pool      string `json:"pool"`
+	Share     string `json:"share"`
+	Payable   string `json:"payable"`
+	Minimum   string `json:"minimum"`
+	Prior     string `json:"carry_in_sha256"`
+	Tokens    string `json:"tokens"`
+	CarryIn   string `json:"carry_in"`
+	Paid      string `json:"paid"`
+	Carried   string `json:"carried"`
+	Rows      int    `json:"rows"`
 }
 
 type rowLine struct {
@@ -64,7 +65,7 @@ func WriteJSONL(w io.Writer, s Statement) error {
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(headerLine{
-		Record: "statement", Version: Version, RunID: s.RunID,
+		Record: "statement", Version: Version, RunID: s.RunID, Tokenizer: s.Tokenizer,
 		Currency: s.Currency, Exponent: s.Exponent, Unit: unitName,
 		Pool: s.Pool.String(), Share: formatDecimal(s.SharePPB, unitDigits), Payable: s.Payable.String(),
 		Minimum: s.Minimum.String(), Prior: s.CarryInSHA256, Tokens: s.Tokens.String(),
@@ -139,7 +140,7 @@ func readJSONL(r io.Reader) (Statement, error) {
 	}
 	var p moneyParser
 	s := Statement{
-		RunID: h.RunID, Currency: h.Currency, Exponent: h.Exponent, CarryInSHA256: h.Prior,
+		RunID: h.RunID, Tokenizer: h.Tokenizer, Currency: h.Currency, Exponent: h.Exponent, CarryInSHA256: h.Prior,
 		Pool: p.parse(h.Pool), Payable: p.parse(h.Payable), Minimum: p.parse(h.Minimum), Tokens: p.parse(h.Tokens),
 		CarryIn: p.parse(h.CarryIn), Paid: p.parse(h.Paid), Carried: p.parse(h.Carried),
 	}

@@ -50,7 +50,10 @@ type Options struct {
 	Share    string // of the pool: "0.2" or "20%", at most nine decimals; empty means all
 	Minimum  string // payout in major units; smaller dues are carried; empty means none
 	RunID    string // of the run whose tally this is
-	CarryIn  *Carry // from an earlier statement, or nil
+	// Tokenizer is the label of the one whose tokens these are, where the run
+	// has labels.
+	Tokenizer string
+	CarryIn   *Carry // from an earlier statement, or nil
 }
 
 // Kind is what a row of a statement stands for. It, not the name, tells the
@@ -78,6 +81,7 @@ type Row struct {
 // the (unattributed) row if there is one, then the (carry) row.
 type Statement struct {
 	RunID         string
+	Tokenizer     string // label of the one that counted, or empty
 	Currency      string
 	Exponent      int      // decimals of the minor unit
 	Pool          *big.Int // units
@@ -143,7 +147,7 @@ func newStatement(o Options) (Statement, error) {
 	payable := new(big.Int).Mul(pool, share)
 	payable.Quo(payable, pow10(unitDigits)) // exact: the pool is whole minor units
 	return Statement{
-		RunID: o.RunID, Currency: o.Currency, Exponent: exponent,
+		RunID: o.RunID, Tokenizer: o.Tokenizer, Currency: o.Currency, Exponent: exponent,
 		Pool: pool, SharePPB: share, Payable: payable, Minimum: minimum, Tokens: new(big.Int),
 	}, nil
 }

@@ -79,9 +79,13 @@ func WriteTable(w io.Writer, s Statement, limit int) error {
 	}
 	money := func(v *big.Int) string { return display.Group(s.Display(v)) }
 	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, "%s %s × share %s = %s %s over %s kept tokens\n",
+	tokens := "kept tokens"
+	if s.Tokenizer != "" {
+		tokens += " of " + s.Tokenizer
+	}
+	fmt.Fprintf(b, "%s %s × share %s = %s %s over %s %s\n",
 		s.Currency, display.Group(s.DisplayPaid(s.Pool)), trimZeros(formatDecimal(s.SharePPB, unitDigits)),
-		s.Currency, money(s.Payable), display.Group(s.Tokens.String()))
+		s.Currency, money(s.Payable), display.Group(s.Tokens.String()), tokens)
 	if s.Minimum.Sign() > 0 {
 		fmt.Fprintf(b, "minimum payout %s %s, smaller dues are carried\n", s.Currency, display.Group(s.DisplayPaid(s.Minimum)))
 	}

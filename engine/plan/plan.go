@@ -26,18 +26,21 @@ const (
 
 // Plan is the content of plan.json.
 type Plan struct {
-	Version    int       `json:"version"`
-	RunID      string    `json:"run_id"` // hex SHA-256 of this object with run_id empty
-	Rules      Rules     `json:"rules"`
-	Fields     Fields    `json:"fields"`
-	Tokenizer  Tokenizer `json:"tokenizer"`
-	NearDup    NearDup   `json:"near_dup"`
-	Seed       uint64    `json:"seed"`
-	ShardSize  int64     `json:"shard_size"` // bytes, nominal
-	MaxLine    int64     `json:"max_line"`   // bytes; a longer line is rejected
-	Partitions int       `json:"partitions"` // of band and exact keys
-	Files      []File    `json:"files"`
-	Shards     []Shard   `json:"shards"`
+	Version   int       `json:"version"`
+	RunID     string    `json:"run_id"` // hex SHA-256 of this object with run_id empty
+	Rules     Rules     `json:"rules"`
+	Fields    Fields    `json:"fields"`
+	Tokenizer Tokenizer `json:"tokenizer"` // the main one
+	// Further tokenizers are counted with in the same pass; each has columns
+	// named after it.
+	Further    []Tokenizer `json:"further_tokenizers,omitempty"`
+	NearDup    NearDup     `json:"near_dup"`
+	Seed       uint64      `json:"seed"`
+	ShardSize  int64       `json:"shard_size"` // bytes, nominal
+	MaxLine    int64       `json:"max_line"`   // bytes; a longer line is rejected
+	Partitions int         `json:"partitions"` // of band and exact keys
+	Files      []File      `json:"files"`
+	Shards     []Shard     `json:"shards"`
 }
 
 // Rules names the version of each rule that decides results.
@@ -66,6 +69,9 @@ type Tokenizer struct {
 	Name        string `json:"name"`         // as given, or the built-in name
 	SHA256      string `json:"sha256"`       // hex, of the uncompressed tokenizer.json
 	AddedTokens string `json:"added_tokens"` // "match" or "text"
+	// Label names the tokenizer's columns and what pay divides by. It is empty
+	// only where there is no other tokenizer and the user gave none.
+	Label string `json:"label,omitempty"`
 }
 
 // NearDup is the near-duplicate rule. The threshold is the exact fraction

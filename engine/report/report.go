@@ -23,6 +23,7 @@ type Data struct {
 	Classes          [doc.NumClasses]doc.Counts // what became of all lines
 	Contributors     []ContributorRow           // the largest by tokens in, descending
 	ContributorCount int                        // of the whole run
+	Further          []TokenizerTotals          // the plan's further tokenizers
 	Flows            []Flow                     // the largest by tokens, descending
 	FlowCount        int                        // of the whole run
 
@@ -42,6 +43,15 @@ type Data struct {
 
 	Files []File // of the output folder
 }
+
+// TokenizerTotals are the tokens of all lines by one further tokenizer.
+type TokenizerTotals struct {
+	Name   string
+	Tokens doc.ClassTokens
+}
+
+// In is the sum over the classes.
+func (t TokenizerTotals) In() uint64 { return t.Tokens.In() }
 
 // ContributorRow is one contributor's tally.
 type ContributorRow struct {

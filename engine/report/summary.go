@@ -32,6 +32,14 @@ func Summary(w io.Writer, d Data, width int) error {
 		display.Name(d.Plan.Tokenizer.Name, width-58), threshold(d.Plan.NearDup), display.Count(uint64(max(d.ContributorCount, 0))))
 	classTable(d.Classes, in).Write(&b, 2)
 
+	if len(d.Further) > 0 {
+		t := display.Table{Head: []string{"further tokenizers", "tokens in", "kept", ""}, Right: []bool{false, true, true, true}}
+		for _, f := range d.Further {
+			t.Add(display.Name(f.Name, width-44), display.Count(f.In()), display.Count(f.Tokens[doc.Kept]), display.Percent(f.Tokens[doc.Kept], f.In()))
+		}
+		b.WriteByte('\n')
+		t.Write(&b, 2)
+	}
 	if rows := d.Contributors[:min(len(d.Contributors), summaryContributors)]; len(rows) > 0 {
 		t := display.Table{Head: []string{"top contributors", "tokens in", "kept", ""}, Right: []bool{false, true, true, true}}
 		for _, r := range rows {

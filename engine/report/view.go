@@ -201,10 +201,15 @@ func threshold(n plan.NearDup) string {
 
 func facts(d Data) []fact {
 	p, n := d.Plan, d.Plan.NearDup
-	all := []fact{
-		{"run id", p.RunID},
-		{"tokenizer", p.Tokenizer.Name},
-		{"tokenizer SHA-256", p.Tokenizer.SHA256},
+	all := []fact{{"run id", p.RunID}}
+	for _, t := range p.Tokenizers() {
+		name := "tokenizer"
+		if t.Label != "" {
+			name += " " + t.Label
+		}
+		all = append(all, fact{name, t.Name}, fact{name + " SHA-256", t.SHA256})
+	}
+	all = append(all, []fact{
 		{"added tokens", p.Tokenizer.AddedTokens},
 		{"threshold", "Jaccard ≥ " + threshold(n)},
 		{"bands × rows", fmt.Sprintf("%d × %d", n.Bands, n.Rows)},
@@ -218,7 +223,7 @@ func facts(d Data) []fact {
 		{"machine", d.Machine},
 		{"kernels", d.Kernels},
 		{"tallystick", d.Version},
-	}
+	}...)
 	var known []fact
 	for _, f := range all {
 		if f.Value != "" {

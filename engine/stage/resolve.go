@@ -127,6 +127,9 @@ func (r *resolver) collect(ctx context.Context) error {
 			return err
 		}
 		d, err := newDecoder(f, magicDocs)
+		if err == nil {
+			d.further = len(r.Plan.Further)
+		}
 		for err == nil && d.more() && at < len(r.nodes) && r.nodes[at].place.Shard == uint32(shard) {
 			if d.doc(&rec); d.err != nil || rec.Ordinal != r.nodes[at].place.Ordinal {
 				continue

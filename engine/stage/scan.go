@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -39,6 +40,9 @@ func NewParser(f plan.Fields, kind string) (jsonl.Parser, error) {
 
 // scan reads one shard once: parse, count, exact key, signature, band keys.
 func scan(ctx context.Context, t *taskRun) error {
+	if want := len(t.Plan.Tokenizers()); len(t.Counters) != want {
+		return fmt.Errorf("%d counters for %d tokenizers", len(t.Counters), want)
+	}
 	shard := t.Plan.Shards[t.rec.Task]
 	file := t.File(shard.File)
 	docsFile, err := t.create(ctx, workPath(Scan, t.rec.Task, "docs"))
@@ -60,11 +64,21 @@ func scan(ctx context.Context, t *taskRun) error {
 	if err := corpus.CheckShard(file, shard); err != nil {
 		return err
 	}
-	t.rec.Engine = t.Counter.Engine()
+	t.rec.Engines = Engines(t.Counters)
 	t.rec.Numbers["documents"] = s.documents
 	t.rec.Numbers["rejected"] = s.rejected
 	t.rec.Numbers["created_unreadable"] = s.createdUnreadable
 	return s.flush()
+}
+
+// Engines names the engines of counters, each once.
+func Engines(counters []Counter) (names []string) {
+	for _, c := range counters {
+		if !slices.Contains(names, c.Engine()) {
+			names = append(names, c.Engine())
+		}
+	}
+	return names
 }
 
 type scanner struct {
@@ -104,7 +118,7 @@ func newScanner(j *Job, docs, keys io.Writer) (*scanner, error) {
 func (s *scanner) line(line *corpus.Line) error {
 	s.documents++
 	out := &s.out
-	*out = docRecord{Ordinal: line.Ordinal, Offset: line.Offset, Reason: line.Reason}
+	*out = docRecord{Ordinal: line.Ordinal, Offset: line.Offset, Reason: line.Reason, Further: out.Further[:0]}
 	s.rec = jsonl.Record{}
 	if out.Reason == doc.OK {
 		out.Reason = s.parser.Parse(line.Data, &s.rec)
@@ -125,13 +139,21 @@ func (s *scanner) line(line *corpus.Line) error {
 		s.createdUnreadable++
 	}
 	text := s.rec.Text
-	tokens, err := s.Counter.Count(text)
-	if err != nil {
-		return fmt.Errorf("count tokens: %w", err)
+	// Every tokenizer counts the bytes that the parser has just left in cache.
+	for i, c := range s.Counters {
+		tokens, err := c.TryCount(text)
+		if err != nil {
+			return fmt.Errorf("count tokens: %w", err)
+		}
+		if i == 0 {
+			out.Tokens = uint64(tokens)
+		} else {
+			out.Further = append(out.Further, uint64(tokens))
+		}
 	}
 	s.exact.ResetWithSeed(s.Plan.Seed)
 	s.exact.Write(text)
-	out.Bytes, out.Tokens, out.Hash = uint64(len(text)), uint64(tokens), s.exact.Sum64()
+	out.Bytes, out.Hash = uint64(len(text)), s.exact.Sum64()
 	out.Created = s.rec.Created
 	s.docs.doc(out)
 

@@ -36,13 +36,13 @@ func seal(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	if err := tally.WriteParquet(w, rows, t.Plan.Tokenizer.SHA256); err != nil {
+	if err := tally.WriteParquet(w, rows, t.Plan.Tokenizer.SHA256, t.Plan.Further...); err != nil {
 		return err
 	}
 	if w, err = t.create(ctx, "tally.jsonl"); err != nil {
 		return err
 	}
-	if err := tally.WriteJSONL(w, rows); err != nil {
+	if err := tally.WriteJSONL(w, rows, t.Plan.Further...); err != nil {
 		return err
 	}
 	if w, err = t.create(ctx, "rejects.jsonl"); err != nil {
@@ -58,7 +58,7 @@ func seal(ctx context.Context, t *taskRun) error {
 	totals := sums.Totals()
 	m := manifest.Manifest{
 		Version: manifest.Version, RunID: t.Plan.RunID, Tool: manifest.Tool,
-		Totals: manifest.TotalsOf(totals.Class),
+		Totals: manifest.TotalsOf(totals.Class, tally.FurtherJSON(totals.Further, t.Plan.Further)),
 	}
 	planSum, err := Digest(ctx, t.Out, PlanFile)
 	if err != nil {
@@ -90,7 +90,7 @@ func seal(ctx context.Context, t *taskRun) error {
 }
 
 func (t *taskRun) mergeTallies(ctx context.Context, tallied []Record) (*tally.Tally, error) {
-	var sums tally.Tally
+	sums := tally.Tally{Further: len(t.Plan.Further)}
 	for shard := range t.Plan.Shards {
 		path := workPath(Tally, shard, "sums")
 		d, closeFile, err := t.decode(ctx, &tallied[shard], path, magicSums)

@@ -19,7 +19,6 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/store"
-	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
 // WorkDir is the folder inside the output folder that holds the files passed
@@ -41,16 +40,24 @@ const (
 // it wrote.
 var Order = []Name{Scan, Match, Resolve, Tally, Seal}
 
+// Counter is what scan needs of a tokenizer; a *tokenize.Counter is one.
+type Counter interface {
+	// TryCount returns the number of tokens of text, which it does not keep.
+	TryCount(text []byte) (int, error)
+	// Engine names the engine that counts.
+	Engine() string
+}
+
 // Job is a plan bound to an output folder and to the means of this process.
 // Nothing but Plan decides a byte of the outputs of Law 4.
 type Job struct {
-	Plan    plan.Plan
-	Out     store.Store      // the output folder
-	Dir     string           // its path, for messages and scratch files
-	Counter tokenize.Counter // needed by Scan only
-	Parser  string           // "native" or "simdjson"
-	Workers int              // of one task that is parallel inside (resolve)
-	Advance func(n int64)    // progress in bytes or documents of the running stage; may be nil
+	Plan     plan.Plan
+	Out      store.Store   // the output folder
+	Dir      string        // its path, for messages and scratch files
+	Counters []Counter     // by the plan's tokenizers, in their order; needed by Scan only
+	Parser   string        // "native" or "simdjson"
+	Workers  int           // of one task that is parallel inside (resolve)
+	Advance  func(n int64) // progress in bytes or documents of the running stage; may be nil
 }
 
 // Record is what a finished task leaves behind.
@@ -61,8 +68,8 @@ type Record struct {
 	Files   []FileSum        `json:"files"`
 	Numbers map[string]int64 `json:"numbers,omitempty"` // what later stages and the report need
 	Seconds float64          `json:"seconds"`
-	Bytes   int64            `json:"bytes"`            // of input read
-	Engine  string           `json:"engine,omitempty"` // that counted; scan only
+	Bytes   int64            `json:"bytes"`             // of input read
+	Engines []string         `json:"engines,omitempty"` // that counted, each once; scan only
 }
 
 // FileSum names a file below the output folder.

@@ -41,7 +41,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	}
 	dropped := decision.NewWriter(decisionsFile, shard, decision.Meta{
 		RunID: t.Plan.RunID, TokenizerSHA256: t.Plan.Tokenizer.SHA256,
-	})
+	}, t.Plan.Further...)
 	rejectsFile, err := t.create(ctx, workPath(Tally, shard, "rejects"))
 	if err != nil {
 		return err
@@ -49,7 +49,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	rejects := decision.NewRejectWriter(rejectsFile)
 
 	var (
-		sums    tally.Tally
+		sums    = tally.Tally{Further: len(t.Plan.Further)}
 		lines   [doc.NumClasses]roaring.Bitmap
 		rec     docRecord
 		next    decisionRecord
@@ -85,7 +85,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 		if err != nil {
 			return err
 		}
-		sums.Add(rec.Contributor, class, rec.Bytes, rec.Tokens)
+		sums.Add(rec.Contributor, class, rec.Bytes, rec.Tokens, rec.Further...)
 		lines[class].Add(rec.Ordinal)
 		t.advance(1)
 	}
@@ -140,6 +140,9 @@ func (t *taskRun) row(shard int, first int64, rec *docRecord, d *decisionRecord)
 		WitnessID: d.WitnessID, WitnessContributor: d.WitnessContrib,
 		Jaccard: 1, SharedBuckets: int32(d.Shared),
 	}
+	for _, n := range rec.Further {
+		row.Further = append(row.Further, int64(n))
+	}
 	if d.Class == doc.NearDup {
 		row.SetScore(int64(d.Overlap), int64(d.Union))
 	}
@@ -157,5 +160,6 @@ func (j *Job) decode(ctx context.Context, rec *Record, path, magic string) (*dec
 		r.Close()
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
+	d.further = len(j.Plan.Further)
 	return d, func() { r.Close() }, nil
 }

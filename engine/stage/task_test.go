@@ -21,8 +21,8 @@ import (
 // wordCounter stands for a tokenizer: a token is a word between spaces.
 type wordCounter struct{}
 
-func (wordCounter) Count(text []byte) (int, error) { return len(bytes.Fields(text)), nil }
-func (wordCounter) Engine() string                 { return "words" }
+func (wordCounter) TryCount(text []byte) (int, error) { return len(bytes.Fields(text)), nil }
+func (wordCounter) Engine() string                    { return "words" }
 
 // newJob plans a corpus of three files with duplicates across them and rejects.
 func newJob(t *testing.T, seed uint64) *Job {
@@ -58,7 +58,7 @@ func newJob(t *testing.T, seed uint64) *Job {
 
 func jobIn(t *testing.T, p plan.Plan, dir string) *Job {
 	t.Helper()
-	j := &Job{Plan: p, Out: store.NewLocal(dir), Dir: dir, Counter: wordCounter{}, Parser: "native", Workers: 2}
+	j := &Job{Plan: p, Out: store.NewLocal(dir), Dir: dir, Counters: []Counter{wordCounter{}}, Parser: "native", Workers: 2}
 	if err := WriteJSON(t.Context(), j.Out, PlanFile, p); err != nil {
 		t.Fatal(err)
 	}

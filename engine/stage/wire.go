@@ -15,7 +15,7 @@ import (
 
 // The files between stages are private to one run and one version: a magic
 // line, then records of varints, little-endian hashes and length-prefixed
-// strings. Every read is bounded, so a damaged file is an error, not a panic.
+// strings. How many tokenizers counted is the plan's to say. Every read is bounded, so a damaged file is an error, not a panic.
 const (
 	magicDocs      = "tallystick docs 1\n"
 	magicKeys      = "tallystick keys 1\n"
@@ -57,6 +57,8 @@ type decoder struct {
 	src io.Reader
 	err error
 	buf [8]byte
+
+	further int // tokenizers of the plan beyond the main one
 }
 
 func newDecoder(r io.Reader, magic string) (*decoder, error) {
@@ -187,7 +189,8 @@ type docRecord struct {
 	Reason      doc.Reason
 	Bytes       uint64 // of decoded text
 	Tokens      uint64
-	Hash        uint64 // exact key: keyed XXH64 of the text
+	Further     []uint64 // tokens by the further tokenizers
+	Hash        uint64   // exact key: keyed XXH64 of the text
 	Created     doc.Instant
 	Contributor []byte // doc.Unattributed if there was none
 	ID          []byte // empty if there was none
@@ -204,6 +207,9 @@ func (e *encoder) doc(r *docRecord) {
 	}
 	e.uint(r.Bytes)
 	e.uint(r.Tokens)
+	for _, n := range r.Further {
+		e.uint(n)
+	}
 	e.fixed64(r.Hash)
 	if r.Created.Set {
 		e.byte(1)
@@ -216,7 +222,7 @@ func (e *encoder) doc(r *docRecord) {
 }
 
 func (d *decoder) doc(r *docRecord) {
-	*r = docRecord{Contributor: r.Contributor, ID: r.ID[:0]}
+	*r = docRecord{Contributor: r.Contributor, ID: r.ID[:0], Further: r.Further[:0]}
 	r.Ordinal = d.uint32()
 	r.Offset = int64(d.uint())
 	r.Reason = doc.Reason(d.string())
@@ -227,6 +233,9 @@ func (d *decoder) doc(r *docRecord) {
 	}
 	r.Bytes = d.uint()
 	r.Tokens = d.uint()
+	for range d.further {
+		r.Further = append(r.Further, d.uint())
+	}
 	r.Hash = d.fixed64()
 	if d.byte() == 1 {
 		r.Created = doc.Instant{Sec: d.int(), Nsec: int32(d.uint()), Set: true}
@@ -282,12 +291,24 @@ func (e *encoder) sums(r *tally.Row) {
 		e.uint(c.Bytes)
 		e.uint(c.Tokens)
 	}
+	for _, tokens := range r.Further {
+		for _, n := range tokens {
+			e.uint(n)
+		}
+	}
 }
 
 func (d *decoder) sums() tally.Row {
 	r := tally.Row{Contributor: d.string()}
 	for class := range r.Class {
 		r.Class[class] = doc.Counts{Documents: d.uint(), Bytes: d.uint(), Tokens: d.uint()}
+	}
+	for range d.further {
+		var tokens doc.ClassTokens
+		for class := range tokens {
+			tokens[class] = d.uint()
+		}
+		r.Further = append(r.Further, tokens)
 	}
 	return r
 }

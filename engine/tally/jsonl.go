@@ -10,6 +10,7 @@ import (
 	"math"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/plan"
 )
 
 // jsonRow is a line of tally.jsonl; the order of fields is the order of keys.
@@ -21,9 +22,11 @@ type jsonRow struct {
 	NearDup     doc.Counts `json:"near_dup"`
 	Excluded    doc.Counts `json:"excluded"`
 	Rejected    doc.Counts `json:"rejected"`
+	// By the tokenizer's label.
+	Further map[string]doc.ClassTokensJSON `json:"further_tokens,omitempty"`
 }
 
-func toJSON(r *Row) jsonRow {
+func toJSON(r *Row, further []plan.Tokenizer) jsonRow {
 	return jsonRow{
 		Contributor: r.Contributor,
 		In:          r.In(),
@@ -32,18 +35,60 @@ func toJSON(r *Row) jsonRow {
 		NearDup:     r.Class[doc.NearDup],
 		Excluded:    r.Class[doc.Excluded],
 		Rejected:    r.Class[doc.Rejected],
+		Further:     FurtherJSON(r.Further, further),
 	}
 }
 
-// row returns the tally row, with an error if j is not conserved.
-func (j *jsonRow) row() (Row, error) {
+// FurtherJSON spells the tokens of the further tokenizers by their labels.
+func FurtherJSON(tokens []doc.ClassTokens, further []plan.Tokenizer) map[string]doc.ClassTokensJSON {
+	if len(tokens) == 0 {
+		return nil
+	}
+	m := make(map[string]doc.ClassTokensJSON, len(tokens))
+	for k, t := range further {
+		m[t.Label] = tokens[k].JSON()
+	}
+	return m
+}
+
+// row returns the tally row, with an error if j is not conserved or not of the
+// given tokenizers.
+func (j *jsonRow) row(further []plan.Tokenizer) (Row, error) {
 	r := Row{Contributor: j.Contributor}
 	r.Class[doc.Kept] = j.Kept
 	r.Class[doc.ExactDup] = j.ExactDup
 	r.Class[doc.NearDup] = j.NearDup
 	r.Class[doc.Excluded] = j.Excluded
 	r.Class[doc.Rejected] = j.Rejected
+	if len(j.Further) != len(further) {
+		return r, fmt.Errorf("contributor %q: %d further tokenizers instead of %d", r.Contributor, len(j.Further), len(further))
+	}
+	for _, t := range further {
+		tokens, ok := j.Further[t.Label]
+		if !ok {
+			return r, fmt.Errorf("contributor %q: no tokens of %s", r.Contributor, t.Label)
+		}
+		r.Further = append(r.Further, tokens.ClassTokens())
+		if err := conservedTokens(&r, len(r.Further)-1, t.Label, tokens.In); err != nil {
+			return r, err
+		}
+	}
 	return r, conserved(&r, j.In)
+}
+
+// conservedTokens returns an error unless in is the sum of the classes of
+// further tokenizer k.
+func conservedTokens(r *Row, k int, label string, in uint64) error {
+	var sum doc.Counts
+	for _, n := range r.Further[k] {
+		if !addChecked(&sum, doc.Counts{Tokens: n}) || n > math.MaxInt64 {
+			return fmt.Errorf("contributor %q: %s: %w", r.Contributor, label, ErrOverflow)
+		}
+	}
+	if sum.Tokens != in {
+		return fmt.Errorf("contributor %q: %s: in is %d but the classes add up to %d", r.Contributor, label, in, sum.Tokens)
+	}
+	return nil
 }
 
 // conserved returns an error unless in is the sum of the row's classes.
@@ -61,8 +106,9 @@ func conserved(r *Row, in doc.Counts) error {
 }
 
 // WriteJSONL writes one JSON object per row and line, in the order given,
-// which must satisfy Check. The bytes depend on the rows alone.
-func WriteJSONL(w io.Writer, rows []Row) error {
+// which must satisfy Check. further are the tokenizers of Row.Further. The
+// bytes depend on the rows and the labels alone.
+func WriteJSONL(w io.Writer, rows []Row, further ...plan.Tokenizer) error {
 	if err := Check(rows); err != nil {
 		return fmt.Errorf("write tally.jsonl: %w", err)
 	}
@@ -70,7 +116,7 @@ func WriteJSONL(w io.Writer, rows []Row) error {
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
 	for i := range rows {
-		if err := enc.Encode(toJSON(&rows[i])); err != nil {
+		if err := enc.Encode(toJSON(&rows[i], further)); err != nil {
 			return fmt.Errorf("write tally.jsonl: row %d: %w", i+1, err)
 		}
 	}
@@ -81,9 +127,9 @@ func WriteJSONL(w io.Writer, rows []Row) error {
 }
 
 // ReadJSONL reads what WriteJSONL wrote and accepts nothing else: every line
-// must be, byte for byte, what the writer makes of the row it holds. Errors
-// wrap doc.ErrCorrupt and name the line.
-func ReadJSONL(r io.Reader) ([]Row, error) {
+// must be, byte for byte, what the writer makes of the row it holds for these
+// further tokenizers. Errors wrap doc.ErrCorrupt and name the line.
+func ReadJSONL(r io.Reader, further ...plan.Tokenizer) ([]Row, error) {
 	var rows []Row
 	var canonical bytes.Buffer
 	enc := json.NewEncoder(&canonical)
@@ -108,7 +154,7 @@ func ReadJSONL(r io.Reader) ([]Row, error) {
 		if !bytes.Equal(canonical.Bytes(), line) {
 			return nil, fmt.Errorf("tally.jsonl: line %d: %w: not in the form it is written in", number, doc.ErrCorrupt)
 		}
-		row, err := j.row()
+		row, err := j.row(further)
 		if err != nil {
 			return nil, fmt.Errorf("tally.jsonl: line %d: %w: %w", number, doc.ErrCorrupt, err)
 		}

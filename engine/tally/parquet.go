@@ -4,16 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/internal/table"
+	"github.com/tallystick/tallystick/engine/plan"
 )
 
 // Names in the footer metadata of tally.parquet. The run id is not among
 // them: the same documents in other files are another run with the same
 // tally, byte for byte.
 const (
-	MetaTokenizer = "tallystick.tokenizer" // SHA-256 of tokenizer.json, hex
+	MetaTokenizer = "tallystick.tokenizer" // SHA-256 of tokenizer.json, hex; that of a further one: with "." and its label
 	MetaVersion   = "tallystick.version"   // of the format
 )
 
@@ -90,24 +92,64 @@ func (p *parquetRow) row() (Row, error) {
 	return r, conserved(&r, in)
 }
 
-// WriteParquet writes the rows, which must satisfy Check, with the tokenizer's
-// digest (hex SHA-256 of tokenizer.json) in the footer. The bytes depend on
-// the arguments alone.
-func WriteParquet(w io.Writer, rows []Row, tokenizerSHA256 string) error {
+// setFurther takes the values of furtherColumns.
+func (r *Row) setFurther(values []int64, further []plan.Tokenizer) error {
+	r.Further = newFurther(len(further))
+	for k, t := range further {
+		v := values[k*columnsPerTokenizer:][:columnsPerTokenizer]
+		if slices.Min(v) < 0 {
+			return fmt.Errorf("contributor %q: negative count", r.Contributor)
+		}
+		for class := range r.Further[k] {
+			r.Further[k][class] = uint64(v[1+class])
+		}
+		if err := conservedTokens(r, k, t.Label, uint64(v[0])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// furtherColumns are in_tokens_LABEL, kept_tokens_LABEL … of each tokenizer.
+func furtherColumns(further []plan.Tokenizer) (names []string) {
+	for _, t := range further {
+		names = append(names, "in_tokens_"+t.Label)
+		for class := range doc.NumClasses {
+			names = append(names, class.String()+"_tokens_"+t.Label)
+		}
+	}
+	return names
+}
+
+const columnsPerTokenizer = 1 + int(doc.NumClasses)
+
+// WriteParquet writes the rows, which must satisfy Check, with the tokenizers'
+// digests (hex SHA-256 of tokenizer.json) in the footer. further are the
+// tokenizers of Row.Further. The bytes depend on the arguments alone.
+func WriteParquet(w io.Writer, rows []Row, tokenizerSHA256 string, further ...plan.Tokenizer) error {
 	if err := Check(rows); err != nil {
 		return fmt.Errorf("write tally.parquet: %w", err)
 	}
-	tw := table.NewWriter[parquetRow](w, FormatVersion, map[string]string{
-		MetaTokenizer: tokenizerSHA256,
-		MetaVersion:   FormatVersion,
-	})
+	metadata := map[string]string{MetaTokenizer: tokenizerSHA256, MetaVersion: FormatVersion}
+	for _, t := range further {
+		metadata[MetaTokenizer+"."+t.Label] = t.SHA256
+	}
+	tw := table.NewWriter[parquetRow](w, FormatVersion, metadata, furtherColumns(further)...)
+	var tokens []int64
 	for i := range rows {
 		p := parquetRow{Contributor: rows[i].Contributor}
 		p.set(doc.NumClasses, rows[i].In())
 		for class, c := range rows[i].Class {
 			p.set(doc.Class(class), c)
 		}
-		if err := tw.Append(p); err != nil {
+		tokens = tokens[:0]
+		for k := range rows[i].Further {
+			tokens = append(tokens, int64(rows[i].Further[k].In()))
+			for _, n := range rows[i].Further[k] {
+				tokens = append(tokens, int64(n))
+			}
+		}
+		if err := tw.Append(p, tokens...); err != nil {
 			return fmt.Errorf("write tally.parquet: row %d: %w", i+1, err)
 		}
 	}
@@ -117,10 +159,10 @@ func WriteParquet(w io.Writer, rows []Row, tokenizerSHA256 string) error {
 	return nil
 }
 
-// ReadParquet reads what WriteParquet wrote: size bytes of r. Errors wrap
-// doc.ErrCorrupt and name the one-based row.
-func ReadParquet(r io.ReaderAt, size int64) (rows []Row, tokenizerSHA256 string, err error) {
-	tr, err := table.NewReader[parquetRow](r, size)
+// ReadParquet reads what WriteParquet wrote for these further tokenizers: size
+// bytes of r. Errors wrap doc.ErrCorrupt and name the one-based row.
+func ReadParquet(r io.ReaderAt, size int64, further ...plan.Tokenizer) (rows []Row, tokenizerSHA256 string, err error) {
+	tr, err := table.NewReader[parquetRow](r, size, furtherColumns(further)...)
 	if err != nil {
 		return nil, "", fmt.Errorf("tally.parquet: %w", err)
 	}
@@ -136,6 +178,9 @@ func ReadParquet(r io.ReaderAt, size int64) (rows []Row, tokenizerSHA256 string,
 			return nil, "", fmt.Errorf("tally.parquet: %w", err)
 		}
 		row, err := p.row()
+		if err == nil {
+			err = row.setFurther(tr.Further(), further)
+		}
 		if err != nil {
 			return nil, "", fmt.Errorf("tally.parquet: row %d: %w: %w", number, doc.ErrCorrupt, err)
 		}

@@ -27,7 +27,8 @@ var ErrOverflow = errors.New("tally overflow")
 // classes, so it is not stored.
 type Row struct {
 	Contributor string
-	Class       [doc.NumClasses]doc.Counts
+	Class       [doc.NumClasses]doc.Counts // tokens of the main tokenizer
+	Further     []doc.ClassTokens          // of each further tokenizer of the plan
 }
 
 // In returns what came in: the sum over all classes.
@@ -42,20 +43,26 @@ func (r *Row) In() doc.Counts {
 // Tally is a growing set of rows. The zero value is empty and ready to use.
 // It is not safe for concurrent use: one per goroutine, merged afterwards.
 type Tally struct {
+	Further int // further tokenizers; set before the first row
+
 	index    map[string]int
 	rows     []Row
 	overflow bool // a sum wrapped around; sticky
 }
 
 // Add credits one document of the given class to contributor. It does not
-// keep the slice, and allocates only for a contributor not seen before. A sum
-// that overflows is remembered and reported by Check.
-func (t *Tally) Add(contributor []byte, class doc.Class, bytes, tokens uint64) {
+// keep the slices, and allocates only for a contributor not seen before. A sum
+// that overflows is remembered and reported by Check. further has the tokens
+// of each further tokenizer, or nothing for a line without text.
+func (t *Tally) Add(contributor []byte, class doc.Class, bytes, tokens uint64, further ...uint64) {
 	i, known := t.index[string(contributor)]
 	if !known {
 		i = t.insert(string(contributor))
 	}
 	t.accumulate(&t.rows[i].Class[class], doc.Counts{Documents: 1, Bytes: bytes, Tokens: tokens})
+	for k, n := range further {
+		t.accumulateTokens(&t.rows[i].Further[k][class], n)
+	}
 }
 
 // Merge adds every row of o to t.
@@ -75,6 +82,11 @@ func (t *Tally) AddRow(r Row) {
 	for class, c := range r.Class {
 		t.accumulate(&t.rows[i].Class[class], c)
 	}
+	for k := range r.Further {
+		for class, n := range r.Further[k] {
+			t.accumulateTokens(&t.rows[i].Further[k][class], n)
+		}
+	}
 }
 
 func (t *Tally) insert(contributor string) int {
@@ -82,7 +94,7 @@ func (t *Tally) insert(contributor string) int {
 		t.index = make(map[string]int)
 	}
 	i := len(t.rows)
-	t.rows = append(t.rows, Row{Contributor: contributor})
+	t.rows = append(t.rows, Row{Contributor: contributor, Further: newFurther(t.Further)})
 	t.index[contributor] = i
 	return i
 }
@@ -93,12 +105,30 @@ func (t *Tally) accumulate(sum *doc.Counts, c doc.Counts) {
 	}
 }
 
+func (t *Tally) accumulateTokens(sum *uint64, n uint64) {
+	var carry uint64
+	*sum, carry = bits.Add64(*sum, n, 0)
+	t.overflow = t.overflow || carry != 0
+}
+
+// newFurther returns zeros for n further tokenizers; nil for none, as in most
+// runs.
+func newFurther(n int) []doc.ClassTokens {
+	if n == 0 {
+		return nil
+	}
+	return make([]doc.ClassTokens, n)
+}
+
 // Len returns the number of contributors.
 func (t *Tally) Len() int { return len(t.rows) }
 
 // Rows returns a copy of the rows, ascending by the bytes of the contributor.
 func (t *Tally) Rows() []Row {
 	rows := slices.Clone(t.rows)
+	for i := range rows {
+		rows[i].Further = slices.Clone(rows[i].Further)
+	}
 	slices.SortFunc(rows, func(a, b Row) int { return cmp.Compare(a.Contributor, b.Contributor) })
 	return rows
 }
@@ -121,19 +151,33 @@ func Totals(rows []Row) Row {
 		for class := range total.Class {
 			total.Class[class].Add(rows[i].Class[class])
 		}
+		if i == 0 {
+			total.Further = newFurther(len(rows[i].Further))
+		}
+		for k := range total.Further {
+			for class, n := range rows[i].Further[k] {
+				total.Further[k][class] += n
+			}
+		}
 	}
 	return total
 }
 
 // Check returns an error unless the rows may be written: contributors are
 // UTF-8, strictly ascending by their bytes, rejected lines have no bytes and
-// no tokens, and what came in, over all rows, fits a signed 64-bit integer.
-// The row is named by its one-based number and contributor.
+// no tokens, all rows are of the same number of tokenizers, and what came in,
+// over all rows, fits a signed 64-bit integer for each. The row is named by its one-based number and contributor.
 func Check(rows []Row) error {
 	var in doc.Counts
+	var further []uint64 // tokens in
+	if len(rows) > 0 {
+		further = make([]uint64, len(rows[0].Further))
+	}
 	for i := range rows {
 		r := &rows[i]
 		switch {
+		case len(r.Further) != len(further):
+			return fmt.Errorf("row %d: contributor %q: %d further tokenizers instead of %d", i+1, r.Contributor, len(r.Further), len(further))
 		case !utf8.ValidString(r.Contributor):
 			return fmt.Errorf("row %d: contributor %q is not UTF-8", i+1, r.Contributor)
 		case i > 0 && rows[i-1].Contributor >= r.Contributor:
@@ -144,6 +188,17 @@ func Check(rows []Row) error {
 		for _, c := range r.Class {
 			if !addChecked(&in, c) || in.Documents > math.MaxInt64 || in.Bytes > math.MaxInt64 || in.Tokens > math.MaxInt64 {
 				return fmt.Errorf("row %d: contributor %q: %w", i+1, r.Contributor, ErrOverflow)
+			}
+		}
+		for k := range r.Further {
+			if r.Further[k][doc.Rejected] != 0 {
+				return fmt.Errorf("row %d: contributor %q: rejected lines with tokens", i+1, r.Contributor)
+			}
+			for _, n := range r.Further[k] {
+				var carry uint64
+				if further[k], carry = bits.Add64(further[k], n, 0); carry != 0 || further[k] > math.MaxInt64 {
+					return fmt.Errorf("row %d: contributor %q: %w", i+1, r.Contributor, ErrOverflow)
+				}
 			}
 		}
 	}

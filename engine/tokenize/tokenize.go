@@ -1,12 +1,24 @@
-// Package tokenize counts the tokens of documents exactly as the model's own
+// Package tokenize counts the tokens of texts exactly as the model's own
 // tokenizer would: the number of ids that Hugging Face tokenizers 0.22.2
 // returns with add_special_tokens=false, truncation and padding off.
 //
-// Two engines stand behind one port. The native one (package bpe) is our own
-// count-only byte-level BPE; it refuses every configuration that it does not
-// know exactly. The other (package hf) is Hugging Face's library itself, in
+//	counter, _, err := tokenize.Open("llama3/tokenizer.json", tokenize.Options{})
+//	...
+//	n := counter.Count(text)
+//
+// Two engines stand behind a Counter. The native one is our own and counts
+// without making ids; it refuses every configuration that it does not know
+// exactly. The other (package hf) is Hugging Face's library itself, in
 // programs built with the tag hf. Where both accept a tokenizer they return
 // the same number for every text, so which one ran is a matter of speed.
+//
+// # Text that is not UTF-8
+//
+// Hugging Face's library takes UTF-8 only. Here any bytes have a count: that
+// of the text in which U+FFFD stands for every maximal part of a sequence that
+// is not UTF-8. That is the practice recommended by the Unicode Standard
+// (3.9, "U+FFFD Substitution of Maximal Subparts"), and what Python makes of
+// bytes.decode(errors="replace").
 package tokenize
 
 import (
@@ -40,20 +52,15 @@ const (
 // HFAvailable tells whether this program can use the engine hf.
 const HFAvailable = hf.Available
 
-// Counter counts tokens. It is safe for concurrent use.
-type Counter interface {
-	// Count returns the number of tokens of text, which must be UTF-8. It does
-	// not keep text.
-	Count(text []byte) (int, error)
-	// Engine names the engine that counts: EngineNative or EngineHF.
-	Engine() string
-}
-
 // Options choose how to count. The zero value is engine auto, added tokens
 // matched.
 type Options struct {
 	Engine      string // EngineAuto, EngineNative or EngineHF; empty is auto
 	AddedTokens string // AddedMatch or AddedText; empty is match
+	// CacheBytes bounds the memory in which the native engine remembers the
+	// counts of words, per goroutine that counts; 0 is the engine's choice. It
+	// changes the speed, never a count.
+	CacheBytes int64
 }
 
 // Info says which tokenizer was opened.
@@ -71,7 +78,7 @@ type Info struct {
 // file that cannot be read, and doc.ErrUnsupported for a tokenizer that the
 // asked engine does not count; the last name what was refused and how to get
 // the other engine.
-func Open(spec string, o Options) (Counter, Info, error) {
+func Open(spec string, o Options) (*Counter, Info, error) {
 	name, config, err := read(spec)
 	if err != nil {
 		return nil, Info{}, fmt.Errorf("tokenizer %s: %w", spec, err)
@@ -81,7 +88,7 @@ func Open(spec string, o Options) (Counter, Info, error) {
 
 // OpenBytes opens the tokenizer whose uncompressed tokenizer.json is config;
 // name is what Info and errors call it.
-func OpenBytes(name string, config []byte, o Options) (Counter, Info, error) {
+func OpenBytes(name string, config []byte, o Options) (*Counter, Info, error) {
 	digest := sha256.Sum256(config)
 	info := Info{Name: name, SHA256: hex.EncodeToString(digest[:])}
 	c, family, err := open(config, o)
@@ -92,42 +99,38 @@ func OpenBytes(name string, config []byte, o Options) (Counter, Info, error) {
 	return c, info, nil
 }
 
-func open(config []byte, o Options) (c Counter, family string, err error) {
-	var addedAsText bool
+func open(config []byte, o Options) (c *Counter, family string, err error) {
 	switch o.AddedTokens {
-	case "", AddedMatch:
-	case AddedText:
-		addedAsText = true
+	case "", AddedMatch, AddedText:
 	default:
 		return nil, "", fmt.Errorf("%w: added tokens %q; want %s or %s", doc.ErrUsage, o.AddedTokens, AddedMatch, AddedText)
 	}
-	modelType, err := modelType(config)
-	if err != nil {
+	var refusal error
+	switch o.Engine {
+	case EngineNative, EngineAuto, "":
+		var n engine
+		if n, family, refusal = openNative(config, o); refusal == nil {
+			return &Counter{name: EngineNative, engine: n}, family, nil
+		}
+	case EngineHF:
+	default:
+		return nil, "", fmt.Errorf("%w: engine %q; want %s, %s or %s", doc.ErrUsage, o.Engine, EngineAuto, EngineNative, EngineHF)
+	}
+	// Only now, because it reads the whole file once more.
+	if family, err = modelType(config); err != nil {
 		return nil, "", err
 	}
-
-	switch o.Engine {
-	case EngineNative:
-		c, family, err := openNative(config, addedAsText)
-		if err != nil {
-			return nil, "", fmt.Errorf("the native engine refuses it: %w (%s)", err, hintHF)
-		}
-		return c, family, nil
-	case EngineHF:
-		c, err := openHF(config, addedAsText)
-		return c, modelType, err
-	case "", EngineAuto:
-		c, family, refusal := openNative(config, addedAsText)
-		if refusal == nil {
-			return c, family, nil
-		}
-		c, err := openHF(config, addedAsText)
-		if err != nil {
-			return nil, "", fmt.Errorf("the native engine refuses it: %w; the engine hf: %w", refusal, err)
-		}
-		return c, modelType, nil
+	if o.Engine == EngineNative {
+		return nil, "", fmt.Errorf("the native engine refuses it: %w (%s)", refusal, hintHF)
 	}
-	return nil, "", fmt.Errorf("%w: engine %q; want %s, %s or %s", doc.ErrUsage, o.Engine, EngineAuto, EngineNative, EngineHF)
+	h, err := hf.New(config, o.AddedTokens == AddedText)
+	switch {
+	case err == nil:
+		return &Counter{name: EngineHF, engine: reference{h}}, family, nil
+	case refusal != nil:
+		return nil, "", fmt.Errorf("the native engine refuses it: %w; the engine hf: %w", refusal, err)
+	}
+	return nil, "", err
 }
 
 // hintHF is what to do when the native engine alone was asked.
@@ -170,32 +173,16 @@ func modelType(config []byte) (string, error) {
 	return "", nil
 }
 
-// native adds the port's Engine to pipeline.Counter.
-type native struct{ *pipeline.Counter }
-
-func (native) Engine() string { return EngineNative }
-
-func openNative(config []byte, addedAsText bool) (Counter, string, error) {
+// openNative opens the native engine for a tokenizer, and names the way in
+// which it cuts text.
+func openNative(config []byte, o Options) (engine, string, error) {
 	file, err := pipeline.Parse(config)
 	if err != nil {
 		return nil, "", err
 	}
-	c, err := bpe.New(file, addedAsText)
+	c, err := bpe.New(file, o.AddedTokens == AddedText)
 	if err != nil {
 		return nil, "", err
 	}
-	return native{c}, c.Family(), nil
-}
-
-// reference adds the port's Engine to hf.Counter.
-type reference struct{ *hf.Counter }
-
-func (reference) Engine() string { return EngineHF }
-
-func openHF(config []byte, addedAsText bool) (Counter, error) {
-	c, err := hf.New(config, addedAsText)
-	if err != nil {
-		return nil, err
-	}
-	return reference{c}, nil
+	return c, c.Family(), nil
 }

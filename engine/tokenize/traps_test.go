@@ -61,8 +61,8 @@ func TestEnginesAgreeOnTraps(t *testing.T) {
 							b.WriteString(pieces[kind]())
 						}
 						text := []byte(strings.ToValidUTF8(b.String(), "\uFFFD"))
-						got, err := native.Count(text)
-						want, wantErr := reference.Count(text)
+						got, err := native.TryCount(text)
+						want, wantErr := reference.TryCount(text)
 						if err != nil || wantErr != nil || got != want {
 							if differences++; differences <= 5 {
 								t.Errorf("added tokens %s, %s: %q: native %d (%v), hf %d (%v)", addedTokens, kind, text, got, err, want, wantErr)

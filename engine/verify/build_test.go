@@ -148,14 +148,14 @@ type artefacts struct {
 }
 
 // gpt2 opens the tokenizer of the model once.
-func gpt2() (tokenize.Counter, tokenize.Info, error) {
+func gpt2() (*tokenize.Counter, tokenize.Info, error) {
 	gpt2Once.Do(func() { gpt2Counter, gpt2Info, gpt2Err = tokenize.Open("gpt2", tokenize.Options{}) })
 	return gpt2Counter, gpt2Info, gpt2Err
 }
 
 var (
 	gpt2Once    sync.Once
-	gpt2Counter tokenize.Counter
+	gpt2Counter *tokenize.Counter
 	gpt2Info    tokenize.Info
 	gpt2Err     error
 )
@@ -246,7 +246,7 @@ func build(t testing.TB) *artefacts {
 				a.credit(l.contributor, l.class, 1, 0, 0)
 				continue
 			}
-			tokens, err := counter.Count([]byte(l.text))
+			tokens, err := counter.TryCount([]byte(l.text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -405,7 +405,7 @@ func (a *artefacts) write(t testing.TB) string {
 	}
 	files["tally.parquet"] = parquetBytes(t, rows, "tallystick.tokenizer", a.plan.Tokenizer.SHA256)
 	for shard := range a.decisions {
-		files[fmt.Sprintf("decisions/%05d.parquet", shard)] = parquetBytes(t, a.decisions[shard], "tallystick.run_id", a.plan.RunID)
+		files[fmt.Sprintf("decisions/%05d.parquet", shard)] = parquetBytes(t, a.decisions[shard], "tallystick.run_id", a.plan.RunID, "tallystick.tokenizer", a.plan.Tokenizer.SHA256)
 		for class, b := range a.bitmaps[shard] {
 			if b.IsEmpty() {
 				continue

@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"slices"
 	"sync"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -125,6 +126,7 @@ type decided struct {
 	id, contributor               string
 	class                         doc.Class
 	bytes, tokens                 int64
+	further                       []int64 // tokens by the further tokenizers
 	witnessShard                  int
 	witnessLine                   int64
 	witnessID, witnessContributor string
@@ -133,6 +135,16 @@ type decided struct {
 	sharedBuckets                 int64
 
 	row int64 // number in the file, from 1
+}
+
+// facts spells what the input says too.
+func (d *decided) facts() string {
+	tokens := fmt.Sprintf("%d tokens", d.tokens)
+	for _, n := range d.further {
+		tokens += fmt.Sprintf(" and %d", n)
+	}
+	return fmt.Sprintf("line %d, byte %d, id %q, contributor %q, %s, %d bytes, %s",
+		d.line, d.offset, d.id, d.contributor, d.class, d.bytes, tokens)
 }
 
 var decisionColumns = []parquetColumn{
@@ -172,7 +184,11 @@ func (c *checker) decisions(shard int, f *findings) (next func() *decided, stop 
 		return none, func() {}
 	}
 	stop = func() { file.Close() }
-	p, err := openParquet(file, decisionColumns)
+	columns := slices.Clone(decisionColumns)
+	for _, t := range c.plan.Further {
+		columns = append(columns, parquetColumn{"tokens_" + t.Label, parquet.Int64})
+	}
+	p, err := openParquet(file, columns)
 	if err != nil {
 		f.add("%s: %v", name, err)
 		return none, stop
@@ -180,6 +196,7 @@ func (c *checker) decisions(shard int, f *findings) (next func() *decided, stop 
 	if id := p.metadata("tallystick.run_id"); id != c.plan.RunID {
 		f.add("%s: tallystick.run_id is %q, the plan's is %s", name, id, c.plan.RunID)
 	}
+	c.checkDigests(name, p, f)
 	return func() *decided {
 		v, err := p.row()
 		if errors.Is(err, io.EOF) {
@@ -204,6 +221,9 @@ func (c *checker) decisions(shard int, f *findings) (next func() *decided, stop 
 			return nil
 		}
 		d.class = class
+		for _, n := range v[len(decisionColumns):] {
+			d.further = append(d.further, n.Int64())
+		}
 		return d
 	}, stop
 }
@@ -219,13 +239,13 @@ func (c *checker) checkDecisions(ctx context.Context, f *findings) (string, erro
 	}
 	var (
 		mu      sync.Mutex
-		sums    = make([][doc.NumClasses]doc.Counts, len(c.tally))
+		totals  = make([]sums, len(c.tally))
 		witness = make([]roaring.Bitmap, len(c.lines))
 		rows    int64
 	)
 	done := c.progressOf("decisions", int64(len(c.lines)))
 	err := c.parallel(ctx, len(c.lines), f, func(ctx context.Context, shard int, f *findings) error {
-		local := make(map[int]*[doc.NumClasses]doc.Counts)
+		local := make(map[int]*sums)
 		seen := make(map[int]*roaring.Bitmap)
 		var perClass [doc.NumClasses]uint64
 		var previous decided
@@ -239,9 +259,9 @@ func (c *checker) checkDecisions(ctx context.Context, f *findings) (string, erro
 				f.add("%s: row %d: contributor %q is not in %s", decisionsName(shard), d.row, d.contributor, jsonlName)
 			} else {
 				if local[i] == nil {
-					local[i] = new([doc.NumClasses]doc.Counts)
+					local[i] = new(sums)
 				}
-				addTo(&local[i][d.class], doc.Counts{Documents: 1, Bytes: uint64(d.bytes), Tokens: uint64(d.tokens)})
+				local[i].add(d.class, doc.Counts{Documents: 1, Bytes: uint64(d.bytes), Tokens: uint64(d.tokens)}, d.further)
 			}
 			if ordinal, ok := c.ordinal(d.witnessShard, d.witnessLine); ok {
 				if seen[d.witnessShard] == nil {
@@ -262,9 +282,7 @@ func (c *checker) checkDecisions(ctx context.Context, f *findings) (string, erro
 		mu.Lock()
 		defer mu.Unlock()
 		for i, s := range local {
-			for class := range s {
-				addTo(&sums[i][class], s[class])
-			}
+			totals[i].merge(s)
 		}
 		for i, b := range seen {
 			witness[i].Or(b)
@@ -278,8 +296,8 @@ func (c *checker) checkDecisions(ctx context.Context, f *findings) (string, erro
 	}
 	for i := range c.tally {
 		for _, class := range []doc.Class{doc.ExactDup, doc.NearDup} {
-			if got, want := sums[i][class], *c.tally[i].of(class); got != want {
-				f.add("%s: line %d: contributor %q: %s is %+v, decisions add up to %+v", jsonlName, i+1, c.tally[i].Contributor, class, want, got)
+			if want, got, same := c.compareSums(&totals[i], &c.tally[i].classCounts, class); !same {
+				f.add("%s: line %d: contributor %q: %s is %s, decisions add up to %s", jsonlName, i+1, c.tally[i].Contributor, class, want, got)
 			}
 		}
 	}
@@ -314,8 +332,8 @@ func (c *checker) checkDecision(shard int, d, previous *decided, f *findings) {
 		fail("is not in %s", bitmapName(shard, d.class))
 	case d.offset < s.Offset || c.plan.Files[s.File].Compression == "none" && d.offset >= s.Offset+s.Length:
 		fail("offset %d is outside the shard", d.offset)
-	case d.bytes < 0 || d.tokens < 0:
-		fail("negative counts %d, %d", d.bytes, d.tokens)
+	case d.bytes < 0 || d.tokens < 0 || len(d.further) > 0 && slices.Min(d.further) < 0:
+		fail("negative counts %d, %d, %d", d.bytes, d.tokens, d.further)
 	}
 	w, ok := c.ordinal(d.witnessShard, d.witnessLine)
 	switch {

@@ -136,6 +136,20 @@ func shielded(fn func() error) (err error) {
 	return fn()
 }
 
+// checkDigests compares the tokenizers' digests in a file's footer with those
+// of the plan.
+func (c *checker) checkDigests(name string, p *parquetFile, f *findings) {
+	for i, t := range c.plan.Tokenizers() {
+		key := "tallystick.tokenizer"
+		if i > 0 {
+			key += "." + t.Label
+		}
+		if got := p.metadata(key); got != t.SHA256 {
+			f.add("%s: %s is %q, the plan's digest is %s", name, key, got, t.SHA256)
+		}
+	}
+}
+
 // compareParquet compares tally.parquet with the rows of tally.jsonl.
 func (c *checker) compareParquet(rows []tallyRow, f *findings) {
 	file := c.open(parquetName)
@@ -150,13 +164,23 @@ func (c *checker) compareParquet(rows []tallyRow, f *findings) {
 			columns = append(columns, parquetColumn{group + "_" + measure, parquet.Int64})
 		}
 	}
+	own := len(columns)
+	var labels []string
+	if c.plan != nil {
+		for _, t := range c.plan.Further {
+			labels = append(labels, t.Label)
+			for _, group := range []string{"in", "kept", "exact_dup", "near_dup", "excluded", "rejected"} {
+				columns = append(columns, parquetColumn{group + "_tokens_" + t.Label, parquet.Int64})
+			}
+		}
+	}
 	p, err := openParquet(file, columns)
 	if err != nil {
 		f.add("%s: %v", parquetName, err)
 		return
 	}
-	if c.plan != nil && p.metadata("tallystick.tokenizer") != c.plan.Tokenizer.SHA256 {
-		f.add("%s: tallystick.tokenizer is %q, the plan's digest is %s", parquetName, p.metadata("tallystick.tokenizer"), c.plan.Tokenizer.SHA256)
+	if c.plan != nil {
+		c.checkDigests(parquetName, p, f)
 	}
 	for i := range rows {
 		values, err := p.row()
@@ -176,7 +200,17 @@ func (c *checker) compareParquet(rows []tallyRow, f *findings) {
 		for class := range doc.NumClasses {
 			*got.of(class) = counts(4 + 3*int(class))
 		}
-		if want := rows[i]; got != want {
+		for k, label := range labels {
+			v := values[own+6*k:]
+			if got.Further == nil {
+				got.Further = make(map[string]furtherTokens)
+			}
+			got.Further[label] = furtherTokens{
+				In: v[0].Uint64(), Kept: v[1].Uint64(), ExactDup: v[2].Uint64(),
+				NearDup: v[3].Uint64(), Excluded: v[4].Uint64(), Rejected: v[5].Uint64(),
+			}
+		}
+		if want := rows[i]; got.Contributor != want.Contributor || !got.equal(&want.classCounts) {
 			f.add("%s: row %d: contributor %q, %+v; line %d of %s is %q, %+v", parquetName, i+1, got.Contributor, got.classCounts, i+1, jsonlName, want.Contributor, want.classCounts)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/tallystick/tallystick/engine/corpus"
@@ -54,17 +56,16 @@ type recount struct {
 
 // shardCount is what one shard adds up to.
 type shardCount struct {
-	contributors      map[string]*[doc.NumClasses]doc.Counts
+	contributors      map[string]*sums
 	createdUnreadable uint64
 }
 
-func (s *shardCount) add(contributor []byte, class doc.Class, bytes, tokens int) {
-	sums := s.contributors[string(contributor)]
-	if sums == nil {
-		sums = new([doc.NumClasses]doc.Counts)
-		s.contributors[string(contributor)] = sums
+// of returns the sums of a contributor.
+func (s *shardCount) of(contributor string) *sums {
+	if s.contributors[contributor] == nil {
+		s.contributors[contributor] = new(sums)
 	}
-	sums[class].Add(doc.Counts{Documents: 1, Bytes: uint64(bytes), Tokens: uint64(tokens)})
+	return s.contributors[contributor]
 }
 
 // checkRecount parses and counts every line again and rebuilds the tally.
@@ -77,8 +78,8 @@ func (c *checker) checkRecount(ctx context.Context, f *findings) (string, error)
 	case c.tally == nil:
 		return skipped(f, jsonlName)
 	}
-	counter, err := c.openCounter(f)
-	if counter == nil {
+	counters, err := c.openCounters(f)
+	if counters == nil {
 		return "", err
 	}
 	var kept uint64
@@ -94,10 +95,10 @@ func (c *checker) checkRecount(ctx context.Context, f *findings) (string, error)
 	c.recount = &recount{offsets: make([][]int64, len(c.lines)), keptTexts: spill}
 
 	var mu sync.Mutex
-	sum := shardCount{contributors: make(map[string]*[doc.NumClasses]doc.Counts)}
+	sum := shardCount{contributors: make(map[string]*sums)}
 	done := c.progressOf("recount", total)
 	err = c.parallel(ctx, len(c.lines), f, func(ctx context.Context, shard int, f *findings) error {
-		s, err := c.recountShard(ctx, shard, counter, done, f)
+		s, err := c.recountShard(ctx, shard, counters, done, f)
 		if err != nil {
 			return err
 		}
@@ -105,12 +106,7 @@ func (c *checker) checkRecount(ctx context.Context, f *findings) (string, error)
 		defer mu.Unlock()
 		sum.createdUnreadable += s.createdUnreadable
 		for name, counts := range s.contributors {
-			if sum.contributors[name] == nil {
-				sum.contributors[name] = new([doc.NumClasses]doc.Counts)
-			}
-			for class := range counts {
-				sum.contributors[name][class].Add(counts[class])
-			}
+			sum.of(name).merge(counts)
 		}
 		return nil
 	})
@@ -119,26 +115,37 @@ func (c *checker) checkRecount(ctx context.Context, f *findings) (string, error)
 	}
 	c.linesMatch = f.count == 0
 	c.compareTally(&sum, f)
-	return fmt.Sprintf("every line parsed again, tokens counted by engine %s, %d contributors", counter.Engine(), len(sum.contributors)), nil
+	var engines []string
+	for _, counter := range counters {
+		if !slices.Contains(engines, counter.Engine()) {
+			engines = append(engines, counter.Engine())
+		}
+	}
+	return fmt.Sprintf("every line parsed again, tokens counted by engine %s, %d contributors", strings.Join(engines, ", "), len(sum.contributors)), nil
 }
 
 // openTokenizer is replaced by a test that would open one a hundred times.
 var openTokenizer = tokenize.Open
 
-func (c *checker) openCounter(f *findings) (tokenize.Counter, error) {
-	name := c.o.Tokenizer
-	if name == "" {
-		name = c.plan.Tokenizer.Name
-	}
-	counter, info, err := openTokenizer(name, tokenize.Options{Engine: c.o.Engine, AddedTokens: c.plan.Tokenizer.AddedTokens})
+// openCounters opens the plan's tokenizers; nil if they are not the same ones.
+func (c *checker) openCounters(f *findings) ([]*tokenize.Counter, error) {
+	files, err := c.plan.TokenizerFiles(c.o.Tokenizers)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", doc.ErrUsage, err)
 	}
-	if info.SHA256 != c.plan.Tokenizer.SHA256 {
-		f.add("tokenizer %s: has SHA-256 %s, %s says %s", name, info.SHA256, planName, c.plan.Tokenizer.SHA256)
-		return nil, nil
+	var counters []*tokenize.Counter
+	for i, t := range c.plan.Tokenizers() {
+		counter, info, err := openTokenizer(files[i], tokenize.Options{Engine: c.o.Engine, AddedTokens: t.AddedTokens})
+		if err != nil {
+			return nil, err
+		}
+		if info.SHA256 != t.SHA256 {
+			f.add("tokenizer %s: has SHA-256 %s, %s says %s", files[i], info.SHA256, planName, t.SHA256)
+			return nil, nil
+		}
+		counters = append(counters, counter)
 	}
-	return counter, nil
+	return counters, nil
 }
 
 // compareTally compares what was added up with tally.jsonl.
@@ -151,8 +158,8 @@ func (c *checker) compareTally(sum *shardCount, f *findings) {
 			continue
 		}
 		for class := range doc.NumClasses {
-			if want := *row.of(class); got[class] != want {
-				f.add("%s: line %d: contributor %q: %s is %+v, recounted %+v", jsonlName, i+1, row.Contributor, class, want, got[class])
+			if want, got, same := c.compareSums(got, &row.classCounts, class); !same {
+				f.add("%s: line %d: contributor %q: %s is %s, recounted %s", jsonlName, i+1, row.Contributor, class, want, got)
 			}
 		}
 	}
@@ -168,7 +175,7 @@ func (c *checker) compareTally(sum *shardCount, f *findings) {
 
 // recountShard compares every line of a shard with its class, its decision and
 // its reject record.
-func (c *checker) recountShard(ctx context.Context, shard int, counter tokenize.Counter, done func(int64), f *findings) (*shardCount, error) {
+func (c *checker) recountShard(ctx context.Context, shard int, counters []*tokenize.Counter, done func(int64), f *findings) (*shardCount, error) {
 	file, s := c.plan.Files[c.plan.Shards[shard].File], c.plan.Shards[shard]
 	parser, err := c.newParser()
 	if err != nil {
@@ -180,9 +187,10 @@ func (c *checker) recountShard(ctx context.Context, shard int, counter tokenize.
 	defer stopRejects()
 
 	var (
-		sum   = &shardCount{contributors: make(map[string]*[doc.NumClasses]doc.Counts)}
-		rec   jsonl.Record
-		known uint64 // lines that are in a bitmap
+		sum    = &shardCount{contributors: make(map[string]*sums)}
+		tokens []int64 // of one line, by tokenizer
+		rec    jsonl.Record
+		known  uint64 // lines that are in a bitmap
 	)
 	one := func(line *corpus.Line) error {
 		at := fmt.Sprintf
@@ -212,7 +220,7 @@ func (c *checker) recountShard(ctx context.Context, shard int, counter tokenize.
 			f.add("%s: is %s, but cannot be used: %s", where(), class, reason)
 			return nil
 		case class == doc.Rejected:
-			sum.add(contributor, class, 0, 0)
+			sum.of(string(contributor)).add(class, doc.Counts{Documents: 1}, nil)
 			want := rejected{
 				File: file.Path, Shard: shard, Line: s.FirstLine + int64(line.Ordinal), Offset: line.Offset,
 				Reason: reason, Contributor: string(contributor),
@@ -228,11 +236,15 @@ func (c *checker) recountShard(ctx context.Context, shard int, counter tokenize.
 		if rec.CreatedUnreadable {
 			sum.createdUnreadable++
 		}
-		tokens, err := counter.Count(rec.Text)
-		if err != nil {
-			return err
+		tokens = tokens[:0]
+		for _, counter := range counters {
+			n, err := counter.TryCount(rec.Text)
+			if err != nil {
+				return err
+			}
+			tokens = append(tokens, int64(n))
 		}
-		sum.add(contributor, class, len(rec.Text), tokens)
+		sum.of(string(contributor)).add(class, doc.Counts{Documents: 1, Bytes: uint64(len(rec.Text)), Tokens: uint64(tokens[0])}, tokens[1:])
 		if class == doc.Kept {
 			if c.witness != nil && c.witness[shard].Contains(line.Ordinal) {
 				c.recount.offsets[shard] = append(c.recount.offsets[shard], line.Offset)
@@ -244,15 +256,12 @@ func (c *checker) recountShard(ctx context.Context, shard int, counter tokenize.
 			f.add("%s: is %s, but %s has no row for it", where(), class, decisionsName(shard))
 			return nil
 		}
-		got := decided{line: d.line, offset: d.offset, id: d.id, contributor: d.contributor, class: d.class, bytes: d.bytes, tokens: d.tokens}
 		want := decided{
 			line: s.FirstLine + int64(line.Ordinal), offset: line.Offset, id: string(rec.ID), contributor: string(contributor),
-			class: class, bytes: int64(len(rec.Text)), tokens: int64(tokens),
+			class: class, bytes: int64(len(rec.Text)), tokens: tokens[0], further: tokens[1:],
 		}
-		if got != want {
-			f.add("%s: row %d: line %d, byte %d, id %q, contributor %q, %s, %d bytes, %d tokens; the input says line %d, byte %d, id %q, contributor %q, %s, %d bytes, %d tokens",
-				decisionsName(shard), d.row, got.line, got.offset, got.id, got.contributor, got.class, got.bytes, got.tokens,
-				want.line, want.offset, want.id, want.contributor, want.class, want.bytes, want.tokens)
+		if got, want := d.facts(), want.facts(); got != want {
+			f.add("%s: row %d: %s; the input says %s", decisionsName(shard), d.row, got, want)
 		}
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"math/bits"
 	"slices"
@@ -24,6 +25,26 @@ type classCounts struct {
 	NearDup  doc.Counts `json:"near_dup"`
 	Excluded doc.Counts `json:"excluded"`
 	Rejected doc.Counts `json:"rejected"`
+	// By the labels of the further tokenizers.
+	Further map[string]furtherTokens `json:"further_tokens,omitempty"`
+}
+
+// furtherTokens are the tokens by one further tokenizer.
+type furtherTokens struct {
+	In       uint64 `json:"in"`
+	Kept     uint64 `json:"kept"`
+	ExactDup uint64 `json:"exact_dup"`
+	NearDup  uint64 `json:"near_dup"`
+	Excluded uint64 `json:"excluded"`
+	Rejected uint64 `json:"rejected"`
+}
+
+// of returns the tokens of a class.
+func (t *furtherTokens) of(class doc.Class) *uint64 {
+	return [...]*uint64{
+		doc.Kept: &t.Kept, doc.ExactDup: &t.ExactDup, doc.NearDup: &t.NearDup,
+		doc.Excluded: &t.Excluded, doc.Rejected: &t.Rejected,
+	}[class]
 }
 
 // of returns the counts of a class.
@@ -49,7 +70,70 @@ func (c *classCounts) conserved() error {
 	if c.Rejected.Bytes != 0 || c.Rejected.Tokens != 0 {
 		return fmt.Errorf("rejected lines have %d bytes and %d tokens", c.Rejected.Bytes, c.Rejected.Tokens)
 	}
+	for label, t := range c.Further {
+		var sum doc.Counts
+		for class := range doc.NumClasses {
+			if !addTo(&sum, doc.Counts{Tokens: *t.of(class)}) {
+				return fmt.Errorf("%s: the classes add up to more than 63 bits", label)
+			}
+		}
+		if sum.Tokens != t.In {
+			return fmt.Errorf("%s: in is %d, but the classes add up to %d", label, t.In, sum.Tokens)
+		}
+		if t.Rejected != 0 {
+			return fmt.Errorf("%s: rejected lines have %d tokens", label, t.Rejected)
+		}
+	}
 	return nil
+}
+
+// labelled returns an error unless there are tokens of exactly the further
+// tokenizers of the plan.
+func (c *checker) labelled(counts *classCounts) error {
+	if c.plan == nil {
+		return nil
+	}
+	if len(counts.Further) != len(c.plan.Further) {
+		return fmt.Errorf("tokens by %d further tokenizers, the plan has %d", len(counts.Further), len(c.plan.Further))
+	}
+	for _, t := range c.plan.Further {
+		if _, ok := counts.Further[t.Label]; !ok {
+			return fmt.Errorf("no tokens by %s", t.Label)
+		}
+	}
+	return nil
+}
+
+// addFurther adds the tokens by further tokenizers to sum and reports whether
+// every sum fits 63 bits.
+func addFurther(sum *classCounts, c classCounts) bool {
+	fits := true
+	for label, t := range c.Further {
+		if sum.Further == nil {
+			sum.Further = make(map[string]furtherTokens)
+		}
+		s := sum.Further[label]
+		add := func(a *uint64, b uint64) {
+			n := doc.Counts{Tokens: *a}
+			fits = addTo(&n, doc.Counts{Tokens: b}) && fits
+			*a = n.Tokens
+		}
+		add(&s.In, t.In)
+		for class := range doc.NumClasses {
+			add(s.of(class), *t.of(class))
+		}
+		sum.Further[label] = s
+	}
+	return fits
+}
+
+// equal compares all figures.
+func (c *classCounts) equal(o *classCounts) bool {
+	same := c.In == o.In && maps.Equal(c.Further, o.Further)
+	for class := range doc.NumClasses {
+		same = same && *c.of(class) == *o.of(class)
+	}
+	return same
 }
 
 // addTo adds c to sum and reports whether every sum fits 63 bits.
@@ -86,6 +170,9 @@ func (c *checker) checkTally(_ context.Context, f *findings) (string, error) {
 		if err := r.conserved(); err != nil {
 			f.add("%s: line %d: contributor %q: %v", jsonlName, i+1, r.Contributor, err)
 		}
+		if err := c.labelled(&r.classCounts); err != nil {
+			f.add("%s: line %d: contributor %q: %v", jsonlName, i+1, r.Contributor, err)
+		}
 		if i > 0 && rows[i-1].Contributor >= r.Contributor {
 			f.add("%s: line %d: contributor %q does not sort after %q", jsonlName, i+1, r.Contributor, rows[i-1].Contributor)
 		}
@@ -93,12 +180,14 @@ func (c *checker) checkTally(_ context.Context, f *findings) (string, error) {
 		for class := range doc.NumClasses {
 			fits = addTo(totals.of(class), *r.of(class)) && fits
 		}
+		fits = addFurther(&totals, r.classCounts) && fits
 		if !fits {
 			f.add("%s: line %d: contributor %q: the sum of all rows needs more than 63 bits", jsonlName, i+1, r.Contributor)
 			return "", nil
 		}
 	}
-	if totals != c.manifest.Totals {
+	// A tally without rows names no tokenizers.
+	if len(rows) > 0 && !totals.equal(&c.manifest.Totals) || len(rows) == 0 && c.manifest.Totals.In != (doc.Counts{}) {
 		f.add("%s: rows add up to %+v, totals of %s are %+v", jsonlName, totals, manifestName, c.manifest.Totals)
 	}
 	c.compareParquet(rows, f)
@@ -170,4 +259,51 @@ func (r *lineReader) next(v any) error {
 		return errors.New("is not one object in the documented form")
 	}
 	return nil
+}
+
+// sums are what the lines of one contributor add up to.
+type sums struct {
+	class   [doc.NumClasses]doc.Counts
+	further []doc.ClassTokens // by the plan's further tokenizers
+}
+
+// add adds to a class. further has the tokens by the further tokenizers, or
+// nothing for a rejected line.
+func (s *sums) add(class doc.Class, c doc.Counts, further []int64) {
+	addTo(&s.class[class], c)
+	s.grow(len(further))
+	for k, n := range further {
+		s.further[k][class] += uint64(n)
+	}
+}
+
+func (s *sums) merge(o *sums) {
+	for class := range s.class {
+		addTo(&s.class[class], o.class[class])
+	}
+	s.grow(len(o.further))
+	for k := range o.further {
+		for class, n := range o.further[k] {
+			s.further[k][class] += n
+		}
+	}
+}
+
+func (s *sums) grow(n int) {
+	for len(s.further) < n {
+		s.further = append(s.further, doc.ClassTokens{})
+	}
+}
+
+// compareSums compares one class of a row with what lines add up to, and
+// spells both.
+func (c *checker) compareSums(s *sums, row *classCounts, class doc.Class) (want, got string, same bool) {
+	want, got = fmt.Sprintf("%+v", *row.of(class)), fmt.Sprintf("%+v", s.class[class])
+	s.grow(len(c.plan.Further))
+	for k, t := range c.plan.Further {
+		tokens := row.Further[t.Label]
+		want += fmt.Sprintf(" %s:%d", t.Label, *tokens.of(class))
+		got += fmt.Sprintf(" %s:%d", t.Label, s.further[k][class])
+	}
+	return want, got, want == got
 }

@@ -36,9 +36,9 @@ type Options struct {
 	Inputs bool
 	// Engine that counts: "auto", "native" or "hf"; empty is auto.
 	Engine string
-	// Tokenizer is the path or built-in name of the plan's tokenizer; empty
-	// is the name in the plan. Its digest must be the plan's.
-	Tokenizer string
+	// Tokenizers say where the plan's tokenizers are, if not where the plan
+	// says (plan.TokenizerFiles). Their digests must be the plan's.
+	Tokenizers []string
 	// Workers is the number of goroutines; 0 is one per CPU.
 	Workers int
 	// Progress is told how far a check has come, in bytes or files. Calls do

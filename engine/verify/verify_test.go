@@ -274,7 +274,7 @@ func (a *artefacts) renamed(from, to string) {
 }
 
 func TestForgeries(t *testing.T) {
-	openTokenizer = func(string, tokenize.Options) (tokenize.Counter, tokenize.Info, error) { return gpt2() }
+	openTokenizer = func(string, tokenize.Options) (*tokenize.Counter, tokenize.Info, error) { return gpt2() }
 	t.Cleanup(func() { openTokenizer = tokenize.Open })
 	for _, forgery := range forgeries {
 		t.Run(forgery.name, func(t *testing.T) {
@@ -441,7 +441,7 @@ func TestRunErrors(t *testing.T) {
 	if r := run(t, t.TempDir(), true); r.OK() || !strings.Contains(text(r), "not finished") {
 		t.Errorf("empty folder:\n%s", text(r))
 	}
-	if _, err := Run(context.Background(), dir, Options{Inputs: true, Tokenizer: "no such file"}); !errors.Is(err, doc.ErrInput) {
+	if _, err := Run(context.Background(), dir, Options{Inputs: true, Tokenizers: []string{"no such file"}}); !errors.Is(err, doc.ErrInput) {
 		t.Errorf("no tokenizer: %v, want ErrInput", err)
 	}
 }

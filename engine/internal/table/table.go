@@ -1,12 +1,16 @@
 // Package table writes and reads the Parquet files of a run: one way of
 // writing, whose bytes depend on the rows and metadata alone, and a reader
 // that refuses whatever does not hold exactly the expected columns.
+//
+// The columns are those of a struct and, after them, any number of integers
+// that only the run knows: the tokens of its further tokenizers.
 package table
 
 import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -21,20 +25,39 @@ const (
 	rowGroupRows = 64 * batchRows
 )
 
-// Writer writes rows of type T, a struct with parquet tags.
-type Writer[T any] struct {
-	w     *parquet.GenericWriter[T]
-	batch []T
+// schemaOf returns the schema of T, a struct with parquet tags, and of an
+// INT64 column for each further name.
+func schemaOf[T any](further []string) *parquet.Schema {
+	typ := reflect.TypeFor[T]()
+	if len(further) == 0 {
+		return parquet.SchemaOf(reflect.New(typ).Interface())
+	}
+	fields := reflect.VisibleFields(typ)
+	for i, name := range further {
+		fields = append(fields, reflect.StructField{
+			Name: fmt.Sprintf("Further%d", i), Type: reflect.TypeFor[int64](), Tag: reflect.StructTag(fmt.Sprintf("parquet:%q", name)),
+		})
+	}
+	return parquet.SchemaOf(reflect.New(reflect.StructOf(fields)).Interface())
 }
 
-// NewWriter starts a Parquet file with the given footer metadata.
+// Writer writes rows of type T, a struct with parquet tags.
+type Writer[T any] struct {
+	w      *parquet.GenericWriter[any]
+	schema *parquet.Schema // of T alone
+	batch  []parquet.Row
+}
+
+// NewWriter starts a Parquet file with the given footer metadata and the
+// columns of T and further.
 //
 // Columns are compressed with Zstandard: the encoder used gives the same bytes
 // with and without assembly, which the one for Snappy does not promise. Nor does
 // the library's run-length encoder, so no column may ask for a dictionary:
 // Zstandard finds repeated strings as well. The created_by field names the format, never the build, for the same reason.
-func NewWriter[T any](w io.Writer, formatVersion string, metadata map[string]string) *Writer[T] {
+func NewWriter[T any](w io.Writer, formatVersion string, metadata map[string]string, further ...string) *Writer[T] {
 	options := []parquet.WriterOption{
+		schemaOf[T](further),
 		parquet.CreatedBy("tallystick", formatVersion, "none"),
 		parquet.Compression(&parquet.Zstd),
 		parquet.MaxRowsPerRowGroup(rowGroupRows),
@@ -43,22 +66,29 @@ func NewWriter[T any](w io.Writer, formatVersion string, metadata map[string]str
 		options = append(options, parquet.KeyValueMetadata(key, value))
 	}
 	return &Writer[T]{
-		w:     parquet.NewGenericWriter[T](w, options...),
-		batch: make([]T, 0, batchRows),
+		w:      parquet.NewGenericWriter[any](w, options...),
+		schema: schemaOf[T](nil),
+		batch:  make([]parquet.Row, 0, batchRows),
 	}
 }
 
-// Append adds a row.
-func (w *Writer[T]) Append(row T) error {
-	w.batch = append(w.batch, row)
-	if len(w.batch) < batchRows {
+// Append adds a row; further has a value for each further column.
+func (w *Writer[T]) Append(row T, further ...int64) error {
+	n := len(w.batch)
+	w.batch = w.batch[:n+1]
+	values := w.schema.Deconstruct(w.batch[n][:0], &row)
+	for _, v := range further {
+		values = append(values, parquet.Int64Value(v).Level(0, 0, len(values)))
+	}
+	w.batch[n] = values
+	if n+1 < batchRows {
 		return nil
 	}
 	return w.flush()
 }
 
 func (w *Writer[T]) flush() error {
-	_, err := w.w.Write(w.batch)
+	_, err := w.w.WriteRows(w.batch)
 	w.batch = w.batch[:0]
 	return err
 }
@@ -73,27 +103,33 @@ func (w *Writer[T]) Close() error {
 
 // Reader reads rows of type T.
 type Reader[T any] struct {
-	file   *parquet.File
-	schema *parquet.Schema
-	groups []parquet.RowGroup // not begun
-	rows   parquet.Rows       // of the row group that is being read
-	batch  []parquet.Row
-	next   int // index into batch
-	count  int64
-	row    T
+	file    *parquet.File
+	schema  *parquet.Schema // of T alone
+	fields  []parquet.Field // of the file
+	further []int64
+	groups  []parquet.RowGroup // not begun
+	rows    parquet.Rows       // of the row group that is being read
+	batch   []parquet.Row
+	next    int // index into batch
+	count   int64
+	row     T
 }
 
 // NewReader opens a Parquet file of the given size in bytes. It fails unless
-// the columns are exactly those of T, by name, order and type. Errors wrap
-// doc.ErrCorrupt.
-func NewReader[T any](r io.ReaderAt, size int64) (*Reader[T], error) {
-	t := &Reader[T]{schema: parquet.SchemaOf(new(T)), batch: make([]parquet.Row, 0, batchRows)}
+// the columns are exactly those of T and further, by name, order and type.
+// Errors wrap doc.ErrCorrupt.
+func NewReader[T any](r io.ReaderAt, size int64, further ...string) (*Reader[T], error) {
+	all := schemaOf[T](further)
+	t := &Reader[T]{
+		schema: schemaOf[T](nil), fields: all.Fields(), further: make([]int64, len(further)),
+		batch: make([]parquet.Row, 0, batchRows),
+	}
 	err := guard(func() error {
 		file, err := parquet.OpenFile(r, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
 		if err != nil {
 			return err
 		}
-		if !parquet.EqualNodes(file.Schema(), t.schema) {
+		if !parquet.EqualNodes(file.Schema(), all) {
 			return fmt.Errorf("columns are not those expected: %s", file.Schema())
 		}
 		t.file, t.groups = file, file.RowGroups()
@@ -129,7 +165,11 @@ func (r *Reader[T]) Next() (*T, error) {
 		if err := r.wellTyped(values); err != nil {
 			return err
 		}
-		return r.schema.Reconstruct(&r.row, values)
+		own := len(values) - len(r.further)
+		for i, v := range values[own:] {
+			r.further[i] = v.Int64()
+		}
+		return r.schema.Reconstruct(&r.row, values[:own])
 	})
 	if err != nil {
 		return nil, fmt.Errorf("row %d: %w", r.count, err)
@@ -137,16 +177,19 @@ func (r *Reader[T]) Next() (*T, error) {
 	return &r.row, nil
 }
 
+// Further returns the values of the further columns in the row read last,
+// valid until the next call of Next.
+func (r *Reader[T]) Further() []int64 { return r.further }
+
 // wellTyped checks that there is one value per column, of its type: the
 // library takes a damaged file's word for it, and then a number for an address.
 func (r *Reader[T]) wellTyped(values parquet.Row) error {
-	fields := r.schema.Fields()
-	if len(values) != len(fields) {
-		return fmt.Errorf("%d values in %d columns", len(values), len(fields))
+	if len(values) != len(r.fields) {
+		return fmt.Errorf("%d values in %d columns", len(values), len(r.fields))
 	}
 	for i, v := range values {
-		if v.Column() != i || v.Kind() != fields[i].Type().Kind() {
-			return fmt.Errorf("column %s: a value of another type", fields[i].Name())
+		if v.Column() != i || v.Kind() != r.fields[i].Type().Kind() {
+			return fmt.Errorf("column %s: a value of another type", r.fields[i].Name())
 		}
 	}
 	return nil

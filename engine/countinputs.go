@@ -1,0 +1,186 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/tallystick/tallystick/engine/corpus"
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/jsonl"
+	"github.com/tallystick/tallystick/engine/plan"
+)
+
+// InputKind says what the inputs of Count are.
+type InputKind string
+
+const (
+	// InputAuto tells by the name: .jsonl, .ndjson and compressed .json are
+	// JSON lines, other files are texts. A plain .json, and standard input, are
+	// JSON lines if the first line is a document.
+	InputAuto  InputKind = "auto"
+	InputJSONL InputKind = "jsonl"
+	InputText  InputKind = "text"
+)
+
+// countSource is an input of Count.
+type countSource struct {
+	path   string // as given
+	opened string // as it can be opened here
+	named  bool   // by the user, rather than found in a folder
+	isText bool
+	text   []byte // of standard input
+}
+
+// countUnit is what one worker counts: a text, or a shard of JSON lines.
+type countUnit struct {
+	countSource
+	size    int64 // of a text, bytes on disk
+	planned plan.File
+	shard   plan.Shard
+}
+
+// countSources lists the inputs and tells texts from JSON lines.
+func countSources(ctx context.Context, r Rules, m Means, kind InputKind, dir string) ([]countSource, error) {
+	expand := func(args []string) ([]string, error) { return corpus.ExpandText(args, kind == InputText) }
+	if kind == InputJSONL {
+		expand = corpus.Expand
+	}
+	paths, err := expand(r.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	if paths, err = leaveOutRuns(paths, r.Inputs, m.Progress); err != nil {
+		return nil, err
+	}
+	named := map[string]bool{}
+	for _, a := range r.Inputs {
+		named[filepath.Clean(a)] = true
+	}
+	parser, err := r.parser(m)
+	if err != nil {
+		return nil, err
+	}
+	sources := make([]countSource, len(paths))
+	for i, p := range paths {
+		s := countSource{path: p, opened: p, named: named[filepath.Clean(p)]}
+		switch {
+		case p == "-":
+			s, err = stdinSource(ctx, r, m, kind, parser, dir)
+		case kind == InputAuto && corpus.IsJSON(p) && !corpus.IsJSONLines(p):
+			s.isText, err = beginsAsText(p, r.MaxLine, parser)
+		default:
+			s.isText = kind == InputText || kind == InputAuto && !corpus.IsJSONLines(p)
+		}
+		if err != nil {
+			return nil, err
+		}
+		sources[i] = s
+	}
+	return sources, nil
+}
+
+// beginsAsText reports whether the first line of a file is no document.
+func beginsAsText(path string, maxLine int64, parser jsonl.Parser) (bool, error) {
+	line, err := corpus.FirstLine(path, maxLine)
+	if err != nil {
+		return false, err
+	}
+	var rec jsonl.Record
+	return parser.Parse(bytes.TrimRight(line, "\r"), &rec) != doc.OK, nil
+}
+
+// stdinPeek is how much of standard input is looked at before it is decided
+// where it goes.
+const stdinPeek = 64 << 10
+
+// stdinSource reads standard input: a text into memory, JSON lines, which are
+// read twice, and what is compressed into a file.
+func stdinSource(ctx context.Context, r Rules, m Means, kind InputKind, parser jsonl.Parser, dir string) (countSource, error) {
+	s := countSource{path: "-", named: true}
+	in := &interruptible{ctx: ctx, r: os.Stdin}
+	head := make([]byte, stdinPeek)
+	n, err := io.ReadFull(in, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return s, fmt.Errorf("standard input: %w: %w", doc.ErrInput, err)
+	}
+	head = head[:n]
+	all := io.MultiReader(bytes.NewReader(head), in)
+	plain := !bytes.HasPrefix(head, []byte("\x1f\x8b")) && !bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd"))
+	object := bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte("{"))
+	if plain && (kind == InputText || kind == InputAuto && !object) {
+		s.isText = true
+		text := bytes.NewBuffer(make([]byte, 0, stdinPeek))
+		if read, err := text.ReadFrom(io.LimitReader(all, maxText+1)); err != nil {
+			return s, fmt.Errorf("standard input: %w: %w", doc.ErrInput, err)
+		} else if read > maxText {
+			return s, errTooLong("standard input")
+		}
+		s.text = text.Bytes()
+		return s, nil
+	}
+	if s.opened, err = spoolFrom(ctx, all, dir); err != nil {
+		return s, err
+	}
+	switch kind {
+	case InputText:
+		s.isText = true
+	case InputAuto:
+		s.isText, err = beginsAsText(s.opened, r.MaxLine, parser)
+		if s.isText && object && m.Progress != nil {
+			m.Progress.Notice(fmt.Sprintf("standard input has no document in its first line (a JSON object with %q): it counts as one text; --input jsonl reads JSON lines", r.Fields.Text))
+		}
+	}
+	return s, err
+}
+
+// countUnits cuts JSON lines into shards.
+func countUnits(ctx context.Context, r Rules, m Means, sources []countSource) (units []countUnit, total int64, err error) {
+	var lines []string // paths of JSON lines
+	for _, s := range sources {
+		if !s.isText {
+			lines = append(lines, s.opened)
+		}
+	}
+	var files []plan.File
+	byFile := make([][]plan.Shard, len(lines))
+	if len(lines) > 0 {
+		for _, p := range lines {
+			if st, err := os.Stat(p); err == nil {
+				total += st.Size()
+			}
+		}
+		track := start(m.Progress, "plan", total, "bytes")
+		var shards []plan.Shard
+		files, shards, err = corpus.Plan(ctx, lines, corpus.PlanOptions{
+			ShardSize: r.ShardSize, Workers: m.Workers, SkipDigest: true, Progress: track.add,
+		})
+		if err != nil {
+			return nil, 0, err
+		}
+		track.end(1, total)
+		for _, s := range shards {
+			byFile[s.File] = append(byFile[s.File], s)
+		}
+	}
+	at := 0 // in files
+	for _, s := range sources {
+		if s.isText {
+			u := countUnit{countSource: s, size: int64(len(s.text))}
+			if st, err := os.Stat(s.opened); s.text == nil && err == nil {
+				u.size = st.Size()
+			}
+			total += u.size
+			units = append(units, u)
+			continue
+		}
+		for _, shard := range byFile[at] {
+			units = append(units, countUnit{countSource: s, planned: files[at], shard: shard})
+		}
+		at++
+	}
+	return units, total, nil
+}

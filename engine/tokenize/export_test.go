@@ -1,0 +1,4 @@
+package tokenize
+
+// AppendReplaced is for tests.
+var AppendReplaced = appendReplaced
