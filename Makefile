@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench full exact hf generate-check clean
+.PHONY: help build run test lint bench rivals full exact hf generate-check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ lint: ## gofmt, go vet, staticcheck, generated files
 
 bench: ## benchmarks against rivals, each checking its answer
 	@scripts/bench.sh
+
+rivals: ## token counting beside the fastest others, every count checked (half an hour; bench/rivals/run.sh takes options)
+	@bench/rivals/run.sh --floor
 
 full: build ## the whole job over the reference data (2.1 GB of text) into out/full, then verify it with the inputs
 	@[ -d ../shared/data/corpora ] || { echo "full: needs the reference data in ../shared/data"; exit 1; }
