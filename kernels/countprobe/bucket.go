@@ -3,18 +3,19 @@ package countprobe
 // Ways returns the number of entries of a bucket.
 func (b *Bucket) Ways() int { return len(b.Low) }
 
-// Find returns which entry has the key, -1 if none.
-func (b *Bucket) Find(key Key) (way int) {
+// Find returns which entry has the key, -1 if none, and else which is free, -1
+// if none. Entries are filled in order.
+func (b *Bucket) Find(key Key) (way, free int) {
 	for way, low := range b.Low {
-		if low == key.Low && b.High[way]&keyMask == key.High {
-			return way
+		switch {
+		case low == key.Low && b.High[way]&keyMask == key.High:
+			return way, -1
+		case low == 0: // as the first bytes of no key are
+			return -1, way
 		}
 	}
-	return -1
+	return -1, -1
 }
-
-// Free returns which entry is free, -1 if none.
-func (b *Bucket) Free() (way int) { return b.Find(Key{}) }
 
 // Entry returns the key and the count of an entry.
 func (b *Bucket) Entry(way int) (key Key, count int) {
@@ -30,18 +31,20 @@ func (b *Bucket) Set(way int, key Key, count int) {
 // Ways returns the number of entries of a bucket.
 func (b *WideBucket) Ways() int { return len(b) }
 
-// Find returns which entry has the key, -1 if none.
-func (b *WideBucket) Find(key WideKey) (way int) {
+// Find returns which entry has the key, -1 if none, and else which is free, -1
+// if none. Entries are filled in order.
+func (b *WideBucket) Find(key WideKey) (way, free int) {
 	for way := range b {
-		if entry, _ := b.Entry(way); entry == key {
-			return way
+		entry := &b[way]
+		switch {
+		case entry[0] == key[0] && entry[1] == key[1] && entry[2] == key[2] && entry[3]&keyMask == key[3]:
+			return way, -1
+		case entry[0] == 0:
+			return -1, way
 		}
 	}
-	return -1
+	return -1, -1
 }
-
-// Free returns which entry is free, -1 if none.
-func (b *WideBucket) Free() (way int) { return b.Find(WideKey{}) }
 
 // Entry returns the key and the count of an entry.
 func (b *WideBucket) Entry(way int) (key WideKey, count int) {

@@ -65,7 +65,7 @@ func fillShortGeneric(c *Chunk, text []byte, base int, table []Bucket) {
 func probeShortGeneric(list *ShortList, table []Bucket) (sum int) {
 	for i, place := range list.Place[:list.Len] {
 		bucket := &table[place/64]
-		if way := bucket.Find(list.Key[i]); way >= 0 {
+		if way, _ := bucket.Find(list.Key[i]); way >= 0 {
 			_, count := bucket.Entry(way)
 			sum += count
 			continue
@@ -88,7 +88,7 @@ func fillWideGeneric(c *Chunk, text []byte, base int, table []WideBucket) {
 func probeWideGeneric(list *WideList, table []WideBucket) (sum int) {
 	for i, place := range list.Place[:list.Len] {
 		bucket := &table[place/64]
-		if way := bucket.Find(list.Key[i]); way >= 0 {
+		if way, _ := bucket.Find(list.Key[i]); way >= 0 {
 			_, count := bucket.Entry(way)
 			sum += count
 			continue

@@ -47,7 +47,7 @@ func (tb *tables) put(b []byte, count int) {
 	if len(b) <= MaxShort {
 		key := KeyOf(b)
 		bucket := &tb.short[Place(key, tb.short)]
-		if way := bucket.Free(); way >= 0 {
+		if _, way := bucket.Find(key); way >= 0 {
 			bucket.Set(way, key, count)
 			tb.held[string(b)] = count
 		}
@@ -55,7 +55,7 @@ func (tb *tables) put(b []byte, count int) {
 	}
 	key := WideKeyOf(b)
 	bucket := &tb.wide[PlaceWide(key, tb.wide)]
-	if way := bucket.Free(); way >= 0 {
+	if _, way := bucket.Find(key); way >= 0 {
 		bucket.Set(way, key, count)
 		tb.held[string(b)] = count
 	}
@@ -322,8 +322,8 @@ func BenchmarkChunk(b *testing.B) {
 		c.FillShort(text, 0, table)
 		for i, key := range c.Short.Key[:c.Short.Len] {
 			bucket := &table[c.Short.Place[i]/64]
-			if bucket.Find(key) < 0 {
-				bucket.Set(bucket.Free(), key, 1)
+			if _, free := bucket.Find(key); free >= 0 {
+				bucket.Set(free, key, 1)
 			}
 		}
 		steps := []struct {

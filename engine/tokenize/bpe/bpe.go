@@ -17,6 +17,7 @@ package bpe
 import (
 	"fmt"
 
+	"github.com/tallystick/tallystick/engine/tokenize/countcache"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 	"github.com/tallystick/tallystick/engine/tokenize/pretoken"
 	"github.com/tallystick/tallystick/engine/tokenize/ucd"
@@ -53,13 +54,16 @@ func New(file pipeline.Object, addedAsText bool) (*pipeline.Counter, error) {
 // worker is a pipeline.Worker.
 type worker struct {
 	*tokenizer
-	cache      *cache
+	cache      *countcache.Cache
+	starts     starts
 	normalizer ucd.Normalizer
 	normal     []byte
 	prefixed   []byte
 }
 
-func newWorker(t *tokenizer) *worker { return &worker{tokenizer: t, cache: newCache(t.model)} }
+func newWorker(t *tokenizer) *worker {
+	return &worker{tokenizer: t, cache: countcache.New(countcache.Options{BytesAreTokens: true})}
+}
 
 // Normalize returns the NFC of text where the tokenizer asks for it.
 func (w *worker) Normalize(text []byte) []byte {
@@ -81,12 +85,35 @@ func (w *worker) Count(text []byte, first bool) (n int) {
 		w.prefixed = append(append(w.prefixed[:0], ' '), text...)
 		text = w.prefixed
 	}
-	for i := 0; i < len(text); {
-		end := w.rules.Next(text, i)
-		n += w.cache.count(text, i, end)
-		i = end
+	w.starts = starts{rules: w.rules, text: text}
+	return w.cache.Count(text, &w.starts, w)
+}
+
+// Counts is what the cache asks for: the tokens of pretokens.
+func (w *worker) Counts(text []byte, pretokens []countcache.Span, counts []int) {
+	for i, p := range pretokens {
+		counts[i] = w.model.count(text[p.Start:p.End])
 	}
-	return n
+}
+
+// starts is a countcache.Starts: where the pretokens of text begin.
+type starts struct {
+	rules *pretoken.Rules
+	text  []byte
+	done  int // bytes whose bits have been given
+	next  int // where the next pretoken begins
+}
+
+func (s *starts) Bits(dst []uint64) (blocks int) {
+	blocks = min(len(dst), (len(s.text)-s.done+63)/64)
+	clear(dst[:blocks])
+	end := min(s.done+blocks*64, len(s.text))
+	for s.next < end {
+		dst[(s.next-s.done)/64] |= 1 << ((s.next - s.done) % 64)
+		s.next = s.rules.Next(s.text, s.next)
+	}
+	s.done = end
+	return blocks
 }
 
 // maxScratch is the largest buffer, in bytes, that outlives a count.
@@ -99,5 +126,4 @@ func (w *worker) Trim() {
 	if cap(w.prefixed) > maxScratch {
 		w.prefixed = nil
 	}
-	w.cache.trim()
 }

@@ -96,8 +96,8 @@ func New(o Options) *Cache {
 	if o.BytesAreTokens {
 		c.least = 2
 	}
-	c.short.init(countprobe.Place, o.MaxBytes/shortShare, beginShort)
-	c.wide.init(countprobe.PlaceWide, o.MaxBytes/wideShare, beginWide)
+	c.short.init(countprobe.Place, o.MaxBytes/shortShare)
+	c.wide.init(countprobe.PlaceWide, o.MaxBytes/wideShare)
 	return c
 }
 

@@ -6,18 +6,14 @@ import (
 	"github.com/tallystick/tallystick/kernels/countprobe"
 )
 
-// Bytes that the tables begin with: one huge page where there are such.
-const (
-	beginShort = 2 << 20
-	beginWide  = 256 << 10
-)
+// begin is what a table begins with, in bytes: a huge page where there are such.
+const begin = 2 << 20
 
 // bucket is a bucket of keys of type K, a *B.
 type bucket[K comparable, B any] interface {
 	*B
 	Ways() int
-	Find(key K) (way int)   // -1 if it has no such key
-	Free() (way int)        // -1 if it is full
+	Find(key K) (way, free int)
 	Entry(way int) (K, int) // the zero K if free
 	Set(way int, key K, count int)
 }
@@ -35,9 +31,8 @@ type table[K comparable, B any, P bucket[K, B]] struct {
 	turn    uint8
 }
 
-// init gives the table a power of two of buckets of at most maxBytes, begin
-// bytes at first.
-func (t *table[K, B, P]) init(place func(K, []B) int, maxBytes, begin int) {
+// init gives the table room to grow to maxBytes.
+func (t *table[K, B, P]) init(place func(K, []B) int, maxBytes int) {
 	size := int(unsafe.Sizeof(*new(B)))
 	t.max = 2
 	for t.max*2*size <= maxBytes {
@@ -68,13 +63,17 @@ func (t *table[K, B, P]) wipe() {
 // changes places with an entry of the home: the next probe finds it.
 func (t *table[K, B, P]) lookup(key K) (count int, ok bool) {
 	i := t.place(key, t.buckets)
-	home, next := P(&t.buckets[i]), P(&t.buckets[i^1])
-	if way := home.Find(key); way >= 0 {
+	home := P(&t.buckets[i])
+	way, free := home.Find(key)
+	if way >= 0 {
 		_, count = home.Entry(way)
 		return count, true
 	}
-	way := next.Find(key)
-	if way < 0 {
+	if free >= 0 {
+		return 0, false // entries go to the neighbour when the home is full
+	}
+	next := P(&t.buckets[i^1])
+	if way, _ = next.Find(key); way < 0 {
 		return 0, false
 	}
 	_, count = next.Entry(way)
@@ -90,9 +89,6 @@ func (t *table[K, B, P]) insert(key K, count int) {
 	if count > countprobe.MaxCount {
 		return
 	}
-	if _, ok := t.lookup(key); ok {
-		return
-	}
 	slots := len(t.buckets) * P(&t.buckets[0]).Ways()
 	if t.held >= slots/2 && len(t.buckets) < t.max {
 		t.grow()
@@ -100,21 +96,23 @@ func (t *table[K, B, P]) insert(key K, count int) {
 	t.add(key, count)
 }
 
-// add adds a key that the table does not have.
 func (t *table[K, B, P]) add(key K, count int) {
 	i := t.place(key, t.buckets)
 	at := P(&t.buckets[i])
-	way := at.Free()
-	if way < 0 {
+	way, free := at.Find(key)
+	if way < 0 && free < 0 {
 		at = P(&t.buckets[i^1])
-		way = at.Free()
+		way, free = at.Find(key)
 	}
-	if way < 0 {
-		way = t.victim()
-	} else {
+	switch {
+	case way >= 0:
+		return
+	case free >= 0:
 		t.held++
+	default:
+		free = t.victim()
 	}
-	at.Set(way, key, count)
+	at.Set(free, key, count)
 }
 
 // victim returns the way of an entry that goes, each in turn.
@@ -123,10 +121,10 @@ func (t *table[K, B, P]) victim() int {
 	return int(t.turn) % P(&t.buckets[0]).Ways()
 }
 
-// grow doubles the table.
+// grow makes the table four times as large, as far as it may be.
 func (t *table[K, B, P]) grow() {
 	old, memory := t.buckets, t.memory
-	t.allocate(2 * len(old))
+	t.allocate(min(4*len(old), t.max))
 	t.held = 0
 	for i := range old {
 		from := P(&old[i])
