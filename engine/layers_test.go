@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"engine/corpus", "engine/neardup", "engine/report", "engine/pay"},
 	{"engine/stage", "engine/verify"},
 	{"engine"},
-	{"bench"},
+	{"bench", "bench/rivals/*"},
 	{"cmd/*"},
 }
 
