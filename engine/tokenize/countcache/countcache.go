@@ -84,6 +84,7 @@ type Cache struct {
 	starts [blocksAhead + 1]uint64
 	asked  int // keys that wait for the model
 	spans  [Batch]Span
+	keys   [Batch]countprobe.WideKey // of the tables; a short key is the first words
 	counts [Batch]int
 }
 
@@ -214,7 +215,7 @@ func (c *Cache) count(text []byte, base int, starts []uint64, open *int, model M
 		}
 		end := base + i*countprobe.Block + bits.TrailingZeros64(starts[i])
 		starts[i] &= starts[i] - 1
-		total += c.ask(text, Span{*open, end}, model)
+		total += c.countLong(text, Span{*open, end}, model)
 		*open = end
 	}
 	chunk := &c.chunk
@@ -230,12 +231,21 @@ func (c *Cache) count(text []byte, base int, starts []uint64, open *int, model M
 	}
 	total += chunk.ProbeShort(c.short.buckets)
 	for _, i := range chunk.Short.Missing[:chunk.Short.Misses] {
-		start := base + int(chunk.Short.Start[i])
-		total += c.ask(text, Span{start, start + int(chunk.Short.Size[i])}, model)
+		key := chunk.Short.Key[i]
+		count, ok := c.short.lookup(key)
+		if !ok {
+			start := base + int(chunk.Short.Start[i])
+			count = c.ask(text, Span{start, start + int(chunk.Short.Size[i])}, countprobe.WideKey{key.Low, key.High}, model)
+		}
+		total += count
 	}
 	for _, i := range chunk.Wide.Missing[:chunk.Wide.Misses] {
-		start := base + int(chunk.Wide.Start[i])
-		total += c.ask(text, Span{start, start + int(chunk.Wide.Size[i])}, model)
+		count, ok := c.wide.lookup(chunk.Wide.Key[i])
+		if !ok {
+			start := base + int(chunk.Wide.Start[i])
+			count = c.ask(text, Span{start, start + int(chunk.Wide.Size[i])}, chunk.Wide.Key[i], model)
+		}
+		total += count
 	}
 	return total
 }
@@ -251,21 +261,23 @@ func (c *Cache) askLong(text []byte, base int, model Model) (total int) {
 			continue
 		}
 		start := base + int(list.Start[i])
-		total += c.ask(text, Span{start, start + int(size)}, model)
+		total += c.countLong(text, Span{start, start + int(size)}, model)
 	}
 	list.Len = n
 	return total
 }
 
-// ask returns the count of a key that the probes have not found, if an earlier
-// miss or the second place of the key has it. Else the key is left to the
-// model; the answer to this and the keys that waited is returned when they are
-// Batch.
-func (c *Cache) ask(text []byte, key Span, model Model) (total int) {
-	if count, ok := c.Lookup(text[key.Start:key.End]); ok {
-		return count
+func (c *Cache) countLong(text []byte, key Span, model Model) (total int) {
+	if count, ok := c.long[string(text[key.Start:key.End])]; ok {
+		return int(count)
 	}
-	c.spans[c.asked] = key
+	return c.ask(text, key, countprobe.WideKey{}, model)
+}
+
+// ask leaves a key to the model; key is span's in the tables. The tokens of
+// this and of the keys that waited are returned when they are Batch.
+func (c *Cache) ask(text []byte, span Span, key countprobe.WideKey, model Model) (total int) {
+	c.spans[c.asked], c.keys[c.asked] = span, key
 	if c.asked++; c.asked == Batch {
 		return c.answer(text, model)
 	}
@@ -278,9 +290,17 @@ func (c *Cache) answer(text []byte, model Model) (total int) {
 		return 0
 	}
 	model.Counts(text, c.spans[:c.asked], c.counts[:c.asked])
-	for i, key := range c.spans[:c.asked] {
-		total += c.counts[i]
-		c.Insert(text[key.Start:key.End], c.counts[i])
+	for i, span := range c.spans[:c.asked] {
+		count := c.counts[i]
+		total += count
+		switch size := span.End - span.Start; {
+		case size <= countprobe.MaxShort:
+			c.short.insert(countprobe.Key{Low: c.keys[i][0], High: c.keys[i][1]}, count)
+		case size <= countprobe.MaxWide:
+			c.wide.insert(c.keys[i], count)
+		default:
+			c.insertLong(text[span.Start:span.End], count)
+		}
 	}
 	c.asked = 0
 	return total
