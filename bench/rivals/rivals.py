@@ -51,7 +51,7 @@ TOKENIZERS = {
 }
 BYTE_LEVEL = list(TOKENIZERS)[:7]
 OURS = "ours"
-OURS_PROGRAM = os.environ.get("OURS", HOME / "ours")
+OURS_PROGRAM = os.environ.get("OURS", "")  # an absolute path, from run.sh
 REFERENCE = "tokenizers==0.22.2"
 # Everybody is asked for everything but what it was seen never to win or to
 # refuse: tokie is 3 to 5 times slower than others on byte-level BPE.
@@ -83,7 +83,7 @@ def arguments():
     p.add_argument("--rounds", type=int, default=3, metavar="N", help="default 3")
     p.add_argument("--threads", default="1", metavar="N,M", help="default 1; all is the number of cores")
     p.add_argument("--scale", metavar="A,B", help="the tokenizers that are measured with more than one thread; default every one")
-    p.add_argument("--mb", type=float, default=8, metavar="N", help="text of a cell in 10**6 bytes, default 8; the issue's figures have 12 to 30")
+    p.add_argument("--mb", type=float, default=8, metavar="N", help="text of a cell in 10**6 bytes, default 8")
     p.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="cpu: time of the processor over all threads, divided by their number: for a machine that is not quiet; says nothing of threads that wait")
     p.add_argument("--with", dest="wrap", default="", metavar="COMMAND", help="puts COMMAND before every measured process")
     p.add_argument("--data", type=pathlib.Path, default=ROOT.parent / "shared" / "data", metavar="FOLDER")
@@ -179,7 +179,7 @@ class Bench:
                 sys.exit(f"NOTICE: skipped: counts cannot be checked without {REFERENCE}")
             path.parent.mkdir(exist_ok=True)
             print(f"reference: {tokenizer} {text}", flush=True)
-            part = path.with_suffix(".part")
+            part = path.with_suffix(f".part{os.getpid()}")
             call(python("reference", {"packages": HOME / "tools" / REFERENCE, "file": file, "docs": docs, "counts": part}))
             part.rename(path)
         return path

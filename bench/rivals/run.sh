@@ -11,7 +11,7 @@
 #   bench/rivals/run.sh --from FILE.csv --floor      judges a record, measures nothing
 #   bench/rivals/run.sh --help                       all options
 #
-# OURS=FILE takes FILE, an earlier build of bench/rivals/ours, for ours.
+# OURS=FILE (an absolute path) takes FILE, an earlier build of bench/rivals/ours, for ours.
 # Needs Go, python3 with venv, and the reference data (../shared/data, or the
 # folder of --data); without the last two it says so and ends well.
 set -eu
@@ -19,8 +19,16 @@ cd "$(dirname "$0")/../.."
 . scripts/common.sh
 
 home=build/rivals
-case " $* " in *" --from "* | *" --help "* | *" -h "*) exec python3 bench/rivals/rivals.py "$@" ;; esac
-
+case " $* " in
+*" --from "* | *" --help "* | *" -h "*) exec python3 bench/rivals/rivals.py "$@" ;;
+*" --data "*) ;;
+*)
+	if [ ! -d ../shared/data ]; then
+		note "skipped: the reference data is not here (want the folder shared/data beside the repository)"
+		exit 0
+	fi
+	;;
+esac
 if ! python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
 	note "skipped: no python3 (3.11 or later) with venv"
 	exit 0
@@ -41,8 +49,8 @@ grep -v '^#' bench/rivals/requirements.txt | while read -r tool; do
 	fi
 done
 if [ -z "${OURS:-}" ]; then
-	OURS=$home/ours
+	OURS=$PWD/$home/ours-$$ # another run's build must not come into this one
+	trap 'rm -f "$OURS"' EXIT
 	go build -o "$OURS" ./bench/rivals/ours
 fi
-export OURS
-exec "$home/venv/bin/python" bench/rivals/rivals.py "$@"
+OURS=$OURS "$home/venv/bin/python" bench/rivals/rivals.py "$@"

@@ -84,8 +84,9 @@ func readCorpus(path string) ([][]byte, error) {
 	}
 }
 
+// writeDocuments makes the file at once: another run may be looking for it.
 func writeDocuments(path string, docs [][]byte) error {
-	f, err := os.Create(path)
+	f, err := os.CreateTemp(filepath.Dir(path), "part-*")
 	if err != nil {
 		return err
 	}
@@ -96,7 +97,10 @@ func writeDocuments(path string, docs [][]byte) error {
 		w.Write(size[:]) // errors come back from Flush
 		w.Write(d)
 	}
-	return errors.Join(w.Flush(), f.Close())
+	if err := errors.Join(w.Flush(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
 }
 
 func readDocuments(path string) ([][]byte, error) {
