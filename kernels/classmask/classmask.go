@@ -55,29 +55,31 @@ const (
 	guard   = 128
 )
 
-// NewTable makes a Table of the characters up to last by a function of the
-// character; those above have no class.
-func NewTable(last rune, class func(rune) Class) *Table {
+// NewTable makes a Table by a function of the character. The characters that
+// have a class are in the ranges, each a first one and one behind the last.
+func NewTable(class func(rune) Class, ranges ...[2]rune) *Table {
 	t := &Table{classes: make([]Class, guard+rowSize)} // a row without classes
 	known := map[[rowSize]Class]uint16{{}: guard}
 	for i := range t.rows {
 		t.rows[i] = guard
 	}
-	for first := rune(0); first <= last; first += rowSize {
-		var row [rowSize]Class
-		for i := range row {
-			row[i] = class(first + rune(i))
-		}
-		at, ok := known[row]
-		if !ok {
-			if len(t.classes) > math.MaxUint16 {
-				panic("classmask: too many different rows of 64 characters")
+	for _, r := range ranges {
+		for first := r[0] / rowSize * rowSize; first < r[1]; first += rowSize {
+			var row [rowSize]Class
+			for i := range row {
+				row[i] = class(first + rune(i))
 			}
-			at = uint16(len(t.classes))
-			known[row] = at
-			t.classes = append(t.classes, row[:]...)
+			at, ok := known[row]
+			if !ok {
+				if len(t.classes) > math.MaxUint16 {
+					panic("classmask: too many different rows of 64 characters")
+				}
+				at = uint16(len(t.classes))
+				known[row] = at
+				t.classes = append(t.classes, row[:]...)
+			}
+			t.rows[guard+first/rowSize] = at
 		}
-		t.rows[guard+first/rowSize] = at
 	}
 	t.classes = append(t.classes, make([]Class, guard)...)
 	return t

@@ -10,7 +10,7 @@ import (
 
 // mixed gives every class to some characters, and different ones to
 // neighbours.
-var mixed = NewTable(0x1FFFF, func(r rune) Class {
+var mixed = NewTable(func(r rune) Class {
 	switch {
 	case 0x4E00 <= r && r < 0xA000:
 		return Other | Script
@@ -18,7 +18,7 @@ var mixed = NewTable(0x1FFFF, func(r rune) Class {
 		return 1 << (r % 8)
 	}
 	return Class(r)
-})
+}, [2]rune{0, 0x20000})
 
 // describe describes text, which is padded with white space to whole blocks.
 func describe(t *Table, text []byte, calls ...int) []Planes {

@@ -1,0 +1,238 @@
+package pretoken
+
+import (
+	"math/bits"
+	"sync"
+
+	"github.com/tallystick/tallystick/engine/tokenize/ucd"
+	"github.com/tallystick/tallystick/kernels/classmask"
+)
+
+// Block is the number of bytes that one mask of a Scanner describes.
+const Block = classmask.Block
+
+// window is how many blocks are classified at a time: few enough that their
+// planes stay in the fastest cache.
+const window = 64
+
+// Scanner finds the pretokens of a text by bits: it sees what Next sees, 64
+// bytes at a time. It is for one goroutine; its zero value is ready for Start.
+type Scanner struct {
+	rules *Rules
+	table *classmask.Table
+	text  []byte
+	at    int // where the next block begins
+
+	planes [window + 1]classmask.Planes // of the blocks from at on
+	have   int                          // how many of them are known
+	known  int                          // where they end
+	state  classmask.State
+	direct int             // where the text is too short for whole blocks
+	tail   [4 * Block]byte // what is behind, padded
+
+	carry carry
+	fresh int // the boundary, as Next found it, with which carry begins
+	last  int // where the last pretoken begins that was found
+}
+
+// carry is what a block leaves to the one behind it: what its last byte is, in
+// the lowest bit. It is zero at a boundary that Next found, from which what is
+// behind follows alone.
+type carry struct {
+	letter, number, sign, space, newline, blank uint64
+	lower, after, both, script, gap             uint64
+	alone                                       uint64 // a sign that is a pretoken's first character
+	prefix                                      uint64 // what a word takes along from before it
+	tail                                        uint64 // a line end that belongs to signs
+	contraction                                 uint64 // the bytes of a contraction that are in the next block
+	punctuated                                  uint64 // a letter of an ASCII word with a sign before it
+	digits                                      int    // numbers in the pretoken so far
+}
+
+// Start begins a text, which must be UTF-8 and stay as it is while it is
+// scanned.
+func (s *Scanner) Start(r *Rules, text []byte) {
+	if s.rules != r {
+		s.rules, s.table = r, r.table()
+	}
+	s.text, s.at, s.have, s.known, s.state = text, 0, 0, 0, 0
+	s.carry, s.fresh, s.last = carry{}, 0, 0
+	s.direct = max(0, len(text)-3) / Block * Block
+	// White space beyond the end makes the end the end of no run of it; a
+	// line end makes the run one that is cut behind its last line end, so not
+	// at all.
+	pad := byte(' ')
+	if r.trailing {
+		pad = '\n'
+	}
+	rest := s.tail[copy(s.tail[:], text[s.direct:]):]
+	for i := range rest {
+		rest[i] = pad
+	}
+}
+
+// Bits describes the next blocks of 64 bytes, as many as dst has room for: bit
+// i of dst[b] is set iff a pretoken begins at byte 64·b + i, counted from the
+// block behind the last call. It returns how many blocks it described, 0 at the
+// end.
+func (s *Scanner) Bits(dst []uint64) (blocks int) {
+	for blocks < len(dst) && s.at < len(s.text) {
+		n := min(len(dst)-blocks, window, (len(s.text)-s.at+Block-1)/Block)
+		s.classify(n + 1)
+		for i := range n {
+			dst[blocks+i] = s.block(&s.planes[i], &s.planes[i+1])
+			s.at += Block
+		}
+		s.have = copy(s.planes[:], s.planes[n:s.have])
+		blocks += n
+	}
+	if blocks > 0 && s.at > len(s.text) {
+		dst[blocks-1] &= 1<<(len(s.text)%Block) - 1
+	}
+	return blocks
+}
+
+// classify makes the planes of n blocks known.
+func (s *Scanner) classify(n int) {
+	if s.have < n && s.known < s.direct {
+		m := min(n-s.have, (s.direct-s.known)/Block)
+		s.state = s.table.Classify(s.planes[s.have:s.have+m], s.text[s.known:], s.state)
+		s.have += m
+		s.known += m * Block
+	}
+	if s.have < n {
+		s.state = s.table.Classify(s.planes[s.have:n], s.tail[s.known-s.direct:], s.state)
+		s.known += (n - s.have) * Block
+		s.have = n
+	}
+}
+
+// block returns the bits of the block at s.at, whose planes are p, q those of
+// the next one.
+func (s *Scanner) block(p, q *classmask.Planes) (starts uint64) {
+	switch from := s.fresh - s.at; {
+	case from <= 0:
+		var unsure uint64
+		if starts, unsure = s.match(p, q, ^uint64(0)); from == 0 {
+			starts |= 1
+		}
+		if unsure != 0 {
+			starts = s.settle(p, q, starts, unsure)
+		}
+	case from < Block:
+		starts = s.resume(p, q, 0)
+	}
+	if starts != 0 {
+		s.last = s.at + bits.Len64(starts) - 1
+	}
+	return starts
+}
+
+// match returns where in a block pretokens begin, and the characters, if any,
+// on which more hangs than bits can tell: what it says of the pretokens behind
+// the beginning of the one with the first of them is void. live are the bytes
+// that count; the others are in no plane.
+func (s *Scanner) match(p, q *classmask.Planes, live uint64) (starts, unsure uint64) {
+	switch s.rules.grammar {
+	case spaced, apart:
+		return s.matchSpaced(p, q, live)
+	case prefixed:
+		return s.matchPrefixed(p, q, live)
+	case cased:
+		return s.matchCased(p, q, live)
+	}
+	return s.matchPieced(p, q, live), 0
+}
+
+// settle has Next decide the pretoken with the first unsure character, and
+// goes on behind it.
+func (s *Scanner) settle(p, q *classmask.Planes, starts, unsure uint64) uint64 {
+	i := bits.TrailingZeros64(unsure)
+	sure := starts & (1<<i - 1)
+	begin := s.last
+	if s.fresh == s.at+i {
+		begin = s.fresh
+		sure |= 1 << i
+	} else if sure != 0 {
+		begin = s.at + bits.Len64(sure) - 1
+	}
+	for begin <= s.at+i {
+		if begin >= s.at {
+			sure |= 1 << (begin - s.at)
+		}
+		s.last = begin
+		begin = s.rules.Next(s.text, begin)
+	}
+	s.fresh, s.carry = begin, carry{}
+	if begin < s.at+Block {
+		return s.resume(p, q, sure)
+	}
+	return sure
+}
+
+// resume matches from the middle of a block on.
+func (s *Scanner) resume(p, q *classmask.Planes, sure uint64) uint64 {
+	from := uint(s.fresh - s.at)
+	live := ^uint64(0) << from
+	behind := classmask.Planes{
+		Upper: p.Upper & live, Lower: p.Lower & live, Other: p.Other & live, Mark: p.Mark & live,
+		Number: p.Number & live, Sign: p.Sign & live, Space: p.Space & live, Script: p.Script & live,
+		Newline: p.Newline & live, Blank: p.Blank & live, Apostrophe: p.Apostrophe & live, Slash: p.Slash & live,
+		Inner: p.Inner & live, High: p.High & live,
+	}
+	starts, unsure := s.match(&behind, q, live)
+	starts |= sure | 1<<from
+	if unsure != 0 {
+		return s.settle(p, q, starts, unsure)
+	}
+	return starts
+}
+
+// The tables of classes, which differ in what a script is.
+var (
+	plainTable    = sync.OnceValue(func() *classmask.Table { return newTable(func(rune) bool { return false }) })
+	hanTable      = sync.OnceValue(func() *classmask.Table { return newTable(ucd.IsHan) })
+	cjkTable      = sync.OnceValue(func() *classmask.Table { return newTable(isCJK) })
+	numeralsTable = sync.OnceValue(func() *classmask.Table { return newTable(isNewNumeral) })
+)
+
+// classified are the ranges that hold all characters with a class or a script,
+// and few without.
+var classified = [][2]rune{{0x80, 0x32400}, {0xE0100, 0xE0200}}
+
+func newTable(script func(rune) bool) *classmask.Table {
+	return classmask.NewTable(func(r rune) (c classmask.Class) {
+		switch u := ucd.ClassOf(r); {
+		case u == ucd.Upper:
+			c = classmask.Upper
+		case u == ucd.Lower:
+			c = classmask.Lower
+		case u == ucd.OtherLetter:
+			c = classmask.Other
+		case u == ucd.Mark:
+			c = classmask.Mark
+		case u == ucd.Number:
+			c = classmask.Number
+		case u&(ucd.Punctuation|ucd.Symbol) != 0:
+			c = classmask.Sign
+		case u == ucd.Space:
+			c = classmask.Space
+		}
+		if script(r) {
+			c |= classmask.Script
+		}
+		return c
+	}, classified...)
+}
+
+func (r *Rules) table() *classmask.Table {
+	switch {
+	case r.han:
+		return hanTable()
+	case r.grammar == pieced:
+		return cjkTable()
+	case r.grammar == apart:
+		return numeralsTable()
+	}
+	return plainTable()
+}
