@@ -286,3 +286,14 @@ func nmt(dst []byte, r rune) []byte {
 	}
 	return utf8.AppendRune(dst, r)
 }
+
+// KeepsStart tells that what step makes of the beginning of a text counts as
+// the beginning of the text, as the offsets of Hugging Face have it. It may be
+// false all the same.
+func KeepsStart(step Step) bool {
+	switch step.(type) {
+	case *Precompiled, *Prepend, nfc, nfd:
+		return true
+	}
+	return false
+}

@@ -201,3 +201,23 @@ func printable(text []byte) (n int) {
 	}
 	return n
 }
+
+// Leaves tells that normalised text has no characters but those for which keep
+// is true. It may be false all the same.
+func (p *Precompiled) Leaves(keep func(r rune) bool) bool {
+	for _, r := range p.pool {
+		if r != 0 && !keep(r) {
+			return false
+		}
+	}
+	var buf [utf8.UTFMax]byte
+	for r := range rune(utf8.MaxRune + 1) {
+		if keep(r) || !utf8.ValidRune(r) {
+			continue
+		}
+		if _, mapped, err := p.transform(utf8.AppendRune(buf[:0], r)); !mapped || err != nil {
+			return false
+		}
+	}
+	return true
+}

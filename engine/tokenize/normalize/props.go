@@ -18,14 +18,14 @@ import "slices"
 type Props uint8
 
 const (
-	WhiteSpace      Props = 1 << iota // char::is_whitespace of Rust
-	Other                             // categories Cc, Cf and Co
-	Punctuation                       // ASCII punctuation or category P
-	PunctuationNFD                    // what it decomposes to begins with punctuation
-	NonspacingMark                    // category Mn
-	Cased                             // lower case is something else
-	Decomposes                        // NFD is something else
-	ChineseCharacter                  // one of the ranges of BERT's normalizer
+	WhiteSpace       Props = 1 << iota // char::is_whitespace of Rust
+	Other                              // categories Cc, Cf and Co
+	Punctuation                        // ASCII punctuation or category P
+	PunctuationNFD                     // what it decomposes to begins with punctuation
+	NonspacingMark                     // category Mn
+	Cased                              // lower case is something else
+	Decomposes                         // NFD is something else
+	ChineseCharacter                   // one of the ranges of BERT's normalizer
 )
 
 // PropsOf returns the properties of r.

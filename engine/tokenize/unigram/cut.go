@@ -1,0 +1,202 @@
+package unigram
+
+import (
+	"bytes"
+	"math/bits"
+	"unicode/utf8"
+
+	"github.com/tallystick/tallystick/engine/tokenize/normalize"
+	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
+)
+
+// cutter is how a pre_tokenizer cuts normalised text into pieces.
+type cutter struct {
+	atSpaces  bool // first at white space, which is left out
+	metaspace bool // then spaces become the mark, which is put before a piece if need be
+	split     bool // then before every mark
+	mark      string
+	scheme    scheme
+}
+
+// scheme says which pieces are given a mark if they do not begin with one.
+type scheme string
+
+const (
+	always    scheme = "always"
+	onlyFirst scheme = "first" // that which begins the document
+	never     scheme = "never"
+)
+
+func (c *cutter) prepends(first bool) bool {
+	return c.metaspace && (c.scheme == always || c.scheme == onlyFirst && first)
+}
+
+// each calls fn for every piece, with spaces for marks.
+func (c *cutter) each(text []byte, first bool, fn func(piece []byte)) {
+	if !c.atSpaces {
+		c.eachMarked(text, first, fn)
+		return
+	}
+	for len(text) > 0 {
+		end := bytes.IndexFunc(text, isSpace)
+		if end < 0 {
+			end = len(text)
+		}
+		if end > 0 {
+			c.eachMarked(text[:end], false, fn)
+			text = text[end:]
+			continue
+		}
+		_, n := utf8.DecodeRune(text)
+		text = text[n:]
+	}
+}
+
+func isSpace(r rune) bool { return normalize.PropsOf(r)&normalize.WhiteSpace != 0 }
+
+// eachMarked is each for what is not cut at white space.
+func (c *cutter) eachMarked(text []byte, first bool, fn func(piece []byte)) {
+	if !c.metaspace {
+		fn(text)
+		return
+	}
+	text = bytes.ReplaceAll(text, []byte(c.mark), []byte(" "))
+	if text[0] != ' ' && c.prepends(first) {
+		text = append([]byte{' '}, text...)
+	}
+	for len(text) > 0 {
+		end := len(text)
+		if c.split {
+			if i := bytes.IndexByte(text[1:], ' '); i >= 0 {
+				end = 1 + i
+			}
+		}
+		fn(text[:end])
+		text = text[end:]
+	}
+}
+
+// isOdd tells that text has a mark, or white space to cut at, that is no space.
+func (c *cutter) isOdd(text []byte) bool {
+	if bytes.Contains(text, []byte(c.mark)) {
+		return true
+	}
+	return c.atSpaces && bytes.IndexFunc(text, func(r rune) bool { return r != ' ' && isSpace(r) }) >= 0
+}
+
+// parse reads a pre_tokenizer.
+func (c *cutter) parse(o pipeline.Object) error {
+	if o == nil {
+		return nil
+	}
+	var kind string
+	if err := o.Decode("type", &kind); err != nil {
+		return err
+	}
+	switch kind {
+	case "Sequence":
+		var parts []pipeline.Object
+		if err := o.Require("pretokenizers", &parts); err != nil {
+			return err
+		}
+		for _, part := range parts {
+			if part == nil {
+				return pipeline.Unsupported("null in a sequence")
+			}
+			if err := c.parse(part); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "WhitespaceSplit":
+		if c.metaspace {
+			return pipeline.Unsupported("WhitespaceSplit after Metaspace")
+		}
+		c.atSpaces = true
+		return nil
+	case "Metaspace":
+		if c.metaspace {
+			return pipeline.Unsupported("Metaspace twice")
+		}
+		return c.parseMetaspace(o)
+	}
+	return pipeline.Unsupported("%q", kind)
+}
+
+func (c *cutter) parseMetaspace(o pipeline.Object) error {
+	c.metaspace, c.split, c.scheme = true, true, always
+	prefix := true
+	if err := o.Require("replacement", &c.mark); err != nil {
+		return err
+	}
+	for key, v := range map[string]any{"prepend_scheme": (*string)(&c.scheme), "split": &c.split, "add_prefix_space": &prefix} {
+		if err := o.Decode(key, v); err != nil {
+			return err
+		}
+	}
+	switch {
+	case utf8.RuneCountInString(c.mark) != 1:
+		return pipeline.Unsupported("replacement %q", c.mark)
+	case c.scheme != always && c.scheme != onlyFirst && c.scheme != never:
+		return pipeline.Unsupported("prepend_scheme %q", c.scheme)
+	case !prefix && c.scheme != never: // an error there
+		return pipeline.Unsupported("no add_prefix_space with prepend_scheme %q", c.scheme)
+	case c.atSpaces && c.scheme == onlyFirst:
+		// Which piece begins the document depends on what became of white
+		// space before it.
+		return pipeline.Unsupported("prepend_scheme %q after WhitespaceSplit", c.scheme)
+	}
+	return nil
+}
+
+// scanner finds the spaces of a text: countcache.Starts, with a key at each.
+type scanner struct {
+	starts []uint64
+	asked  int
+}
+
+const block = 64
+
+// start prepares for a text; lone is the number of spaces that another one
+// follows, or nothing.
+func (s *scanner) start(text []byte) (lone int) {
+	blocks := (len(text) + block - 1) / block
+	if cap(s.starts) < blocks {
+		s.starts = make([]uint64, blocks)
+	}
+	s.starts, s.asked = s.starts[:blocks], 0
+	var previous uint64 // 1 if the byte before the block is a space
+	for b := range s.starts {
+		m := spaces(text[b*block:])
+		lone += bits.OnesCount64(m & (m<<1 | previous))
+		previous = m >> 63
+		s.starts[b] = m
+	}
+	if text[len(text)-1] == ' ' {
+		lone++
+	}
+	return lone
+}
+
+// Bits is countcache.Starts.
+func (s *scanner) Bits(dst []uint64) int {
+	n := copy(dst, s.starts[s.asked:])
+	s.asked += n
+	return n
+}
+
+func (s *scanner) trim() {
+	if cap(s.starts) > maxScratch/8 {
+		s.starts = nil
+	}
+}
+
+// spaces returns which of the first 64 bytes are spaces.
+func spaces(text []byte) (mask uint64) {
+	for i, c := range text[:min(block, len(text))] {
+		if c == ' ' {
+			mask |= 1 << i
+		}
+	}
+	return mask
+}

@@ -1,0 +1,138 @@
+// Package unigram counts the tokens of Unigram tokenizers (T5, XLM-R, ALBERT
+// and their like) exactly, and counts only: no ids are made.
+//
+// The definition is the number of ids that Hugging Face tokenizers 0.22.2
+// returns with add_special_tokens=false and truncation and padding off. There,
+// a text is normalised, cut into pieces that begin with the character ▁ for a
+// space, and of all ways to spell a piece with entries of the vocabulary that
+// of the highest score is taken (Kudo, Subword Regularization, 2018).
+//
+// The counts of pieces are remembered. A piece is looked up as the space and
+// what follows it up to the next, so that nothing needs to be rewritten; the
+// vocabulary, too, is kept with spaces in the place of ▁.
+package unigram
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/tallystick/tallystick/engine/tokenize/countcache"
+	"github.com/tallystick/tallystick/engine/tokenize/normalize"
+	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
+)
+
+// Family is the name of what this package counts.
+const Family = "Unigram"
+
+// tokenizer is what a file asks for, without its added tokens.
+type tokenizer struct {
+	steps []normalize.Step
+	plain bool // normalised text has no ▁ and no white space but U+0020
+	cutter
+	model *model
+}
+
+// New makes a Counter from the sections of a tokenizer.json. What this package
+// does not know exactly gives an error that wraps doc.ErrUnsupported, as does
+// addedAsText: the model finds in its vocabulary what spells an added token,
+// added or not.
+func New(file pipeline.Object, addedAsText bool) (*pipeline.Counter, error) {
+	if addedAsText {
+		return nil, fmt.Errorf("unigram: %w", pipeline.Unsupported("added tokens as plain text with a model of type Unigram, which would match them all the same"))
+	}
+	t, err := load(file)
+	if err != nil {
+		return nil, fmt.Errorf("unigram: %w", err)
+	}
+	c, err := pipeline.New(file, false, Family, func() pipeline.Worker { return newWorker(t) })
+	if err != nil {
+		return nil, fmt.Errorf("unigram: %w", err)
+	}
+	return c, nil
+}
+
+// worker is a pipeline.Worker.
+type worker struct {
+	*tokenizer
+	chain   normalize.Chain
+	cache   *countcache.Cache
+	viterbi viterbi
+	scan    scanner
+	piece   []byte // one that is not in the text as it is
+}
+
+func newWorker(t *tokenizer) *worker {
+	return &worker{
+		tokenizer: t,
+		chain:     normalize.Chain{Steps: t.steps},
+		// Keys of one byte are spaces; Count makes up for those.
+		cache:   countcache.New(countcache.Options{BytesAreTokens: true}),
+		viterbi: viterbi{model: t.model},
+	}
+}
+
+// Normalize returns the normalised text.
+func (w *worker) Normalize(text []byte) []byte { return w.chain.Run(text) }
+
+// Count returns the number of tokens of a segment of normalised text.
+func (w *worker) Count(text []byte, first bool) (n int) {
+	if !w.metaspace && !w.atSpaces {
+		return w.viterbi.count(text)
+	}
+	if !w.metaspace || !w.split || !w.plain && w.isOdd(text) {
+		w.each(text, first, func(piece []byte) { n += w.one(piece) })
+		return n
+	}
+	if text[0] != ' ' {
+		end := bytes.IndexByte(text, ' ')
+		if end < 0 {
+			end = len(text)
+		}
+		w.piece = w.piece[:0]
+		if w.prepends(first) {
+			w.piece = append(w.piece, ' ')
+		}
+		w.piece = append(w.piece, text[:end]...)
+		n += w.one(w.piece)
+		if text = text[end:]; len(text) == 0 {
+			return n
+		}
+	}
+	lone := w.scan.start(text)
+	n += w.cache.Count(text, &w.scan, w)
+	if w.atSpaces {
+		n -= lone // else a mark alone is a piece, and a token
+	}
+	return n
+}
+
+// one returns the number of tokens of a piece.
+func (w *worker) one(piece []byte) int {
+	if len(piece) == 1 {
+		return w.viterbi.count(piece)
+	}
+	if n, ok := w.cache.Lookup(piece); ok {
+		return n
+	}
+	n := w.viterbi.count(piece)
+	w.cache.Insert(piece, n)
+	return n
+}
+
+// Counts is countcache.Model.
+func (w *worker) Counts(text []byte, spans []countcache.Span, counts []int) {
+	for i, s := range spans {
+		counts[i] = w.viterbi.count(text[s.Start:s.End])
+	}
+}
+
+// maxScratch is the largest buffer, in bytes, that outlives a count.
+const maxScratch = 1 << 20
+
+func (w *worker) Trim() {
+	w.chain.Trim(maxScratch)
+	if cap(w.piece) > maxScratch {
+		w.piece = nil
+	}
+	w.scan.trim()
+}
