@@ -12,6 +12,8 @@ type model struct {
 	pairs *pairTable
 	bytes []symbol            // bytes[left<<8|right] is what two bytes make, or dead
 	whole map[string]struct{} // tokens that merging does not reach but a whole pretoken can be: ignore_merges
+	// junctions is nil where neither cutting nor beginning with characters pays.
+	junctions *junctions
 
 	windows sync.Pool // of *longMerge
 }
@@ -27,6 +29,7 @@ func newModel(live *liveMerges, whole map[string]struct{}) *model {
 			m.bytes[h.left<<8|h.right] = firstMerged + symbol(i)
 		}
 	}
+	m.junctions = findJunctions(m)
 	return m
 }
 
@@ -44,11 +47,15 @@ func (m *model) count(pretoken []byte) int {
 
 // merge is count without the tokens that only a whole pretoken can be.
 func (m *model) merge(text []byte) int {
-	if len(text) <= maxShort {
-		var s shortMerge
-		return s.count(m, text)
+	if len(text) > maxShort {
+		return m.countLong(text)
 	}
-	return m.countLong(text)
+	var s shortMerge
+	if m.junctions == nil || !s.startWithChars(m, text) || !s.run(m, true) {
+		s.startWithBytes(m, text)
+		s.run(m, false)
+	}
+	return bits.OnesCount64(s.begin)
 }
 
 // maxShort is the longest text, in bytes, for which the places of symbols fit
@@ -64,13 +71,14 @@ type shortMerge struct {
 	pairs [maxShort]uint32
 	least [maxShort / 8]uint32 // of each eight pairs
 	begin uint64               // bit i: a symbol begins at i
+	end   int                  // bytes
 }
 
 const placeBits = 6
 
-func (s *shortMerge) count(m *model, text []byte) int {
+func (s *shortMerge) startWithBytes(m *model, text []byte) {
 	n := len(text)
-	none := m.pairs.none() << placeBits
+	s.end = n
 	for i := range (n + 7) &^ 7 {
 		s.pairs[i] = math.MaxUint32
 	}
@@ -83,7 +91,57 @@ func (s *shortMerge) count(m *model, text []byte) int {
 		left = right
 	}
 	s.begin = math.MaxUint64 >> (64 - uint(n))
-	blocks := (n + 7) / 8
+}
+
+// startWithChars starts with solid characters as symbols. It reports
+// false if that may change what is merged.
+func (s *shortMerge) startWithChars(m *model, text []byte) bool {
+	j := m.junctions
+	n := len(text)
+	s.end = n
+	for i := range (n + 7) &^ 7 {
+		s.pairs[i] = math.MaxUint32
+	}
+	s.begin = 0
+	var left uint32 // character
+	var leftSymbol symbol
+	for i, last := 0, 0; i < n; {
+		char, size := uint32(text[i]), 1
+		switch {
+		case char < 0x80:
+		case char < 0xE0:
+			char, size = char&0x1F<<6|uint32(text[i+1]&0x3F), 2
+		case char < 0xF0:
+			char, size = char&0xF<<12|uint32(text[i+1]&0x3F)<<6|uint32(text[i+2]&0x3F), 3
+		default:
+			return false
+		}
+		id := j.symbols[char&0xFFFF]
+		if id == dead {
+			return false
+		}
+		s.symbols[i&63] = id
+		s.begin |= 1 << (i & 63)
+		if i > 0 {
+			if left|char < 0x80 {
+				s.pairs[last&63] = m.bytes[left<<8|char]<<placeBits | uint32(last)
+			} else if j.torn.has(left, char) {
+				return false
+			} else {
+				s.pairs[last&63] = min(m.pairs.find(leftSymbol, id), m.pairs.none())<<placeBits | uint32(last)
+			}
+		}
+		left, leftSymbol, last = char, id, i
+		i += size
+	}
+	return true
+}
+
+// run makes all merges. If chars is set it reports false where a merge is out
+// of order: that may come too early for a text that started with characters.
+func (s *shortMerge) run(m *model, chars bool) bool {
+	none := m.pairs.none() << placeBits
+	blocks := (s.end + 7) / 8
 	for b := range blocks {
 		s.renew(b)
 	}
@@ -93,22 +151,28 @@ func (s *shortMerge) count(m *model, text []byte) int {
 			best = min(best, v)
 		}
 		if best >= none {
-			return bits.OnesCount64(s.begin)
+			return true
 		}
-		s.merge(m, best)
+		if !s.merge(m, best, chars) {
+			return false
+		}
 	}
 }
 
 // merge makes the merge of s.pairs that is best.
-func (s *shortMerge) merge(m *model, best uint32) {
+func (s *shortMerge) merge(m *model, best uint32, chars bool) bool {
 	at := int(best & (maxShort - 1))
 	id := best >> placeBits
 	after := s.begin & (math.MaxUint64 << at << 1)
 	next := bits.TrailingZeros64(after) & 63
-	if !m.pairs.makes(id, s.symbols[at], s.symbols[next]) {
-		s.pairs[at] = min(m.pairs.exact(s.symbols[at], s.symbols[next]), m.pairs.none())<<placeBits | uint32(at)
+	left, right := s.symbols[at], s.symbols[next]
+	if !m.pairs.makes(id, left, right) {
+		s.pairs[at] = min(m.pairs.exact(left, right), m.pairs.none())<<placeBits | uint32(at)
 		s.renew(at / 8)
-		return
+		return true
+	}
+	if chars && id < max(left, right) {
+		return false
 	}
 	s.symbols[at] = id
 	after &= after - 1
@@ -126,10 +190,11 @@ func (s *shortMerge) merge(m *model, best uint32) {
 	}
 	s.renew(at / 8)
 	s.renew(next / 8)
+	return true
 }
 
 // renew finds the least of eight pairs.
 func (s *shortMerge) renew(block int) {
-	p := s.pairs[block&7*8 : block&7*8+8 : maxShort]
+	p := (*[8]uint32)(s.pairs[block&7*8:])
 	s.least[block&7] = min(min(min(p[0], p[1]), min(p[2], p[3])), min(min(p[4], p[5]), min(p[6], p[7])))
 }

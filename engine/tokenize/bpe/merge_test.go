@@ -17,7 +17,12 @@ func toyVocab(rng *rand.Rand, merges int) (tokens []string, pairs [][2]string) {
 	for _, char := range byteChars {
 		tokens = append(tokens, string(char))
 	}
-	parts := []string{"a", "b", "c", "d", string(byteChars[' '])}
+	return drawMerges(rng, tokens, []string{"a", "b", "c", "d", string(byteChars[' '])}, merges)
+}
+
+// drawMerges draws merges of the parts and of what they make.
+func drawMerges(rng *rand.Rand, tokens, parts []string, merges int) ([]string, [][2]string) {
+	var pairs [][2]string
 	known := map[string]bool{}
 	for range merges {
 		pair := [2]string{parts[rng.IntN(len(parts))], parts[rng.IntN(len(parts))]}
@@ -38,6 +43,12 @@ func toyModel(t testing.TB, seed uint64, merges int) (*model, map[[2]string]int)
 	if seed%2 != 0 {
 		rng.Shuffle(len(pairs), func(i, j int) { pairs[i], pairs[j] = pairs[j], pairs[i] })
 	}
+	return modelOf(t, tokens, pairs)
+}
+
+// modelOf also returns the ranks of the pairs.
+func modelOf(t testing.TB, tokens []string, pairs [][2]string) (*model, map[[2]string]int) {
+	t.Helper()
 	file, err := pipeline.Parse([]byte(toyFile(tokens, pairs, `"type":"ByteLevel","add_prefix_space":false`, "", "")))
 	if err != nil {
 		t.Fatal(err)
@@ -109,6 +120,35 @@ func TestMergesMatchSlowOnes(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			checkMerges(t, m, ranks, rapid.StringOfN(rapid.RuneFrom([]rune("abcd aé")), 1, 120, -1).Draw(t, "text"))
 		})
+	}
+}
+
+// All short texts over the letters of small vocabularies, whose lists of merges
+// are in order, shuffled, and with merges twice.
+func TestMergesOfAllShortTexts(t *testing.T) {
+	seeds := uint64(100)
+	if raceEnabled {
+		seeds = 20
+	}
+	for seed := range seeds {
+		m, ranks := toyModel(t, seed, 12+int(seed%30))
+		const letters = "abcd "
+		var text [6]byte
+		for n := 1; n <= len(text)-1; n++ {
+			total := 1
+			for range n {
+				total *= len(letters)
+			}
+			for k := range total {
+				for i := range n {
+					text[i] = letters[k%len(letters)]
+					k /= len(letters)
+				}
+				if got, want := m.merge(text[:n]), slowCount(ranks, string(text[:n])); got != want {
+					t.Fatalf("seed %d, %q: %d tokens, want %d", seed, text[:n], got, want)
+				}
+			}
+		}
 	}
 }
 

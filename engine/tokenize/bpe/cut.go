@@ -1,0 +1,79 @@
+package bpe
+
+import (
+	"encoding/binary"
+	"unicode/utf8"
+)
+
+// cutBefore tells of the lead bytes of characters of three bytes whether cut
+// cuts before them: those of scripts that are written without spaces, Han and
+// kana before all. Korean and the scripts of India have spaces, so that whole
+// words repeat; what is cut out of them costs more look-ups than it saves.
+var cutBefore = [16]bool{0x3: true, 0x4: true, 0x5: true, 0x6: true, 0x7: true, 0x8: true, 0x9: true, 0xF: true}
+
+// noCut is a character that cut does not cut beside; it stands for all of them.
+const noCut = ' '
+
+// cut marks safe places within pretokens, so that their pieces can be counted
+// apart: places before some characters (cutBefore) that no merge ever crosses.
+// It sets bits of starts, whose bit i of block b is byte at+64b+i of text, and
+// leaves those that are set. Text is all of the text, also what is before at
+// and after the last block; so the places do not depend on how the text is
+// divided into calls.
+func (m *model) cut(text []byte, at int, starts []uint64) {
+	j := m.junctions
+	if j == nil {
+		return
+	}
+	end := min(at+64*len(starts), len(text))
+	i := at
+	for i < end && !utf8.RuneStart(text[i]) {
+		i++
+	}
+	before, left := j.charsBefore(text, i) // the two characters before i
+	for i < end {
+		if i+8 <= end && binary.LittleEndian.Uint64(text[i:])&0x8080808080808080 == 0 {
+			before, left = uint32(text[i+6]), uint32(text[i+7])
+			i += 8
+			continue
+		}
+		switch c := text[i]; {
+		case c < 0x80:
+			before, left = left, uint32(c)
+			i++
+		case c < 0xE0:
+			char := uint32(c&0x1F)<<6 | uint32(text[i+1]&0x3F)
+			if !j.calm.has(char) {
+				char = noCut
+			}
+			before, left = left, char
+			i += 2
+		case c < 0xF0:
+			char := uint32(c&0xF)<<12 | uint32(text[i+1]&0x3F)<<6 | uint32(text[i+2]&0x3F)
+			if !j.calm.has(char) {
+				char = noCut
+			} else if cutBefore[c&0xF] && left != noCut && before != noCut && !j.crossed.has(left, char) && (j.whole == nil || !j.whole.at(text, i, left, char)) {
+				starts[(i-at)>>6] |= 1 << ((i - at) & 63)
+			}
+			before, left = left, char
+			i += 3
+		default:
+			before, left = left, noCut
+			i += 4
+		}
+	}
+}
+
+// charsBefore returns the two characters before i as cut has them, which is
+// where a character begins.
+func (j *junctions) charsBefore(text []byte, i int) (before, left uint32) {
+	chars := [2]uint32{noCut, noCut}
+	for k := range chars {
+		c, size := utf8.DecodeLastRune(text[:i])
+		i -= size
+		if size > 0 && j.calm.has(uint32(c)) {
+			chars[k] = uint32(c)
+		}
+	}
+	return chars[1], chars[0]
+}

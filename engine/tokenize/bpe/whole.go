@@ -1,0 +1,73 @@
+package bpe
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// wholeEdges keeps cuts off the tokens that only a whole pretoken can be: a cut
+// within one would miss it, and a piece that looks like one would be taken for
+// it. Within, they are kept off as crossed pairs of characters; here it is told
+// where such a token begins or ends.
+type wholeEdges struct {
+	first, last     charSet // the characters that some begin or end with
+	begins, endings map[uint32][][]byte
+}
+
+// maxWhole is how many tokens with the same first, or last, character are told
+// apart; where there are more, no cut is made before, or after, the character.
+const maxWhole = 16
+
+func newWholeEdges(tokens map[string]struct{}) (w *wholeEdges, within [][2]uint32) {
+	w = &wholeEdges{newCharSet(), newCharSet(), map[uint32][][]byte{}, map[uint32][][]byte{}}
+	for token := range tokens {
+		if !utf8.ValidString(token) {
+			continue // no text is it
+		}
+		left := uint32(0)
+		for i, c := range token {
+			char := uint32(c)
+			if i > 0 && left < 1<<16 && char < 1<<16 {
+				within = append(within, [2]uint32{left, char})
+			}
+			left = char
+		}
+		if first, _ := utf8.DecodeRuneInString(token); first < 1<<16 {
+			w.first.add(uint32(first))
+			w.begins[uint32(first)] = append(w.begins[uint32(first)], []byte(token))
+		}
+		if left < 1<<16 {
+			w.last.add(left)
+			w.endings[left] = append(w.endings[left], []byte(token))
+		}
+	}
+	return w, within
+}
+
+// at reports whether a token may begin or end at text[i], which is char and
+// follows left.
+func (w *wholeEdges) at(text []byte, i int, left, char uint32) bool {
+	if w.first.has(char) {
+		list := w.begins[char]
+		if len(list) > maxWhole {
+			return true
+		}
+		for _, token := range list {
+			if bytes.HasPrefix(text[i:], token) {
+				return true
+			}
+		}
+	}
+	if w.last.has(left) {
+		list := w.endings[left]
+		if len(list) > maxWhole {
+			return true
+		}
+		for _, token := range list {
+			if bytes.HasSuffix(text[:i], token) {
+				return true
+			}
+		}
+	}
+	return false
+}
