@@ -24,6 +24,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/tallystick/tallystick/engine/decision"
+	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
@@ -66,6 +67,7 @@ func TestMetamorphic(t *testing.T) {
 			{"generic kernels", asm, []string{"TALLYSTICK_KERNELS=generic"}, nil},
 			{"purego", pure, nil, []string{"--workers", "3"}},
 			{"hf", hf, nil, []string{"--engine", "hf"}},
+			{"small caches", asm, nil, []string{"--cache", "64KiB"}},
 		} {
 			t.Run(v.name, func(t *testing.T) {
 				if v.tool == "" {
@@ -82,7 +84,7 @@ func TestMetamorphic(t *testing.T) {
 
 	t.Run("tasks one at a time, in any order", func(t *testing.T) {
 		out := filepath.Join(t.TempDir(), "out")
-		command(t, asm, nil, "plan", one, "--tokenizer", "gpt2", "--out", out, "--shard-size", shardSize, "--max-rejects", "1000")
+		command(t, asm, nil, "plan", one, "--tokenizer", "gpt2", "--tokenizer", bytesTokenizer, "--out", out, "--shard-size", shardSize, "--max-rejects", "1000")
 		for _, s := range []struct {
 			name  string
 			tasks int
@@ -103,6 +105,26 @@ func TestMetamorphic(t *testing.T) {
 				t.Error("no run was killed: nothing was tested")
 			}
 			sameFolder(t, base, out)
+		}
+	})
+
+	t.Run("tokenizers alone, and turned", func(t *testing.T) {
+		turned := filepath.Join(t.TempDir(), "turned")
+		command(t, asm, nil, "run", one, "--tokenizer", bytesTokenizer, "--tokenizer", "gpt2", "--out", turned, "--shard-size", shardSize, "--max-rejects", "1000")
+		for spec, at := range map[string][2]string{"gpt2": {base, turned}, bytesTokenizer: {turned, base}} {
+			alone := filepath.Join(t.TempDir(), "alone")
+			command(t, asm, nil, "run", one, "--tokenizer", spec, "--out", alone, "--shard-size", shardSize, "--max-rejects", "1000")
+			main, further := tallyTokens(t, alone, "")
+			if further != nil {
+				t.Errorf("%s alone: further tokenizers in the tally", spec)
+			}
+			name := strings.TrimSuffix(filepath.Base(spec), ".json")
+			if got, _ := tallyTokens(t, at[0], name); !slices.Equal(got, main) {
+				t.Errorf("%s: other tokens as the main tokenizer of two than alone", name)
+			}
+			if _, got := tallyTokens(t, at[1], name); !slices.Equal(got, main) {
+				t.Errorf("%s: other tokens as the further tokenizer than alone", name)
+			}
 		}
 	})
 
@@ -140,7 +162,11 @@ func TestMetamorphic(t *testing.T) {
 	})
 }
 
-const shardSize = "300KB"
+const (
+	shardSize = "300KB"
+	// bytesTokenizer counts beside GPT-2 in every run.
+	bytesTokenizer = "../../testdata/tokenizers/bytes.json"
+)
 
 // randomCorpus draws documents from the bundled corpus, copies and edits some
 // by other contributors, and adds lines that must be rejected.
@@ -213,6 +239,35 @@ func plainCorpora(t *testing.T) []string {
 	return found
 }
 
+// tallyTokens returns the tokens of every class and contributor of a tally, by
+// the main tokenizer and by that of the label.
+func tallyTokens(t *testing.T, dir, label string) (main, further []uint64) {
+	t.Helper()
+	for line := range bytes.Lines(readFile(t, filepath.Join(dir, "tally.jsonl"))) {
+		var row map[string]json.RawMessage
+		var by map[string]map[string]uint64
+		if err := json.Unmarshal(line, &row); err != nil {
+			t.Fatal(err)
+		}
+		if raw, ok := row["further_tokens"]; ok {
+			if err := json.Unmarshal(raw, &by); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, class := range []string{"in", "kept", "exact_dup", "near_dup", "excluded", "rejected"} {
+			var counts struct{ Tokens uint64 }
+			if err := json.Unmarshal(row[class], &counts); err != nil {
+				t.Fatal(err)
+			}
+			main = append(main, counts.Tokens)
+			if tokens, ok := by[label]; ok {
+				further = append(further, tokens[class])
+			}
+		}
+	}
+	return main, further
+}
+
 type nopCloser struct{ io.Writer }
 
 func (nopCloser) Close() error { return nil }
@@ -260,7 +315,9 @@ func buildProgram(t *testing.T, args ...string) string {
 }
 
 func runArgs(in, out string, args ...string) []string {
-	return append([]string{"run", in, "--tokenizer", "gpt2", "--out", out, "--shard-size", shardSize, "--max-rejects", "1000"}, args...)
+	return append([]string{
+		"run", in, "--tokenizer", "gpt2", "--tokenizer", bytesTokenizer, "--out", out, "--shard-size", shardSize, "--max-rejects", "1000",
+	}, args...)
 }
 
 func runTool(t *testing.T, tool string, env []string, in, out string, args ...string) string {
@@ -362,7 +419,7 @@ func readDecisions(t *testing.T, dir string) []decision.Row {
 	var rows []decision.Row
 	for shard, name := range names {
 		b := readFile(t, name)
-		r, err := decision.NewReader(bytes.NewReader(b), int64(len(b)), shard)
+		r, err := decision.NewReader(bytes.NewReader(b), int64(len(b)), shard, plan.Tokenizer{Label: "bytes"})
 		if err != nil {
 			t.Fatal(err)
 		}

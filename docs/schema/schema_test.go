@@ -17,6 +17,7 @@ const zero = `{"documents": 0, "bytes": 0, "tokens": 0}`
 
 var (
 	digest  = strings.Repeat("0123456789abcdef", 4)
+	further = `{"llama3": {"in": 9, "kept": 9, "exact_dup": 0, "near_dup": 0, "excluded": 0, "rejected": 0}}`
 	classes = `"in": {"documents": 2, "bytes": 20, "tokens": 7}, "kept": {"documents": 2, "bytes": 20, "tokens": 7}, "exact_dup": ` +
 		zero + `, "near_dup": ` + zero + `, "excluded": ` + zero + `, "rejected": ` + zero
 )
@@ -26,12 +27,14 @@ type example struct{ name, json string }
 
 var examples = []example{
 	{"tally", `{"contributor": "ann", ` + classes + `}`},
-	{"manifest", `{"version": 1, "run_id": "` + digest + `", "tool": "tallystick", "files": [{"path": "tally.jsonl", "size": 3, "sha256": "` + digest + `"}], "totals": {` + classes + `}, "created_unreadable": 0}`},
+	{"tally", `{"contributor": "ann", ` + classes + `, "further_tokens": ` + further + `}`},
+	{"manifest", `{"version": 1, "run_id": "` + digest + `", "tool": "tallystick", "files": [{"path": "tally.jsonl", "size": 3, "sha256": "` + digest + `"}], "totals": {` + classes + `, "further_tokens": ` + further + `}, "created_unreadable": 0}`},
 	{"rejects", `{"file": "a.jsonl", "shard": 0, "line": 3, "offset": 120, "column": 0, "reason": "line_too_long", "contributor": "(unattributed)"}`},
 	{"plan", `{"version": 1, "run_id": "` + digest + `",
 		"rules": {"document": "json-line-v1", "token": "hf-tokenizers-0.22.2-v1", "shingle": "w5-v1", "word_hash": "aes3-v1", "sketch": "oph-fallback-v1", "exact_key": "xxh64-len-sha256-v1", "priority": "created-content-contributor-id-v1"},
 		"fields": {"text": "text", "id": "id", "contributor": "meta.author", "created": "", "require_contributor": false},
-		"tokenizer": {"name": "gpt2", "sha256": "` + digest + `", "added_tokens": "match"},
+		"tokenizer": {"name": "gpt2", "sha256": "` + digest + `", "added_tokens": "match", "label": "gpt2"},
+		"further_tokenizers": [{"name": "l/tokenizer.json", "sha256": "` + digest + `", "added_tokens": "match", "label": "llama3"}],
 		"near_dup": {"threshold_num": 4, "threshold_den": 5, "recall": "0.99", "bands": 16, "rows": 5, "predicted_recall": [{"jaccard_percent": 80, "recall_ppm": 998000}]},
 		"seed": 18446744073709551615, "shard_size": 67108864, "max_line": 16777216, "partitions": 4,
 		"files": [{"path": "a.jsonl", "size": 10, "sha256": "` + digest + `", "compression": "none"}],
@@ -129,6 +132,24 @@ func TestSchemasRefuse(t *testing.T) {
 	}
 }
 
+// A key may be optional in one schema and required in another.
+func TestStatementMayNameItsTokenizer(t *testing.T) {
+	schema := load(t, "pay")
+	i := slices.IndexFunc(examples, func(e example) bool { return e.name == "pay" })
+	for with, valid := range map[string]bool{`"tokenizer": "llama3", "currency"`: true, `"tokenizer": 3, "currency"`: false} {
+		statement := decode(t, strings.Replace(examples[i].json, `"currency"`, with, 1))
+		if err := (validator{root: schema}).check(schema, statement, "pay"); (err == nil) != valid {
+			t.Errorf("%s: %v", with, err)
+		}
+	}
+}
+
+// optional are keys that need not be there: names of kernels and of further
+// tokenizers are free, and most runs have no such tokenizers.
+var optional = map[string]bool{
+	"wordhash": true, "llama3": true, "further_tokens": true, "further_tokenizers": true, "label": true,
+}
+
 // spoil changes one thing in v after the other, calls fn, and puts it back.
 func spoil(v any, fn func(what string)) {
 	switch v := v.(type) {
@@ -137,8 +158,7 @@ func spoil(v any, fn func(what string)) {
 			old := v[key]
 			delete(v, key)
 			_, isName := old.(string)
-			// Names of kernels are free: none need be there.
-			if key != "wordhash" {
+			if !optional[key] {
 				fn("no " + key)
 			}
 			v[key] = []any{nil}
@@ -150,7 +170,7 @@ func spoil(v any, fn func(what string)) {
 			v[key] = old
 			spoil(old, fn)
 		}
-		if v["wordhash"] == nil {
+		if v["wordhash"] == nil && v["llama3"] == nil {
 			v["unknown key"] = json.Number("1")
 			fn("unknown key")
 			delete(v, "unknown key")
