@@ -23,16 +23,16 @@ var (
 // files are the tokenizers of the reference counts, and the family by which
 // the native engine counts them; empty where only hf does.
 var files = []struct{ name, family string }{
-	{"all-minilm-l6-v2", ""},
-	{"bert-base-uncased", ""},
+	{"all-minilm-l6-v2", "WordPiece"},
+	{"bert-base-uncased", "WordPiece"},
 	{"deepseek_v3", "DS"},
-	{"gemma3", ""},
+	{"gemma3", "SP"},
 	{"gpt2", "G2"},
 	{"gpt2-gigatoken", "G2"},
 	{"gpt35turbo", "L3"},
 	{"gpt4o", "O2"},
 	{"gptoss", "O2"},
-	{"llama2", ""},
+	{"llama2", "SP"},
 	{"llama3", "L3"},
 	{"llama3_1", "L3"},
 	{"mistral_nemo", "TK"},
@@ -40,7 +40,7 @@ var files = []struct{ name, family string }{
 	{"olmo2-dolma2", "L3"},
 	{"qwen2_5", "Q2"},
 	{"qwen3", "Q2"},
-	{"t5", ""},
+	{"t5", "Unigram"},
 }
 
 type document struct {

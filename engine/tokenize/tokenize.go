@@ -22,10 +22,8 @@
 package tokenize
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -33,6 +31,9 @@ import (
 	"github.com/tallystick/tallystick/engine/tokenize/bpe"
 	"github.com/tallystick/tallystick/engine/tokenize/hf"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
+	"github.com/tallystick/tallystick/engine/tokenize/spbpe"
+	"github.com/tallystick/tallystick/engine/tokenize/unigram"
+	"github.com/tallystick/tallystick/engine/tokenize/wordpiece"
 )
 
 // The engines that Options.Engine names.
@@ -105,20 +106,23 @@ func open(config []byte, o Options) (c *Counter, family string, err error) {
 	default:
 		return nil, "", fmt.Errorf("%w: added tokens %q; want %s or %s", doc.ErrUsage, o.AddedTokens, AddedMatch, AddedText)
 	}
+	file, err := pipeline.Parse(config)
+	if err != nil {
+		return nil, "", fmt.Errorf("%w: %w", doc.ErrInput, err)
+	}
+	if family, err = file.ModelType(); err != nil {
+		return nil, "", fmt.Errorf("%w: %w", doc.ErrInput, err)
+	}
 	var refusal error
 	switch o.Engine {
 	case EngineNative, EngineAuto, "":
-		var n engine
-		if n, family, refusal = openNative(config, o); refusal == nil {
-			return &Counter{name: EngineNative, engine: n}, family, nil
+		var n *pipeline.Counter
+		if n, refusal = openNative(file, family, o); refusal == nil {
+			return &Counter{name: EngineNative, engine: n}, n.Family(), nil
 		}
 	case EngineHF:
 	default:
 		return nil, "", fmt.Errorf("%w: engine %q; want %s, %s or %s", doc.ErrUsage, o.Engine, EngineAuto, EngineNative, EngineHF)
-	}
-	// Only now, because it reads the whole file once more.
-	if family, err = modelType(config); err != nil {
-		return nil, "", err
 	}
 	if o.Engine == EngineNative {
 		return nil, "", fmt.Errorf("the native engine refuses it: %w (%s)", refusal, hintHF)
@@ -136,53 +140,27 @@ func open(config []byte, o Options) (c *Counter, family string, err error) {
 // hintHF is what to do when the native engine alone was asked.
 const hintHF = "--engine hf counts whatever Hugging Face's library reads; a program that was built without it gets it with `make hf` and `make build`"
 
-// modelType returns model.type of a tokenizer.json, after checking that it is
-// one at all. Files older than the type have none; the keys tell.
-func modelType(config []byte) (string, error) {
-	var file struct {
-		Model map[string]json.RawMessage `json:"model"`
+// openNative opens the native engine for a tokenizer with a model of the given
+// type.
+func openNative(file pipeline.Object, modelType string, o Options) (*pipeline.Counter, error) {
+	models, ok := natives[modelType]
+	if !ok {
+		return nil, pipeline.Unsupported("model.type %q", modelType)
 	}
-	if err := json.Unmarshal(config, &file); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			return "", fmt.Errorf("%w: not JSON at byte %d: %w", doc.ErrInput, syntax.Offset, err)
+	var refusals []error
+	for _, newCounter := range models {
+		c, err := newCounter(file, o.AddedTokens == AddedText)
+		if err == nil {
+			return c, nil
 		}
-		return "", fmt.Errorf("%w: not a tokenizer.json: %w", doc.ErrInput, err)
+		refusals = append(refusals, err)
 	}
-	if file.Model == nil {
-		return "", fmt.Errorf("%w: not a tokenizer.json: it has no model", doc.ErrInput)
-	}
-	var name string
-	if raw, ok := file.Model["type"]; ok {
-		if err := json.Unmarshal(raw, &name); err != nil {
-			return "", fmt.Errorf("%w: model.type: %w", doc.ErrInput, err)
-		}
-	}
-	if name != "" {
-		return name, nil
-	}
-	has := func(key string) bool { _, ok := file.Model[key]; return ok }
-	switch {
-	case has("merges"):
-		return "BPE", nil
-	case has("continuing_subword_prefix"):
-		return "WordPiece", nil
-	case bytes.HasPrefix(file.Model["vocab"], []byte("[")):
-		return "Unigram", nil
-	}
-	return "", nil
+	return nil, errors.Join(refusals...)
 }
 
-// openNative opens the native engine for a tokenizer, and names the way in
-// which it cuts text.
-func openNative(config []byte, o Options) (engine, string, error) {
-	file, err := pipeline.Parse(config)
-	if err != nil {
-		return nil, "", err
-	}
-	c, err := bpe.New(file, o.AddedTokens == AddedText)
-	if err != nil {
-		return nil, "", err
-	}
-	return c, c.Family(), nil
+// natives are the native engines that may know a model of a type.
+var natives = map[string][]func(file pipeline.Object, addedAsText bool) (*pipeline.Counter, error){
+	"BPE":       {bpe.New, spbpe.New},
+	"WordPiece": {wordpiece.New},
+	"Unigram":   {unigram.New},
 }

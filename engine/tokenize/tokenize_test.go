@@ -108,16 +108,15 @@ func gpt2JSON(t *testing.T) []byte {
 	return plain
 }
 
-const wordPiece = `{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":null,
+const wordLevel = `{"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":null,
 	"pre_tokenizer":{"type":"BertPreTokenizer"},"post_processor":null,"decoder":null,
-	"model":{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##","max_input_chars_per_word":100,
-	"vocab":{"[UNK]":0,"a":1,"##b":2}}}`
+	"model":{"type":"WordLevel","unk_token":"[UNK]","vocab":{"[UNK]":0,"a":1,"b":2}}}`
 
 // What the native engine does not know goes to hf, or says how to get it.
 func TestAutoFallsBackToHF(t *testing.T) {
-	c, info, err := tokenize.OpenBytes("toy", []byte(wordPiece), tokenize.Options{})
+	c, info, err := tokenize.OpenBytes("toy", []byte(wordLevel), tokenize.Options{})
 	if !hf.Available {
-		if !errors.Is(err, doc.ErrUnsupported) || !strings.Contains(err.Error(), "make hf") || !strings.Contains(err.Error(), "WordPiece") {
+		if !errors.Is(err, doc.ErrUnsupported) || !strings.Contains(err.Error(), "make hf") || !strings.Contains(err.Error(), "WordLevel") {
 			t.Errorf("error %v; want doc.ErrUnsupported, what was refused and how to get the engine hf", err)
 		}
 		return
@@ -125,10 +124,10 @@ func TestAutoFallsBackToHF(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Engine() != tokenize.EngineHF || info.Family != "WordPiece" {
+	if c.Engine() != tokenize.EngineHF || info.Family != "WordLevel" {
 		t.Errorf("engine %s, family %s", c.Engine(), info.Family)
 	}
-	if n, err := c.TryCount([]byte("ab a zz")); n != 4 || err != nil {
+	if n, err := c.TryCount([]byte("ab a b zz")); n != 4 || err != nil {
 		t.Errorf("%d, %v; want 4", n, err)
 	}
 }
@@ -157,14 +156,14 @@ func TestOpenErrors(t *testing.T) {
 		{"wrong JSON", openBytes(`["model"]`, native), doc.ErrInput, "toy"},
 		{"no model", openBytes(`{"version":"1.0"}`, native), doc.ErrInput, "no model"},
 		{"type of the type", openBytes(`{"model":{"type":5}}`, native), doc.ErrInput, "model.type"},
-		{"native refuses", openBytes(wordPiece, native), doc.ErrUnsupported, "make hf"},
-		{"unknown engine", openBytes(wordPiece, tokenize.Options{Engine: "gpu"}), doc.ErrUsage, "gpu"},
-		{"unknown added tokens", openBytes(wordPiece, tokenize.Options{AddedTokens: "maybe"}), doc.ErrUsage, "maybe"},
+		{"native refuses", openBytes(wordLevel, native), doc.ErrUnsupported, "make hf"},
+		{"unknown engine", openBytes(wordLevel, tokenize.Options{Engine: "gpu"}), doc.ErrUsage, "gpu"},
+		{"unknown added tokens", openBytes(wordLevel, tokenize.Options{AddedTokens: "maybe"}), doc.ErrUsage, "maybe"},
 	}
 	if !hf.Available {
 		tests = append(tests, tests[0])
 		tests[len(tests)-1].name = "hf is not there"
-		tests[len(tests)-1].open = openBytes(wordPiece, tokenize.Options{Engine: tokenize.EngineHF})
+		tests[len(tests)-1].open = openBytes(wordLevel, tokenize.Options{Engine: tokenize.EngineHF})
 		tests[len(tests)-1].is = doc.ErrUnsupported
 		tests[len(tests)-1].says = "make hf"
 	}

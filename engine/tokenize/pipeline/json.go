@@ -35,11 +35,42 @@ func Parse(data []byte) (o Object, err error) {
 		return nil, errors.New("not valid UTF-8")
 	}
 	if !validJSON(data) {
-		if err := json.Unmarshal(data, new(any)); err != nil {
-			return nil, err // says where
+		err := json.Unmarshal(data, new(any))
+		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+			return nil, fmt.Errorf("not JSON at byte %d: %w", syntax.Offset, err)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	return o, o.UnmarshalJSON(bytes.TrimSpace(data))
+}
+
+// ModelType returns model.type of a tokenizer.json. Files older than the type
+// have none; the keys of the model tell.
+func (o Object) ModelType() (string, error) {
+	var model Object
+	if err := o.Decode("model", &model); err != nil {
+		return "", fmt.Errorf("not a tokenizer.json: %w", err)
+	}
+	if model == nil {
+		return "", errors.New("not a tokenizer.json: it has no model")
+	}
+	var name string
+	if err := model.Decode("type", &name); err != nil {
+		return "", fmt.Errorf("not a tokenizer.json: model.%w", err)
+	}
+	switch {
+	case name != "":
+		return name, nil
+	case model["merges"] != nil:
+		return "BPE", nil
+	case model["continuing_subword_prefix"] != nil:
+		return "WordPiece", nil
+	case bytes.HasPrefix(model["vocab"], []byte("[")):
+		return "Unigram", nil
+	}
+	return "", nil
 }
 
 // Unsupported is an error that wraps doc.ErrUnsupported and names a thing.
