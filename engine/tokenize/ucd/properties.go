@@ -47,24 +47,36 @@ func Property(name string) (ranges [][2]rune, ok bool) {
 		case b == ' ' || b == '-' || b == '_':
 		case 'A' <= b && b <= 'Z':
 			key = append(key, b+'a'-'A')
-		case 'a' <= b && b <= 'z' || '0' <= b && b <= '9' || b == '=' || b == '.':
+		case 'a' <= b && b <= 'z' || '0' <= b && b <= '9' || b == '.':
 			key = append(key, b)
 		default:
 			return nil, false
 		}
 	}
-	switch data, ok := properties()[string(key)]; {
-	case !ok, string(key) == "=word", string(key) == "fold", string(key) == "multifold":
+	data, ok := properties()[string(key)]
+	if !ok || string(key) == "fold" || string(key) == "multifold" {
 		return nil, false
-	default:
-		return parseRanges(data), true
 	}
+	return parseRanges(data), true
 }
 
 // WordOperator returns the characters that \w and \p{word} of Oniguruma match
 // outside brackets, and between which and others \b lies: a few more than
 // within.
 func WordOperator() [][2]rune { return parseRanges(properties()["=word"]) }
+
+// Numeric returns the characters that Rust's char::is_numeric takes for
+// numbers: \p{N} of Unicode 17.0, the version of the Rust that tokenizers 0.22.2
+// is published with.
+func Numeric() [][2]rune { return parseRanges(properties()["=numeric"]) }
+
+// PretokenPunctuation returns the characters that Hugging Face's pre-tokenizers take
+// for punctuation: that of ASCII, symbols included, and \p{P} of the crate
+// unicode_categories 0.1.1.
+func PretokenPunctuation() [][2]rune { return parseRanges(properties()["=punctuation"]) }
+
+// RustWord returns the characters for which IsWord is true.
+func RustWord() [][2]rune { return append([][2]rune(nil), wordRanges[:]...) }
 
 func parseRanges(data string) (ranges [][2]rune) {
 	at, lo, begun := 0, 0, false

@@ -20,20 +20,21 @@ use std::os::raw::{c_int, c_void};
 
 const MAX: u32 = 0x10FFFF;
 
-fn matches(pattern: &str) -> Vec<(u32, u32)> {
-    let re = onig::Regex::new(pattern).expect(pattern);
-    let mut buf = [0u8; 4];
+fn chars_where(member: impl Fn(char) -> bool) -> Vec<(u32, u32)> {
     let mut out: Vec<(u32, u32)> = vec![];
-    for c in (0..=MAX).filter_map(char::from_u32) {
-        if re.find(c.encode_utf8(&mut buf)).is_some() {
-            let c = c as u32;
-            match out.last_mut() {
-                Some(last) if last.1 + 1 == c => last.1 = c,
-                _ => out.push((c, c)),
-            }
+    for c in (0..=MAX).filter_map(char::from_u32).filter(|c| member(*c)) {
+        let c = c as u32;
+        match out.last_mut() {
+            Some(last) if last.1 + 1 == c => last.1 = c,
+            _ => out.push((c, c)),
         }
     }
     out
+}
+
+fn matches(pattern: &str) -> Vec<(u32, u32)> {
+    let re = onig::Regex::new(pattern).expect(pattern);
+    chars_where(|c| re.find(c.encode_utf8(&mut [0u8; 4])).is_some())
 }
 
 /// The ranges of a property as Oniguruma takes them into a bracket, without the
@@ -93,6 +94,11 @@ fn main() {
         let names = sets.get(&matches(pattern));
         assert!(names.is_some_and(|n| n.contains(&name.to_string())), "{pattern} is not the property {name}");
     }
+    // What the pre-tokenizers Digits and Punctuation ask, of Rust itself and of
+    // a crate with data of its own.
+    assert_eq!(char::UNICODE_VERSION, (17, 0, 0), "the version of the Rust that the published wheels are built with");
+    sets.entry(chars_where(char::is_numeric)).or_default().push("=numeric".to_string());
+    sets.entry(chars_where(|c| c.is_ascii_punctuation() || unicode_categories::UnicodeCategories::is_punctuation(c))).or_default().push("=punctuation".to_string());
     for (set, names) in &sets {
         print!("{}\t", names.join(" "));
         let mut at = 0;
