@@ -11,10 +11,12 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/tally"
 )
 
 func drawInstant(t *rapid.T) doc.Instant {
@@ -70,6 +72,41 @@ func TestDocsRoundTrip(t *testing.T) {
 			t.Fatalf("documents (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// Further tokenizers add their figures to documents and sums.
+func TestFurtherTokensRoundTrip(t *testing.T) {
+	var b bytes.Buffer
+	e, err := newEncoder(&b, magicDocs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := docRecord{Ordinal: 3, Tokens: 7, Further: []uint64{0, 1 << 40}, Contributor: []byte("Ann"), ID: []byte("id")}
+	rejected := docRecord{Ordinal: 4, Reason: doc.InvalidUTF8, Contributor: []byte("Ann"), Further: []uint64{}}
+	row := tally.Row{Contributor: "Ann", Further: []doc.ClassTokens{{doc.Kept: 5, doc.NearDup: 1 << 50}, {doc.Excluded: 9}}}
+	e.doc(&want)
+	e.doc(&rejected)
+	e.sums(&row)
+	if err := e.flush(); err != nil {
+		t.Fatal(err)
+	}
+	d, err := newDecoder(&b, magicDocs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.further = 2
+	for _, w := range []docRecord{want, rejected} {
+		got := docRecord{Further: make([]uint64, 1)}
+		if d.doc(&got); d.err != nil {
+			t.Fatal(d.err)
+		}
+		if diff := gocmp.Diff(w, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if diff := gocmp.Diff(row, d.sums()); diff != "" || d.err != nil || d.more() {
+		t.Errorf("sums: %v\n%s", d.err, diff)
+	}
 }
 
 func TestDecisionsRoundTrip(t *testing.T) {

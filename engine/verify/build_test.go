@@ -144,6 +144,7 @@ type artefacts struct {
 	trailing  map[string]any // bytes to append to a file before sealing
 	created   uint64
 	lines     map[string]*modelLine // by id
+	second    map[string]int64      // tokens by the second tokenizer, by id; nil: there is none
 	badRunID  bool
 }
 
@@ -403,9 +404,25 @@ func (a *artefacts) write(t testing.TB) string {
 			int64(r.Excluded.Documents), int64(r.Excluded.Bytes), int64(r.Excluded.Tokens),
 			int64(r.Rejected.Documents), int64(r.Rejected.Bytes), int64(r.Rejected.Tokens)})
 	}
-	files["tally.parquet"] = parquetBytes(t, rows, "tallystick.tokenizer", a.plan.Tokenizer.SHA256)
+	digests := []string{"tallystick.tokenizer", a.plan.Tokenizer.SHA256}
+	if a.second == nil {
+		files["tally.parquet"] = parquetBytes(t, rows, digests...)
+	} else {
+		digests = append(digests, "tallystick.tokenizer.bytes", a.plan.Further[0].SHA256)
+		files["tally.parquet"] = parquetBytes(t, withSecond(rows, source), digests...)
+	}
 	for shard := range a.decisions {
-		files[fmt.Sprintf("decisions/%05d.parquet", shard)] = parquetBytes(t, a.decisions[shard], "tallystick.run_id", a.plan.RunID, "tallystick.tokenizer", a.plan.Tokenizer.SHA256)
+		metadata := append([]string{"tallystick.run_id", a.plan.RunID}, digests...)
+		name := fmt.Sprintf("decisions/%05d.parquet", shard)
+		if a.second == nil {
+			files[name] = parquetBytes(t, a.decisions[shard], metadata...)
+		} else {
+			var rows []decisionRowOfTwo
+			for _, d := range a.decisions[shard] {
+				rows = append(rows, decisionRowOfTwo{d, a.second[d.ID]})
+			}
+			files[name] = parquetBytes(t, rows, metadata...)
+		}
 		for class, b := range a.bitmaps[shard] {
 			if b.IsEmpty() {
 				continue
@@ -438,6 +455,7 @@ func (a *artefacts) write(t testing.TB) string {
 			for class := range doc.NumClasses {
 				m.Totals.of(class).Add(*r.of(class))
 			}
+			addFurther(&m.Totals, r.classCounts)
 		}
 	}
 	for name, data := range files {
