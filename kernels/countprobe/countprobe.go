@@ -35,7 +35,7 @@ const (
 
 	maxSpans = Blocks*Block + 1
 	maxWide  = Blocks*Block/(MaxShort+1) + 1
-	slack    = 16 // entries that vector stores may write beyond the last
+	slack    = 32 // entries that vector stores may write beyond the last
 )
 
 // Key is a key of at most MaxShort bytes, the first lowest, every byte
@@ -55,8 +55,8 @@ type WideKey [4]uint64
 // highest byte of the last word.
 type WideBucket [2]WideKey
 
-// MaxCount is the largest count of an entry.
-const MaxCount = 255
+// MaxCount is the largest count of an entry: a byte holds the sum of four.
+const MaxCount = 63
 
 // Of the last word of an entry.
 const (

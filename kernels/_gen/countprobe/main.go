@@ -9,37 +9,44 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-const prose = `// Keys of a text looked up in tables of counts, with AVX2 and AES.
+const prose = `// Keys of a text looked up in tables of counts, with AVX2 and AES, and the steps
+// for short keys with AVX-512 (VBMI2, VAES) too.
 //
 // Algorithm. flatten turns each byte of the start bits into the places of its
 // bits by a table of 256 lists of eight, added to the place of the byte; all
 // eight are stored, the next store begins behind those that count. partition
 // subtracts neighbouring places, eight at a time, and compacts those of each
 // list to the front of a vector by a table of 256 shuffles, stored likewise.
+// VPCOMPRESSB and VPCOMPRESSW do both for 64 and 32 at a time.
+//
 // fill loads 16 (32) bytes of text, whatever the key's size, complements them
 // and clears those behind the key by a mask cut from a row of ones and zeros;
 // two rounds of AES make four bytes that depend on all bytes of the key, the
 // hash; the line there is prefetched. (A wide key's second half enters as the
-// round key of a round before.) probe compares both words of a key with those
-// of four entries at once: the exclusive or is zero except for the count in
-// the highest byte, so shifted left by 8 and compared with zero it is the mask
-// of the entry that matches, and shifted right by 56 it is the count. A key's
-// number is always stored behind the misses, and their number raised if no
-// entry matched: there is no branch to mispredict. A wide key has two entries
-// to compare with, by VPTEST and CMOV.
+// round key of a round before.) AVX-512 fills four keys in one register.
+//
+// probe compares both words of a key with those of four entries at once: the
+// exclusive or is zero but for the count in the highest byte, so the mask of
+// the entry that matches comes from comparing all below with zero, and the
+// masked words of four keys are added before their highest bytes are taken,
+// which no four counts overflow. A miss is branched to: it costs far more than
+// a wrong prediction. A wide key has two entries to compare with, by VPTEST and
+// CMOV.
 //
 // Registers. Named where they are loaded: each loop keeps its arrays in SI, DI
-// and R8...R13, its counter in CX or BX, and its constants in Y12...Y15.
+// and R8...R13, its counter in CX or BX, and its constants in the vectors 10
+// to 15.
 //
-// Tail. flatten takes whole words. partition first writes eight times the last
-// place behind the places, so that what follows the last key has no size and
-// is in no list. The other loops are one key a turn, two where that is quicker.
+// Tail. flatten takes whole words. partition first writes the last place again
+// behind the places, so that what follows the last key has no size and is in no
+// list. fill of AVX-512 repeats the last key up to a multiple of four. The
+// other loops end with single keys.
 //
-// Why it is safe. Stores of 8 places go at most 8 entries beyond the last, which
-// the Go side keeps free. Loads of 16 (32) bytes of text begin in the text and
-// end beyond it only within a page of it, by the choice of the Go side. Places
-// in a table are masked to its length. Stack is not used, nothing is called;
-// VZEROUPPER comes before each return.
+// Why it is safe. Vectors are stored in lists whose length has 32 entries to
+// spare. Loads of 16 (32) bytes of text begin in the text and end beyond it only
+// within a page of it, by the choice of the Go side. Places in a table are
+// masked to its length. Stack is not used, nothing is called; VZEROUPPER comes
+// before each return.
 
 `
 
@@ -52,10 +59,14 @@ func main() {
 	flatten()
 	partition()
 	fill("fillShortAVX2", 16)
-	probeShort()
 	fill("fillWideAVX2", 32)
 	probeWide()
+	probeShort(false)
 	place()
+	flatten512()
+	partition512()
+	fillShort512()
+	probeShort(true)
 	Generate()
 }
 
@@ -189,8 +200,12 @@ func partition() {
 	RET()
 }
 
-// constants are shared by the two fills and the places.
-var constants struct{ ones, round Mem }
+// constants that several functions use.
+var constants struct {
+	ones    Mem // 32 bytes of ones, then 32 of zeros
+	round   Mem // the round key
+	keyWord Mem // the bits of a key in the last word of an entry
+}
 
 func fill(name string, width int) {
 	if width == 16 {
@@ -269,51 +284,92 @@ func fill(name string, width int) {
 	RET()
 }
 
-func probeShort() {
-	TEXT("probeShortAVX2", NOSPLIT, "func(missing *uint16, key *uint64, place *uint32, n int, table *uint64) (sum, misses int)")
+// probeShort is for AVX2, or for AVX-512 with half its width: the comparisons
+// give mask registers there.
+func probeShort(avx512 bool) {
+	name := "probeShortAVX2"
+	if avx512 {
+		name = "probeShortAVX512"
+	}
+	TEXT(name, NOSPLIT, "func(missing *uint16, key *uint64, place *uint32, n int, table *uint64) (sum, misses int)")
 	Load(Param("missing"), RDI)
 	Load(Param("key"), RSI)
 	Load(Param("place"), R8)
 	Load(Param("n"), RCX)
 	Load(Param("table"), R9)
-	VPXOR(Y15, Y15, Y15)
 	VPXOR(Y14, Y14, Y14)
+	if avx512 {
+		VMOVDQU(constants.keyWord, X15)
+		VPBROADCASTQ(X15, Y15)
+	} else {
+		VPXOR(Y15, Y15, Y15)
+	}
 	XORL(EBX, EBX)
 	XORL(R10L, R10L)
 
-	// one probes entry RBX+i, whose number is in number.
-	one := func(i int, number GPPhysical, low, high, hit VecPhysical) {
+	// one probes entry RBX+i and leaves its count in the highest byte of a word
+	// of sum, or adds it there.
+	one := func(i int, label string, sum VecPhysical, add bool) {
+		low, high, hit := Y0, Y1, Y2
 		MOVL(at(R8, RBX, 4).Offset(4*i), EAX)
+		ADDQ(R9, RAX)
 		VPBROADCASTQ(Mem{Base: RSI, Disp: 16 * i}, low)
 		VPBROADCASTQ(Mem{Base: RSI, Disp: 16*i + 8}, high)
-		VPXOR(at(R9, RAX, 1), low, low)
-		VPXOR(at(R9, RAX, 1).Offset(32), high, high)
-		VPSLLQ(Imm(8), high, hit)
-		VPOR(low, hit, hit)
-		VPCMPEQQ(Y15, hit, hit)
-		VPSRLQ(Imm(56), high, high)
-		VPAND(hit, high, high)
-		VPADDQ(high, Y14, Y14)
-		VMOVMSKPD(hit, EAX)
-		MOVW(number.As16(), at(RDI, R10, 2))
-		CMPL(EAX, Imm(1))
-		ADCQ(Imm(0), R10)
+		VPXOR(Mem{Base: RAX}, low, low)
+		VPXOR(Mem{Base: RAX, Disp: 32}, high, high)
+		if avx512 {
+			Comment("low | high & keyWord")
+			VPTERNLOGQ(U8(0xF8), Y15, high, low)
+			VPTESTNMQ(low, low, K1)
+			if add {
+				VPADDQ(high, sum, K1, sum)
+			} else {
+				VMOVDQU64_Z(high, K1, sum)
+			}
+			KMOVB(K1, EAX)
+		} else {
+			VPSLLQ(Imm(8), high, hit)
+			VPOR(low, hit, hit)
+			VPCMPEQQ(Y15, hit, hit)
+			if add {
+				VPAND(hit, high, high)
+				VPADDQ(high, sum, sum)
+			} else {
+				VPAND(hit, high, sum)
+			}
+			VMOVMSKPD(hit, EAX)
+		}
+		TESTL(EAX, EAX)
+		JNE(LabelRef(label))
+		LEAQ(Mem{Base: RBX, Disp: i}, RAX)
+		MOVW(AX, at(RDI, R10, 2))
+		INCQ(R10)
+		Label(label)
 	}
-	SUBQ(Imm(2), RCX)
-	JL(LabelRef("last"))
-	Label("two")
-	LEAQ(Mem{Base: RBX, Disp: 1}, RDX)
-	one(0, RBX, Y0, Y1, Y2)
-	one(1, RDX, Y3, Y4, Y5)
-	ADDQ(Imm(32), RSI)
-	ADDQ(Imm(2), RBX)
+	SUBQ(Imm(4), RCX)
+	JL(LabelRef("rest"))
+	Label("four")
+	for i := range 4 {
+		one(i, fmt.Sprint("hit", i), Y3, i > 0)
+	}
+	VPSRLQ(Imm(56), Y3, Y3)
+	VPADDQ(Y3, Y14, Y14)
+	ADDQ(Imm(64), RSI)
+	ADDQ(Imm(4), RBX)
 	CMPQ(RBX, RCX)
-	JLE(LabelRef("two"))
-	Label("last")
-	ADDQ(Imm(2), RCX)
+	JLE(LabelRef("four"))
+	Label("rest")
+	ADDQ(Imm(4), RCX)
 	CMPQ(RBX, RCX)
 	JE(LabelRef("done"))
-	one(0, RBX, Y0, Y1, Y2)
+	Label("single")
+	one(0, "hit", Y3, false)
+	VPSRLQ(Imm(56), Y3, Y3)
+	VPADDQ(Y3, Y14, Y14)
+	ADDQ(Imm(16), RSI)
+	INCQ(RBX)
+	CMPQ(RBX, RCX)
+	JNE(LabelRef("single"))
 	Label("done")
 	VEXTRACTI128(Imm(1), Y14, X0)
 	VPADDQ(X0, X14, X0)
@@ -335,6 +391,7 @@ func probeWide() {
 		}
 		DATA(8*i, U64(word))
 	}
+	constants.keyWord = words.Offset(24)
 	TEXT("probeWideAVX2", NOSPLIT, "func(missing *uint16, key *uint64, place *uint32, n int, table *uint64) (sum, misses int)")
 	Load(Param("missing"), RDI)
 	Load(Param("key"), RSI)
