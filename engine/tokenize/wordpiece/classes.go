@@ -5,6 +5,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/tokenize/normalize"
 	"github.com/tallystick/tallystick/engine/tokenize/ucd"
+	"github.com/tallystick/tallystick/kernels/classmask"
 )
 
 // class is what a character is to the search for words.
@@ -26,27 +27,30 @@ const (
 	whitespace                           // the expression \w+|[^\w\s]+
 )
 
-// classes tells the classes of characters.
+// classes tells the classes of characters of a text to which a normalizer is to
+// be applied, word by word, after it is cut: as if it were the other way round.
 type classes struct {
-	lower   bool // ASCII letters are to be in lower case
-	regex   bool // non-ASCII characters are classed by the expression of whitespace
+	pre   pretokenizer
+	lower bool // ASCII letters are to be in lower case
+	clean bool // control characters are left out, also if they are white space
+
 	ascii   [utf8.RuneSelf]class
 	byProps [256]class // of other characters, by their Props
 	// isLeftOut tells the ASCII characters that the normalizer leaves out.
 	isLeftOut [utf8.RuneSelf]bool
+	// table has, beyond ASCII, Script for alone, Space, and Other for inWord
+	// where there is inSymbol too.
+	table *classmask.Table
 }
 
-// newClasses returns the classes for a text to which b is to be applied, word
-// by word, after it is cut as p says: as if it were the other way round.
-func newClasses(b normalize.Bert, p pretokenizer) (c classes) {
-	c.lower = b.Lowercase
-	c.regex = p == whitespace
+func newClasses(b normalize.Bert, p pretokenizer) classes {
+	c := classes{pre: p, lower: b.Lowercase, clean: b.CleanText}
 	for i := range c.byProps {
 		c.byProps[i] = classOf(normalize.Props(i), b, p)
 	}
 	for r := range rune(len(c.ascii)) {
 		switch {
-		case c.regex:
+		case p == whitespace:
 			c.ascii[r] = classOfExpression(r)
 		case r == '\t' || r == '\n' || r == '\r':
 			c.ascii[r] = space
@@ -55,6 +59,24 @@ func newClasses(b normalize.Bert, p pretokenizer) (c classes) {
 			c.isLeftOut[r] = b.CleanText && normalize.PropsOf(r)&normalize.Other != 0
 		}
 	}
+	// Beyond these there is nothing but words.
+	ranges := [][2]rune{{utf8.RuneSelf, 0xA000}, {0xA400, 0xAC00}, {0xF900, 0x13000}, {0x16000, 0x17000}, {0x1B000, 0x1F000}, {0x20000, 0x2FB00}}
+	if p == whitespace {
+		ranges = [][2]rune{{utf8.RuneSelf, utf8.MaxRune + 1}}
+	}
+	c.table = classmask.NewTable(func(r rune) classmask.Class {
+		switch c.classOf(r) {
+		case alone:
+			return classmask.Script
+		case space:
+			return classmask.Space
+		case inWord:
+			if p == whitespace {
+				return classmask.Other
+			}
+		}
+		return 0
+	}, ranges...)
 	return c
 }
 
@@ -86,15 +108,13 @@ func classOfExpression(r rune) class {
 	return inSymbol
 }
 
-// classAt returns the class of the character that text begins with, and its
-// length.
-func (c *classes) classAt(text []byte) (class, int) {
-	if text[0] < utf8.RuneSelf {
-		return c.ascii[text[0]], 1
+// classOf returns the class of a character.
+func (c *classes) classOf(r rune) class {
+	switch {
+	case r < utf8.RuneSelf:
+		return c.ascii[r]
+	case c.pre == whitespace:
+		return classOfExpression(r)
 	}
-	r, n := utf8.DecodeRune(text)
-	if c.regex {
-		return classOfExpression(r), n
-	}
-	return c.byProps[normalize.PropsOf(r)], n
+	return c.byProps[normalize.PropsOf(r)]
 }

@@ -4,6 +4,7 @@ import (
 	"math/bits"
 	"unicode/utf8"
 
+	"github.com/tallystick/tallystick/kernels/classmask"
 	"github.com/tallystick/tallystick/kernels/wordscan"
 )
 
@@ -19,9 +20,10 @@ const (
 // by itself: the cache counts each as a token without looking, and the scanner
 // takes that back.
 type scanner struct {
-	lower      [chunkBytes]byte
+	lower      [chunkBytes + wordscan.Block]byte
 	plain      []byte // the chunk, where it need not be in lower case
 	word, high [chunkBlocks]uint64
+	planes     [chunkBlocks]classmask.Planes
 	starts     [chunkBlocks]uint64
 	n          int // bytes of the chunk
 	asked      int // blocks of starts that Bits has returned
@@ -61,12 +63,13 @@ func (s *scanner) chunk(c *classes, text []byte) (used, tokens int) {
 	}
 	f := finder{classes: c, text: text}
 	blocks := wordscan.Blocks(len(text))
+	c.table.Classify(s.planes[:blocks], s.lower[:], 0)
 	for b := range blocks {
 		valid := ^uint64(0)
 		if n := len(text) - b*wordscan.Block; n < wordscan.Block {
 			valid = 1<<n - 1
 		}
-		s.starts[b] = f.block(b, s.word[b], s.high[b], valid)
+		s.starts[b] = f.block(b, &s.planes[b], valid)
 	}
 	if !whole && f.inside != 0 {
 		s.cutLast(blocks)
@@ -111,72 +114,60 @@ type finder struct {
 	tokens  int  // of words of one character, less the bytes outside of words
 	leftOut bool // a control character has been seen that the normalizer leaves out
 
-	// How many bytes of the next block belong to a character that the last one
-	// ends with, and its class.
-	carry      int
-	carryClass class
-	inside     class1 // what the last byte of the last block is in
+	// 1 if the last byte of the last block is in a word, in a symbol.
+	word, symbol uint64
+	inside       uint64 // either
 }
-
-// class1 is one of the two bits below, or 0.
-type class1 uint8
-
-const (
-	wordBit class1 = 1 << iota
-	symbolBit
-)
 
 // block returns the starts of a block: of words and of symbols, and every byte
 // outside of them.
-func (f *finder) block(b int, word, high, valid uint64) (starts uint64) {
-	var symbol uint64
-	for rest := valid &^ (word | high); rest != 0; rest &= rest - 1 {
-		c := f.text[b*wordscan.Block+bits.TrailingZeros64(rest)]
-		switch f.ascii[c] {
-		case inWord:
-			word |= rest & -rest
-			f.leftOut = f.leftOut || f.isLeftOut[c]
-		case inSymbol:
-			symbol |= rest & -rest
-		case alone:
-			f.tokens++
+func (f *finder) block(b int, p *classmask.Planes, valid uint64) (starts uint64) {
+	var word, symbol uint64
+	if f.pre == whitespace {
+		word, symbol = f.expression(b, p, valid)
+	} else {
+		space, alone := p.Space, p.Script
+		if f.clean {
+			space &^= f.leftOutSpaces(b, p)
+			control := valid &^ (p.Upper | p.Lower | p.Number | p.Sign | space | p.High)
+			f.leftOut = f.leftOut || control != 0
 		}
-	}
-	if high != 0 {
-		if f.carry > 0 {
-			mask := uint64(1)<<f.carry - 1
-			switch f.carryClass {
-			case inWord:
-				word |= mask
-			case inSymbol:
-				symbol |= mask
-			}
-			high &^= mask
-			f.carry = 0
+		if f.pre == bertPretokenizer {
+			alone |= p.Sign
 		}
-		for high != 0 {
-			at := bits.TrailingZeros64(high)
-			class, n := f.classAt(f.text[b*wordscan.Block+at:])
-			mask := (uint64(1)<<n - 1) << at
-			switch class {
-			case inWord:
-				word |= mask
-			case inSymbol:
-				symbol |= mask
-			case alone:
-				f.tokens++
-			}
-			high &^= mask
-			if at+n > wordscan.Block {
-				f.carry, f.carryClass = at+n-wordscan.Block, class
-			}
-		}
+		f.tokens += bits.OnesCount64(alone &^ p.Inner & valid)
+		word = valid &^ (space | alone)
 	}
 	outside := valid &^ (word | symbol)
 	f.tokens -= bits.OnesCount64(outside)
-	starts = outside | word&^(word<<1|uint64(f.inside&wordBit)) | symbol&^(symbol<<1|uint64(f.inside&symbolBit)>>1)
+	starts = outside | word&^(word<<1|f.word) | symbol&^(symbol<<1|f.symbol)
 	// Valid bits end with the text; what is inside of there does not matter.
-	last := uint(63 - bits.LeadingZeros64(valid))
-	f.inside = class1(word>>last&1) | class1(symbol>>last&1)<<1
+	last := 63 - bits.LeadingZeros64(valid)
+	f.word, f.symbol = word>>last&1, symbol>>last&1
+	f.inside = f.word | f.symbol
 	return starts
+}
+
+// leftOutSpaces returns which spaces of a block are \v or \f, control
+// characters that the normalizer leaves out.
+func (f *finder) leftOutSpaces(b int, p *classmask.Planes) (mask uint64) {
+	for rest := p.Space &^ (p.Blank | p.Newline | p.High); rest != 0; rest &= rest - 1 {
+		if i := b*wordscan.Block + bits.TrailingZeros64(rest); i < len(f.text) && f.text[i] != '\t' {
+			mask |= rest & -rest
+		}
+	}
+	return mask
+}
+
+// expression returns which bytes of a block are in words and symbols of the
+// expression of whitespace.
+func (f *finder) expression(b int, p *classmask.Planes, valid uint64) (word, symbol uint64) {
+	word = p.Upper | p.Lower | p.Number | p.Other
+	for rest := p.Sign & valid &^ p.High; rest != 0; rest &= rest - 1 {
+		if f.text[b*wordscan.Block+bits.TrailingZeros64(rest)] == '_' {
+			word |= rest & -rest
+		}
+	}
+	word &= valid
+	return word, valid &^ (word | p.Space)
 }

@@ -17,6 +17,7 @@ package wordpiece
 
 import (
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
 	"github.com/tallystick/tallystick/engine/tokenize/normalize"
@@ -95,12 +96,13 @@ func (w *worker) Count(text []byte, _ bool) (n int) {
 
 // longWord returns the length of the word that text begins with.
 func (w *worker) longWord(text []byte) (n int) {
-	first, size := w.classAt(text)
-	for n = size; n < len(text); n += size {
-		var c class
-		if c, size = w.classAt(text[n:]); c != first {
+	r, n := utf8.DecodeRune(text)
+	for first := w.classOf(r); n < len(text); {
+		r, size := utf8.DecodeRune(text[n:])
+		if w.classOf(r) != first {
 			break
 		}
+		n += size
 	}
 	return n
 }

@@ -10,11 +10,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/internal/refdata"
 	"github.com/tallystick/tallystick/engine/tokenize/internal/tricky"
+	"github.com/tallystick/tallystick/engine/tokenize/normalize"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
+	"github.com/tallystick/tallystick/kernels/classmask"
 )
 
 func TestTrickyTexts(t *testing.T) {
@@ -26,7 +29,7 @@ func TestTrickyTexts(t *testing.T) {
 				vocab = append(vocab, strings.TrimPrefix(token, "##"))
 			}
 			rng := rand.New(rand.NewPCG(1, 2))
-			for range 1500 {
+			for range 700 {
 				check(t, c, r, tricky.Text(rng, vocab))
 			}
 			// Long enough for many blocks, and for more than one chunk.
@@ -38,6 +41,27 @@ func TestTrickyTexts(t *testing.T) {
 				check(t, c, r, b.String())
 			}
 		})
+	}
+}
+
+// The table that masks are made by has the class of every character.
+func TestTable(t *testing.T) {
+	for _, p := range []pretokenizer{bertPretokenizer, whitespace} {
+		for _, b := range []normalize.Bert{{}, {CleanText: true, ChineseChars: true, StripAccents: true, Lowercase: true}} {
+			c := newClasses(b, p)
+			for r := rune(utf8.RuneSelf); r <= utf8.MaxRune; r++ {
+				if !utf8.ValidRune(r) {
+					continue
+				}
+				want := map[class]classmask.Class{alone: classmask.Script, space: classmask.Space}[c.classOf(r)]
+				if p == whitespace && c.classOf(r) == inWord {
+					want = classmask.Other
+				}
+				if got := c.table.Class(r); got != want {
+					t.Fatalf("%v %d: %U: class %d, want %d", b, p, r, got, want)
+				}
+			}
+		}
 	}
 }
 
