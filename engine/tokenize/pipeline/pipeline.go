@@ -38,11 +38,30 @@ type Worker interface {
 	Trim()
 }
 
+// Joiner is a Worker that can count a text with the added tokens in it at once.
+// Many short segments, such as lines where line feeds are added tokens, cost
+// more than their text otherwise.
+type Joiner interface {
+	Worker
+	// Room returns a buffer for the added tokens of CountJoined. It is nil where
+	// that may not be called: it may if Normalize returns text as it is, Count
+	// does not care which segment is the first, and no added token is
+	// normalised, a single word only, or takes white space beside it.
+	Room() []Span
+	// CountJoined returns the sum of Count of what is between the added tokens
+	// of text and of 1 for each of these. They are given in order.
+	CountJoined(text []byte, added []Span) int
+}
+
+// Span is the part text[Start:Stop] of a text.
+type Span struct{ Start, Stop int }
+
 // Counter counts tokens for one tokenizer. It is safe for concurrent use.
 type Counter struct {
 	family     string
 	raw        *addedTokens // found in the text as it is
 	normalized *addedTokens // found in the normalised text
+	joins      bool         // the workers are Joiners and have room
 	workers    sync.Pool    // of Worker
 }
 
@@ -63,6 +82,8 @@ func New(file Object, addedAsText bool, family string, newWorker func() Worker) 
 	if err := c.setAdded(added, w); err != nil {
 		return nil, fmt.Errorf("added_tokens: %w", err)
 	}
+	j, ok := w.(Joiner)
+	c.joins = ok && j.Room() != nil
 	c.workers.Put(w)
 	return c, nil
 }
@@ -87,6 +108,9 @@ func (c *Counter) Count(text []byte) (int, error) {
 }
 
 func (c *Counter) count(text []byte, w Worker) (n int) {
+	if c.joins {
+		return c.countJoined(text, w.(Joiner))
+	}
 	first := true
 	pieces := cut(text)
 	for piece, added, ok := c.raw.next(&pieces); ok; piece, added, ok = c.raw.next(&pieces) {
@@ -105,6 +129,29 @@ func (c *Counter) count(text []byte, w Worker) (n int) {
 			first = false
 		}
 		first = false
+	}
+	return n
+}
+
+// countJoined is count by a Joiner that has room.
+func (c *Counter) countJoined(text []byte, w Joiner) (n int) {
+	added := w.Room()
+	for done, from := 0, 0; done < len(text); {
+		k, end := 0, len(text)
+		for k < len(added) && from < len(text) {
+			start, stop, token := c.raw.find(text, from)
+			if token == nil {
+				from = len(text)
+				break
+			}
+			added[k] = Span{start - done, stop - done}
+			k, from = k+1, stop
+		}
+		if k == len(added) {
+			end = from
+		}
+		n += w.CountJoined(text[done:end], added[:k])
+		done = end
 	}
 	return n
 }

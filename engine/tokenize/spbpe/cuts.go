@@ -2,7 +2,10 @@ package spbpe
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"unicode/utf8"
+
+	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 )
 
 // cuts tells where a text can be cut between two characters a and b without
@@ -17,6 +20,7 @@ type cuts struct {
 	model *model
 	split bool // a word begins at every marker, cut or not
 	none  bool // only words are cut off: what a whole word is matters
+	plain bool // no such things: only pairs of characters matter
 
 	ascii [128 * 128]uint8 // 1 where to cut between two of ASCII, by a<<7 | b
 	// junctions has a bit for every other pair between which not to cut, by
@@ -30,6 +34,7 @@ func newCuts(m *model, split bool) *cuts {
 	if len(m.junctions) > 1<<14 {
 		c.shift = 64 - 21
 	}
+	c.plain = !c.split && !c.none && !m.hasUnknown
 	c.junctions = make([]uint64, 1<<(64-c.shift)/64)
 	asSpace := func(r rune) rune {
 		if r == '▁' {
@@ -38,11 +43,11 @@ func newCuts(m *model, split bool) *cuts {
 		return r
 	}
 	joined := map[[2]rune]bool{}
-	for _, j := range m.junctions {
+	for j := range m.junctions {
 		a, b := j[0], j[1]
 		for _, pair := range [][2]rune{{a, b}, {asSpace(a), b}, {a, asSpace(b)}, {asSpace(a), asSpace(b)}} {
 			joined[pair] = true
-			h := c.hash(pair[0], pair[1])
+			h := c.hash(charOf(pair[0]), charOf(pair[1]))
 			c.junctions[h/64] |= 1 << (h % 64)
 		}
 	}
@@ -67,8 +72,15 @@ func (c *cuts) can(a, b rune, junction bool) bool {
 	return !c.model.hasUnknown || c.model.symbolOf(a) != inert && c.model.symbolOf(b) != inert
 }
 
-func (c *cuts) hash(a, b rune) uint64 {
-	return (uint64(a)<<21 | uint64(b)) * 0x9E3779B97F4A7C15 >> c.shift
+func (c *cuts) hash(a, b uint32) uint64 {
+	return (uint64(a)<<32 | uint64(b)) * 0x9E3779B97F4A7C15 >> c.shift
+}
+
+// cut returns 1 where a pair of characters, as charOf has them, is no junction,
+// perhaps 0 for some.
+func (c *cuts) cut(a, b uint32) uint64 {
+	h := c.hash(a, b)
+	return c.junctions[h/64]>>(h%64)&1 ^ 1
 }
 
 // between tells whether to cut between two characters.
@@ -76,8 +88,7 @@ func (c *cuts) between(a, b rune) bool {
 	if a|b < utf8.RuneSelf {
 		return c.ascii[a<<7|b] != 0
 	}
-	h := c.hash(a, b)
-	return c.can(a, b, c.junctions[h/64]>>(h%64)&1 != 0)
+	return c.can(a, b, c.cut(charOf(a), charOf(b)) == 0)
 }
 
 // next returns where the piece of text ends that begins at i, or before it with
@@ -93,56 +104,144 @@ func (c *cuts) next(text []byte, i int, before rune) int {
 	return i
 }
 
-// scanner is a countcache.Starts of the pieces of a text.
+// scanner is a countcache.Starts of the pieces of a text, which is valid UTF-8.
 type scanner struct {
-	cuts   *cuts
-	text   []byte
-	base   int  // of the next block
-	at     int  // of the next character
-	before rune // the character before it, at first any
+	cuts *cuts
+	text []byte
+	base int // of the next block
+
+	added []pipeline.Span // pieces in any case, those that end in this block or later
+
+	before uint32 // for plain cuts: the character in front of that, see charOf
+
+	at         int  // for others: the next character
+	beforeRune rune // the one in front of it
 }
 
 const block = 64
 
+// Bits sets a bit where a piece begins; that of the very first may be either.
 func (s *scanner) Bits(dst []uint64) (blocks int) {
 	dst = dst[:min(len(dst), (len(s.text)-s.base+block-1)/block)]
-	c, text, i, before := s.cuts, s.text, s.at, s.before
 	for k := range dst {
-		var word uint64
-		base := s.base
-		end := min(base+block, len(text))
-		for i < end {
-			// Eight characters of ASCII after another one at a time.
-			for before < utf8.RuneSelf && i+8 <= end {
-				x := binary.LittleEndian.Uint64(text[i:])
-				if x&0x8080808080808080 != 0 {
-					break
-				}
-				b0, b1, b2, b3 := uint(x&0x7F), uint(x>>8&0x7F), uint(x>>16&0x7F), uint(x>>24&0x7F)
-				b4, b5, b6, b7 := uint(x>>32&0x7F), uint(x>>40&0x7F), uint(x>>48&0x7F), uint(x>>56)
-				w := uint64(c.ascii[(uint(before)<<7|b0)&0x3FFF]) | uint64(c.ascii[b0<<7|b1])<<1 |
-					uint64(c.ascii[b1<<7|b2])<<2 | uint64(c.ascii[b2<<7|b3])<<3 |
-					uint64(c.ascii[b3<<7|b4])<<4 | uint64(c.ascii[b4<<7|b5])<<5 |
-					uint64(c.ascii[b5<<7|b6])<<6 | uint64(c.ascii[(b6<<7|b7)&0x3FFF])<<7
-				word |= w << (i % block)
-				before = rune(b7)
-				i += 8
+		switch rest := s.text[s.base:]; {
+		case !s.cuts.plain:
+			dst[k] = s.slow(min(s.base+block, len(s.text)))
+		case len(rest) >= len(padded{}):
+			dst[k], s.before = s.cuts.block((*padded)(rest), s.before)
+		default:
+			var p padded
+			copy(p[:], rest)
+			dst[k], s.before = s.cuts.block(&p, s.before)
+			if len(rest) < block {
+				dst[k] &= 1<<len(rest) - 1
 			}
-			if i == end {
-				break
-			}
-			r, n := rune(text[i]), 1
-			if r >= utf8.RuneSelf {
-				r, n = utf8.DecodeRune(text[i:])
-			}
-			if c.between(before, r) {
-				word |= 1 << (i % block)
-			}
-			before, i = r, i+n
 		}
-		dst[k] = word
+		if len(s.added) > 0 {
+			s.setAdded(&dst[k])
+		}
 		s.base += block
 	}
-	s.at, s.before = i, before
 	return len(dst)
+}
+
+// setAdded makes the added tokens in the block at base pieces.
+func (s *scanner) setAdded(word *uint64) {
+	for len(s.added) > 0 {
+		start, stop := s.added[0].Start-s.base, s.added[0].Stop-s.base
+		if start >= block {
+			return
+		}
+		// Shifts by 64 or more give 0.
+		*word &^= (1<<max(stop, 0) - 1) &^ (1<<max(start, 0) - 1)
+		if start >= 0 {
+			*word |= 1 << start
+		}
+		if stop >= block {
+			return
+		}
+		if s.added[0].Stop < len(s.text) {
+			*word |= 1 << stop
+		}
+		s.added = s.added[1:]
+	}
+}
+
+// slow returns the bits of the block that ends at end, character by character.
+func (s *scanner) slow(end int) (word uint64) {
+	for s.at < end {
+		r, n := utf8.DecodeRune(s.text[s.at:])
+		if s.cuts.between(s.beforeRune, r) {
+			word |= 1 << (s.at % block)
+		}
+		s.beforeRune = r
+		s.at += n
+	}
+	return word
+}
+
+// padded is a block and enough of the next one for a character that begins in
+// it, or zeros.
+type padded [block + 8]byte
+
+// block returns the bits of a block for cuts that are plain, and its last
+// character. Before is the one in front of it.
+func (c *cuts) block(text *padded, before uint32) (word uint64, last uint32) {
+	const group = 8
+	var (
+		hashed    uint64 // the characters to be tested by hash
+		inFront   uint64 // those that only stand in front of such a one
+		wasASCII  = before < utf8.RuneSelf
+		lastASCII = uint64(before)
+	)
+	for g := 0; g < block; g += group {
+		x := binary.LittleEndian.Uint64(text[g:])
+		if high := x & 0x8080808080808080; high != 0 {
+			starts := ^(high & ^(x << 1)) & 0x8080808080808080
+			hashed |= (starts >> 7 * 0x0102040810204080 >> 56) << g
+			if wasASCII && g > 0 {
+				inFront |= 1 << (g - 1)
+			}
+			wasASCII = false
+			continue
+		}
+		b0, b1, b2, b3 := x&0x7F, x>>8&0x7F, x>>16&0x7F, x>>24&0x7F
+		b4, b5, b6, b7 := x>>32&0x7F, x>>40&0x7F, x>>48&0x7F, x>>56&0x7F
+		w := uint64(c.ascii[b0<<7|b1])<<1 |
+			uint64(c.ascii[b1<<7|b2])<<2 | uint64(c.ascii[b2<<7|b3])<<3 |
+			uint64(c.ascii[b3<<7|b4])<<4 | uint64(c.ascii[b4<<7|b5])<<5 |
+			uint64(c.ascii[b5<<7|b6])<<6 | uint64(c.ascii[b6<<7|b7])<<7
+		if wasASCII {
+			w |= uint64(c.ascii[(lastASCII&0x7F)<<7|b0])
+		} else {
+			hashed |= 1 << g
+		}
+		word |= w << g
+		wasASCII, lastASCII = true, b7
+	}
+	var cut uint64
+	for todo := hashed | inFront; todo != 0; todo &= todo - 1 {
+		i := bits.TrailingZeros64(todo)
+		x := binary.LittleEndian.Uint32(text[i:])
+		char := x & charMasks[x>>3&31]
+		cut |= c.cut(before, char) << i
+		before = char
+	}
+	if wasASCII {
+		before = uint32(lastASCII)
+	}
+	return word | cut&hashed, before
+}
+
+// charOf returns a character as its bytes in UTF-8, the first lowest.
+func charOf(r rune) uint32 {
+	var b [4]byte
+	utf8.EncodeRune(b[:], r)
+	return binary.LittleEndian.Uint32(b[:])
+}
+
+// charMasks keep the bytes of a character that begins with the byte 8i to 8i+7.
+var charMasks = [32]uint32{
+	0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+	24: 0xFFFF, 25: 0xFFFF, 26: 0xFFFF, 27: 0xFFFF, 28: 0xFFFFFF, 29: 0xFFFFFF, 30: 0xFFFFFFFF,
 }

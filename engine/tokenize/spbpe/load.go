@@ -44,9 +44,13 @@ func load(file pipeline.Object, addedAsText bool) (*tokenizer, error) {
 	}
 	t.nfc, t.prepend, t.prefix, t.split = r.nfc, r.prepend, r.prefix, r.split
 	var err error
-	if t.normalized, err = normalFormFor(file, replaced, addedAsText); err != nil {
-		return nil, fmt.Errorf("added_tokens: %w", err)
+	var added []addedToken
+	if !addedAsText {
+		if added, err = readAdded(file); err != nil {
+			return nil, fmt.Errorf("added_tokens: %w", err)
+		}
 	}
+	t.normalized = normalFormFor(added, replaced)
 	if err := file.Require("model", &spec); err != nil {
 		return nil, err
 	}
@@ -54,37 +58,69 @@ func load(file pipeline.Object, addedAsText bool) (*tokenizer, error) {
 		return nil, fmt.Errorf("model: %w", err)
 	}
 	t.cuts = newCuts(t.model, t.split)
+	t.join(added)
 	return t, nil
 }
 
-// normalFormFor returns the form of normalised text that suffices for the
-// search for added tokens.
-func normalFormFor(file pipeline.Object, replaced, addedAsText bool) (form normalForm, err error) {
-	var added []pipeline.Object
-	if err := file.Decode("added_tokens", &added); err != nil {
-		return asIs, err
+// addedToken is what this package asks of an added token.
+type addedToken struct {
+	content                                string
+	singleWord, lstrip, rstrip, normalized bool
+}
+
+func readAdded(file pipeline.Object) ([]addedToken, error) {
+	var list []pipeline.Object
+	if err := file.Decode("added_tokens", &list); err != nil {
+		return nil, err
 	}
-	if addedAsText {
-		return asIs, nil
-	}
-	for _, o := range added {
-		var normalized, lstrip, rstrip bool
-		for key, v := range map[string]*bool{"normalized": &normalized, "lstrip": &lstrip, "rstrip": &rstrip} {
+	added := make([]addedToken, len(list))
+	for i, o := range list {
+		a := &added[i]
+		for key, v := range map[string]any{
+			"content": &a.content, "single_word": &a.singleWord, "lstrip": &a.lstrip, "rstrip": &a.rstrip, "normalized": &a.normalized,
+		} {
 			if err := o.Require(key, v); err != nil {
-				return asIs, err
+				return nil, err
 			}
 		}
+	}
+	return added, nil
+}
+
+// normalFormFor returns the form of normalised text that suffices for the
+// search for added tokens. Replaced tells that the normalizer makes spaces
+// markers.
+func normalFormFor(added []addedToken, replaced bool) (form normalForm) {
+	for _, a := range added {
 		switch {
-		case !normalized:
+		case !a.normalized:
 		case !replaced:
 			form = literal
-		case lstrip || rstrip:
+		case a.lstrip || a.rstrip:
 			form = markers
 		default:
 			form = max(form, spaces)
 		}
 	}
-	return form, nil
+	return form
+}
+
+// join sets joined if it can.
+func (t *tokenizer) join(added []addedToken) {
+	if len(added) == 0 || t.nfc || t.prepend || t.prefix != never || t.model.whole != nil || !t.cuts.plain {
+		return
+	}
+	joined := &joined{contents: map[string]struct{}{}}
+	for _, a := range added {
+		if a.normalized || a.singleWord || a.lstrip || a.rstrip {
+			return
+		}
+		if a.content != "" {
+			joined.contents[a.content] = struct{}{}
+			joined.first[a.content[0]] = true
+		}
+	}
+	t.joined = joined
 }
 
 // recognizer gathers what the normalizers and pre-tokenizers of a file do.

@@ -1,7 +1,8 @@
 package spbpe
 
 import (
-	"slices"
+	"math"
+	"math/bits"
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
@@ -9,20 +10,40 @@ import (
 
 // merger counts the tokens of pieces, for one goroutine.
 type merger struct {
-	model   *model
-	words   bool // pieces are whole words, which ignore_merges looks up
-	symbols []symbol
-	long    longMerger
+	model  *model
+	words  bool // pieces are whole words, which ignore_merges looks up
+	joined *joined
+	short  [countcache.Batch]shortMerge
+	long   longMerge
 }
 
-// maxShort is the longest piece, in symbols, merged by looking at all pairs
-// for each merge; above it a heap is quicker.
-const maxShort = 48
-
-// Counts makes it a countcache.Model.
+// Counts makes it a countcache.Model. The pieces are merged in turns, so that
+// one does not wait for the memory that another has asked for.
 func (g *merger) Counts(text []byte, spans []countcache.Span, counts []int) {
-	for i, s := range spans {
-		counts[i] = g.count(false, text[s.Start:s.End])
+	var merging [countcache.Batch]int
+	n := 0
+	for i, span := range spans {
+		piece := text[span.Start:span.End]
+		if g.joined.has(piece) || g.words && g.model.isWhole(false, piece) {
+			counts[i] = 1
+		} else if s := &g.short[i]; s.start(g.model, false, piece) {
+			merging[n] = i
+			n++
+		} else {
+			counts[i] = g.long.count(g.model, false, piece)
+		}
+	}
+	for n > 0 {
+		left := 0
+		for _, i := range merging[:n] {
+			if s := &g.short[i]; s.step(g.model) {
+				merging[left] = i
+				left++
+			} else {
+				counts[i] = bits.OnesCount64(s.begin)
+			}
+		}
+		n = left
 	}
 }
 
@@ -32,207 +53,172 @@ func (g *merger) count(lead bool, piece []byte) int {
 	if g.words && g.model.isWhole(lead, piece) {
 		return 1
 	}
-	g.symbols = g.model.appendSymbols(g.symbols[:0], lead, piece)
-	if len(g.symbols) <= maxShort {
-		return g.model.countShort(g.symbols)
+	s := &g.short[0]
+	if !s.start(g.model, lead, piece) {
+		return g.long.count(g.model, lead, piece)
 	}
-	return g.long.count(g.model, g.symbols)
+	for s.step(g.model) {
+	}
+	return bits.OnesCount64(s.begin)
 }
 
-// trim gives back what has grown past its bound.
-func (g *merger) trim() {
-	if cap(g.symbols) > maxScratch/4 {
-		g.symbols = nil
-	}
-	if cap(g.long.products) > maxScratch/4 {
-		g.long = longMerger{}
-	}
+// reader reads the symbols of a piece (BPE::merge_word).
+type reader struct {
+	model   *model
+	lead    bool // a marker comes first
+	rest    []byte
+	pending bool // an unknown token, which stands before the next character that is known
 }
 
-// appendSymbols appends the symbols of a piece (BPE::merge_word).
-func (m *model) appendSymbols(dst []symbol, lead bool, piece []byte) []symbol {
-	if lead {
-		dst = append(dst, m.basic['▁'])
-	}
-	pending := false // an unknown token, which stands before the next character that is known
-	if lead && dst[len(dst)-1] == inert {
-		dst, pending = m.appendUnknown(dst[:len(dst)-1], pending, []byte(marker))
-	}
-	for i := 0; i < len(piece); {
-		r, n := utf8.DecodeRune(piece[i:])
-		s := m.symbolOf(r)
-		switch {
-		case s != inert:
-			if pending {
-				dst, pending = append(dst, inert), false
-			}
-			dst = append(dst, s)
-		case r == ' ':
-			dst, pending = m.appendUnknown(dst, pending, []byte(marker))
-		default:
-			dst, pending = m.appendUnknown(dst, pending, piece[i:i+n])
+// most is the largest number of symbols that next appends.
+const most = utf8.UTFMax + 1
+
+// next appends the symbols of one more character; it returns false at the end.
+func (r *reader) next(dst []symbol) ([]symbol, bool) {
+	m := r.model
+	if r.lead {
+		r.lead = false
+		if s := m.basic['▁']; s != inert {
+			return append(dst, s), true
 		}
-		i += n
+		return r.unknown(dst, []byte(marker)), true
 	}
-	if pending {
-		dst = append(dst, inert)
+	if len(r.rest) == 0 {
+		if r.pending {
+			dst, r.pending = append(dst, inert), false
+			return dst, true
+		}
+		return dst, false
+	}
+	char, n := utf8.DecodeRune(r.rest)
+	text := r.rest[:n]
+	r.rest = r.rest[n:]
+	s := m.symbolOf(char)
+	switch {
+	case s != inert:
+		if r.pending {
+			dst, r.pending = append(dst, inert), false
+		}
+		dst = append(dst, s)
+	case char == ' ':
+		dst = r.unknown(dst, []byte(marker))
+	default:
+		dst = r.unknown(dst, text)
+	}
+	return dst, true
+}
+
+// unknown appends what becomes of a character that is not in the vocabulary.
+func (r *reader) unknown(dst []symbol, char []byte) []symbol {
+	switch {
+	case r.model.fallsBack(char):
+		for range char {
+			dst = append(dst, inert)
+		}
+	case r.model.unk:
+		if r.pending && !r.model.fuseUnk {
+			dst = append(dst, inert)
+		}
+		r.pending = true
 	}
 	return dst
 }
 
-// appendUnknown appends what becomes of a character that is not in the
-// vocabulary. Pending is an unknown token that has not been appended.
-func (m *model) appendUnknown(dst []symbol, pending bool, char []byte) ([]symbol, bool) {
-	switch {
-	case m.fallsBack(char):
-		for range char {
-			dst = append(dst, inert)
-		}
-	case m.unk:
-		if pending && !m.fuseUnk {
-			dst = append(dst, inert)
-		}
-		pending = true
-	}
-	return dst, pending
+// maxShort is the largest number of symbols whose places fit in one word.
+const maxShort = 64
+
+// shortMerge is a piece of at most maxShort symbols on its way: while any two
+// neighbours have a merge, the first in order is made, the leftmost of equals
+// first.
+type shortMerge struct {
+	symbols [maxShort + most]symbol // by the place where they begin
+	// pairs[i] is what the symbol at i makes with the next, shifted left by
+	// placeBits, with i below: the smallest is the merge to make next. What is
+	// no merge is at least none.
+	pairs  [maxShort]uint32
+	least  [maxShort / 8]uint32 // of each eight pairs
+	blocks int                  // of eight pairs
+	begin  uint64               // bit i: a symbol begins at i
 }
 
-// countShort merges symbols, at most maxShort, and returns how many are left:
-// while any two neighbours have a merge, the first in order is made, the
-// leftmost of equals first. It overwrites symbols.
-func (m *model) countShort(symbols []symbol) int {
-	var products [maxShort]symbol // products[i] is that of symbols[i] and the next
+const placeBits = 6
+
+// start reads a piece, with a marker in front if lead; false if it is too long.
+func (s *shortMerge) start(m *model, lead bool, piece []byte) bool {
+	if len(piece) >= maxShort*utf8.UTFMax {
+		return false
+	}
+	r := reader{model: m, lead: lead, rest: piece}
+	symbols, more := s.symbols[:0], true
+	for more {
+		if len(symbols) > maxShort {
+			return false
+		}
+		symbols, more = r.next(symbols)
+	}
 	n := len(symbols)
+	if n > maxShort {
+		return false
+	}
+	s.blocks = (n + 7) / 8
+	for i := range s.pairs[:s.blocks*8] {
+		s.pairs[i] = math.MaxUint32
+	}
 	for i := 1; i < n; i++ {
-		products[i-1] = m.pairs.get(symbols[i-1], symbols[i])
+		s.pairs[i-1] = s.pair(m, symbols[i-1], symbols[i], i-1)
 	}
-	for n > 1 {
-		best, at := inert, 0
-		for i, p := range products[:n-1] {
-			if p < best {
-				best, at = p, i
-			}
-		}
-		if best == inert {
-			break
-		}
-		symbols[at] = best
-		copy(symbols[at+1:n-1], symbols[at+2:n])
-		copy(products[at:n-2], products[at+1:n-1])
-		n--
-		if at+1 < n {
-			products[at] = m.pairs.get(symbols[at], symbols[at+1])
-		}
-		if at > 0 {
-			products[at-1] = m.pairs.get(symbols[at-1], symbols[at])
-		}
+	s.begin = 0
+	if n > 0 {
+		s.begin = math.MaxUint64 >> (maxShort - n)
 	}
-	return n
+	for b := range s.blocks {
+		s.renew(b)
+	}
+	return true
 }
 
-// longMerger is countShort in O(n log n): the pairs wait in a heap by product,
-// then place; an entry whose pair has changed since is passed over.
-type longMerger struct {
-	products   []symbol
-	prev, next []int32
-	waiting    mergeHeap
+func (s *shortMerge) pair(m *model, left, right symbol, place int) uint32 {
+	return min(m.pairs.find(left, right), m.pairs.none())<<placeBits | uint32(place)
 }
 
-func (l *longMerger) count(m *model, symbols []symbol) int {
-	n := len(symbols)
-	l.products = slices.Grow(l.products[:0], n)[:n]
-	l.prev = slices.Grow(l.prev[:0], n)[:n]
-	l.next = slices.Grow(l.next[:0], n)[:n]
-	l.waiting = l.waiting[:0]
-	products, prev, next := l.products, l.prev, l.next
-	products[n-1] = inert
-	for i := range n {
-		prev[i], next[i] = int32(i-1), int32(i+1)
-		if i+1 < n {
-			products[i] = m.pairs.get(symbols[i], symbols[i+1])
-			if products[i] != inert {
-				l.waiting = append(l.waiting, uint64(products[i])<<32|uint64(i))
-			}
-		}
+// step makes the next merge; false if there is none.
+func (s *shortMerge) step(m *model) bool {
+	best := uint32(math.MaxUint32)
+	for _, v := range s.least[:s.blocks] {
+		best = min(best, v)
 	}
-	l.waiting.init()
-
-	left := n
-	renew := func(i int32) {
-		products[i] = inert
-		if j := next[i]; int(j) < n {
-			products[i] = m.pairs.get(symbols[i], symbols[j])
-		}
-		if products[i] != inert {
-			l.waiting.push(uint64(products[i])<<32 | uint64(i))
-		}
+	id := best >> placeBits
+	if id >= m.pairs.none() {
+		return false
 	}
-	for len(l.waiting) > 0 {
-		top := l.waiting.pop()
-		i := int32(uint32(top))
-		if products[i] != symbol(top>>32) {
-			continue
-		}
-		symbols[i] = products[i]
-		gone := next[i]
-		products[gone] = inert
-		next[i] = next[gone]
-		if int(next[i]) < n {
-			prev[next[i]] = i
-		}
-		left--
-		renew(i)
-		if prev[i] >= 0 {
-			renew(prev[i])
-		}
+	at := int(best & (maxShort - 1))
+	after := s.begin & (math.MaxUint64 << at << 1)
+	next := bits.TrailingZeros64(after) & (maxShort - 1)
+	if !m.pairs.makes(id, s.symbols[at], s.symbols[next]) {
+		s.pairs[at] = m.pairs.exact(s.symbols[at], s.symbols[next])<<placeBits | uint32(at)
+		s.renew(at / 8)
+		return true
 	}
-	return left
+	s.symbols[at] = id
+	after &= after - 1
+	s.begin &^= 1 << next
+	s.pairs[next] = math.MaxUint32
+	s.pairs[at] = math.MaxUint32
+	if after != 0 {
+		s.pairs[at] = s.pair(m, id, s.symbols[bits.TrailingZeros64(after)&(maxShort-1)], at)
+	}
+	if before := s.begin & (1<<at - 1); before != 0 {
+		prev := (63 - bits.LeadingZeros64(before)) & (maxShort - 1)
+		s.pairs[prev] = s.pair(m, s.symbols[prev], id, prev)
+		s.renew(prev / 8)
+	}
+	s.renew(at / 8)
+	s.renew(next / 8)
+	return true
 }
 
-// mergeHeap is a binary min-heap.
-type mergeHeap []uint64
-
-func (h mergeHeap) init() {
-	for i := len(h)/2 - 1; i >= 0; i-- {
-		h.down(i)
-	}
-}
-
-func (h *mergeHeap) push(v uint64) {
-	*h = append(*h, v)
-	s := *h
-	for i := len(s) - 1; i > 0; {
-		parent := (i - 1) / 2
-		if s[parent] <= s[i] {
-			break
-		}
-		s[parent], s[i] = s[i], s[parent]
-		i = parent
-	}
-}
-
-func (h *mergeHeap) pop() uint64 {
-	s := *h
-	top := s[0]
-	s[0] = s[len(s)-1]
-	*h = s[:len(s)-1]
-	h.down(0)
-	return top
-}
-
-func (h mergeHeap) down(i int) {
-	for {
-		child := 2*i + 1
-		if child >= len(h) {
-			return
-		}
-		if child+1 < len(h) && h[child+1] < h[child] {
-			child++
-		}
-		if h[i] <= h[child] {
-			return
-		}
-		h[i], h[child] = h[child], h[i]
-		i = child
-	}
+// renew finds the least of eight pairs.
+func (s *shortMerge) renew(block int) {
+	p := (*[8]uint32)(s.pairs[block&7*8:])
+	s.least[block&7] = min(min(min(p[0], p[1]), min(p[2], p[3])), min(min(p[4], p[5]), min(p[6], p[7])))
 }

@@ -58,8 +58,25 @@ type tokenizer struct {
 	split  bool // every marker begins a word of its own
 
 	normalized normalForm
+	joined     *joined // nil where segments are counted one by one
 	model      *model
 	cuts       *cuts
+}
+
+// joined is the added tokens where a text is counted with them in it. Then they
+// are pieces of one token; what they spell is nowhere else in a text, so that
+// there is no other count for the same bytes.
+type joined struct {
+	contents map[string]struct{}
+	first    [256]bool // bytes that contents begin with
+}
+
+func (j *joined) has(piece []byte) bool {
+	if j == nil || len(piece) == 0 || !j.first[piece[0]] {
+		return false
+	}
+	_, ok := j.contents[string(piece)]
+	return ok
 }
 
 type scheme int
@@ -92,14 +109,29 @@ type worker struct {
 	composed   []byte // of Normalize: in NFC
 	normal     []byte // of Normalize: result
 	leading    []byte // of Count: the first piece with the marker before it
+	room       [256]pipeline.Span
 }
 
 func newWorker(t *tokenizer) *worker {
 	return &worker{
 		tokenizer: t,
 		cache:     countcache.New(countcache.Options{BytesAreTokens: t.model.bytesAreTokens()}),
-		merger:    merger{model: t.model, words: t.cuts.none},
+		merger:    merger{model: t.model, words: t.cuts.none, joined: t.joined},
 	}
+}
+
+// Room makes it a pipeline.Joiner.
+func (w *worker) Room() []pipeline.Span {
+	if w.joined == nil {
+		return nil
+	}
+	return w.room[:]
+}
+
+// CountJoined counts a text with added tokens in it.
+func (w *worker) CountJoined(text []byte, added []pipeline.Span) int {
+	w.scanner = scanner{cuts: w.cuts, text: text, added: added}
+	return w.cache.Count(text, &w.scanner, &w.merger)
 }
 
 // Normalize returns the normalised text, in the form that normalized tells.
@@ -195,5 +227,4 @@ func (w *worker) Trim() {
 	if cap(w.composed) > maxScratch {
 		w.composed = nil
 	}
-	w.merger.trim()
 }

@@ -1,11 +1,12 @@
 package spbpe
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 )
@@ -23,22 +24,35 @@ func loadModel(o pipeline.Object) (*model, error) {
 		return nil, fmt.Errorf("vocab: %w", err)
 	}
 	m.setUnknown(vocab)
-	if err := checkUnknown(m, vocab, unknown); err != nil {
-		return nil, err
+	standIns := map[uint32]bool{}
+	if m.hasUnknown && unknown != nil {
+		number, ok := vocab.find([]byte(*unknown))
+		if !ok {
+			return nil, pipeline.Unsupported("unk_token %q that is not in vocab", *unknown)
+		}
+		standIns[number] = true
 	}
-	merges, err := readMerges(o["merges"], vocab, func(token string) bool {
-		return m.hasUnknown && m.unk && token == *unknown || m.byteFallback && isByteToken(token)
-	})
+	if m.byteFallback {
+		for b := range 256 {
+			if number, ok := vocab.find([]byte(byteToken(byte(b)))); ok {
+				standIns[number] = true
+			}
+		}
+	}
+	merges, err := vocab.readMerges(o["merges"], standIns)
 	if err != nil {
 		return nil, fmt.Errorf("merges: %w", err)
+	}
+	if vocab.tokens.len() >= 1<<tokenBits || len(merges) >= noRank {
+		return nil, pipeline.Unsupported("%d tokens with %d merges", vocab.tokens.len(), len(merges))
 	}
 	if err := m.setMerges(vocab, merges); err != nil {
 		return nil, err
 	}
 	if ignoreMerges {
-		m.whole = vocab.ids
-		for _, token := range vocab.tokens {
-			m.longest = max(m.longest, len(token))
+		m.whole = vocab
+		for i := range vocab.tokens.len() {
+			m.longest = max(m.longest, len(vocab.tokens.at(uint32(i))))
 		}
 	}
 	return m, nil
@@ -79,100 +93,179 @@ func checkModel(o pipeline.Object, m *model, ignoreMerges *bool) (unknown *strin
 	return unknown, nil
 }
 
-func checkUnknown(m *model, v *vocab, unknown *string) error {
-	if !m.hasUnknown || unknown == nil {
-		return nil
-	}
-	if _, ok := v.ids[*unknown]; !ok {
-		return pipeline.Unsupported("unk_token %q that is not in vocab", *unknown)
-	}
-	return nil
+// vocabulary is the tokens of a file, numbered as they come, whatever their
+// ids: those only tell tokens apart.
+type vocabulary struct {
+	tokens arena
+	slots  []uint64 // open addressing, at most half full: hash<<32 | token+1
 }
 
-// vocab is the tokens of a vocabulary, numbered in the order of the file.
-type vocab struct {
-	tokens []string
-	ids    map[string]uint32
+// arena is many short texts, one after another.
+type arena struct {
+	text []byte
+	ends []uint32
 }
 
-// readVocab reads a vocabulary. An id that two tokens share would make merges
-// of the one merges of the other.
-func readVocab(raw []byte) (*vocab, error) {
-	n := len(raw) / 16
-	v := &vocab{ids: make(map[string]uint32, n), tokens: make([]string, 0, n)}
-	given := make([]uint32, 0, n)
-	err := pipeline.EachMember(raw, func(token string, value []byte) error {
-		id, err := strconv.ParseUint(string(value), 10, 32)
+func (a *arena) len() int { return len(a.ends) }
+
+func (a *arena) at(i uint32) []byte {
+	begin := uint32(0)
+	if i > 0 {
+		begin = a.ends[i-1]
+	}
+	return a.text[begin:a.ends[i]]
+}
+
+func (a *arena) add(text []byte) {
+	a.text = append(a.text, text...)
+	a.ends = append(a.ends, uint32(len(a.text)))
+}
+
+var hashSeed = maphash.MakeSeed()
+
+// slot returns where a token is or, with its number -1, would be.
+func (v *vocabulary) slot(token []byte) (at uint64, hash uint64, number int) {
+	hash = maphash.Bytes(hashSeed, token) >> 32
+	mask := uint64(len(v.slots) - 1)
+	for at = hash & mask; ; at = (at + 1) & mask {
+		s := v.slots[at]
+		if s == 0 {
+			return at, hash, -1
+		}
+		if s>>32 == hash && bytes.Equal(v.tokens.at(uint32(s)-1), token) {
+			return at, hash, int(uint32(s) - 1)
+		}
+	}
+}
+
+func (v *vocabulary) find(token []byte) (number uint32, ok bool) {
+	_, _, n := v.slot(token)
+	return uint32(n), n >= 0
+}
+
+// readVocab reads the tokens of a model. An id that two tokens share would
+// make merges of the one merges of the other.
+func readVocab(raw []byte) (*vocabulary, error) {
+	v := &vocabulary{slots: make([]uint64, 1<<10)}
+	v.tokens.text = make([]byte, 0, len(raw)/2)
+	var ids []uint32
+	err := pipeline.EachMemberRaw(raw, func(key, value []byte) error {
+		id, err := readID(value)
 		if err != nil {
 			return err
 		}
-		if _, ok := v.ids[token]; ok {
-			return pipeline.Unsupported("token %q twice", token)
+		token, err := pipeline.UnquoteBytes(key)
+		if err != nil {
+			return err
 		}
-		v.ids[token] = uint32(len(v.tokens))
-		v.tokens = append(v.tokens, token)
-		given = append(given, uint32(id))
+		at, hash, n := v.slot(token)
+		if n >= 0 {
+			ids[n] = id // the last of equal keys holds
+			return nil
+		}
+		v.tokens.add(token)
+		ids = append(ids, id)
+		v.slots[at] = hash<<32 | uint64(len(ids))
+		if 2*len(ids) > len(v.slots) {
+			v.grow()
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	slices.Sort(given)
-	for i := 1; i < len(given); i++ {
-		if given[i] == given[i-1] {
-			return nil, pipeline.Unsupported("id %d for two tokens", given[i])
+	slices.Sort(ids)
+	for i := 1; i < len(ids); i++ {
+		if ids[i] == ids[i-1] {
+			return nil, pipeline.Unsupported("id %d for two tokens", ids[i])
 		}
 	}
 	return v, nil
 }
 
+func readID(value []byte) (uint32, error) {
+	id := uint32(0)
+	for _, c := range value {
+		if c < '0' || c > '9' || len(value) > 9 {
+			id, err := strconv.ParseUint(string(value), 10, 32)
+			return uint32(id), err
+		}
+		id = id*10 + uint32(c-'0')
+	}
+	return id, nil
+}
+
+func (v *vocabulary) grow() {
+	old := v.slots
+	v.slots = make([]uint64, 4*len(old))
+	mask := uint64(len(v.slots) - 1)
+	for _, s := range old {
+		if s == 0 {
+			continue
+		}
+		at := s >> 32 & mask
+		for v.slots[at] != 0 {
+			at = (at + 1) & mask
+		}
+		v.slots[at] = s
+	}
+}
+
 // byteToken returns the token that stands for a byte.
 func byteToken(b byte) string { return fmt.Sprintf("<0x%02X>", b) }
 
-func isByteToken(token string) bool {
-	return len(token) == 6 && strings.HasPrefix(token, "<0x") && token[5] == '>'
-}
-
-// merge makes one token, product, of two; all are numbers of a vocab.
+// merge makes one token, product, of two; all are numbers of a vocabulary.
 type merge struct{ left, right, product uint32 }
 
-// readMerges returns the merges in order. They come in either form: pairs of
-// tokens, or older, strings of two tokens with a space between. A merge of a
-// token that stands for unknown characters or bytes is refused: nothing then
-// is known of what such a token stands beside.
-func readMerges(raw []byte, v *vocab, standsForUnknown func(string) bool) ([]merge, error) {
-	merges := make([]merge, 0, len(raw)/32)
-	add := func(left, right string) error {
-		l, ok1 := v.ids[left]
-		r, ok2 := v.ids[right]
-		product, ok3 := v.ids[left+right]
+// readMerges reads the merges of a model, in order. They come in either form:
+// pairs of tokens, or older, strings of two tokens with a space between. A
+// merge of a token that stands for unknown characters or bytes is refused:
+// nothing then is known of what such a token stands beside.
+func (v *vocabulary) readMerges(raw []byte, standIns map[uint32]bool) (merges []merge, err error) {
+	merges = make([]merge, 0, len(raw)/24)
+	var joined []byte
+	add := func(left, right []byte) error {
+		l, ok1 := v.find(left)
+		r, ok2 := v.find(right)
+		joined = append(append(joined[:0], left...), right...)
+		product, ok3 := uint32(0), false
+		// Lists have merges in the order of what they make, often repeated.
+		if n := len(merges); n > 0 {
+			for product = merges[n-1].product; product < merges[n-1].product+2 && !ok3; product++ {
+				ok3 = int(product) < v.tokens.len() && bytes.Equal(v.tokens.at(product), joined)
+			}
+			product--
+		}
+		if !ok3 {
+			product, ok3 = v.find(joined)
+		}
 		if !ok1 || !ok2 || !ok3 {
 			return pipeline.Unsupported("merge %q + %q of a token that is not in vocab", left, right)
 		}
-		if standsForUnknown(left) || standsForUnknown(right) {
+		if standIns[l] || standIns[r] {
 			return pipeline.Unsupported("merge %q + %q of a token for unknown characters", left, right)
 		}
 		merges = append(merges, merge{l, r, product})
 		return nil
 	}
-	err := pipeline.EachElement(raw, func(value []byte) error {
+	err = pipeline.EachElement(raw, func(value []byte) error {
 		switch value[0] {
 		case '"':
-			line, err := pipeline.Unquote(value)
-			if err != nil || strings.HasPrefix(line, "#version") {
+			line, err := pipeline.UnquoteBytes(value)
+			if err != nil || bytes.HasPrefix(line, []byte("#version")) {
 				return err
 			}
-			left, right, ok := strings.Cut(line, " ")
-			if !ok || strings.Contains(right, " ") {
+			left, right, ok := bytes.Cut(line, []byte(" "))
+			if !ok || bytes.IndexByte(right, ' ') >= 0 {
 				return pipeline.Unsupported("merge %q is not two tokens", line)
 			}
 			return add(left, right)
 		case '[':
-			var pair [2]string
+			var pair [2][]byte
 			n := 0
 			err := pipeline.EachElement(value, func(value []byte) (err error) {
 				if n < len(pair) {
-					pair[n], err = pipeline.Unquote(value)
+					pair[n], err = pipeline.UnquoteBytes(value)
 				}
 				n++
 				return err
