@@ -55,7 +55,9 @@ func New(file pipeline.Object, addedAsText bool) (*pipeline.Counter, error) {
 type worker struct {
 	*tokenizer
 	cache      *countcache.Cache
-	starts     starts
+	scanner    pretoken.Scanner
+	text       []byte // that is counted
+	scanned    int    // bytes of it whose bits have been given
 	normalizer ucd.Normalizer
 	normal     []byte
 	prefixed   []byte
@@ -79,47 +81,39 @@ func (w *worker) Normalize(text []byte) []byte {
 	return w.normal
 }
 
-// Count cuts a segment into pretokens and adds up their tokens.
+// Count cuts a segment into pretokens, and these into pieces, and adds up the
+// tokens.
 func (w *worker) Count(text []byte, first bool) (n int) {
 	if w.prefixSpace && text[0] != ' ' {
 		w.prefixed = append(append(w.prefixed[:0], ' '), text...)
 		text = w.prefixed
 	}
-	w.starts = starts{rules: w.rules, text: text}
-	return w.cache.Count(text, &w.starts, w)
+	w.scanner.Start(w.rules, text)
+	w.text, w.scanned = text, 0
+	return w.cache.Count(text, w, w)
 }
 
-// Counts is what the cache asks for: the tokens of pretokens.
-func (w *worker) Counts(text []byte, pretokens []countcache.Span, counts []int) {
-	for i, p := range pretokens {
+// Bits makes the worker the countcache.Starts of its text: pretokens, and their
+// pieces where they can be cut.
+func (w *worker) Bits(dst []uint64) (blocks int) {
+	blocks = w.scanner.Bits(dst)
+	w.model.cut(w.text, w.scanned, dst[:blocks])
+	w.scanned += blocks * pretoken.Block
+	return blocks
+}
+
+// Counts makes the worker the countcache.Model of its cache.
+func (w *worker) Counts(text []byte, pieces []countcache.Span, counts []int) {
+	for i, p := range pieces {
 		counts[i] = w.model.count(text[p.Start:p.End])
 	}
-}
-
-// starts is a countcache.Starts: where the pretokens of text begin.
-type starts struct {
-	rules *pretoken.Rules
-	text  []byte
-	done  int // bytes whose bits have been given
-	next  int // where the next pretoken begins
-}
-
-func (s *starts) Bits(dst []uint64) (blocks int) {
-	blocks = min(len(dst), (len(s.text)-s.done+63)/64)
-	clear(dst[:blocks])
-	end := min(s.done+blocks*64, len(s.text))
-	for s.next < end {
-		dst[(s.next-s.done)/64] |= 1 << ((s.next - s.done) % 64)
-		s.next = s.rules.Next(s.text, s.next)
-	}
-	s.done = end
-	return blocks
 }
 
 // maxScratch is the largest buffer, in bytes, that outlives a count.
 const maxScratch = 1 << 20
 
 func (w *worker) Trim() {
+	w.text = nil
 	if cap(w.normal) > maxScratch {
 		w.normal = nil
 	}
