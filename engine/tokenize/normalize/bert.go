@@ -35,7 +35,17 @@ func (b Bert) AppendLimited(dst, text []byte, limit int, s *Scratch) (out []byte
 			r, n = utf8.DecodeRune(text[i:])
 		}
 		i += n
+		if b.StripAccents {
+			if syllable := r - hangulS; 0 <= syllable && syllable < countS {
+				d.addJamo(syllable)
+				continue
+			}
+		}
 		props := PropsOf(r)
+		if plain := Other | WhiteSpace | NonspacingMark | Cased | Decomposes | ChineseCharacter; props&plain == 0 && r != 0xFFFD {
+			d.putPlain(r, text[i-n:i])
+			continue
+		}
 		if b.CleanText {
 			if r == '\t' || r == '\n' || r == '\r' {
 				d.put(' ')

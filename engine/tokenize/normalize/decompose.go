@@ -37,11 +37,7 @@ func (d *decomposer) add(r rune) {
 		return
 	}
 	if s := r - hangulS; 0 <= s && s < countS {
-		d.put(hangulL + s/(countV*countT))
-		d.put(hangulV + s%(countV*countT)/countT)
-		if t := s % countT; t > 0 {
-			d.put(hangulT + t)
-		}
+		d.addJamo(s)
 		return
 	}
 	if d.compatible {
@@ -56,6 +52,37 @@ func (d *decomposer) add(r rune) {
 		return
 	}
 	d.put(r)
+}
+
+// addJamo adds what a Hangul syllable decomposes to: letters of which each is a
+// starter, in every case the same, and three bytes long.
+func (d *decomposer) addJamo(syllable rune) {
+	d.flush()
+	d.addLetter(hangulL + syllable/(countV*countT))
+	d.addLetter(hangulV + syllable%(countV*countT)/countT)
+	if t := syllable % countT; t > 0 {
+		d.addLetter(hangulT + t)
+	}
+}
+
+func (d *decomposer) addLetter(r rune) {
+	d.dst = append(d.dst, 0xE0|byte(r>>12), 0x80|byte(r>>6)&0x3F, 0x80|byte(r)&0x3F)
+	d.written++
+}
+
+// putPlain is put for a character that neither strip nor lower touches; char is
+// how it is spelt.
+func (d *decomposer) putPlain(r rune, char []byte) {
+	if d.decompose && r >= 0x300 {
+		if ccc := cccOf(r); ccc != 0 {
+			d.waiting = append(d.waiting, ranked{r, ccc})
+			d.written++
+			return
+		}
+	}
+	d.flush()
+	d.dst = append(d.dst, char...)
+	d.written++
 }
 
 func (d *decomposer) putAll(s string) {
