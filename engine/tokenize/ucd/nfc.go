@@ -1,6 +1,7 @@
 package ucd
 
 import (
+	"encoding/binary"
 	"slices"
 	"unicode/utf8"
 )
@@ -25,15 +26,30 @@ const (
 // character before it.
 const unsettled = 255
 
-// QuickNFC returns the length of a prefix of text that stands unchanged at the
-// start of its NFC. It is len(text) for most text. The rest, if any, begins with
+// QuickNFC returns the length of a prefix of text, which must be UTF-8, that
+// stands unchanged at the start of its NFC. It is len(text) for most text. The rest, if any, begins with
 // a starter, unless it is all of text.
 func QuickNFC(text []byte) int {
+	const high = 0x8080808080808080
 	settled := 0 // start of the last character that nothing before it can reach
 	for i := 0; i < len(text); {
-		if text[i] < utf8.RuneSelf {
+		for i+8 <= len(text) && binary.LittleEndian.Uint64(text[i:])&high == 0 {
+			i += 8
+			settled = i - 1
+		}
+		for i < len(text) && text[i] < utf8.RuneSelf {
 			settled = i
 			i++
+		}
+		for i < len(text) && settledLead[text[i]] == 3 {
+			settled = i
+			i += 3
+		}
+		for i < len(text) && settledLead[text[i]] == 2 {
+			settled = i
+			i += 2
+		}
+		if i >= len(text) || text[i] < utf8.RuneSelf || settledLead[text[i]] != 0 {
 			continue
 		}
 		r, n := utf8.DecodeRune(text[i:])
@@ -44,6 +60,34 @@ func QuickNFC(text []byte) int {
 		i += n
 	}
 	return len(text)
+}
+
+// settledLead holds the length of the characters that begin with a byte, where
+// that is two or three and NFC leaves all of them as they are: Latin, most
+// Cyrillic, Han, most Hangul and private use.
+var settledLead = func() (t [256]uint8) {
+	for lead := range t {
+		switch {
+		case 0xC2 <= lead && lead < 0xE0:
+			if settledRange(rune(lead&0x1F)<<6, 1<<6) {
+				t[lead] = 2
+			}
+		case 0xE1 <= lead && lead < 0xF0:
+			if settledRange(rune(lead&0x0F)<<12, 1<<12) {
+				t[lead] = 3
+			}
+		}
+	}
+	return t
+}()
+
+func settledRange(first, n rune) bool {
+	for r := first; r < first+n; r++ {
+		if lookup(normalIndex[:], normalBlocks, r) != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // Normalizer brings text to NFC of Unicode 9.0 (UAX #15). It holds the
