@@ -13,212 +13,259 @@ import (
 // an x, where before tells of the last byte of the block before, and
 // x &^ (x<<1 | before) the first bytes of the runs of x.
 
-// matchSpaced is nextSpaced and nextApart.
-func (s *Scanner) matchSpaced(p, q *classmask.Planes, live uint64) (starts, unsure uint64) {
-	c := &s.carry
-	letter := p.Upper | p.Lower | p.Other
-	number, space := p.Number, p.Space
-	sign := live &^ (letter | number | space)
-	// A space goes with what is behind it, if that is not white space too.
-	glued := p.Blank<<1 | c.blank
-	gluedNumber := glued
-	var piece, nextPiece uint64 // where white space is before the end of a piece
-	if s.rules.grammar == apart {
-		gluedNumber = 0
-		piece, nextPiece = number|p.Script, q.Number|q.Script
-		unsure = p.Script
-	}
+// matchSpaced is nextSpaced and nextApart. Unsure are numerals that are none to
+// the expression.
+func (s *Scanner) matchSpaced(dst []uint64, planes []classmask.Planes, live uint64) (n int, unsure uint64) {
+	c := s.carry
+	apart, single := mask(s.rules.grammar == apart), mask(s.rules.digits == 1)
+	for n = range dst {
+		p, q := &planes[n], &planes[n+1]
+		letter := p.Upper | p.Lower | p.Other
+		number, space := p.Number, p.Space
+		sign := live &^ (letter | number | space)
+		live = ^uint64(0)
+		// A space goes with what is behind it, if that is not white space too.
+		glued := p.Blank<<1 | c.blank
 
-	contraction := c.contraction
-	c.contraction = 0
-	if quotes := p.Apostrophe & sign &^ (sign<<1 | c.sign | glued); quotes|contraction != 0 {
-		var begin uint64
-		begin, contraction = s.contractions(quotes, contraction)
-		letter &^= contraction
-		sign &^= contraction
-		starts = begin
+		contraction := c.contraction
+		quotes := p.Apostrophe & sign &^ (sign<<1 | c.sign | glued)
+		starts := uint64(0)
+		if quotes|contraction != 0 {
+			starts, contraction, c.contraction = s.contractions(n, quotes, contraction)
+			letter &^= contraction
+			sign &^= contraction
+		}
+		starts |= (letter&^(letter<<1|c.letter) | sign&^(sign<<1|c.sign)) &^ glued
+		starts |= number &^ ((number<<1|c.number)&^single | glued&^apart | p.Inner&single)
+		starts |= space &^ (space<<1 | c.space)
+		// The last white space of a run, if the piece goes on.
+		piece, nextPiece := (number|p.Script)&apart, (q.Number|q.Script)&apart
+		starts |= lastOf(space, q.Space, piece, nextPiece, p, q)
+		dst[n] = starts
+		if unsure = p.Script & apart; unsure != 0 {
+			return n, unsure
+		}
+		c.letter, c.number, c.sign = letter>>63, number>>63, sign>>63
+		c.space, c.blank = space>>63, p.Blank>>63
 	}
-	starts |= letter &^ (letter<<1 | c.letter | glued)
-	starts |= sign &^ (sign<<1 | c.sign | glued)
-	if s.rules.digits == 1 {
-		starts |= number &^ p.Inner
-	} else {
-		starts |= number &^ (number<<1 | c.number | gluedNumber)
-	}
-	starts |= space &^ (space<<1 | c.space)
-	starts |= lastOf(space, q.Space, piece, nextPiece, p, q)
+	s.carry = c
+	return len(dst), 0
+}
 
-	c.letter, c.number, c.sign = letter>>63, number>>63, sign>>63
-	c.space, c.blank = space>>63, p.Blank>>63
-	return starts, unsure
+// mask is all bits or none.
+func mask(all bool) uint64 {
+	if all {
+		return ^uint64(0)
+	}
+	return 0
 }
 
 // matchPrefixed is nextPrefixed.
-func (s *Scanner) matchPrefixed(p, q *classmask.Planes, live uint64) (starts, unsure uint64) {
-	c := &s.carry
-	letter := p.Upper | p.Lower | p.Other
-	if s.rules.marks {
-		letter |= p.Mark
+func (s *Scanner) matchPrefixed(dst []uint64, planes []classmask.Planes, live uint64) (n int) {
+	c := s.carry
+	marks := mask(s.rules.marks)
+	for n = range dst {
+		p, q := &planes[n], &planes[n+1]
+		letter := p.Upper | p.Lower | p.Other | p.Mark&marks
+		number, space, newline := p.Number, p.Space, p.Newline
+		sign := live &^ (letter | number | space)
+		live = ^uint64(0)
+		glued := p.Blank<<1 | c.blank
+
+		contraction := c.contraction
+		quotes := p.Apostrophe & sign &^ (sign<<1 | c.sign | glued)
+		starts := uint64(0)
+		if quotes|contraction != 0 {
+			starts, contraction, c.contraction = s.contractions(n, quotes, contraction)
+			letter &^= contraction
+			sign &^= contraction
+		}
+		// Line ends behind signs belong to them.
+		tail := newline & (sign<<1 | c.sign | c.tail)
+		tail = newline &^ (newline + tail)
+		space &^= tail
+		newline &^= tail
+
+		alone := sign &^ (sign<<1 | c.sign | glued)
+		starts |= alone
+		if inner := sign & p.Inner; inner != 0 {
+			alone = wholeCharacters(alone, c.alone, inner)
+		}
+		prefix := space&^newline | alone
+		starts |= letter &^ (letter<<1 | c.letter | prefix<<1 | c.prefix)
+		if number|c.number != 0 {
+			var numbers uint64
+			numbers, c.digits = s.numbers(number, p.Inner, c.number, c.digits)
+			starts |= numbers
+		}
+		starts |= space &^ (space<<1 | c.space)
+		starts |= lastOf(space, q.Space, 0, 0, p, q) &^ newline
+		if white := space &^ newline; white&(newline<<1|c.newline) != 0 {
+			starts |= s.behindNewlines(n, white, newline, c.newline, q)
+		}
+		dst[n] = starts
+
+		c.letter, c.number, c.sign, c.blank = letter>>63, number>>63, sign>>63, p.Blank>>63
+		c.space, c.newline = space>>63, newline>>63
+		c.tail, c.alone, c.prefix = tail>>63, alone>>63, prefix>>63
 	}
-	number, space, newline := p.Number, p.Space, p.Newline
-	sign := live &^ (letter | number | space)
-	glued := p.Blank<<1 | c.blank
-
-	contraction := c.contraction
-	c.contraction = 0
-	if quotes := p.Apostrophe & sign &^ (sign<<1 | c.sign | glued); quotes|contraction != 0 {
-		var begin uint64
-		begin, contraction = s.contractions(quotes, contraction)
-		letter &^= contraction
-		sign &^= contraction
-		starts = begin
-	}
-	// Line ends behind signs belong to them.
-	tail := newline & (sign<<1 | c.sign | c.tail)
-	tail = newline &^ (newline + tail)
-	space &^= tail
-	newline &^= tail
-
-	alone := sign &^ (sign<<1 | c.sign | glued)
-	starts |= alone
-	alone = wholeCharacters(alone, c.alone, sign&p.Inner)
-	prefix := space&^newline | alone
-	starts |= letter &^ (letter<<1 | c.letter | prefix<<1 | c.prefix)
-	starts |= s.numbers(number, p.Inner)
-	starts |= s.spaces(space, newline, p, q)
-
-	c.letter, c.sign, c.blank = letter>>63, sign>>63, p.Blank>>63
-	c.tail, c.alone, c.prefix = tail>>63, alone>>63, prefix>>63
-	return starts, 0
+	s.carry = c
+	return len(dst)
 }
 
 // matchCased is nextCased. Unsure are marks behind signs, which may be more
 // signs or the beginning of a word, and characters of the script Han that are
 // no letters, if what is before them might take them.
-func (s *Scanner) matchCased(p, q *classmask.Planes, live uint64) (starts, unsure uint64) {
-	c := &s.carry
-	upper, lower, both := p.Upper, p.Lower, p.Other|p.Mark
-	number, space, newline := p.Number, p.Space, p.Newline
-	if han := p.Script; han|c.script != 0 {
-		starts = han &^ (han<<1 | c.script)
-		unsure = starts &^ (upper | lower | p.Other)
-		upper, lower, both, number = upper&^han, lower&^han, both&^han, number&^han
-		live &^= han
-		c.script = han >> 63
-	}
-	word := upper | lower | both
-	sign := live &^ (word | number | space)
-	glued := p.Blank<<1 | c.blank
-	unsure |= p.Mark & (sign<<1 | c.sign | c.tail)
+func (s *Scanner) matchCased(dst []uint64, planes []classmask.Planes, live uint64) (n int, unsure uint64) {
+	c := s.carry
+	contractions, slashes := mask(s.rules.contractions), mask(s.rules.slashes)
+	for n = range dst {
+		p, q := &planes[n], &planes[n+1]
+		upper, lower, both := p.Upper, p.Lower, p.Other|p.Mark
+		number, space, newline := p.Number, p.Space, p.Newline
+		starts := uint64(0)
+		if han := p.Script; han|c.script != 0 {
+			starts = han &^ (han<<1 | c.script)
+			unsure = starts &^ (upper | lower | p.Other)
+			upper, lower, both, number = upper&^han, lower&^han, both&^han, number&^han
+			live &^= han
+			c.script = han >> 63
+		}
+		word := upper | lower | both
+		sign := live &^ (word | number | space)
+		live = ^uint64(0)
+		glued := p.Blank<<1 | c.blank
+		unsure |= p.Mark & (sign<<1 | c.sign | c.tail)
 
-	contraction := c.contraction
-	c.contraction = 0
-	if quotes := p.Apostrophe & (word<<1 | c.letter); quotes|contraction != 0 && s.rules.contractions {
-		_, contraction = s.contractions(quotes, contraction)
-		word &^= contraction
-		upper, lower, both = upper&word, lower&word, both&word
-		sign &^= contraction
-	}
-	// Line ends, and slashes behind them, belong to the signs before them.
-	end := newline
-	if s.rules.slashes {
-		end |= p.Slash
-	}
-	tail := newline&(sign<<1|c.sign) | end&c.tail
-	tail |= end &^ (end + tail)
-	space &^= tail
-	newline &^= tail
-	sign &^= tail
+		contraction := c.contraction
+		if quotes := p.Apostrophe & (word<<1 | c.letter) & contractions; quotes|contraction != 0 {
+			_, contraction, c.contraction = s.contractions(n, quotes, contraction)
+			word &^= contraction
+			upper, lower, both = upper&word, lower&word, both&word
+			sign &^= contraction
+		}
+		// Line ends, and slashes behind them, belong to the signs before them.
+		end := newline | p.Slash&slashes
+		tail := newline&(sign<<1|c.sign) | end&c.tail
+		tail |= end &^ (end + tail)
+		space &^= tail
+		newline &^= tail
+		sign &^= tail
 
-	alone := sign &^ (sign<<1 | c.sign | glued)
-	starts |= alone
-	alone = wholeCharacters(alone, c.alone, sign&p.Inner)
-	prefix := space&^newline | alone
-	starts |= word &^ (word<<1 | c.letter | prefix<<1 | c.prefix)
-	// Upper case behind lower case begins a word, letters without case and
-	// marks between them or not.
-	after := both & (lower<<1 | c.lower | c.after)
-	after = both &^ (both + after)
-	starts |= upper & ((lower|after)<<1 | c.lower | c.after)
-	both &^= after
-	// Behind letters without case at the beginning of a word it does where the
-	// word goes on with nothing else.
-	if doubt := upper & (both<<1 | c.both); doubt != 0 {
-		starts |= s.upperAtEnd(doubt, upper, lower|both|after, q)
+		alone := sign &^ (sign<<1 | c.sign | glued)
+		starts |= alone
+		if inner := sign & p.Inner; inner != 0 {
+			alone = wholeCharacters(alone, c.alone, inner)
+		}
+		prefix := space&^newline | alone
+		starts |= word &^ (word<<1 | c.letter | prefix<<1 | c.prefix)
+		// Upper case behind lower case begins a word, letters without case and
+		// marks between them or not.
+		after := both & (lower<<1 | c.lower | c.after)
+		after = both &^ (both + after)
+		starts |= upper & ((lower|after)<<1 | c.lower | c.after)
+		both &^= after
+		// Behind letters without case at the beginning of a word it does where
+		// the word goes on with nothing else.
+		if doubt := upper & (both<<1 | c.both); doubt != 0 {
+			starts |= s.upperAtEnd(n, doubt, upper, lower|both|after, q)
+		}
+		if number|c.number != 0 {
+			var numbers uint64
+			numbers, c.digits = s.numbers(number, p.Inner, c.number, c.digits)
+			starts |= numbers
+		}
+		starts |= space &^ (space<<1 | c.space)
+		starts |= lastOf(space, q.Space, 0, 0, p, q) &^ newline
+		if white := space &^ newline; white&(newline<<1|c.newline) != 0 {
+			starts |= s.behindNewlines(n, white, newline, c.newline, q)
+		}
+		dst[n] = starts
+		if unsure != 0 {
+			return n, unsure
+		}
+		c.letter, c.number, c.sign, c.blank = word>>63, number>>63, sign>>63, p.Blank>>63
+		c.space, c.newline = space>>63, newline>>63
+		c.lower, c.after, c.both = lower>>63, after>>63, both>>63
+		c.tail, c.alone, c.prefix = tail>>63, alone>>63, prefix>>63
 	}
-	starts |= s.numbers(number, p.Inner)
-	starts |= s.spaces(space, newline, p, q)
-
-	c.letter, c.sign, c.blank = word>>63, sign>>63, p.Blank>>63
-	c.lower, c.after, c.both = lower>>63, after>>63, both>>63
-	c.tail, c.alone, c.prefix = tail>>63, alone>>63, prefix>>63
-	return starts, unsure
+	s.carry = c
+	return len(dst), 0
 }
 
 // matchPieced is nextPieced.
-func (s *Scanner) matchPieced(p, q *classmask.Planes, live uint64) (starts uint64) {
-	c := &s.carry
-	word := p.Upper | p.Lower | p.Other | p.Mark
-	number, sign, space, newline := p.Number, p.Sign, p.Space, p.Newline
-	gap := live &^ (word | number | sign | space)
-	// Pieces begin where numbers and the script do, and where they end.
-	piece := (number ^ (number<<1 | c.number)) | (p.Script ^ (p.Script<<1 | c.script))
-	glued := (p.Blank<<1 | c.blank) &^ piece
+func (s *Scanner) matchPieced(dst []uint64, planes []classmask.Planes, live uint64) (n int) {
+	c := s.carry
+	for n = range dst {
+		p, q := &planes[n], &planes[n+1]
+		word := p.Upper | p.Lower | p.Other | p.Mark
+		number, sign, space, newline := p.Number, p.Sign, p.Space, p.Newline
+		gap := live &^ (word | number | sign | space)
+		live = ^uint64(0)
+		// Pieces begin where numbers and the script do, and where they end.
+		piece := (number ^ (number<<1 | c.number)) | (p.Script ^ (p.Script<<1 | c.script))
+		glued := (p.Blank<<1 | c.blank) &^ piece
 
-	alone := sign &^ ((sign<<1|c.sign)&^piece | glued)
-	starts = alone
-	tail := newline & ((sign<<1|c.sign)&^piece | c.tail)
-	tail = newline &^ (newline + tail)
-	space &^= tail
-	newline &^= tail
+		alone := sign &^ ((sign<<1|c.sign)&^piece | glued)
+		starts := alone
+		tail := newline & ((sign<<1|c.sign)&^piece | c.tail)
+		tail = newline &^ (newline + tail)
+		space &^= tail
+		newline &^= tail
 
-	// An ASCII sign takes along the ASCII letters behind it; other letters
-	// behind those begin a word.
-	ascii := (p.Upper | p.Lower) &^ p.High
-	taken := ascii & ((alone&^p.High)<<1 | c.alone)
-	punctuated := ascii &^ (ascii + (taken | ascii&c.punctuated))
-	starts |= word &^ punctuated & (punctuated<<1 | c.punctuated)
-	prefix := space&^newline | gap
-	starts |= word &^ ((word<<1|c.letter|prefix<<1|c.prefix)&^piece | taken)
+		// An ASCII sign takes along the ASCII letters behind it; other letters
+		// behind those begin a word.
+		ascii := (p.Upper | p.Lower) &^ p.High
+		taken := ascii & ((alone&^p.High)<<1 | c.alone)
+		punctuated := ascii &^ (ascii + (taken | ascii&c.punctuated))
+		starts |= word &^ punctuated & (punctuated<<1 | c.punctuated)
+		prefix := space&^newline | gap
+		starts |= word &^ ((word<<1|c.letter|prefix<<1|c.prefix)&^piece | taken)
 
-	if number|c.number != 0 {
-		starts |= s.numbers(number, p.Inner)
+		if number|c.number != 0 {
+			var numbers uint64
+			numbers, c.digits = s.numbers(number, p.Inner, c.number, c.digits)
+			starts |= numbers
+		}
+		starts |= space &^ ((space<<1 | c.space) &^ piece)
+		starts |= lastOf(space, q.Space, number|p.Script, q.Number|q.Script, p, q) &^ newline
+		if white := space &^ newline; white&(newline<<1|c.newline) != 0 {
+			starts |= s.behindNewlines(n, white, newline, c.newline, q)
+		}
+		// Of a gap the last character goes with a word.
+		if gap|c.gap != 0 {
+			starts |= gap &^ ((gap<<1 | c.gap) &^ piece)
+			starts |= lastInGap(gap, word, q.Upper|q.Lower|q.Other|q.Mark, p, q)
+		}
+		dst[n] = starts
+
+		c.letter, c.number, c.sign, c.space = word>>63, number>>63, sign>>63, space>>63
+		c.newline, c.blank, c.script, c.gap = newline>>63, p.Blank>>63, p.Script>>63, gap>>63
+		c.tail, c.alone, c.prefix = tail>>63, (alone&^p.High)>>63, prefix>>63
+		c.punctuated = punctuated >> 63
 	}
-	closing, nextClosing := number|p.Script, q.Number|q.Script
-	starts |= space &^ ((space<<1 | c.space) &^ piece)
-	starts |= lastOf(space, q.Space, closing, nextClosing, p, q) &^ newline
-	starts |= s.behindNewlines(space, newline, q)
-	// Of a gap the last character goes with a word.
-	if gap|c.gap != 0 {
-		nextWord := q.Upper | q.Lower | q.Other | q.Mark
-		starts |= gap &^ ((gap<<1 | c.gap) &^ piece)
-		starts |= lastInGap(gap, word, nextWord, p, q)
-	}
-
-	c.letter, c.number, c.sign, c.space = word>>63, number>>63, sign>>63, space>>63
-	c.newline, c.blank, c.script, c.gap = newline>>63, p.Blank>>63, p.Script>>63, gap>>63
-	c.tail, c.alone, c.prefix = tail>>63, (alone&^p.High)>>63, prefix>>63
-	c.punctuated = punctuated >> 63
-	return starts
+	s.carry = c
+	return len(dst)
 }
 
-// contractions returns where the contractions begin whose apostrophes may be
-// quotes, and their bytes, to which those belong that are given; it carries those
-// of the next block. An apostrophe right behind a contraction is none.
-func (s *Scanner) contractions(quotes, contraction uint64) (begin, all uint64) {
-	all = contraction
+// contractions returns where, in block n from s.at, the contractions begin whose
+// apostrophes may be quotes, and their bytes, to which those belong that are
+// given, in this block and in the next. An apostrophe right behind a contraction
+// ends no word.
+func (s *Scanner) contractions(n int, quotes, given uint64) (begin, all, next uint64) {
+	all = given
 	for ; quotes != 0; quotes &= quotes - 1 {
 		i := bits.TrailingZeros64(quotes)
 		if s.rules.grammar == cased && all<<1>>i&1 != 0 {
 			continue
 		}
-		if n := s.rules.contraction(s.text, s.at+i); n > 0 {
+		if size := s.rules.contraction(s.text, s.at+n*Block+i); size > 0 {
 			begin |= 1 << i
-			all |= (1<<n - 1) << i
-			s.carry.contraction |= (1<<n - 1) >> (Block - i)
+			all |= (1<<size - 1) << i
+			next |= (1<<size - 1) >> (Block - i)
 		}
 	}
-	return begin, all
+	return begin, all, next
 }
 
 // wholeCharacters extends the first bytes of characters to all of their bytes;
@@ -233,77 +280,61 @@ func wholeCharacters(first, before, inner uint64) uint64 {
 	return first
 }
 
-// numbers returns where pretokens of numbers begin.
-func (s *Scanner) numbers(number, inner uint64) (starts uint64) {
-	c := &s.carry
+// numbers returns where pretokens of numbers begin, given whether the block
+// before ends in a number and how many the pretoken then has, and how many the
+// last one has if the block does.
+func (s *Scanner) numbers(number, inner, before uint64, digits int) (starts uint64, atEnd int) {
 	switch s.rules.digits {
 	case 1:
-		return number &^ inner
+		return number &^ inner, 0
 	case unlimited:
-		starts = number &^ (number<<1 | c.number)
-		c.number = number >> 63
-		return starts
+		return number &^ (number<<1 | before), 0
 	}
-	if c.digits == 0 && number&(number<<1)&(number<<2)&(number<<3) == 0 && number&inner == 0 {
-		// None of more than three.
-		c.digits = bits.LeadingZeros64(^number)
-		return number &^ (number << 1)
+	if pairs := number & (number << 1); pairs&(pairs<<2)|number&inner|before == 0 {
+		// No run of more than three.
+		return number &^ (number << 1), bits.LeadingZeros64(^number)
 	}
-	n := c.digits
 	behind := 0 // the last number
 	for rest := number &^ inner; rest != 0; rest &= rest - 1 {
 		i := bits.TrailingZeros64(rest)
-		if ^number&(1<<i-1)>>behind != 0 || n == s.rules.digits {
-			n = 0
+		if ^number&(1<<i-1)>>behind != 0 || digits == s.rules.digits {
+			digits = 0
 		}
-		if n == 0 {
+		if digits == 0 {
 			starts |= 1 << i
 		}
-		n++
+		digits++
 		behind = i
 	}
-	if c.digits = 0; number>>63 != 0 {
-		c.digits = n
+	if number>>63 == 0 {
+		digits = 0
 	}
-	return starts
+	return starts, digits
 }
 
-// spaces returns where the pretokens of \s*[\r\n]+|\s+(?!\S)|\s+ begin.
-func (s *Scanner) spaces(space, newline uint64, p, q *classmask.Planes) (starts uint64) {
-	c := &s.carry
-	starts = space &^ (space<<1 | c.space)
-	starts |= lastOf(space, q.Space, 0, 0, p, q) &^ newline
-	starts |= s.behindNewlines(space, newline, q)
-	c.space, c.newline = space>>63, newline>>63
-	return starts
-}
-
-// behindNewlines returns where, in a run of white space, what is behind its
-// last line end begins.
-func (s *Scanner) behindNewlines(space, newline uint64, q *classmask.Planes) (starts uint64) {
-	white := space &^ newline
-	starts = white & (newline<<1 | s.carry.newline)
-	if starts == 0 {
-		return 0
-	}
+// behindNewlines returns where, in block n from s.at, what is behind the last
+// line end of a run of white space begins; white are the other characters of
+// such runs, of which some are behind line ends.
+func (s *Scanner) behindNewlines(n int, white, newline, before uint64, q *classmask.Planes) (starts uint64) {
+	starts = white & (newline<<1 | before)
 	behind, over := bits.Add64(white, starts, 0)
 	for wrong := behind &^ white & newline; wrong != 0; wrong &= wrong - 1 {
 		starts &^= 1 << (bits.Len64(starts&(wrong&-wrong-1)) - 1)
 	}
-	if over != 0 && s.newlineFollows(q) {
+	if over != 0 && s.newlineFollows(n, q) {
 		starts &^= 1 << (bits.Len64(starts) - 1)
 	}
 	return starts
 }
 
-// newlineFollows reports whether a line end, white space before it or not,
-// begins the block behind, whose planes are q.
-func (s *Scanner) newlineFollows(q *classmask.Planes) bool {
+// newlineFollows reports whether a line end, white space before it or not, comes
+// right behind block n from s.at; q are the planes of the next.
+func (s *Scanner) newlineFollows(n int, q *classmask.Planes) bool {
 	if i := bits.TrailingZeros64(^(q.Space &^ q.Newline)); i < Block {
 		return q.Newline>>i&1 != 0
 	}
 	// Not spaceRun: of many line ends each is looked for once.
-	for i := s.at + 2*Block; i < len(s.text); {
+	for i := s.at + (n+2)*Block; i < len(s.text); {
 		if !utf8.RuneStart(s.text[i]) {
 			i++ // of a character that began in the block
 			continue
@@ -317,10 +348,10 @@ func (s *Scanner) newlineFollows(q *classmask.Planes) bool {
 	return s.rules.trailing
 }
 
-// upperAtEnd returns those of the characters in doubt, upper case each, that no
-// lower case follows, directly or after more upper case, nor any other letter
-// or mark, which others are.
-func (s *Scanner) upperAtEnd(doubt, upper, others uint64, q *classmask.Planes) (starts uint64) {
+// upperAtEnd returns those of the characters in doubt, upper case each, of block
+// n from s.at that no lower case follows, directly or after more upper case, nor
+// any other letter or mark, which others are.
+func (s *Scanner) upperAtEnd(n int, doubt, upper, others uint64, q *classmask.Planes) (starts uint64) {
 	for ; doubt != 0; doubt &= doubt - 1 {
 		i := bits.TrailingZeros64(doubt)
 		if end := i + bits.TrailingZeros64(^(upper >> i)); end < Block {
@@ -333,7 +364,7 @@ func (s *Scanner) upperAtEnd(doubt, upper, others uint64, q *classmask.Planes) (
 			}
 		} else {
 			// Not casedWord: no run of upper case is passed twice.
-			end = run(s.text, s.at+i, ucd.Upper)
+			end = run(s.text, s.at+n*Block+i, ucd.Upper)
 			if end == len(s.text) {
 				return starts | 1<<i
 			}

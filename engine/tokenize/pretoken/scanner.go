@@ -76,17 +76,15 @@ func (s *Scanner) Start(r *Rules, text []byte) {
 // block behind the last call. It returns how many blocks it described, 0 at the
 // end.
 func (s *Scanner) Bits(dst []uint64) (blocks int) {
-	for blocks < len(dst) && s.at < len(s.text) {
-		n := min(len(dst)-blocks, window, (len(s.text)-s.at+Block-1)/Block)
+	dst = dst[:min(len(dst), (len(s.text)-s.at+Block-1)/Block)]
+	for blocks < len(dst) {
+		n := min(len(dst)-blocks, window)
 		s.classify(n + 1)
-		for i := range n {
-			dst[blocks+i] = s.block(&s.planes[i], &s.planes[i+1])
-			s.at += Block
-		}
+		s.describe(dst[blocks : blocks+n])
 		s.have = copy(s.planes[:], s.planes[n:s.have])
 		blocks += n
 	}
-	if blocks > 0 && s.at > len(s.text) {
+	if s.at > len(s.text) && blocks > 0 {
 		dst[blocks-1] &= 1<<(len(s.text)%Block) - 1
 	}
 	return blocks
@@ -107,85 +105,96 @@ func (s *Scanner) classify(n int) {
 	}
 }
 
-// block returns the bits of the block at s.at, whose planes are p, q those of
-// the next one.
-func (s *Scanner) block(p, q *classmask.Planes) (starts uint64) {
-	switch from := s.fresh - s.at; {
-	case from <= 0:
-		var unsure uint64
-		if starts, unsure = s.match(p, q, ^uint64(0)); from == 0 {
-			starts |= 1
+// describe is Bits of the blocks of the window.
+func (s *Scanner) describe(dst []uint64) {
+	begin := s.at
+	var sure uint64 // what is settled of the first block
+	for i := 0; i < len(dst); {
+		live := ^uint64(0)
+		from := s.fresh - s.at
+		if from >= Block {
+			dst[i], sure = sure, 0
+			s.at += Block
+			i++
+			continue
 		}
+		if from > 0 {
+			live <<= from
+			keep(&s.planes[i], live)
+		}
+		n, unsure := s.match(dst[i:], s.planes[i:], live)
+		if from >= 0 {
+			dst[i] |= 1 << from
+		}
+		dst[i] |= sure
+		i += n
+		s.at += n * Block
+		sure = 0
 		if unsure != 0 {
-			starts = s.settle(p, q, starts, unsure)
+			sure = s.settle(dst[:i+1], begin, unsure)
 		}
-	case from < Block:
-		starts = s.resume(p, q, 0)
 	}
-	if starts != 0 {
-		s.last = s.at + bits.Len64(starts) - 1
-	}
-	return starts
+	s.last = s.lastBefore(dst, begin, s.at)
 }
 
-// match returns where in a block pretokens begin, and the characters, if any,
-// on which more hangs than bits can tell: what it says of the pretokens behind
-// the beginning of the one with the first of them is void. live are the bytes
-// that count; the others are in no plane.
-func (s *Scanner) match(p, q *classmask.Planes, live uint64) (starts, unsure uint64) {
-	switch s.rules.grammar {
-	case spaced, apart:
-		return s.matchSpaced(p, q, live)
-	case prefixed:
-		return s.matchPrefixed(p, q, live)
-	case cased:
-		return s.matchCased(p, q, live)
-	}
-	return s.matchPieced(p, q, live), 0
-}
-
-// settle has Next decide the pretoken with the first unsure character, and
-// goes on behind it.
-func (s *Scanner) settle(p, q *classmask.Planes, starts, unsure uint64) uint64 {
-	i := bits.TrailingZeros64(unsure)
-	sure := starts & (1<<i - 1)
-	begin := s.last
-	if s.fresh == s.at+i {
-		begin = s.fresh
-		sure |= 1 << i
-	} else if sure != 0 {
-		begin = s.at + bits.Len64(sure) - 1
-	}
-	for begin <= s.at+i {
-		if begin >= s.at {
-			sure |= 1 << (begin - s.at)
-		}
-		s.last = begin
-		begin = s.rules.Next(s.text, begin)
-	}
-	s.fresh, s.carry = begin, carry{}
-	if begin < s.at+Block {
-		return s.resume(p, q, sure)
-	}
-	return sure
-}
-
-// resume matches from the middle of a block on.
-func (s *Scanner) resume(p, q *classmask.Planes, sure uint64) uint64 {
-	from := uint(s.fresh - s.at)
-	live := ^uint64(0) << from
-	behind := classmask.Planes{
+// keep leaves of a block the live bytes.
+func keep(p *classmask.Planes, live uint64) {
+	*p = classmask.Planes{
 		Upper: p.Upper & live, Lower: p.Lower & live, Other: p.Other & live, Mark: p.Mark & live,
 		Number: p.Number & live, Sign: p.Sign & live, Space: p.Space & live, Script: p.Script & live,
 		Newline: p.Newline & live, Blank: p.Blank & live, Apostrophe: p.Apostrophe & live, Slash: p.Slash & live,
 		Inner: p.Inner & live, High: p.High & live,
 	}
-	starts, unsure := s.match(&behind, q, live)
-	starts |= sure | 1<<from
-	if unsure != 0 {
-		return s.settle(p, q, starts, unsure)
+}
+
+// match describes blocks, up to the first one with characters, if any, on which
+// more hangs than bits can tell, unsure: what it says of that block behind the
+// beginning of the pretoken with the first of them is void. live are the bytes
+// that count in the first block; the others are in no plane. The planes are
+// those of one block more.
+func (s *Scanner) match(dst []uint64, planes []classmask.Planes, live uint64) (n int, unsure uint64) {
+	switch s.rules.grammar {
+	case spaced, apart:
+		return s.matchSpaced(dst, planes, live)
+	case prefixed:
+		return s.matchPrefixed(dst, planes, live), 0
+	case cased:
+		return s.matchCased(dst, planes, live)
 	}
-	return starts
+	return s.matchPieced(dst, planes, live), 0
+}
+
+// settle has Next decide the pretoken with the first unsure character of the
+// block at s.at, the last of dst, and returns the bits of the block up to the
+// boundary behind it, from which to go on. dst begins at begin.
+func (s *Scanner) settle(dst []uint64, begin int, unsure uint64) (sure uint64) {
+	block := &dst[len(dst)-1]
+	i := bits.TrailingZeros64(unsure)
+	end := s.fresh
+	if end != s.at+i {
+		*block &= 1<<i - 1
+		end = s.lastBefore(dst, begin, s.at+i)
+	}
+	sure = *block & (1<<i - 1)
+	for end <= s.at+i {
+		if end >= s.at {
+			sure |= 1 << (end - s.at)
+		}
+		end = s.rules.Next(s.text, end)
+	}
+	s.fresh, s.carry = end, carry{}
+	return sure
+}
+
+// lastBefore returns where the last pretoken begins that dst, which begins at
+// begin and says nothing from end on, knows, or the one before.
+func (s *Scanner) lastBefore(dst []uint64, begin, end int) int {
+	for i := (end - begin) / Block; i >= 0; i-- {
+		if i < len(dst) && dst[i] != 0 {
+			return begin + i*Block + bits.Len64(dst[i]) - 1
+		}
+	}
+	return s.last
 }
 
 // The tables of classes, which differ in what a script is.
