@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
 
 	"github.com/tallystick/tallystick/engine"
@@ -35,7 +33,7 @@ func (e *environment) progress() engine.Progress {
 		case e.output.Quiet:
 			e.p = nil
 		case isTerminal(e.stderr):
-			e.p = &barProgress{w: e.stderr}
+			e.p = &barProgress{w: e.stderr, delay: refresh, keep: true}
 		default:
 			e.p = &lineProgress{w: e.stderr}
 		}
@@ -53,7 +51,7 @@ func (e *environment) briefProgress() engine.Progress {
 		case e.output.Quiet:
 			e.p = nil
 		case isTerminal(e.stderr):
-			e.p = &lateBar{barProgress: barProgress{w: e.stderr}}
+			e.p = &barProgress{w: e.stderr, delay: 300 * time.Millisecond}
 		default:
 			e.p = &silentProgress{lineProgress{w: e.stderr}}
 		}
@@ -63,10 +61,7 @@ func (e *environment) briefProgress() engine.Progress {
 
 // close ends a bar that is still drawn.
 func (e *environment) close() {
-	switch b := e.p.(type) {
-	case *barProgress:
-		b.stop()
-	case *lateBar:
+	if b, ok := e.p.(*barProgress); ok {
 		b.stop()
 	}
 }
@@ -123,110 +118,7 @@ func (j *jsonProgress) End(t engine.Timing) {
 }
 func (j *jsonProgress) Notice(text string) { j.log.Info(text) }
 
-// barProgress draws a bar for the running stage and leaves a line behind for
-// each finished one.
-type barProgress struct {
-	w io.Writer
-
-	mu      sync.Mutex
-	drawing *mpb.Progress
-	bar     *mpb.Bar
-}
-
-func (b *barProgress) Start(stage string, total int64, unit string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.drawing = mpb.New(mpb.WithOutput(b.w), mpb.WithWidth(48), mpb.WithRefreshRate(120*time.Millisecond))
-	counters := decor.CountersNoUnit("%d / %d "+unit, decor.WCSyncSpace)
-	speed := decor.AverageSpeed(0, " %.0f "+unit+"/s")
-	if unit == "bytes" {
-		counters = decor.Counters(decor.SizeB1000(0), "% .1f / % .1f", decor.WCSyncSpace)
-		speed = decor.AverageSpeed(decor.SizeB1000(0), " % .1f")
-	}
-	after := []decor.Decorator{counters, speed, decor.AverageETA(decor.ET_STYLE_MMSS, decor.WC{W: 8})}
-	if total == 0 { // not known: say how far it is, not how far it has to go
-		after = []decor.Decorator{decor.CurrentNoUnit("%d "+unit, decor.WCSyncSpace), speed}
-	}
-	b.bar = b.drawing.AddBar(total,
-		mpb.PrependDecorators(decor.Name(fmt.Sprintf("%-8s", stage))),
-		mpb.AppendDecorators(after...))
-}
-
-func (b *barProgress) Add(n int64) {
-	if b.bar != nil {
-		b.bar.IncrInt64(n)
-	}
-}
-
-func (b *barProgress) End(t engine.Timing) {
-	b.stop()
-	fmt.Fprintln(b.w, stageLine(t))
-}
-
-func (b *barProgress) Notice(text string) { fmt.Fprintln(b.w, "tallystick:", text) }
-
-func (b *barProgress) stop() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.drawing == nil {
-		return
-	}
-	b.bar.Abort(true)
-	b.drawing.Wait()
-	b.drawing, b.bar = nil, nil
-}
-
 // silentProgress has notices only.
 type silentProgress struct{ lineProgress }
 
 func (*silentProgress) End(engine.Timing) {}
-
-// barDelay is how long a stage must take to be worth a bar.
-const barDelay = 300 * time.Millisecond
-
-// lateBar draws a bar for a stage that takes long, and removes it at the end.
-type lateBar struct {
-	barProgress
-
-	late  sync.Mutex
-	timer *time.Timer
-	done  int64 // before there is a bar
-	drawn bool
-}
-
-func (l *lateBar) Start(stage string, total int64, unit string) {
-	l.late.Lock()
-	defer l.late.Unlock()
-	l.done, l.drawn = 0, false
-	l.timer = time.AfterFunc(barDelay, func() {
-		l.late.Lock()
-		defer l.late.Unlock()
-		if l.timer != nil {
-			l.barProgress.Start(stage, total, unit)
-			l.barProgress.Add(l.done)
-			l.drawn = true
-		}
-	})
-}
-
-func (l *lateBar) Add(n int64) {
-	l.late.Lock()
-	defer l.late.Unlock()
-	l.done += n
-	if l.drawn {
-		l.barProgress.Add(n)
-	}
-}
-
-func (l *lateBar) End(engine.Timing) { l.stop() }
-
-func (l *lateBar) stop() {
-	l.late.Lock()
-	defer l.late.Unlock()
-	if l.timer != nil {
-		l.timer.Stop()
-		l.timer = nil
-	}
-	l.drawn = false
-	l.barProgress.stop()
-}

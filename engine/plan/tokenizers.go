@@ -2,15 +2,21 @@ package plan
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
-// labelForm keeps labels usable as parts of column names everywhere.
-var labelForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
-
-// ValidLabel reports whether s can name a tokenizer's columns.
-func ValidLabel(s string) bool { return len(s) <= 64 && labelForm.MatchString(s) }
+// ValidLabel reports whether s can name a tokenizer's columns: ASCII letters and
+// digits and, but at the beginning, ._- are usable everywhere.
+func ValidLabel(s string) bool {
+	for i, c := range []byte(s) {
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		digit := '0' <= c && c <= '9'
+		if !letter && !digit && (i == 0 || c != '.' && c != '_' && c != '-') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}
 
 // CutLabel splits NAME=FILE, as a user names a tokenizer. label is empty if
 // spec is a file alone; a file called like that is ./NAME=FILE.

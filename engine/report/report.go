@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"sync"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
@@ -109,13 +110,16 @@ var pageSource string
 //go:embed style.css
 var style string
 
-var page = template.Must(template.New("report").Funcs(funcs).Parse(pageSource))
+// page is parsed when first needed: most commands write no report.
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("report").Funcs(funcs).Parse(pageSource))
+})
 
 // Write writes report.html: one page with inline style and drawings, no
 // script and no reference to anything outside the output folder. Whatever
 // contributors put in their names is shown as text.
 func Write(w io.Writer, d Data) error {
-	if err := page.Execute(w, newView(d)); err != nil {
+	if err := page().Execute(w, newView(d)); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil

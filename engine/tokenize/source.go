@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/tokenize/tiktoken"
 )
 
 // maxConfig bounds an uncompressed tokenizer.json, in bytes. The largest that
@@ -24,35 +25,71 @@ const maxConfig = 1 << 30
 //go:embed builtin/gpt2.json.zst
 var gpt2 []byte
 
+//go:embed builtin/cl100k_base.ranks.zst
+var cl100kBase []byte
+
+//go:embed builtin/o200k_base.ranks.zst
+var o200kBase []byte
+
 // builtins are the tokenizers inside the program, compressed; their licences
 // are in builtin/README.md.
 var builtins = map[string][]byte{
-	"gpt2": gpt2,
+	"gpt2":        gpt2,
+	"cl100k_base": cl100kBase,
+	"o200k_base":  o200kBase,
 }
 
 // Builtins returns the names that Open knows without a file, sorted.
 func Builtins() []string { return slices.Sorted(maps.Keys(builtins)) }
 
-// read returns the uncompressed tokenizer.json that spec names, and the name
-// to call it by.
+// read returns the uncompressed tokenizer.json that spec names, or that a rank
+// file stands for, and the name to call it by.
 func read(spec string) (name string, config []byte, err error) {
 	if compressed, ok := builtins[spec]; ok {
 		config, err = decompress(compressed)
+		if err == nil && tiktoken.IsPacked(config) {
+			config, err = unpack(spec, config)
+		}
 		return spec, config, err
 	}
-	file, err := os.ReadFile(spec)
+	path, pattern := spec, ""
+	file, err := os.ReadFile(path)
+	if i := strings.LastIndexByte(spec, '#'); err != nil && i >= 0 {
+		path, pattern = spec[:i], spec[i+1:]
+		file, err = os.ReadFile(path)
+	}
 	if err != nil {
 		return "", nil, fmt.Errorf("%w: %w (neither a file nor built in: %s)", doc.ErrInput, err, strings.Join(Builtins(), ", "))
 	}
-	config, err = decompress(file)
-	return nameOf(spec), config, err
+	if config, err = decompress(file); err != nil {
+		return "", nil, err
+	}
+	switch {
+	case tiktoken.Is(config):
+		if config, _, err = tiktoken.Convert(config, pattern); err != nil && pattern == "" {
+			err = fmt.Errorf("%w; name it as %s#PATTERN", err, path)
+		}
+	case pattern != "":
+		err = fmt.Errorf("%w: %s is no rank file, whose pattern could be named", doc.ErrUsage, path)
+	}
+	return nameOf(path), config, err
+}
+
+// unpack returns the tokenizer.json of a built-in rank file.
+func unpack(name string, packed []byte) ([]byte, error) {
+	v, merges, err := tiktoken.Unpack(packed)
+	if err != nil {
+		return nil, err
+	}
+	e, _ := tiktoken.ByName(name)
+	return tiktoken.Config(v, merges, e), nil
 }
 
 // nameOf makes a tokenizer's name from its path: the file name without its
 // endings or, for a file that is just called tokenizer.json, its folder's.
 func nameOf(path string) string {
 	name := filepath.Base(path)
-	for _, ending := range []string{".gz", ".zst", ".json"} {
+	for _, ending := range []string{".gz", ".zst", ".json", ".tiktoken"} {
 		name = strings.TrimSuffix(name, ending)
 	}
 	if name == "tokenizer" {

@@ -67,13 +67,16 @@ type Options struct {
 // Info says which tokenizer was opened.
 type Info struct {
 	Name   string // built-in name, or made from the file's name
-	SHA256 string // of the uncompressed tokenizer.json, lower-case hexadecimal
+	SHA256 string // of the uncompressed tokenizer.json, also of that which a rank file stands for; lower-case hexadecimal
 	Family string // "G2", "CL" … if the native engine counts it, else the model's type ("WordPiece")
 }
 
 // Open opens the tokenizer that spec names: a built-in name (Builtins), else
-// the path of a tokenizer.json, plain or compressed with gzip or zstd. Where a
-// built-in name is also a file, ./name is the file.
+// the path of a tokenizer.json or of a rank file of tiktoken, plain or
+// compressed with gzip or zstd. Where a built-in name is also a file, ./name is
+// the file. A rank file does not say how text is cut: of those that OpenAI and
+// Meta publish it is known, that of others is named, as in
+// "qwen.tiktoken#qwen" (the names are those of package tiktoken).
 //
 // Errors wrap doc.ErrUsage for options that make no sense, doc.ErrInput for a
 // file that cannot be read, and doc.ErrUnsupported for a tokenizer that the

@@ -20,7 +20,7 @@ import (
 const gpt2SHA256 = "cda20b8ca044949aa07ac4078420c80d1a57139d5f9f33700e46fb2d891e7c66"
 
 func TestBuiltin(t *testing.T) {
-	if diff := cmp.Diff([]string{"gpt2"}, tokenize.Builtins()); diff != "" {
+	if diff := cmp.Diff([]string{"cl100k_base", "gpt2", "o200k_base"}, tokenize.Builtins()); diff != "" {
 		t.Error(diff)
 	}
 	c, info, err := tokenize.Open("gpt2", tokenize.Options{})
