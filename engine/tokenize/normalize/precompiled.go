@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 
@@ -22,6 +23,9 @@ type Precompiled struct {
 	kinds []byte
 	// ascii tells that all printable ASCII stays as it is.
 	ascii bool
+	// controls has what control characters are mapped to that are always
+	// clusters of their own, where that is one byte, else 0.
+	controls [utf8.RuneSelf]byte
 }
 
 const (
@@ -64,6 +68,10 @@ func NewPrecompiled(charsmap string) (*Precompiled, error) {
 			return nil, err
 		case mapped && !utf8.ValidString(to):
 			return nil, pipeline.Unsupported("a precompiled_charsmap that cuts characters")
+		case graphemeClass(r) == gcControl || graphemeClass(r) == gcLF:
+			if mapped && len(to) == 1 && r < utf8.RuneSelf {
+				p.controls[r] = to[0]
+			}
 		case !breaksBefore(graphemeClass(r)):
 		case mapped:
 			p.kinds[r] = kindMap
@@ -123,46 +131,64 @@ const maxMapped = 5
 
 // Append appends the normalised text to dst.
 func (p *Precompiled) Append(dst, text []byte) []byte {
-	// Before the last character of text that was copied or mapped alone, while
-	// something may still join it: where it and what came of it begin.
-	last, lastOut := -1, 0
+	// text[from:i] stays as it is but is not in dst yet. last is where the last
+	// character before i begins, if it was taken alone and something may still
+	// join it, or -1; lastOut is where what it was mapped to begins in dst, if
+	// it is not in text[from:i].
+	from, last, lastOut := 0, -1, 0
 	for i := 0; i < len(text); {
-		if p.ascii {
-			if n := printable(text[i:]); n > 0 {
-				dst = append(dst, text[i:i+n]...)
+		kind, n := kindCluster, 1
+		switch c := text[i]; {
+		case c < utf8.RuneSelf:
+			if n := p.unchanged(text[i:]); n > 0 {
 				i += n
-				last, lastOut = i-1, len(dst)-1
+				last = i - 1
 				continue
 			}
-		}
-		r, n := utf8.DecodeRune(text[i:])
-		kind := kindCluster
-		if int(r) < len(p.kinds) {
-			kind = p.kinds[r]
-		} else if breaksBefore(graphemeClass(r)) {
-			kind = kindMap
+			if to := p.controls[c]; to != 0 {
+				dst = append(append(dst, text[from:i]...), to)
+				i++
+				from, last = i, -1
+				continue
+			}
+			kind = p.kinds[c]
+		case c < 0xE0:
+			kind, n = p.kinds[uint(c&0x1F)<<6|uint(text[i+1]&0x3F)], 2
+		case c < 0xF0:
+			kind, n = p.kinds[uint16(c)<<12|uint16(text[i+1]&0x3F)<<6|uint16(text[i+2]&0x3F)], 3
+		default:
+			r, _ := utf8.DecodeRune(text[i:])
+			n = 4
+			if breaksBefore(graphemeClass(r)) {
+				kind = kindMap
+			}
 		}
 		switch kind {
 		case kindCopy:
-			last, lastOut = i, len(dst)
-			dst = append(dst, text[i:i+n]...)
+			last = i
 			i += n
+			continue
 		case kindMap:
+			dst = append(dst, text[from:i]...)
 			last, lastOut = i, len(dst)
 			dst = p.appendMapped(dst, text[i:i+n])
 			i += n
 		default:
-			if last >= 0 {
-				if c := graphemeClass(r); c != gcControl && c != gcCR && c != gcLF {
-					i, dst = last, dst[:lastOut]
+			r, _ := utf8.DecodeRune(text[i:])
+			if c := graphemeClass(r); last >= 0 && c != gcControl && c != gcCR && c != gcLF {
+				if i = last; last < from {
+					dst, from = dst[:lastOut], last
 				}
 			}
-			end := i + cluster(text[i:])
-			dst = p.appendCluster(dst, text[i:end])
-			i, last = end, -1
+			dst = append(dst, text[from:i]...)
+			n = cluster(text[i:])
+			dst = p.appendCluster(dst, text[i:i+n])
+			i += n
+			last = -1
 		}
+		from = i
 	}
-	return dst
+	return append(dst, text[from:]...)
 }
 
 func (p *Precompiled) appendCluster(dst, c []byte) []byte {
@@ -186,14 +212,19 @@ func (p *Precompiled) appendMapped(dst, char []byte) []byte {
 	return append(dst, char...)
 }
 
-// printable returns the length of the printable ASCII that text begins with.
-func printable(text []byte) (n int) {
+// unchanged returns the length of the printable ASCII that text begins with, if
+// that stays as it is.
+func (p *Precompiled) unchanged(text []byte) (n int) {
+	if !p.ascii {
+		return 0
+	}
 	const ones = 0x0101010101010101
 	for ; n+8 <= len(text); n += 8 {
 		x := binary.LittleEndian.Uint64(text[n:])
-		// A byte above 0x7E or below 0x20 leaves its highest bit set.
-		if ((x+ones)|(x-0x20*ones)|x)&(0x80*ones) != 0 {
-			break
+		// The lowest byte below 0x20 or above 0x7E has its highest bit set; so
+		// may others behind it.
+		if odd := ((x + ones) | (x - 0x20*ones) | x) & (0x80 * ones); odd != 0 {
+			return n + bits.TrailingZeros64(odd)/8
 		}
 	}
 	for n < len(text) && ' ' <= text[n] && text[n] <= '~' {
@@ -202,22 +233,10 @@ func printable(text []byte) (n int) {
 	return n
 }
 
-// Leaves tells that normalised text has no characters but those for which keep
-// is true. It may be false all the same.
-func (p *Precompiled) Leaves(keep func(r rune) bool) bool {
-	for _, r := range p.pool {
-		if r != 0 && !keep(r) {
-			return false
-		}
-	}
+// MayLeave tells whether r may stand in normalised text. It may be true all the
+// same where it cannot.
+func (p *Precompiled) MayLeave(r rune) bool {
 	var buf [utf8.UTFMax]byte
-	for r := range rune(utf8.MaxRune + 1) {
-		if keep(r) || !utf8.ValidRune(r) {
-			continue
-		}
-		if _, mapped, err := p.transform(utf8.AppendRune(buf[:0], r)); !mapped || err != nil {
-			return false
-		}
-	}
-	return true
+	_, mapped, err := p.transform(utf8.AppendRune(buf[:0], r))
+	return !mapped || err != nil || strings.ContainsRune(p.pool, r)
 }

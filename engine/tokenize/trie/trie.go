@@ -29,6 +29,12 @@ const (
 // Ends tells whether a string ends here.
 func (n Node) Ends() bool { return n.base&ending != 0 }
 
+// Base is what the children of this state are counted from.
+func (n Node) Base() uint32 { return n.base &^ ending }
+
+// Parent is the state that this one is a child of.
+func (n Node) Parent() uint32 { return n.parent }
+
 // Next returns the state that byte c leads to; ok is false if there is none.
 func (t *Trie) Next(state uint32, c byte) (next uint32, ok bool) {
 	next = t.Nodes[state].base&^ending ^ uint32(c)

@@ -2,6 +2,7 @@ package unigram
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/bits"
 	"unicode/utf8"
 
@@ -16,6 +17,7 @@ type cutter struct {
 	split     bool // then before every mark
 	mark      string
 	scheme    scheme
+	odd       [][]byte // characters that normalised text may have, and for which only each will do
 }
 
 // scheme says which pieces are given a mark if they do not begin with one.
@@ -76,13 +78,23 @@ func (c *cutter) eachMarked(text []byte, first bool, fn func(piece []byte)) {
 	}
 }
 
-// isOdd tells that text has a mark, or white space to cut at, that is no space.
+// isOdd tells that text has to be cut by each: it has marks, or white space to
+// cut at, that are no spaces.
 func (c *cutter) isOdd(text []byte) bool {
-	if bytes.Contains(text, []byte(c.mark)) {
-		return true
+	if len(c.odd) > fewOdd {
+		return bytes.Contains(text, []byte(c.mark)) ||
+			bytes.IndexFunc(text, func(r rune) bool { return r != ' ' && isSpace(r) }) >= 0
 	}
-	return c.atSpaces && bytes.IndexFunc(text, func(r rune) bool { return r != ' ' && isSpace(r) }) >= 0
+	for _, char := range c.odd {
+		if bytes.Contains(text, char) {
+			return true
+		}
+	}
+	return false
 }
+
+// fewOdd is for how many characters a text is searched one by one.
+const fewOdd = 4
 
 // parse reads a pre_tokenizer.
 func (c *cutter) parse(o pipeline.Object) error {
@@ -193,10 +205,21 @@ func (s *scanner) trim() {
 
 // spaces returns which of the first 64 bytes are spaces.
 func spaces(text []byte) (mask uint64) {
-	for i, c := range text[:min(block, len(text))] {
-		if c == ' ' {
-			mask |= 1 << i
+	if len(text) < block {
+		for i, c := range text {
+			if c == ' ' {
+				mask |= 1 << i
+			}
 		}
+		return mask
+	}
+	const ones = 0x0101010101010101
+	for i := 0; i < block; i += 8 {
+		x := binary.LittleEndian.Uint64(text[i:]) ^ ' '*ones
+		// The highest bit of every byte that is not 0; then the others.
+		x = ^((x&(0x7F*ones) + 0x7F*ones) | x) & (0x80 * ones)
+		// Multiplying gathers the bits, byte i in bit i, in the highest byte.
+		mask |= x >> 7 * 0x0102040810204080 >> 56 << i
 	}
 	return mask
 }

@@ -3,6 +3,7 @@ package unigram
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/tokenize/normalize"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
@@ -41,11 +42,7 @@ func load(file pipeline.Object) (*tokenizer, error) {
 			return nil, err
 		}
 	}
-	if n := len(t.steps); n > 0 {
-		if p, ok := t.steps[n-1].(*normalize.Precompiled); ok {
-			t.plain = p.Leaves(func(r rune) bool { return r == ' ' || !isSpace(r) && string(r) != t.mark })
-		}
-	}
+	t.findOdd()
 	if t.model, err = loadModel(spec, t.mark); err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
@@ -70,4 +67,21 @@ func (t *tokenizer) checkFirst() error {
 		}
 	}
 	return nil
+}
+
+// findOdd lists the characters that text may have after the last normalizer and
+// that are cut at like spaces, or are marks already.
+func (t *tokenizer) findOdd() {
+	var last *normalize.Precompiled
+	if n := len(t.steps); n > 0 {
+		last, _ = t.steps[n-1].(*normalize.Precompiled)
+	}
+	for r := rune(1); r <= utf8.MaxRune; r++ {
+		if r == ' ' || string(r) != t.mark && !(t.atSpaces && isSpace(r)) {
+			continue
+		}
+		if last == nil || last.MayLeave(r) {
+			t.odd = append(t.odd, []byte(string(r)))
+		}
+	}
 }

@@ -14,8 +14,8 @@ import (
 // model is a vocabulary with scores (tokenizers/src/models/unigram/model.rs).
 type model struct {
 	pieces  *trie.Trie
-	scores  []float64 // by the number of a piece
-	unknown int       // number of the piece that spells the unknown token, or -1
+	scores  []float64 // by the state of pieces that a piece ends at
+	unknown uint32    // the state of that which spells the unknown token, 0 if none does
 	longest int       // bytes of the longest piece
 	// penalty is the score of an unknown character.
 	penalty float64
@@ -60,7 +60,7 @@ func loadModel(o pipeline.Object, mark string) (*model, error) {
 	if unknown < 0 || unknown >= len(entries) { // an error there, at the latest when one is met
 		return nil, pipeline.Unsupported("unk_id %d of %d", unknown, len(entries))
 	}
-	m := &model{unknown: -1, penalty: math.Inf(1)}
+	m := &model{penalty: math.Inf(1)}
 	for _, e := range entries {
 		m.penalty = min(m.penalty, e.score)
 	}
@@ -124,15 +124,22 @@ func (m *model) index(entries []entry, unknown int, mark string) {
 	})
 	kept = slices.CompactFunc(kept, func(a, b entry) bool { return a.piece == b.piece })
 	keys := make([]string, len(kept))
-	m.scores = make([]float64, len(kept))
 	for i, e := range kept {
-		keys[i], m.scores[i] = e.piece, e.score
-		if e.id == unknown {
-			m.unknown = i
-		}
+		keys[i] = e.piece
 		m.longest = max(m.longest, len(e.piece))
 	}
 	m.pieces = trie.New(keys)
+	m.scores = make([]float64, len(m.pieces.Nodes))
+	for state, node := range m.pieces.Nodes {
+		if !node.Ends() {
+			continue
+		}
+		e := kept[m.pieces.Values[state]]
+		m.scores[state] = e.score
+		if e.id == unknown {
+			m.unknown = uint32(state)
+		}
+	}
 }
 
 // setFallback checks what unknown characters become. It is known exactly where

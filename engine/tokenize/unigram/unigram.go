@@ -27,7 +27,6 @@ const Family = "Unigram"
 // tokenizer is what a file asks for, without its added tokens.
 type tokenizer struct {
 	steps []normalize.Step
-	plain bool // normalised text has no ▁ and no white space but U+0020
 	cutter
 	model *model
 }
@@ -79,7 +78,7 @@ func (w *worker) Count(text []byte, first bool) (n int) {
 	if !w.metaspace && !w.atSpaces {
 		return w.viterbi.count(text)
 	}
-	if !w.metaspace || !w.split || !w.plain && w.isOdd(text) {
+	if !w.metaspace || !w.split || w.isOdd(text) {
 		w.each(text, first, func(piece []byte) { n += w.one(piece) })
 		return n
 	}

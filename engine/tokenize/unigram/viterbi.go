@@ -1,6 +1,9 @@
 package unigram
 
-import "unicode/utf8"
+import (
+	"math"
+	"unicode/utf8"
+)
 
 // viterbi finds how many tokens the best spelling of a piece has, for one
 // goroutine. Only as many places are remembered as the longest entry of the
@@ -16,89 +19,90 @@ type viterbi struct {
 
 // place is the best spelling of all before a place of the piece.
 type place struct {
-	score   float64
-	tokens  int32 // but for the run of unknown characters that the spelling ends with
-	run     int32 // where that begins
-	reached reached
+	score  float64
+	tokens int32 // but for the run of unknown characters that the spelling ends with
+	run    int32 // where that begins, -1 if there is none
 }
 
-type reached uint8
-
-const (
-	byNothing reached = iota // no spelling found yet
-	byPiece
-	byUnknown
-)
+// nowhere is a place before any spelling of what is before it is known.
+var nowhere = place{score: math.Inf(-1), run: -1}
 
 // count returns the number of tokens of a piece.
 func (v *viterbi) count(piece []byte) int {
 	if v.ring == nil {
-		size := 8
-		for size <= max(v.longest, utf8.UTFMax) {
-			size *= 2
-		}
-		v.ring = make([]place, size)
+		v.makeRing()
 	}
-	mask := len(v.ring) - 1
-	nodes, values := v.pieces.Nodes, v.pieces.Values
-	v.ring[0] = place{reached: byPiece}
+	ring, mask := v.ring, len(v.ring)-1
+	nodes, scores, unknown := v.pieces.Nodes, v.scores, v.unknown
+	root := nodes[0].Base()
+	ring[0] = place{run: -1}
 	for start := 0; start < len(piece); {
-		here := v.ring[start&mask]
-		v.ring[start&mask] = place{}
-		closed := here
-		if here.reached == byUnknown {
-			closed.tokens += v.runTokens(piece[here.run:start])
+		here := ring[start&mask]
+		ring[start&mask] = nowhere
+		tokens := here.tokens // with the run
+		if here.run >= 0 {
+			tokens += v.runTokens(piece[here.run:start])
 		}
 		size := 1
 		if c := piece[start]; c >= utf8.RuneSelf {
 			size = runeLen(c)
 		}
 		single := false
-		state := uint32(0)
-		for i := start; i < len(piece); i++ {
-			next, ok := v.pieces.Next(state, piece[i])
-			if !ok {
+		state, base := uint32(0), root
+		for i, c := range piece[start:] {
+			next := base ^ uint32(c)
+			node := nodes[next]
+			if node.Parent() != state {
 				break
 			}
-			state = next
-			if !nodes[state].Ends() {
+			state, base = next, node.Base()
+			if !node.Ends() {
 				continue
 			}
-			n := values[state]
-			single = single || i+1-start == size
-			target := &v.ring[(i+1)&mask]
-			score := v.scores[n] + here.score
-			if target.reached != byNothing && score <= target.score {
-				continue
-			}
-			if int(n) == v.unknown {
-				*target = v.unknownAfter(here, closed, start, score)
-			} else {
-				*target = place{score, closed.tokens + 1, 0, byPiece}
+			single = single || i+1 == size
+			target := &ring[(start+i+1)&mask]
+			if score := scores[state] + here.score; score > target.score {
+				if state != unknown {
+					*target = place{score, tokens + 1, -1}
+				} else {
+					*target = here.unknownAfter(score, tokens, start)
+				}
 			}
 		}
 		if !single {
-			target := &v.ring[(start+size)&mask]
-			if score := v.penalty + here.score; target.reached == byNothing || score > target.score {
-				*target = v.unknownAfter(here, closed, start, score)
+			target := &ring[(start+size)&mask]
+			if score := v.penalty + here.score; score > target.score {
+				*target = here.unknownAfter(score, tokens, start)
 			}
 		}
 		start += size
 	}
-	end := v.ring[len(piece)&mask]
-	v.ring[len(piece)&mask] = place{}
-	if end.reached == byUnknown {
+	end := ring[len(piece)&mask]
+	ring[len(piece)&mask] = nowhere
+	if end.run >= 0 {
 		end.tokens += v.runTokens(piece[end.run:])
 	}
 	return int(end.tokens)
 }
 
-// unknownAfter is the place after an unknown token: one with those before it.
-func (v *viterbi) unknownAfter(here, closed place, start int, score float64) place {
-	if here.reached == byUnknown {
-		return place{score, here.tokens, here.run, byUnknown}
+func (v *viterbi) makeRing() {
+	size := 8
+	for size <= max(v.longest, utf8.UTFMax) {
+		size *= 2
 	}
-	return place{score, closed.tokens, int32(start), byUnknown}
+	v.ring = make([]place, size)
+	for i := range v.ring {
+		v.ring[i] = nowhere
+	}
+}
+
+// unknownAfter is the place after an unknown token: one with those before it.
+// tokens are those of here, with the run.
+func (here place) unknownAfter(score float64, tokens int32, start int) place {
+	if here.run >= 0 {
+		return place{score, here.tokens, here.run}
+	}
+	return place{score, tokens, int32(start)}
 }
 
 // runTokens returns the number of tokens of a run of unknown characters.
