@@ -1,0 +1,126 @@
+package automaton
+
+import (
+	"cmp"
+	"slices"
+	"unicode/utf8"
+)
+
+// set is a set of characters: ranges, first and last, ascending, neither
+// overlapping nor touching.
+type set [][2]rune
+
+// newSet returns the union of ranges in any order. It keeps ranges.
+func newSet(ranges [][2]rune) set {
+	slices.SortFunc(ranges, func(a, b [2]rune) int { return cmp.Compare(a[0], b[0]) })
+	out := ranges[:0]
+	for _, r := range ranges {
+		switch last := len(out) - 1; {
+		case last >= 0 && r[0] <= out[last][1]+1:
+			out[last][1] = max(out[last][1], r[1])
+		default:
+			out = append(out, r)
+		}
+	}
+	return set(out)
+}
+
+func single(r rune) set { return set{{r, r}} }
+
+func (s set) union(t set) set { return newSet(append(slices.Clone(s), t...)) }
+
+func (s set) negate() set {
+	var out set
+	next := rune(0)
+	for _, r := range s {
+		if next < r[0] {
+			out = append(out, [2]rune{next, r[0] - 1})
+		}
+		next = r[1] + 1
+	}
+	if next <= utf8.MaxRune {
+		out = append(out, [2]rune{next, utf8.MaxRune})
+	}
+	return out
+}
+
+func (s set) intersect(t set) set { return s.negate().union(t.negate()).negate() }
+
+func (s set) has(r rune) bool {
+	i, _ := slices.BinarySearchFunc(s, r, func(x [2]rune, r rune) int { return cmp.Compare(x[1], r) })
+	return i < len(s) && s[i][0] <= r
+}
+
+// alphabet divides the characters into classes that no set of an expression
+// tells apart.
+type alphabet struct {
+	classes int
+	ascii   [utf8.RuneSelf]uint8
+	index   []uint16 // block of every 128 characters
+	blocks  []uint8
+}
+
+// maxClasses is how many classes there may be: one number is kept free.
+const maxClasses = 255
+
+// newAlphabet returns the alphabet of sets, and of every set which classes it
+// holds; ok is false if there are too many classes.
+func newAlphabet(sets []set) (a *alphabet, members [][]bool, ok bool) {
+	// Between two edges all characters are in the same sets.
+	edges := []rune{0, utf8.MaxRune + 1}
+	for _, s := range sets {
+		for _, r := range s {
+			edges = append(edges, r[0], r[1]+1)
+		}
+	}
+	slices.Sort(edges)
+	edges = slices.Compact(edges)
+	a = &alphabet{}
+	numbers := map[string]uint8{}
+	of := make([]uint8, utf8.MaxRune+1)
+	signature := make([]byte, len(sets))
+	members = make([][]bool, len(sets))
+	at := make([]int, len(sets)) // the range of each set that is not before the edge
+	for i, lo := range edges[:len(edges)-1] {
+		for j, s := range sets {
+			for at[j] < len(s) && s[at[j]][1] < lo {
+				at[j]++
+			}
+			signature[j] = 0
+			if at[j] < len(s) && s[at[j]][0] <= lo {
+				signature[j] = 1
+			}
+		}
+		n, known := numbers[string(signature)]
+		if !known {
+			if a.classes == maxClasses {
+				return nil, nil, false
+			}
+			n = uint8(a.classes)
+			a.classes++
+			numbers[string(signature)] = n
+			for j := range sets {
+				members[j] = append(members[j], signature[j] == 1)
+			}
+		}
+		for r := lo; r < edges[i+1]; r++ {
+			of[r] = n
+		}
+	}
+	copy(a.ascii[:], of)
+	known := map[string]uint16{}
+	for block := range slices.Chunk(of, 128) {
+		n, ok := known[string(block)]
+		if !ok {
+			n = uint16(len(known))
+			known[string(block)] = n
+			a.blocks = append(a.blocks, block...)
+		}
+		a.index = append(a.index, n)
+	}
+	return a, members, true
+}
+
+func (a *alphabet) class(r rune) uint8 {
+	return a.blocks[int(a.index[r>>7])<<7|int(r&127)]
+}
