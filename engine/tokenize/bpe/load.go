@@ -136,7 +136,7 @@ func loadModel(o pipeline.Object) (*model, error) {
 	}
 	spellings := vocab.spellings()
 	live, symbols := findLive(merges, spellings)
-	if len(live.halves) > maxSymbols {
+	if int(firstMerged)+len(live.halves) > maxSymbols {
 		return nil, pipeline.Unsupported("%d merges", len(live.halves))
 	}
 	var whole map[string]struct{}
