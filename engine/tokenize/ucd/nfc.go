@@ -1,9 +1,10 @@
 package ucd
 
 import (
-	"encoding/binary"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/tallystick/tallystick/kernels/nfcscan"
 )
 
 type decomposition struct {
@@ -30,64 +31,38 @@ const unsettled = 255
 // stands unchanged at the start of its NFC. It is len(text) for most text. The rest, if any, begins with
 // a starter, unless it is all of text.
 func QuickNFC(text []byte) int {
-	const high = 0x8080808080808080
 	settled := 0 // start of the last character that nothing before it can reach
 	for i := 0; i < len(text); {
-		for i+8 <= len(text) && binary.LittleEndian.Uint64(text[i:])&high == 0 {
-			i += 8
-			settled = i - 1
+		plain := nfcscan.Plain(text, i)
+		if plain > i {
+			// The last character may go on behind, where it was not looked at.
+			i = characterAt(text, plain-1)
+			settled = characterAt(text, i-1)
 		}
-		for i < len(text) && text[i] < utf8.RuneSelf {
+		for i < min(plain+nfcscan.Step, len(text)) {
+			n := 1
+			if text[i] >= utf8.RuneSelf {
+				var r rune
+				if r, n = utf8.DecodeRune(text[i:]); lookup(normalIndex[:], normalBlocks, r) != 0 {
+					return settled
+				}
+			}
 			settled = i
-			i++
+			i += n
 		}
-		for i < len(text) && settledLead[text[i]] == 3 {
-			settled = i
-			i += 3
-		}
-		for i < len(text) && settledLead[text[i]] == 2 {
-			settled = i
-			i += 2
-		}
-		if i >= len(text) || text[i] < utf8.RuneSelf || settledLead[text[i]] != 0 {
-			continue
-		}
-		r, n := utf8.DecodeRune(text[i:])
-		if lookup(normalIndex[:], normalBlocks, r) != 0 {
-			return settled
-		}
-		settled = i
-		i += n
 	}
 	return len(text)
 }
 
-// settledLead holds the length of the characters that begin with a byte, where
-// that is two or three and NFC leaves all of them as they are: Latin, most
-// Cyrillic, Han, most Hangul and private use.
-var settledLead = func() (t [256]uint8) {
-	for lead := range t {
-		switch {
-		case 0xC2 <= lead && lead < 0xE0:
-			if settledRange(rune(lead&0x1F)<<6, 1<<6) {
-				t[lead] = 2
-			}
-		case 0xE1 <= lead && lead < 0xF0:
-			if settledRange(rune(lead&0x0F)<<12, 1<<12) {
-				t[lead] = 3
-			}
+// characterAt returns where the character begins that the byte at i is of.
+func characterAt(text []byte, i int) int {
+	for range min(i, utf8.UTFMax-1) {
+		if utf8.RuneStart(text[i]) {
+			break
 		}
+		i--
 	}
-	return t
-}()
-
-func settledRange(first, n rune) bool {
-	for r := first; r < first+n; r++ {
-		if lookup(normalIndex[:], normalBlocks, r) != 0 {
-			return false
-		}
-	}
-	return true
+	return i
 }
 
 // Normalizer brings text to NFC of Unicode 9.0 (UAX #15). It holds the
