@@ -133,14 +133,13 @@ func (w *longMerge) run(m *model, source []symbol) {
 	}
 	w.merged = append(w.merged[:0], source...)
 	w.start(m, source)
-	none := uint64(m.pairs.none()) << 32
 	top := w.levels[len(w.levels)-1]
 	for {
 		best := uint64(noPair)
 		for _, v := range top {
 			best = min(best, v)
 		}
-		if best >= none {
+		if best >= uint64(none)<<32 {
 			return
 		}
 		w.merge(m, best)
@@ -161,7 +160,7 @@ func (w *longMerge) start(m *model, source []symbol) {
 	for i := range pairs {
 		pairs[i] = noPair
 		if i+1 < n {
-			pairs[i] = uint64(m.pairs.find(source[i], source[i+1]))<<32 | uint64(i)
+			pairs[i] = uint64(m.pairs.get(source[i], source[i+1]))<<32 | uint64(i)
 		}
 	}
 	for level := 0; len(w.levels[level]) > 8; level++ {
@@ -198,20 +197,16 @@ func least(level []uint64, i int) uint64 {
 func (w *longMerge) merge(m *model, best uint64) {
 	at, id := int(uint32(best)), symbol(best>>32)
 	next := w.next(at + 1)
-	if !m.pairs.makes(id, w.symbols[at], w.symbols[next]) {
-		w.set(at, m.pairs.exact(w.symbols[at], w.symbols[next]))
-		return
-	}
 	w.symbols[at] = id
 	w.begin[next/64] &^= 1 << (next % 64)
-	w.set(next, math.MaxUint32)
-	made := symbol(math.MaxUint32)
+	w.set(next, none)
+	made := none
 	if after := w.next(next + 1); after < len(w.symbols) {
-		made = m.pairs.find(id, w.symbols[after])
+		made = m.pairs.get(id, w.symbols[after])
 	}
 	w.set(at, made)
 	if before := w.previous(at); before >= 0 {
-		w.set(before, m.pairs.find(w.symbols[before], id))
+		w.set(before, m.pairs.get(w.symbols[before], id))
 	}
 }
 

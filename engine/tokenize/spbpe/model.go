@@ -15,11 +15,8 @@ import (
 // the others never happen.
 type symbol = uint32
 
-const (
-	maxSymbols = 1 << 20
-	// inert is a symbol that merges with nothing: a byte, or the unknown token.
-	inert symbol = maxSymbols - 1
-)
+// inert is a symbol that merges with nothing: a byte, or the unknown token.
+const inert = none
 
 // model is a BPE model over characters.
 type model struct {
@@ -129,8 +126,8 @@ func (m *model) setMerges(v *vocabulary, merges []merge) error {
 	}
 	m.basic[' '] = m.basic['▁']
 	live := findLive(v, merges)
-	if int(characters)+len(live) >= maxSymbols {
-		return pipeline.Unsupported("more than %d tokens", maxSymbols-1)
+	if int(characters)+len(live) > int(inert) {
+		return pipeline.Unsupported("more than %d tokens", inert)
 	}
 	for k, x := range live {
 		symbols[x.product] = characters + symbol(k)
