@@ -10,8 +10,9 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 )
 
-// defaultTokenizer is that of a count that names none.
-const defaultTokenizer = "gpt2"
+// defaultTokenizer is that of a count that names none: that of OpenAI's models
+// since GPT-4o, the likeliest that a person means who does not say.
+const defaultTokenizer = "o200k_base"
 
 type countCmd struct {
 	Inputs        []string `arg:"" optional:"" name:"input" help:"Files, folders, globs, or - for standard input, also .gz or .zst (default: standard input)."`
@@ -54,8 +55,8 @@ func (c *countCmd) Run(ctx context.Context, env *environment) error {
 		}
 		c.Inputs = []string{"-"}
 	}
-	if len(c.Tokenizer) == 0 {
-		c.Tokenizer = []string{defaultTokenizer}
+	if len(c.Tokenizer) == 0 { // with a label, lest its tokens be taken for those of another
+		c.Tokenizer = []string{defaultTokenizer + "=" + defaultTokenizer}
 	}
 	m := engine.Means{
 		Engine: c.Engine, CacheBytes: int64(c.Cache), Parser: c.Parser, Workers: workers(c.Workers), Progress: env.briefProgress(),

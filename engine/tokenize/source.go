@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	_ "embed" // the built-in tokenizers
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -105,30 +106,34 @@ func nameOf(path string) string {
 // decompress undoes gzip or zstd, told by the first bytes; JSON begins like
 // neither.
 func decompress(file []byte) ([]byte, error) {
-	var r io.Reader
 	switch {
 	case bytes.HasPrefix(file, []byte{0x1f, 0x8b}):
 		gz, err := gzip.NewReader(bytes.NewReader(file))
 		if err != nil {
 			return nil, fmt.Errorf("%w: gzip: %w", doc.ErrInput, err)
 		}
-		r = gz
+		config, err := io.ReadAll(io.LimitReader(gz, maxConfig+1))
+		if err != nil {
+			return nil, fmt.Errorf("%w: decompress: %w", doc.ErrInput, err)
+		}
+		if len(config) > maxConfig {
+			return nil, fmt.Errorf("%w: more than %d bytes uncompressed", doc.ErrInput, maxConfig)
+		}
+		return config, nil
 	case bytes.HasPrefix(file, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		zr, err := zstd.NewReader(bytes.NewReader(file), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+		zr, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20), zstd.WithDecoderMaxMemory(maxConfig))
 		if err != nil {
 			return nil, fmt.Errorf("%w: zstd: %w", doc.ErrInput, err)
 		}
 		defer zr.Close()
-		r = zr
-	default:
-		return file, nil
+		config, err := zr.DecodeAll(file, nil)
+		if errors.Is(err, zstd.ErrDecoderSizeExceeded) {
+			return nil, fmt.Errorf("%w: more than %d bytes uncompressed", doc.ErrInput, maxConfig)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: decompress: %w", doc.ErrInput, err)
+		}
+		return config, nil
 	}
-	config, err := io.ReadAll(io.LimitReader(r, maxConfig+1))
-	if err != nil {
-		return nil, fmt.Errorf("%w: decompress: %w", doc.ErrInput, err)
-	}
-	if len(config) > maxConfig {
-		return nil, fmt.Errorf("%w: more than %d bytes uncompressed", doc.ErrInput, maxConfig)
-	}
-	return config, nil
+	return file, nil
 }
