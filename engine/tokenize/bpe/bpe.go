@@ -16,8 +16,6 @@ package bpe
 
 import (
 	"encoding/binary"
-	"fmt"
-	"slices"
 
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
@@ -42,15 +40,8 @@ type tokenizer struct {
 // A count needs about 40 bytes of memory for each byte of the longest
 // pretoken, given back afterwards; most texts need none.
 func New(file pipeline.Object, addedAsText bool) (*pipeline.Counter, error) {
-	t, err := load(file)
-	if err != nil {
-		return nil, fmt.Errorf("bpe: %w", err)
-	}
-	c, err := pipeline.New(file, addedAsText, t.family, func() pipeline.Worker { return newWorker(t) })
-	if err != nil {
-		return nil, fmt.Errorf("bpe: %w", err)
-	}
-	return c, nil
+	c, _, err := Open(file, addedAsText)
+	return c, err
 }
 
 // worker is a pipeline.Worker.
@@ -115,10 +106,13 @@ func (w *worker) Bits(dst []uint64) (blocks int) {
 // mayBeCut tells whether the first block of text has a lead byte of cutBefore:
 // nearly all text has none.
 func mayBeCut(text []byte) bool {
-	if len(text) < pretoken.Block {
-		return slices.ContainsFunc(text, func(b byte) bool { return b >= 0xE0 && cutBefore[b&0xF] })
+	var last [pretoken.Block]byte
+	block := &last
+	if len(text) < len(last) {
+		copy(last[:], text)
+	} else {
+		block = (*[pretoken.Block]byte)(text)
 	}
-	block := (*[pretoken.Block]byte)(text)
 	var any uint64
 	for i := 0; i < len(block); i += 8 {
 		any |= binary.LittleEndian.Uint64(block[i:])
