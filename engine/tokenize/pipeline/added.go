@@ -90,8 +90,8 @@ type cursor struct {
 func cut(text []byte) cursor { return cursor{text: text} }
 
 // next returns the next piece of the text, an added token or what is between
-// two, never empty but for an added token that the one before has stripped
-// bare; ok is false at the end.
+// two, never empty; ok is false at the end. An added token of white space that
+// takes what is on its left is nothing where the one before has taken all of it.
 func (t *addedTokens) next(c *cursor) (piece []byte, added, ok bool) {
 	if c.start < c.stop {
 		piece, c.start, c.stop = c.text[c.start:c.stop], 0, 0
@@ -115,8 +115,11 @@ func (t *addedTokens) next(c *cursor) (piece []byte, added, ok bool) {
 		}
 		before := c.text[min(c.done, start):start]
 		c.done = stop
+		if start >= stop {
+			continue
+		}
 		if len(before) == 0 {
-			return c.text[min(start, stop):stop], true, true
+			return c.text[start:stop], true, true
 		}
 		c.start, c.stop = start, stop
 		return before, false, true

@@ -78,11 +78,12 @@ func TestAddedTokensEverywhere(t *testing.T) {
 
 // A token that was stripped already is one all the same.
 func TestStripping(t *testing.T) {
-	added := newAddedTokens([]addedToken{{content: "<l>", lstrip: true}, {content: "<r>", rstrip: true}, {content: "\n"}})
+	added := newAddedTokens([]addedToken{{content: "<l>", lstrip: true}, {content: "<r>", rstrip: true}, {content: "\n"}, {content: "   ", lstrip: true, rstrip: true}})
 	for text, want := range map[string][]piece{
 		"a  <l>  b":   {{"a", false}, {"  <l>", true}, {"  b", false}},
 		"a  <r>  b":   {{"a  ", false}, {"<r>  ", true}, {"b", false}},
 		"<r> <l>":     {{"<r> ", true}, {"<l>", true}},
+		"a      b":    {{"a", false}, {"      ", true}, {"b", false}}, // two "   "
 		"<r> \n <l>b": {{"<r> \n ", true}, {"\n", true}, {" <l>", true}, {"b", false}},
 	} {
 		got := pieces(added, text)

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/tallystick/tallystick/kernels/utf8valid"
@@ -197,8 +198,26 @@ func (c *Counter) setAdded(list []Object, w Worker) error {
 		}
 		normalized[rank] = append(normalized[rank], t)
 	}
+	for _, tokens := range [2][]addedToken{append(raw[0], raw[1]...), append(normalized[0], normalized[1]...)} {
+		if err := checkStripping(tokens); err != nil {
+			return err
+		}
+	}
 	c.raw = newAddedTokens(append(raw[0], raw[1]...))
 	c.normalized = newAddedTokens(append(normalized[0], normalized[1]...))
+	return nil
+}
+
+// checkStripping refuses tokens on which Hugging Face fails: one of white space
+// that a token before it has taken, and that then begins, for what it takes
+// itself, after its own end.
+func checkStripping(tokens []addedToken) error {
+	for _, t := range tokens {
+		if t.lstrip && !t.rstrip && spacesAfter([]byte(t.content)) == len(t.content) &&
+			slices.ContainsFunc(tokens, func(other addedToken) bool { return other.rstrip }) {
+			return Unsupported("lstrip of %q beside a token with rstrip", t.content)
+		}
+	}
 	return nil
 }
 
