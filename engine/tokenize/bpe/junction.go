@@ -1,6 +1,7 @@
 package bpe
 
 import (
+	"math/bits"
 	"slices"
 	"unicode/utf8"
 )
@@ -60,6 +61,12 @@ func newCharPairs(pairs [][2]uint32, most uint8) charPairs {
 		s.bits[h/64] |= 1 << (h % 64)
 	}
 	return s
+}
+
+// charPairsOf is the set of these bits, if they are as many as a set has.
+func charPairsOf(words []uint64) (s charPairs, ok bool) {
+	size := bits.Len(uint(64*len(words))) - 1
+	return charPairs{words, uint8(32 - size)}, len(words) > 0 && size <= 32 && 1<<size == 64*len(words)
 }
 
 func (s *charPairs) place(a, b uint32) uint32 {
@@ -308,7 +315,7 @@ func (m *model) mergeChar(char []byte, limit symbol) (parts []charPart, ordered 
 	for {
 		best, at := limit, -1
 		for i := range len(parts) - 1 {
-			if id := m.pairs.exact(parts[i].id, parts[i+1].id); id < best {
+			if id := m.made(parts[i].id, parts[i+1].id); id < best {
 				best, at = id, i
 			}
 		}
@@ -321,6 +328,17 @@ func (m *model) mergeChar(char []byte, limit symbol) (parts []charPart, ordered 
 		parts[at] = charPart{best, parts[at].bytes + parts[at+1].bytes}
 		parts = append(parts[:at+1], parts[at+2:]...)
 	}
+}
+
+// made returns the symbol that a pair makes, or dead.
+func (m *model) made(left, right symbol) symbol {
+	if left|right >= firstMerged {
+		return m.pairs.exact(left, right)
+	}
+	if id := m.bytes[left<<8|right]; id < m.pairs.none() {
+		return id
+	}
+	return dead
 }
 
 // charSymbol returns the symbol of a solid character, else dead.

@@ -17,8 +17,7 @@ func load(file pipeline.Object) (*tokenizer, error) {
 	if version != "1.0" {
 		return nil, pipeline.Unsupported("version %q", version)
 	}
-	t := &tokenizer{}
-	var spec, normalizer, pre pipeline.Object
+	var spec pipeline.Object
 	if err := file.Require("model", &spec); err != nil {
 		return nil, err
 	}
@@ -26,16 +25,8 @@ func load(file pipeline.Object) (*tokenizer, error) {
 	if err := checkModel(spec); err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
-	if err := file.Decode("normalizer", &normalizer); err != nil {
-		return nil, err
-	}
-	if err := t.setNormalizer(normalizer); err != nil {
-		return nil, err
-	}
-	if err := file.Decode("pre_tokenizer", &pre); err != nil {
-		return nil, err
-	}
-	if err := t.setPretokenizer(pre); err != nil {
+	t := &tokenizer{}
+	if err := t.setStages(file); err != nil {
 		return nil, err
 	}
 	var err error
@@ -43,6 +34,21 @@ func load(file pipeline.Object) (*tokenizer, error) {
 		return nil, fmt.Errorf("model: %w", err)
 	}
 	return t, nil
+}
+
+// setStages sets what comes before the model.
+func (t *tokenizer) setStages(file pipeline.Object) error {
+	var normalizer, pre pipeline.Object
+	if err := file.Decode("normalizer", &normalizer); err != nil {
+		return err
+	}
+	if err := t.setNormalizer(normalizer); err != nil {
+		return err
+	}
+	if err := file.Decode("pre_tokenizer", &pre); err != nil {
+		return err
+	}
+	return t.setPretokenizer(pre)
 }
 
 // setNormalizer accepts none, NFC, and sequences of them.

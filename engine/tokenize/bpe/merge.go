@@ -15,6 +15,13 @@ type model struct {
 }
 
 func newModel(live *liveMerges, whole map[string]struct{}) *model {
+	m := newModelTables(live, whole)
+	m.junctions = findJunctions(m)
+	return m
+}
+
+// newModelTables is newModel without junctions.
+func newModelTables(live *liveMerges, whole map[string]struct{}) *model {
 	m := &model{live: live, pairs: newPairTable(live.halves), whole: whole}
 	m.bytes = make([]symbol, 1<<16)
 	for i := range m.bytes {
@@ -25,7 +32,6 @@ func newModel(live *liveMerges, whole map[string]struct{}) *model {
 			m.bytes[h.left<<8|h.right] = firstMerged + symbol(i)
 		}
 	}
-	m.junctions = findJunctions(m)
 	return m
 }
 

@@ -2,6 +2,8 @@ package bpe
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -20,7 +22,7 @@ const maxWhole = 16
 
 func newWholeEdges(tokens map[string]struct{}) (w *wholeEdges, within [][2]uint32) {
 	w = &wholeEdges{newCharSet(), newCharSet(), map[uint32][][]byte{}, map[uint32][][]byte{}}
-	for token := range tokens {
+	for _, token := range slices.Sorted(maps.Keys(tokens)) {
 		if !utf8.ValidString(token) {
 			continue // no text is it
 		}

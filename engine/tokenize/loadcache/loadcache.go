@@ -1,0 +1,102 @@
+// Package loadcache keeps on disk what takes long to make from a file, such as
+// the tables of a tokenizer, for the next process that needs it.
+//
+// An entry is only ever a saving of time. One that is torn, changed or of
+// another version is taken for absent, whatever keeps an entry from being
+// written is not reported, and without a place for the cache there is none.
+package loadcache
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+)
+
+// Env is the environment variable that names the folder of the cache; "off"
+// turns it off. Without it the folder is tallystick in os.UserCacheDir.
+const Env = "TALLYSTICK_CACHE"
+
+// Key tells entries apart. It must change with all that the content depends on.
+type Key [sha256.Size]byte
+
+// KeyOf returns the key of content of some version (a name and a number of its
+// format) that is made from source.
+func KeyOf(version string, source []byte) Key {
+	digest := sha256.Sum256(source)
+	return sha256.Sum256(append([]byte(version+"\x00"), digest[:]...))
+}
+
+// An entry is magic, the digest of the key and the content, and the content.
+const magic = "tallystick cache 1\n"
+
+const header = len(magic) + sha256.Size
+
+// Get returns the content of an entry, or nil.
+func Get(key Key) []byte {
+	path := pathOf(key)
+	if path == "" {
+		return nil
+	}
+	entry, err := os.ReadFile(path)
+	if err != nil || len(entry) < header || string(entry[:len(magic)]) != magic {
+		return nil
+	}
+	digest := digestOf(key, entry[header:])
+	if !bytes.Equal(digest[:], entry[len(magic):header]) {
+		return nil
+	}
+	return entry[header:]
+}
+
+// Put stores an entry: all of it, or nothing that Get would return.
+func Put(key Key, content []byte) {
+	path := pathOf(key)
+	if path == "" || os.MkdirAll(filepath.Dir(path), 0o700) != nil {
+		return
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "new-*")
+	if err != nil {
+		return
+	}
+	digest := digestOf(key, content)
+	for _, part := range [][]byte{[]byte(magic), digest[:], content} {
+		if err == nil {
+			_, err = f.Write(part)
+		}
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+}
+
+func digestOf(key Key, content []byte) (digest [sha256.Size]byte) {
+	h := sha256.New()
+	h.Write(key[:])
+	h.Write(content)
+	h.Sum(digest[:0])
+	return digest
+}
+
+// pathOf returns where an entry is, "" if there is no cache.
+func pathOf(key Key) string {
+	dir := os.Getenv(Env)
+	switch dir {
+	case "off":
+		return ""
+	case "":
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return ""
+		}
+		dir = filepath.Join(user, "tallystick")
+	}
+	return filepath.Join(dir, hex.EncodeToString(key[:])+".bin")
+}
