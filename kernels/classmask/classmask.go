@@ -47,6 +47,19 @@ type Table struct {
 	// Bytes that are not UTF-8 may lead the kernel up to guard entries before
 	// or behind the rows and the classes, never further.
 	classes []Class
+	quick   quick
+}
+
+// quick is what of a table can be told by two bytes, by the lower half of the
+// first. Of the characters with a first byte from 0xE0 on, all have class3 but
+// some of those with a second byte from low3 to high3. Of those with a first
+// byte from 0xD0 on, all have first2 up to a second byte of split2, which and
+// those up to end2 have second2.
+type quick struct {
+	class3          [16]Class
+	low3, high3     [16]byte
+	first2, second2 [16]Class
+	split2, end2    [16]byte
 }
 
 const (
@@ -82,7 +95,58 @@ func NewTable(class func(rune) Class, ranges ...[2]rune) *Table {
 		}
 	}
 	t.classes = append(t.classes, make([]Class, guard)...)
+	t.setQuick()
 	return t
+}
+
+func (t *Table) setQuick() {
+	q := &t.quick
+	for i := range 16 {
+		// The class of most rows that have but one.
+		votes := map[Class]int{}
+		var uniform [rowSize]bool
+		for row := range rowSize {
+			first := rune(i<<12 | row<<6)
+			uniform[row] = t.uniform(first, first+rowSize)
+			if uniform[row] {
+				votes[t.Class(first)]++
+			}
+		}
+		for c, n := range votes {
+			if n > votes[q.class3[i]] || n == votes[q.class3[i]] && c < q.class3[i] {
+				q.class3[i] = c
+			}
+		}
+		q.low3[i], q.high3[i] = 0xFF, 0
+		for row := range rowSize {
+			if !uniform[row] || t.Class(rune(i<<12|row<<6)) != q.class3[i] {
+				second := byte(utf8.RuneSelf + row)
+				q.low3[i], q.high3[i] = min(q.low3[i], second), second
+			}
+		}
+
+		first := rune(0x10+i) << 6
+		split := first
+		for split < first+rowSize && t.Class(split) == t.Class(first) {
+			split++
+		}
+		end := split
+		for end < first+rowSize && t.Class(end) == t.Class(split) {
+			end++
+		}
+		q.first2[i], q.split2[i] = t.Class(first), byte(utf8.RuneSelf+split-first)
+		q.second2[i], q.end2[i] = t.Class(split), byte(utf8.RuneSelf+end-first)
+	}
+}
+
+// uniform reports whether the characters of a range have the same class.
+func (t *Table) uniform(first, end rune) bool {
+	for r := first + 1; r < end; r++ {
+		if t.Class(r) != t.Class(first) {
+			return false
+		}
+	}
+	return true
 }
 
 // Class returns the class of r by the table.

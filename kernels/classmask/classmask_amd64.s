@@ -10,16 +10,25 @@
 // A block with bytes >= 0x80 goes on: the lead bytes of characters of three, four
 // and two bytes are walked over by their masks. A character's row in the table is
 // its number without the last six bits, which come from the last byte; its class
-// goes to all of its bytes in a buffer, by one store of four or two bytes. Three-byte
-// characters come first: their store writes one byte too many, which the
-// next character overwrites or, where it is ASCII, is masked off. VPMOVMSKB of
-// the buffer, shifted left bit by bit, gives the masks. What is written behind the
-// 64 bytes belongs to the next block: that is the state.
+// goes to all of its bytes in a buffer. VPMOVMSKB of the buffer, shifted left bit by
+// bit, gives the masks. What is written behind the 64 bytes belongs to the next
+// block: that is the state.
+//
+// With AVX-512 comparisons give masks, of unsigned numbers too. And most
+// characters are not walked over: of three-byte characters the first byte tells
+// the class, but for a range of second bytes (Han, Hangul); of two-byte ones with
+// a first byte from 0xD0 on there are two ranges of second bytes with a class each
+// (Cyrillic). VPSHUFB looks these up by the lower half of the first byte. The
+// classes of first bytes are moved on to the other bytes by VALIGNQ, which puts
+// 16-byte lanes, and VPALIGNR, which puts bytes, behind those of the block before.
 //
 // Registers. SI text, DI dst, DX blocks left, R8 rows, R9 classes, R10 state; SI
-// and DI advance by one block per turn. Y0, Y1 the block, Y2, Y3 comparisons,
-// Y4...Y14 constants, Y15 temporary; R11 the mask of bytes >= 0x80, R12 of characters to walk over;
-// AX, BX, CX, R13, R15 temporary.
+// and DI advance by one block per turn. R11 the mask of bytes >= 0x80, R12, R13,
+// R15 of the characters to walk over; AX, BX, CX temporary. AVX2: Y0, Y1 the
+// block, Y2, Y3 comparisons, Y4...Y14 constants, Y15 temporary. AVX-512: Z0 the
+// block, Z2...Z10 and Z24...Z27 constants, Z16...Z22 tables by lower halves, Z23
+// 0x0F; Z28 and Z29 the quick classes of the first bytes of the block before, of
+// all and of three-byte characters; Z1, Z11...Z15, Z30, Z31 temporary.
 //
 // Tail. None: the Go side hands over whole blocks.
 //
@@ -218,9 +227,9 @@ wide:
 	ANDNQ     R13, AX, R13
 	ANDNQ     AX, R15, R12
 	TESTQ     R12, R12
-	JZ        threeDone
+	JZ        ThreeDone
 
-three:
+Three:
 	TZCNTQ  R12, BX
 	BLSRQ   R12, R12
 	MOVBLZX (SI)(BX*1), AX
@@ -231,16 +240,17 @@ three:
 	MOVBLZX 2(SI)(BX*1), CX
 	ADDL    CX, AX
 	MOVBLZX -128(R9)(AX*1), AX
-	IMUL3L  $0x01010101, AX, AX
-	MOVL    AX, (SP)(BX*1)
+	IMUL3L  $0x00000101, AX, CX
+	MOVW    CX, (SP)(BX*1)
+	MOVB    AL, 2(SP)(BX*1)
 	TESTQ   R12, R12
-	JNZ     three
+	JNZ     Three
 
-threeDone:
+ThreeDone:
 	TESTQ R15, R15
-	JZ    fourDone
+	JZ    FourDone
 
-four:
+Four:
 	TZCNTQ  R15, BX
 	BLSRQ   R15, R15
 	MOVBLZX (SI)(BX*1), AX
@@ -263,13 +273,13 @@ four:
 	IMUL3L  $0x01010101, AX, AX
 	MOVL    AX, (SP)(BX*1)
 	TESTQ   R15, R15
-	JNZ     four
+	JNZ     Four
 
-fourDone:
+FourDone:
 	TESTQ R13, R13
-	JZ    twoDone
+	JZ    TwoDone
 
-two:
+Two:
 	TZCNTQ  R13, BX
 	BLSRQ   R13, R13
 	MOVBLZX (SI)(BX*1), AX
@@ -280,9 +290,9 @@ two:
 	IMUL3L  $0x00000101, AX, AX
 	MOVW    AX, (SP)(BX*1)
 	TESTQ   R13, R13
-	JNZ     two
+	JNZ     Two
 
-twoDone:
+TwoDone:
 	// The classes of the buffer, from the highest bit down
 	VMOVDQU   (SP), Y2
 	VMOVDQU   32(SP), Y3
@@ -446,3 +456,338 @@ DATA bytesdf<>+8(SB)/8, $0xdfdfdfdfdfdfdfdf
 DATA bytesdf<>+16(SB)/8, $0xdfdfdfdfdfdfdfdf
 DATA bytesdf<>+24(SB)/8, $0xdfdfdfdfdfdfdfdf
 GLOBL bytesdf<>(SB), RODATA|NOPTR, $32
+
+// func classifyAVX512(dst *byte, text *byte, blocks int, rows *uint16, classes *byte, quick *byte, state uint32) uint32
+// Requires: AVX, AVX512BW, AVX512F, BMI, CMOV
+TEXT ·classifyAVX512(SB), NOSPLIT, $72-60
+	MOVQ            dst+0(FP), DI
+	MOVQ            text+8(FP), SI
+	MOVQ            blocks+16(FP), DX
+	MOVQ            rows+24(FP), R8
+	MOVQ            classes+32(FP), R9
+	MOVQ            quick+40(FP), BX
+	MOVL            state+48(FP), R10
+	VBROADCASTI32X4 (BX), Z16
+	VBROADCASTI32X4 16(BX), Z17
+	VBROADCASTI32X4 32(BX), Z18
+	VBROADCASTI32X4 48(BX), Z19
+	VBROADCASTI32X4 64(BX), Z20
+	VBROADCASTI32X4 80(BX), Z21
+	VBROADCASTI32X4 96(BX), Z22
+	MOVL            $0x000000df, AX
+	VPBROADCASTB    AX, Z2
+	MOVL            $0x0000005e, AX
+	VPBROADCASTB    AX, Z3
+	MOVL            $0x000000bf, AX
+	VPBROADCASTB    AX, Z4
+	MOVL            $0x0000009f, AX
+	VPBROADCASTB    AX, Z5
+	MOVL            $0x0000001a, AX
+	VPBROADCASTB    AX, Z6
+	MOVL            $0x000000d0, AX
+	VPBROADCASTB    AX, Z7
+	MOVL            $0x0000000a, AX
+	VPBROADCASTB    AX, Z8
+	MOVL            $0x000000f7, AX
+	VPBROADCASTB    AX, Z9
+	MOVL            $0x00000005, AX
+	VPBROADCASTB    AX, Z10
+	MOVL            $0x000000c0, AX
+	VPBROADCASTB    AX, Z24
+	MOVL            $0x000000e0, AX
+	VPBROADCASTB    AX, Z25
+	MOVL            $0x000000f0, AX
+	VPBROADCASTB    AX, Z26
+	MOVL            $0x000000d0, AX
+	VPBROADCASTB    AX, Z27
+	MOVL            $0x0000000f, AX
+	VPBROADCASTB    AX, Z23
+	VPXORQ          Z28, Z28, Z28
+	VPXORQ          Z29, Z29, Z29
+
+wideBlock:
+	VMOVDQU64 (SI), Z0
+	VPMOVB2M  Z0, K1
+	KMOVQ     K1, R11
+	KMOVQ     K1, 104(DI)
+
+	// Signs are the rest of what can be seen
+	VPADDB   Z0, Z2, Z1
+	VPCMPUB  $0x01, Z3, Z1, K2
+	VPADDB   Z0, Z4, Z1
+	VPCMPUB  $0x01, Z6, Z1, K3
+	KMOVQ    K3, (DI)
+	KANDNQ   K2, K3, K2
+	VPADDB   Z0, Z5, Z1
+	VPCMPUB  $0x01, Z6, Z1, K4
+	KMOVQ    K4, 8(DI)
+	KANDNQ   K2, K4, K2
+	VPADDB   Z0, Z7, Z1
+	VPCMPUB  $0x01, Z8, Z1, K5
+	KMOVQ    K5, 32(DI)
+	KANDNQ   K2, K5, K2
+	KMOVQ    K2, 40(DI)
+	VPADDB   Z0, Z9, Z1
+	VPCMPUB  $0x01, Z10, Z1, K3
+	VPCMPEQB wide20<>+0(SB), Z0, K4
+	KMOVQ    K4, 72(DI)
+	KORQ     K3, K4, K3
+	KMOVQ    K3, 48(DI)
+	VPCMPEQB wide0a<>+0(SB), Z0, K4
+	VPCMPEQB wide0d<>+0(SB), Z0, K5
+	KORQ     K4, K5, K4
+	KMOVQ    K4, 64(DI)
+	VPCMPEQB wide27<>+0(SB), Z0, K5
+	KMOVQ    K5, 80(DI)
+	VPCMPEQB wide2f<>+0(SB), Z0, K6
+	KMOVQ    K6, 88(DI)
+	XORL     AX, AX
+	MOVQ     AX, 16(DI)
+	MOVQ     AX, 24(DI)
+	MOVQ     AX, 56(DI)
+	MOVQ     AX, 96(DI)
+	TESTQ    R11, R11
+	JNZ      beyond
+	VPXORQ   Z28, Z28, Z28
+	VPXORQ   Z29, Z29, Z29
+	XORL     R10, R10
+
+wideNext:
+	ADDQ $0x40, SI
+	ADDQ $0x70, DI
+	DECQ DX
+	JNZ  wideBlock
+
+	// What quick classes leave to the next call
+	VMOVDQU64 Z28, (SP)
+	MOVBLZX   63(SP), AX
+	ORL       AX, R10
+	VMOVDQU64 Z29, (SP)
+	MOVBLZX   62(SP), AX
+	ORL       AX, R10
+	MOVBLZX   63(SP), AX
+	SHLL      $0x08, AX
+	ORL       AX, R10
+	VZEROUPPER
+	MOVL      R10, ret+56(FP)
+	RET
+
+	// Characters beyond ASCII: lead bytes of two (K2), three (K3) and four (K4) bytes
+beyond:
+	VPCMPUB   $0x05, Z24, Z0, K2
+	VPCMPUB   $0x05, Z25, Z0, K3
+	VPCMPUB   $0x05, Z26, Z0, K4
+	KANDNQ    K1, K2, K5
+	KMOVQ     K5, 96(DI)
+	KANDNQ    K2, K3, K2
+	KANDNQ    K3, K4, K3
+	KMOVQ     K4, R15
+	VMOVDQU64 1(SI), Z11
+	VPANDQ    Z0, Z23, Z30
+
+	// Quick classes of three bytes (Z31)
+	VPSHUFB   Z30, Z17, Z12
+	VPCMPUB   $0x05, Z12, Z11, K3, K5
+	VPSHUFB   Z30, Z18, Z12
+	VPCMPUB   $0x02, Z12, Z11, K5, K5
+	KANDNQ    K3, K5, K6
+	KMOVQ     K5, R12
+	VPSHUFB.Z Z30, Z16, K6, Z31
+
+	// Of two bytes (with those: Z12)
+	VPANDQ    Z0, Z26, Z12
+	VPCMPEQB  Z12, Z27, K5
+	VPSHUFB   Z30, Z22, Z12
+	VPCMPUB   $0x01, Z12, Z11, K5, K5
+	VPSHUFB   Z30, Z21, Z12
+	VPCMPUB   $0x01, Z12, Z11, K5, K6
+	VMOVDQA64 Z31, Z12
+	VPSHUFB   Z30, Z20, K5, Z12
+	VPSHUFB   Z30, Z19, K6, Z12
+	KANDNQ    K2, K5, K2
+	KMOVQ     K2, R13
+
+	// Moved on by one byte and, of three, by two (all: Z13)
+	VALIGNQ   $0x06, Z28, Z12, Z13
+	VPALIGNR  $0x0f, Z13, Z12, Z13
+	VALIGNQ   $0x06, Z29, Z31, Z14
+	VPALIGNR  $0x0e, Z14, Z31, Z14
+	VPORQ     Z12, Z13, Z13
+	VPORQ     Z14, Z13, Z13
+	VMOVDQA64 Z12, Z28
+	VMOVDQA64 Z31, Z29
+
+	// The others
+	MOVQ      R12, AX
+	ORQ       R13, AX
+	ORQ       R15, AX
+	ORQ       R10, AX
+	JZ        wideMasks
+	VPXORQ    Z12, Z12, Z12
+	VMOVDQU64 Z12, (SP)
+	MOVL      R10, (SP)
+	XORL      AX, AX
+	MOVL      AX, 64(SP)
+	TESTQ     R12, R12
+	JZ        wideThreeDone
+
+wideThree:
+	TZCNTQ  R12, BX
+	BLSRQ   R12, R12
+	MOVBLZX (SI)(BX*1), AX
+	MOVBLZX 1(SI)(BX*1), CX
+	SHLL    $0x06, AX
+	ADDL    CX, AX
+	MOVWLZX -28928(R8)(AX*2), AX
+	MOVBLZX 2(SI)(BX*1), CX
+	ADDL    CX, AX
+	MOVBLZX -128(R9)(AX*1), AX
+	IMUL3L  $0x00000101, AX, CX
+	MOVW    CX, (SP)(BX*1)
+	MOVB    AL, 2(SP)(BX*1)
+	TESTQ   R12, R12
+	JNZ     wideThree
+
+wideThreeDone:
+	TESTQ R15, R15
+	JZ    wideFourDone
+
+wideFour:
+	TZCNTQ  R15, BX
+	BLSRQ   R15, R15
+	MOVBLZX (SI)(BX*1), AX
+	MOVBLZX 1(SI)(BX*1), CX
+	ANDL    $0x07, AX
+	ANDL    $0x3f, CX
+	SHLL    $0x06, AX
+	ORL     CX, AX
+	MOVBLZX 2(SI)(BX*1), CX
+	ANDL    $0x3f, CX
+	SHLL    $0x06, AX
+	ORL     CX, AX
+	MOVL    $0x00004400, CX
+	CMPL    AX, CX
+	CMOVLHI CX, AX
+	MOVWLZX (R8)(AX*2), AX
+	MOVBLZX 3(SI)(BX*1), CX
+	ADDL    CX, AX
+	MOVBLZX -128(R9)(AX*1), AX
+	IMUL3L  $0x01010101, AX, AX
+	MOVL    AX, (SP)(BX*1)
+	TESTQ   R15, R15
+	JNZ     wideFour
+
+wideFourDone:
+	TESTQ R13, R13
+	JZ    wideTwoDone
+
+wideTwo:
+	TZCNTQ  R13, BX
+	BLSRQ   R13, R13
+	MOVBLZX (SI)(BX*1), AX
+	MOVWLZX -384(R8)(AX*2), AX
+	MOVBLZX 1(SI)(BX*1), CX
+	ADDL    CX, AX
+	MOVBLZX -128(R9)(AX*1), AX
+	IMUL3L  $0x00000101, AX, AX
+	MOVW    AX, (SP)(BX*1)
+	TESTQ   R13, R13
+	JNZ     wideTwo
+
+wideTwoDone:
+	VPORQ (SP), Z13, Z13
+	MOVL  64(SP), R10
+
+	// The masks, from the highest bit down
+wideMasks:
+	VMOVDQU8.Z Z13, K1, Z13
+	VPMOVB2M   Z13, K2
+	KMOVQ      K2, AX
+	ORQ        56(DI), AX
+	MOVQ       AX, 56(DI)
+	VPADDB     Z13, Z13, Z13
+	VPMOVB2M   Z13, K2
+	KMOVQ      K2, AX
+	ORQ        48(DI), AX
+	MOVQ       AX, 48(DI)
+	VPADDB     Z13, Z13, Z13
+	VPMOVB2M   Z13, K2
+	KMOVQ      K2, AX
+	ORQ        40(DI), AX
+	MOVQ       AX, 40(DI)
+	VPADDB     Z13, Z13, Z13
+	VPMOVB2M   Z13, K2
+	KMOVQ      K2, AX
+	ORQ        32(DI), AX
+	MOVQ       AX, 32(DI)
+	VPADDB     Z13, Z13, Z13
+	VPMOVB2M   Z13, K2
+	KMOVQ      K2, AX
+	ORQ        24(DI), AX
+	MOVQ       AX, 24(DI)
+	VPADDB     Z13, Z13, Z13
+	VPMOVB2M   Z13, K2
+	KMOVQ      K2, AX
+	ORQ        16(DI), AX
+	MOVQ       AX, 16(DI)
+	VPADDB     Z13, Z13, Z13
+	VPMOVB2M   Z13, K2
+	KMOVQ      K2, AX
+	ORQ        8(DI), AX
+	MOVQ       AX, 8(DI)
+	VPADDB     Z13, Z13, Z13
+	VPMOVB2M   Z13, K2
+	KMOVQ      K2, AX
+	ORQ        (DI), AX
+	MOVQ       AX, (DI)
+	JMP        wideNext
+
+DATA wide20<>+0(SB)/8, $0x2020202020202020
+DATA wide20<>+8(SB)/8, $0x2020202020202020
+DATA wide20<>+16(SB)/8, $0x2020202020202020
+DATA wide20<>+24(SB)/8, $0x2020202020202020
+DATA wide20<>+32(SB)/8, $0x2020202020202020
+DATA wide20<>+40(SB)/8, $0x2020202020202020
+DATA wide20<>+48(SB)/8, $0x2020202020202020
+DATA wide20<>+56(SB)/8, $0x2020202020202020
+GLOBL wide20<>(SB), RODATA|NOPTR, $64
+
+DATA wide0a<>+0(SB)/8, $0x0a0a0a0a0a0a0a0a
+DATA wide0a<>+8(SB)/8, $0x0a0a0a0a0a0a0a0a
+DATA wide0a<>+16(SB)/8, $0x0a0a0a0a0a0a0a0a
+DATA wide0a<>+24(SB)/8, $0x0a0a0a0a0a0a0a0a
+DATA wide0a<>+32(SB)/8, $0x0a0a0a0a0a0a0a0a
+DATA wide0a<>+40(SB)/8, $0x0a0a0a0a0a0a0a0a
+DATA wide0a<>+48(SB)/8, $0x0a0a0a0a0a0a0a0a
+DATA wide0a<>+56(SB)/8, $0x0a0a0a0a0a0a0a0a
+GLOBL wide0a<>(SB), RODATA|NOPTR, $64
+
+DATA wide0d<>+0(SB)/8, $0x0d0d0d0d0d0d0d0d
+DATA wide0d<>+8(SB)/8, $0x0d0d0d0d0d0d0d0d
+DATA wide0d<>+16(SB)/8, $0x0d0d0d0d0d0d0d0d
+DATA wide0d<>+24(SB)/8, $0x0d0d0d0d0d0d0d0d
+DATA wide0d<>+32(SB)/8, $0x0d0d0d0d0d0d0d0d
+DATA wide0d<>+40(SB)/8, $0x0d0d0d0d0d0d0d0d
+DATA wide0d<>+48(SB)/8, $0x0d0d0d0d0d0d0d0d
+DATA wide0d<>+56(SB)/8, $0x0d0d0d0d0d0d0d0d
+GLOBL wide0d<>(SB), RODATA|NOPTR, $64
+
+DATA wide27<>+0(SB)/8, $0x2727272727272727
+DATA wide27<>+8(SB)/8, $0x2727272727272727
+DATA wide27<>+16(SB)/8, $0x2727272727272727
+DATA wide27<>+24(SB)/8, $0x2727272727272727
+DATA wide27<>+32(SB)/8, $0x2727272727272727
+DATA wide27<>+40(SB)/8, $0x2727272727272727
+DATA wide27<>+48(SB)/8, $0x2727272727272727
+DATA wide27<>+56(SB)/8, $0x2727272727272727
+GLOBL wide27<>(SB), RODATA|NOPTR, $64
+
+DATA wide2f<>+0(SB)/8, $0x2f2f2f2f2f2f2f2f
+DATA wide2f<>+8(SB)/8, $0x2f2f2f2f2f2f2f2f
+DATA wide2f<>+16(SB)/8, $0x2f2f2f2f2f2f2f2f
+DATA wide2f<>+24(SB)/8, $0x2f2f2f2f2f2f2f2f
+DATA wide2f<>+32(SB)/8, $0x2f2f2f2f2f2f2f2f
+DATA wide2f<>+40(SB)/8, $0x2f2f2f2f2f2f2f2f
+DATA wide2f<>+48(SB)/8, $0x2f2f2f2f2f2f2f2f
+DATA wide2f<>+56(SB)/8, $0x2f2f2f2f2f2f2f2f
+GLOBL wide2f<>(SB), RODATA|NOPTR, $64

@@ -17,8 +17,10 @@ func TestClassifyAtPageEdges(t *testing.T) {
 			page[i] = fill[i%len(fill)]
 		}
 		for n := 1; n <= len(dst); n++ {
-			mixed.Classify(dst[:n], page, 0)
-			mixed.Classify(dst[:n], page[len(page)-n*Block-3:], 0)
+			forEach(func(string) {
+				mixed.Classify(dst[:n], page, 0)
+				mixed.Classify(dst[:n], page[len(page)-n*Block-3:], 0)
+			})
 		}
 	}
 }

@@ -21,16 +21,25 @@ const prose = `// Masks of character classes of UTF-8, 64 bytes at a time with A
 // A block with bytes >= 0x80 goes on: the lead bytes of characters of three, four
 // and two bytes are walked over by their masks. A character's row in the table is
 // its number without the last six bits, which come from the last byte; its class
-// goes to all of its bytes in a buffer, by one store of four or two bytes. Three-byte
-// characters come first: their store writes one byte too many, which the
-// next character overwrites or, where it is ASCII, is masked off. VPMOVMSKB of
-// the buffer, shifted left bit by bit, gives the masks. What is written behind the
-// 64 bytes belongs to the next block: that is the state.
+// goes to all of its bytes in a buffer. VPMOVMSKB of the buffer, shifted left bit by
+// bit, gives the masks. What is written behind the 64 bytes belongs to the next
+// block: that is the state.
+//
+// With AVX-512 comparisons give masks, of unsigned numbers too. And most
+// characters are not walked over: of three-byte characters the first byte tells
+// the class, but for a range of second bytes (Han, Hangul); of two-byte ones with
+// a first byte from 0xD0 on there are two ranges of second bytes with a class each
+// (Cyrillic). VPSHUFB looks these up by the lower half of the first byte. The
+// classes of first bytes are moved on to the other bytes by VALIGNQ, which puts
+// 16-byte lanes, and VPALIGNR, which puts bytes, behind those of the block before.
 //
 // Registers. SI text, DI dst, DX blocks left, R8 rows, R9 classes, R10 state; SI
-// and DI advance by one block per turn. Y0, Y1 the block, Y2, Y3 comparisons,
-// Y4...Y14 constants, Y15 temporary; R11 the mask of bytes >= 0x80, R12 of characters to walk over;
-// AX, BX, CX, R13, R15 temporary.
+// and DI advance by one block per turn. R11 the mask of bytes >= 0x80, R12, R13,
+// R15 of the characters to walk over; AX, BX, CX temporary. AVX2: Y0, Y1 the
+// block, Y2, Y3 comparisons, Y4...Y14 constants, Y15 temporary. AVX-512: Z0 the
+// block, Z2...Z10 and Z24...Z27 constants, Z16...Z22 tables by lower halves, Z23
+// 0x0F; Z28 and Z29 the quick classes of the first bytes of the block before, of
+// all and of three-byte characters; Z1, Z11...Z15, Z30, Z31 temporary.
 //
 // Tail. None: the Go side hands over whole blocks.
 //
@@ -86,7 +95,12 @@ func plane(offset int) Mem { return Mem{Base: RDI, Disp: offset} }
 func main() {
 	fmt.Print(prose)
 	ConstraintExpr("!purego")
+	classifyAVX2()
+	classifyAVX512()
+	Generate()
+}
 
+func classifyAVX2() {
 	TEXT("classifyAVX2", NOSPLIT, "func(dst *byte, text *byte, blocks int, rows *uint16, classes *byte, state uint32) uint32")
 	Load(Param("dst"), RDI)
 	Load(Param("text"), RSI)
@@ -210,60 +224,7 @@ func main() {
 	ANDNQ(R13, RAX, R13)
 	ANDNQ(RAX, R15, R12)
 
-	walk := func(name string, mask GPPhysical, body func()) {
-		TESTQ(mask, mask)
-		JZ(LabelRef(name + "Done"))
-		Label(name)
-		TZCNTQ(mask, RBX)
-		BLSRQ(mask, mask)
-		body()
-		TESTQ(mask, mask)
-		JNZ(LabelRef(name))
-		Label(name + "Done")
-	}
-	at := func(disp int) Mem { return Mem{Base: RSI, Index: RBX, Scale: 1, Disp: disp} }
-	to := func() Mem { return Mem{Base: buffer.Base, Index: RBX, Scale: 1, Disp: buffer.Disp} }
-	// class leaves the class of the character in row AX with the given last
-	// byte in EAX.
-	class := func(disp int, last int) {
-		MOVWLZX(Mem{Base: R8, Index: RAX, Scale: 2, Disp: disp}, EAX)
-		MOVBLZX(at(last), ECX)
-		ADDL(ECX, EAX)
-		MOVBLZX(Mem{Base: R9, Index: RAX, Scale: 1, Disp: -0x80}, EAX)
-	}
-	walk("three", R12, func() {
-		MOVBLZX(at(0), EAX)
-		MOVBLZX(at(1), ECX)
-		SHLL(Imm(6), EAX)
-		ADDL(ECX, EAX)
-		class(-2*(0xE0<<6+0x80), 2)
-		IMUL3L(U32(0x01010101), EAX, EAX)
-		MOVL(EAX, to())
-	})
-	walk("four", R15, func() {
-		MOVBLZX(at(0), EAX)
-		MOVBLZX(at(1), ECX)
-		ANDL(Imm(0x07), EAX)
-		ANDL(Imm(0x3F), ECX)
-		SHLL(Imm(6), EAX)
-		ORL(ECX, EAX)
-		MOVBLZX(at(2), ECX)
-		ANDL(Imm(0x3F), ECX)
-		SHLL(Imm(6), EAX)
-		ORL(ECX, EAX)
-		MOVL(U32(lastRow), ECX)
-		CMPL(EAX, ECX)
-		CMOVLHI(ECX, EAX)
-		class(0, 3)
-		IMUL3L(U32(0x01010101), EAX, EAX)
-		MOVL(EAX, to())
-	})
-	walk("two", R13, func() {
-		MOVBLZX(at(0), EAX)
-		class(-2*0xC0, 1)
-		IMUL3L(U32(0x0101), EAX, EAX)
-		MOVW(AX, to())
-	})
+	walkCharacters("", buffer)
 
 	Comment("The classes of the buffer, from the highest bit down")
 	VMOVDQU(buffer, Y2)
@@ -283,6 +244,67 @@ func main() {
 	}
 	MOVL(buffer.Offset(64), R10L)
 	JMP(LabelRef("next"))
+}
 
-	Generate()
+// walkCharacters puts the classes of the characters with lead bytes in R12 (three
+// bytes), R15 (four) and R13 (two) into the buffer.
+func walkCharacters(prefix string, buffer Mem) {
+	walk := func(name string, mask GPPhysical, body func()) {
+		name = prefix + name
+		TESTQ(mask, mask)
+		JZ(LabelRef(name + "Done"))
+		Label(name)
+		TZCNTQ(mask, RBX)
+		BLSRQ(mask, mask)
+		body()
+		TESTQ(mask, mask)
+		JNZ(LabelRef(name))
+		Label(name + "Done")
+	}
+	at := func(disp int) Mem { return Mem{Base: RSI, Index: RBX, Scale: 1, Disp: disp} }
+	to := func(disp int) Mem {
+		return Mem{Base: buffer.Base, Index: RBX, Scale: 1, Disp: buffer.Disp + disp}
+	}
+	// class leaves the class of the character in row AX with the given last
+	// byte in EAX.
+	class := func(disp int, last int) {
+		MOVWLZX(Mem{Base: R8, Index: RAX, Scale: 2, Disp: disp}, EAX)
+		MOVBLZX(at(last), ECX)
+		ADDL(ECX, EAX)
+		MOVBLZX(Mem{Base: R9, Index: RAX, Scale: 1, Disp: -0x80}, EAX)
+	}
+	walk("Three", R12, func() {
+		MOVBLZX(at(0), EAX)
+		MOVBLZX(at(1), ECX)
+		SHLL(Imm(6), EAX)
+		ADDL(ECX, EAX)
+		class(-2*(0xE0<<6+0x80), 2)
+		IMUL3L(U32(0x0101), EAX, ECX)
+		MOVW(CX, to(0))
+		MOVB(AL, to(2))
+	})
+	walk("Four", R15, func() {
+		MOVBLZX(at(0), EAX)
+		MOVBLZX(at(1), ECX)
+		ANDL(Imm(0x07), EAX)
+		ANDL(Imm(0x3F), ECX)
+		SHLL(Imm(6), EAX)
+		ORL(ECX, EAX)
+		MOVBLZX(at(2), ECX)
+		ANDL(Imm(0x3F), ECX)
+		SHLL(Imm(6), EAX)
+		ORL(ECX, EAX)
+		MOVL(U32(lastRow), ECX)
+		CMPL(EAX, ECX)
+		CMOVLHI(ECX, EAX)
+		class(0, 3)
+		IMUL3L(U32(0x01010101), EAX, EAX)
+		MOVL(EAX, to(0))
+	})
+	walk("Two", R13, func() {
+		MOVBLZX(at(0), EAX)
+		class(-2*0xC0, 1)
+		IMUL3L(U32(0x0101), EAX, EAX)
+		MOVW(AX, to(0))
+	})
 }
