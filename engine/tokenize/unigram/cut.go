@@ -2,8 +2,6 @@ package unigram
 
 import (
 	"bytes"
-	"encoding/binary"
-	"math/bits"
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/tokenize/normalize"
@@ -159,67 +157,4 @@ func (c *cutter) parseMetaspace(o pipeline.Object) error {
 		return pipeline.Unsupported("prepend_scheme %q after WhitespaceSplit", c.scheme)
 	}
 	return nil
-}
-
-// scanner finds the spaces of a text: countcache.Starts, with a key at each.
-type scanner struct {
-	starts []uint64
-	asked  int
-}
-
-const block = 64
-
-// start prepares for a text; lone is the number of spaces that another one
-// follows, or nothing.
-func (s *scanner) start(text []byte) (lone int) {
-	blocks := (len(text) + block - 1) / block
-	if cap(s.starts) < blocks {
-		s.starts = make([]uint64, blocks)
-	}
-	s.starts, s.asked = s.starts[:blocks], 0
-	var previous uint64 // 1 if the byte before the block is a space
-	for b := range s.starts {
-		m := spaces(text[b*block:])
-		lone += bits.OnesCount64(m & (m<<1 | previous))
-		previous = m >> 63
-		s.starts[b] = m
-	}
-	if text[len(text)-1] == ' ' {
-		lone++
-	}
-	return lone
-}
-
-// Bits is countcache.Starts.
-func (s *scanner) Bits(dst []uint64) int {
-	n := copy(dst, s.starts[s.asked:])
-	s.asked += n
-	return n
-}
-
-func (s *scanner) trim() {
-	if cap(s.starts) > maxScratch/8 {
-		s.starts = nil
-	}
-}
-
-// spaces returns which of the first 64 bytes are spaces.
-func spaces(text []byte) (mask uint64) {
-	if len(text) < block {
-		for i, c := range text {
-			if c == ' ' {
-				mask |= 1 << i
-			}
-		}
-		return mask
-	}
-	const ones = 0x0101010101010101
-	for i := 0; i < block; i += 8 {
-		x := binary.LittleEndian.Uint64(text[i:]) ^ ' '*ones
-		// The highest bit of every byte that is not 0; then the others.
-		x = ^((x&(0x7F*ones) + 0x7F*ones) | x) & (0x80 * ones)
-		// Multiplying gathers the bits, byte i in bit i, in the highest byte.
-		mask |= x >> 7 * 0x0102040810204080 >> 56 << i
-	}
-	return mask
 }

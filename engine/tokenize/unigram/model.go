@@ -21,6 +21,7 @@ type model struct {
 	penalty float64
 	// bytes tells that unknown characters become one token for each byte.
 	bytes bool
+	cuts  *cuts // nil if pieces are not cut
 }
 
 // unknownPenalty is by how much an unknown character scores below all pieces.
@@ -123,6 +124,9 @@ func (m *model) index(entries []entry, unknown int, mark string) {
 		return b.id - a.id
 	})
 	kept = slices.CompactFunc(kept, func(a, b entry) bool { return a.piece == b.piece })
+	if mark != "" && !m.bytes {
+		m.cuts = newCuts(kept, strings.ReplaceAll(entries[unknown].piece, mark, " "))
+	}
 	keys := make([]string, len(kept))
 	for i, e := range kept {
 		keys[i] = e.piece

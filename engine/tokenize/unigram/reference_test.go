@@ -174,6 +174,17 @@ func toy(normalizer, pre string, fallback bool) []byte {
 			add(fmt.Sprintf("<0x%02X>", b), -9.5)
 		}
 	}
+	if strings.Contains(pre, "all known") {
+		seen := map[rune]bool{}
+		for _, e := range vocab {
+			for _, r := range e[0].(string) {
+				if !seen[r] {
+					seen[r] = true
+					add(string(r), -5)
+				}
+			}
+		}
+	}
 	quoted, err := json.Marshal(vocab)
 	if err != nil {
 		panic(err)
@@ -199,6 +210,8 @@ func variants(charsmap string) map[string][]byte {
 	old := `{"type":"Metaspace","replacement":"▁","str_rep":"▁","add_prefix_space":true}`
 	both := `{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},` + old + `]}`
 	return map[string][]byte{
+		"T5, all known":       toy(precompiled, `{"type":"Sequence","all known":1,"pretokenizers":[{"type":"WhitespaceSplit"},`+old+`]}`, false),
+		"XLM-R, all known":    toy(precompiled, `{"all known":1,"type":"Metaspace","replacement":"▁","add_prefix_space":true}`, false),
 		"T5":                  toy(precompiled, both, false),
 		"XLM-R":               toy(sequence(precompiled, replace("Regex", " {2,}", " ")), old, false),
 		"T5, newer":           toy(sequence(precompiled, `{"type":"Strip","strip_left":false,"strip_right":true}`, replace("Regex", " {2,}", "▁")), metaspace("first", true), false),

@@ -58,6 +58,10 @@ type worker struct {
 	viterbi viterbi
 	scan    scanner
 	piece   []byte // one that is not in the text as it is
+
+	// Of one call of Cache.Count:
+	within inPiece
+	more   int // to be added to what it returns
 }
 
 func newWorker(t *tokenizer) *worker {
@@ -76,52 +80,79 @@ func (w *worker) Normalize(text []byte) []byte { return w.chain.Run(text) }
 // Count returns the number of tokens of a segment of normalised text.
 func (w *worker) Count(text []byte, first bool) (n int) {
 	if !w.metaspace && !w.atSpaces {
-		return w.viterbi.count(text)
+		n, _ = w.viterbi.count(text)
+		return n
 	}
 	if !w.metaspace || !w.split || w.isOdd(text) {
 		w.each(text, first, func(piece []byte) { n += w.one(piece) })
 		return n
 	}
 	if text[0] != ' ' {
-		end := bytes.IndexByte(text, ' ')
-		if end < 0 {
-			end = len(text)
+		end := len(text)
+		if len(text) > maxCopied || !w.prepends(first) {
+			if i := bytes.IndexByte(text, ' '); i >= 0 {
+				end = i
+			}
 		}
-		w.piece = w.piece[:0]
 		if w.prepends(first) {
-			w.piece = append(w.piece, ' ')
+			w.piece = append(append(w.piece[:0], ' '), text[:end]...)
+			n = w.marked(w.piece)
+		} else {
+			n = w.one(text[:end])
 		}
-		w.piece = append(w.piece, text[:end]...)
-		n += w.one(w.piece)
-		if text = text[end:]; len(text) == 0 {
-			return n
-		}
+		text = text[end:]
 	}
-	lone := w.scan.start(text)
-	n += w.cache.Count(text, &w.scan, w)
+	if len(text) > 0 {
+		n += w.marked(text)
+	}
+	return n
+}
+
+// maxCopied is how long a text may be that is copied to put a space before it.
+const maxCopied = 4 << 10
+
+// marked returns the number of tokens of a text of pieces that begin with a
+// space.
+func (w *worker) marked(text []byte) int {
+	cuts := w.model.cuts
+	if cuts != nil && !cuts.fits(text) {
+		cuts = nil
+	}
+	w.scan.start(cuts, text)
+	w.within.start, w.more = -1, 0
+	n := w.cache.Count(text, &w.scan, w) + w.more - w.scan.dead
 	if w.atSpaces {
-		n -= lone // else a mark alone is a piece, and a token
+		n -= w.scan.lone // else a mark alone is a piece, and a token
 	}
 	return n
 }
 
 // one returns the number of tokens of a piece.
 func (w *worker) one(piece []byte) int {
-	if len(piece) == 1 {
-		return w.viterbi.count(piece)
+	if len(piece) > 1 {
+		if n, ok := w.cache.Lookup(piece); ok {
+			return n
+		}
 	}
-	if n, ok := w.cache.Lookup(piece); ok {
-		return n
+	n, close := w.viterbi.count(piece)
+	if !close {
+		w.cache.Insert(piece, n)
 	}
-	n := w.viterbi.count(piece)
-	w.cache.Insert(piece, n)
 	return n
 }
 
-// Counts is countcache.Model.
+// Counts is countcache.Model. The cache does not keep negative counts.
 func (w *worker) Counts(text []byte, spans []countcache.Span, counts []int) {
 	for i, s := range spans {
-		counts[i] = w.viterbi.count(text[s.Start:s.End])
+		n, close := w.viterbi.count(text[s.Start:s.End])
+		if close || s.End-s.Start > maxPart {
+			if w.scan.cuts != nil {
+				n = w.within.count(&w.viterbi, text, s.Start, s.End)
+			}
+			w.more += 2*n + 1
+			n = -n - 1
+		}
+		counts[i] = n
 	}
 }
 
@@ -133,5 +164,5 @@ func (w *worker) Trim() {
 	if cap(w.piece) > maxScratch {
 		w.piece = nil
 	}
-	w.scan.trim()
+	w.scan.text = nil
 }

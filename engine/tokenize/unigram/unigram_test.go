@@ -61,12 +61,15 @@ func TestTrickyTexts(t *testing.T) {
 
 // Words of all lengths at all places of a block.
 func TestWordsAtEdges(t *testing.T) {
-	config := files(t)["T5"]
-	c, r := open(t, config), newReference(t, config)
-	for _, word := range []string{"a", "ab", "é", "한", "国", "\x00", "!", " "} {
-		for n := range 9 {
-			for before := range 70 {
-				check(t, c, r, strings.Repeat(" ", before)+strings.Repeat(word, n)+" b")
+	for _, name := range []string{"T5", "T5, all known"} {
+		config := files(t)[name]
+		c, r := open(t, config), newReference(t, config)
+		for _, word := range []string{"a", "ab", "é", "한", "国", "国{", "国a", "\U00020000", "\x00", "!", " ", "~", "{~a"} {
+			for n := range 7 {
+				for before := range 70 {
+					check(t, c, r, strings.Repeat(" ", before)+strings.Repeat(word, n)+" b")
+					check(t, c, r, strings.Repeat("国", before)+strings.Repeat(word, n)+"b")
+				}
 			}
 		}
 	}

@@ -27,8 +27,22 @@ type place struct {
 // nowhere is a place before any spelling of what is before it is known.
 var nowhere = place{score: math.Inf(-1), run: -1}
 
-// count returns the number of tokens of a piece.
-func (v *viterbi) count(piece []byte) int {
+// Scores of two spellings that differ by less than margin may be the other way
+// round where they are added to another sum, as type cuts explains; by less than same, it does not matter which is taken if all else is equal.
+const (
+	margin = 1e-6
+	same   = 1e-9
+)
+
+// count returns the number of tokens of a piece. Close tells that two spellings
+// with different numbers were nearly equal.
+func (v *viterbi) count(piece []byte) (tokens int, close bool) {
+	return v.walk(piece, nil)
+}
+
+// walk is count that, unless at is nil, also stores the number of tokens of the
+// best spelling of all before each place.
+func (v *viterbi) walk(piece []byte, at []int32) (tokens int, close bool) {
 	if v.ring == nil {
 		v.makeRing()
 	}
@@ -43,6 +57,9 @@ func (v *viterbi) count(piece []byte) int {
 		if here.run >= 0 {
 			tokens += v.runTokens(piece[here.run:start])
 		}
+		if at != nil {
+			at[start] = tokens
+		}
 		size := 1
 		if c := piece[start]; c >= utf8.RuneSelf {
 			size = runeLen(c)
@@ -50,29 +67,38 @@ func (v *viterbi) count(piece []byte) int {
 		single := false
 		state, base := uint32(0), root
 		for i, c := range piece[start:] {
-			next := base ^ uint32(c)
-			node := nodes[next]
+			child := base ^ uint32(c)
+			node := nodes[child]
 			if node.Parent() != state {
 				break
 			}
-			state, base = next, node.Base()
+			state, base = child, node.Base()
 			if !node.Ends() {
 				continue
 			}
 			single = single || i+1 == size
 			target := &ring[(start+i+1)&mask]
-			if score := scores[state] + here.score; score > target.score {
-				if state != unknown {
-					*target = place{score, tokens + 1, -1}
-				} else {
-					*target = here.unknownAfter(score, tokens, start)
-				}
+			score := scores[state] + here.score
+			next := place{score, tokens + 1, -1}
+			if state == unknown {
+				next = here.unknownAfter(score, tokens, start)
+			}
+			if d := score - target.score; d > 0 {
+				close = close || d < margin && next.differs(target, d)
+				*target = next
+			} else {
+				close = close || d > -margin && next.differs(target, d)
 			}
 		}
 		if !single {
 			target := &ring[(start+size)&mask]
-			if score := v.penalty + here.score; score > target.score {
-				*target = here.unknownAfter(score, tokens, start)
+			score := v.penalty + here.score
+			next := here.unknownAfter(score, tokens, start)
+			if d := score - target.score; d > 0 {
+				close = close || d < margin && next.differs(target, d)
+				*target = next
+			} else {
+				close = close || d > -margin && next.differs(target, d)
 			}
 		}
 		start += size
@@ -82,7 +108,16 @@ func (v *viterbi) count(piece []byte) int {
 	if end.run >= 0 {
 		end.tokens += v.runTokens(piece[end.run:])
 	}
-	return int(end.tokens)
+	if at != nil {
+		at[len(piece)] = end.tokens
+	}
+	return int(end.tokens), close
+}
+
+// differs tells that it matters which of two places is taken whose scores
+// differ by d, less than margin.
+func (p place) differs(q *place, d float64) bool {
+	return p.tokens != q.tokens || p.run != q.run || d > same || d < -same
 }
 
 func (v *viterbi) makeRing() {

@@ -1,0 +1,150 @@
+package unigram
+
+import (
+	"bytes"
+	"math"
+	"unicode/utf8"
+)
+
+// cuts tells where a piece can be cut so that its parts can be counted by
+// themselves, and their counts be remembered.
+//
+// Where no entry of the vocabulary has the two characters at a place side by
+// side, every spelling has a boundary there, so the best one is made of the best
+// ones of both parts. Two things join the parts all the same:
+//
+//   - Unknown characters in a row are one token. So one of the two characters
+//     must be known, an entry by itself: it is never in an unknown token. (Texts
+//     that spell the unknown token, which is one too, are not cut.)
+//   - Scores are rounded, so that which of two nearly equal spellings is better
+//     may depend on the sum before them. In a piece of less than maxPiece bytes
+//     of at most maxScore each, that sum is below 2^22, and the at most
+//     maxPart·2 sums of two spellings of a part err by 2^-31 each: by less than
+//     margin together. A part in which two spellings come that near each other
+//     is not remembered, but counted within its piece (worker.inPiece).
+type cuts struct {
+	ascii [1 << 14]bool // by two ASCII characters: may be cut between
+	// pairs has a bit for every hash of two characters side by side in an entry,
+	// at least one of them not ASCII.
+	pairs []uint64
+	known [1 << 16 / 64]uint64 // characters of the basic plane that are an entry
+	// unknown spells the unknown token.
+	unknown []byte
+	// total tells that every character that is not known is in no entry at all:
+	// a run of such is one token.
+	total bool
+}
+
+const (
+	maxPiece = 1 << 16 // bytes
+	maxPart  = 256     // bytes of a part that is remembered
+	maxScore = 50
+
+	pairBits = 20
+)
+
+func pairHash(a, b rune) uint32 {
+	return (uint32(a)*0x9E3779B1 ^ uint32(b)*0x85EBCA6B) * 0xC2B2AE35 >> (32 - pairBits)
+}
+
+// newCuts returns the cuts of a vocabulary; nil if it has scores too large.
+// unknown is the entry of the unknown token.
+func newCuts(entries []entry, unknown string) *cuts {
+	c := &cuts{pairs: make([]uint64, 1<<pairBits/64), unknown: []byte(unknown), total: true}
+	var together [1 << 14]bool
+	for _, e := range entries {
+		if math.Abs(e.score) > maxScore-unknownPenalty {
+			return nil
+		}
+		before := rune(-1)
+		for _, r := range e.piece {
+			switch {
+			case before < 0 && len(e.piece) == utf8.RuneLen(r) && int(r) < 64*len(c.known):
+				c.known[r/64] |= 1 << (r % 64)
+			case before < 0:
+			case before < utf8.RuneSelf && r < utf8.RuneSelf:
+				together[before<<7|r] = true
+			default:
+				h := pairHash(before, r)
+				c.pairs[h/64] |= 1 << (h % 64)
+			}
+			before = r
+		}
+	}
+	for _, e := range entries {
+		for _, r := range e.piece {
+			c.total = c.total && c.isKnown(r)
+		}
+	}
+	for a := range rune(utf8.RuneSelf) {
+		for b := range rune(utf8.RuneSelf) {
+			c.ascii[a<<7|b] = b == ' ' || !together[a<<7|b] && (c.isKnown(a) || c.isKnown(b))
+		}
+	}
+	return c
+}
+
+func (c *cuts) isKnown(r rune) bool {
+	return int(r) < 64*len(c.known) && c.known[r/64]>>(r%64)&1 != 0
+}
+
+// between tells whether to cut between two characters; always before a space.
+func (c *cuts) between(a, b rune) bool {
+	if a|b < utf8.RuneSelf {
+		return c.ascii[a<<7|b]
+	}
+	if b == ' ' {
+		return true
+	}
+	if !c.isKnown(a) && !c.isKnown(b) {
+		return false
+	}
+	h := pairHash(a, b)
+	return c.pairs[h/64]>>(h%64)&1 == 0
+}
+
+// fits tells whether pieces of a text may be cut: all are shorter than maxPiece,
+// and the unknown token is not spelt.
+func (c *cuts) fits(text []byte) bool {
+	const window = maxPiece / 2
+	if len(c.unknown) > 0 && bytes.Contains(text, c.unknown) {
+		return false
+	}
+	for len(text) > window {
+		if bytes.IndexByte(text[:window], ' ') < 0 {
+			return false
+		}
+		text = text[window:]
+	}
+	return true
+}
+
+// inPiece is the count of a part as part of its piece, for a few parts of the
+// same piece one after the other.
+type inPiece struct {
+	start  int // of the piece in the text, -1 before the first
+	tokens []int32
+}
+
+// count returns the number of tokens of the part text[start:end], where a run
+// of unknown characters that it begins with is one of its own.
+func (p *inPiece) count(v *viterbi, text []byte, start, end int) int {
+	from := max(bytes.LastIndexByte(text[:start+1], ' '), 0)
+	if from != p.start {
+		to := len(text)
+		if i := bytes.IndexByte(text[start+1:], ' '); i >= 0 {
+			to = start + 1 + i
+		}
+		if n := to - from + 1; cap(p.tokens) < n {
+			p.tokens = make([]int32, n)
+		}
+		p.tokens = p.tokens[:to-from+1]
+		v.walk(text[from:to], p.tokens)
+		p.start = from
+	}
+	n := int(p.tokens[end-from] - p.tokens[start-from])
+	if start > from && !v.cuts.isKnown(lastRune(text[:start])) && !v.cuts.isKnown(firstRune(text[start:])) {
+		n++
+	}
+	return n
+}
