@@ -148,3 +148,39 @@ func TestCountAllocatesNothing(t *testing.T) {
 		t.Errorf("a small batch: %v allocations a call", n)
 	}
 }
+
+// What Hugging Face's library cannot count is an error, or a panic of the
+// caller, never a number.
+func TestFailuresOfHF(t *testing.T) {
+	needHF(t)
+	// A Unigram model without an unknown token has nothing for "b".
+	c, _, err := tokenize.OpenBytes("toy", []byte(`{"version":"1.0","added_tokens":[],"normalizer":null,"pre_tokenizer":null,
+		"post_processor":null,"decoder":null,"model":{"type":"Unigram","unk_id":null,"vocab":[["a",0.0]]}}`), tokenize.Options{Engine: tokenize.EngineHF})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.TryCount([]byte("b")); err == nil {
+		t.Errorf("TryCount = %d", n)
+	}
+	texts := make([][]byte, 500)
+	for i := range texts {
+		texts[i] = []byte(strings.Repeat("a", 1000))
+	}
+	texts[499] = []byte("b")
+	for name, count := range map[string]func(){
+		"Count":      func() { c.Count([]byte("b")) },
+		"CountBatch": func() { c.CountBatch(texts, make([]int, len(texts))) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			count()
+		}()
+	}
+	if n := c.Count([]byte("a")); n != 1 {
+		t.Errorf("after the failures: %d", n)
+	}
+}
