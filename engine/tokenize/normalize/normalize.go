@@ -72,7 +72,13 @@ func parse(kind string, o pipeline.Object) ([]Step, error) {
 		return []Step{r}, err
 	case "Prepend":
 		var p Prepend
-		return []Step{&p}, o.Require("prepend", (*string)(&p))
+		if err := o.Require("prepend", (*string)(&p)); err != nil {
+			return nil, err
+		}
+		if p == "" { // it fails on every text
+			return nil, pipeline.Unsupported("of nothing")
+		}
+		return []Step{&p}, nil
 	case "Precompiled":
 		var charsmap string
 		if err := o.Require("precompiled_charsmap", &charsmap); err != nil {
