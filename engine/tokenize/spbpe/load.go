@@ -58,6 +58,7 @@ func load(file pipeline.Object, addedAsText bool) (*tokenizer, error) {
 		return nil, fmt.Errorf("model: %w", err)
 	}
 	t.cuts = newCuts(t.model, t.split)
+	t.model.junctions = nil
 	t.join(added)
 	return t, nil
 }

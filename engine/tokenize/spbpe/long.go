@@ -18,7 +18,7 @@ import (
 // again, the tokens of the one window up to t and those of the other from t on
 // are neighbours that have been side by side, all of them. If it is not, the
 // next window begins earlier, and at last the window is made larger.
-const window = 2048 // symbols; an eighth of it is longer than nearly all tokens
+const window = 512 // symbols; an eighth of it is longer than nearly all tokens
 
 // longMerge counts the tokens of a piece of any length.
 type longMerge struct {
