@@ -54,7 +54,7 @@ var cutCorpora = []string{"zh-lctt-published", "ja-phpdoc", "ko-nsmc-reviews-300
 func TestCutsOfCorpora(t *testing.T) {
 	cutAll(t)
 	names := []string{"gpt2", "llama3", "deepseek_v3"}
-	limit := 2_000
+	limit := 700
 	if exactFull {
 		limit = math.MaxInt
 		names = nil
@@ -105,7 +105,7 @@ func TestCutsOfCorpora(t *testing.T) {
 func TestCutsOfRandomTexts(t *testing.T) {
 	cutAll(t)
 	names := []string{"gpt2", "llama3", "deepseek_v3"}
-	texts := 5_000
+	texts := 3_000
 	if exactFull {
 		texts = 1_000_000
 		names = nil
@@ -164,7 +164,7 @@ func TestCutsOfRandomTexts(t *testing.T) {
 // in all ways, in order and out of order.
 func TestCutsOfSmallVocabularies(t *testing.T) {
 	cutAll(t)
-	seeds := uint64(60)
+	seeds := uint64(30)
 	if exactFull {
 		seeds = 2000
 	} else if raceEnabled {

@@ -1,6 +1,7 @@
 package bpe
 
 import (
+	"bytes"
 	"math"
 	"math/bits"
 )
@@ -17,7 +18,7 @@ import (
 // again, the tokens of the one window up to t and those of the other from t on
 // are neighbours that have been side by side, all of them. If it is not, the
 // next window begins earlier, and at last the window is made larger.
-const window = 4096 // bytes; an eighth of it is longer than nearly all tokens
+const window = 512 // bytes; an eighth of it is longer than nearly all tokens
 
 // countLong is merge for a text of any length.
 func (m *model) countLong(text []byte) int {
@@ -26,7 +27,7 @@ func (m *model) countLong(text []byte) int {
 		w = new(longMerge)
 	}
 	n := w.count(m, text, window)
-	if cap(w.symbols) <= 16*window {
+	if cap(w.symbols) <= 128*window {
 		m.windows.Put(w)
 	}
 	return n
@@ -37,12 +38,15 @@ type longMerge struct {
 	symbols []symbol   // by the place where they begin
 	levels  [][]uint64 // levels[0]: symbol<<32 | place of pairs; each further one the least of eight
 	begin   []uint64   // bit i: a symbol begins at i
+	done    []byte     // what has been merged
 }
 
 const noPair = math.MaxUint64
 
 // count counts in windows of size bytes or more.
 func (w *longMerge) count(m *model, text []byte, size int) (n int) {
+	w.done = nil
+	defer func() { w.done = nil }() // text is the caller's
 	w.run(m, text[:min(size, len(text))])
 	for from := 0; ; {
 		end := min(from+size, len(text))
@@ -114,8 +118,13 @@ func (w *longMerge) previous(place int) int {
 	return i*64 + 63 - bits.LeadingZeros64(word)
 }
 
-// run merges one window.
+// run merges one window; one like the last, as in a text that repeats itself,
+// has been merged already.
 func (w *longMerge) run(m *model, text []byte) {
+	if bytes.Equal(text, w.done) {
+		return
+	}
+	w.done = text
 	w.start(m, text)
 	none := uint64(m.pairs.none()) << 32
 	top := w.levels[len(w.levels)-1]
@@ -188,25 +197,32 @@ func (w *longMerge) merge(m *model, best uint64) {
 	at, id := int(uint32(best)), symbol(best>>32)
 	next := w.next(at + 1)
 	if !m.pairs.makes(id, w.symbols[at], w.symbols[next]) {
-		w.set(at, m.pairs.exact(w.symbols[at], w.symbols[next]))
+		made := m.pairs.exact(w.symbols[at], w.symbols[next])
+		w.levels[0][at] = uint64(made)<<32 | uint64(at)
+		w.renew(at)
 		return
 	}
 	w.symbols[at] = id
 	w.begin[next/64] &^= 1 << (next % 64)
-	w.set(next, dead)
-	made := symbol(dead)
+	pairs := w.levels[0]
+	pairs[next], pairs[at] = noPair, noPair
 	if after := w.next(next + 1); after < len(w.symbols) {
-		made = m.pairs.find(id, w.symbols[after])
+		pairs[at] = uint64(m.pairs.find(id, w.symbols[after]))<<32 | uint64(at)
 	}
-	w.set(at, made)
 	if before := w.previous(at); before >= 0 {
-		w.set(before, m.pairs.find(w.symbols[before], id))
+		pairs[before] = uint64(m.pairs.find(w.symbols[before], id))<<32 | uint64(before)
+		if before/8 != at/8 {
+			w.renew(before)
+		}
+	}
+	w.renew(at)
+	if next/8 != at/8 {
+		w.renew(next)
 	}
 }
 
-// set gives the symbol at a place what it makes with the next.
-func (w *longMerge) set(place int, made symbol) {
-	w.levels[0][place] = uint64(made)<<32 | uint64(place)
+// renew finds the least of the pairs around a place anew.
+func (w *longMerge) renew(place int) {
 	for level := range len(w.levels) - 1 {
 		v := least(w.levels[level], place/8)
 		place /= 8

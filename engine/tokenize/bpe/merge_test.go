@@ -126,7 +126,7 @@ func TestMergesMatchSlowOnes(t *testing.T) {
 // All short texts over the letters of small vocabularies, whose lists of merges
 // are in order, shuffled, and with merges twice.
 func TestMergesOfAllShortTexts(t *testing.T) {
-	seeds := uint64(100)
+	seeds := uint64(60)
 	if raceEnabled {
 		seeds = 20
 	}
