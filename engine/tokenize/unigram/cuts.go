@@ -30,9 +30,9 @@ type cuts struct {
 	known [1 << 16 / 64]uint64 // characters of the basic plane that are an entry
 	// unknown spells the unknown token.
 	unknown []byte
-	// total tells that every character that is not known is in no entry at all:
-	// a run of such is one token.
-	total bool
+	// dead has the characters of the basic plane that are in no entry at all: a
+	// run of such is one token.
+	dead [1 << 16 / 64]uint64
 }
 
 const (
@@ -50,7 +50,7 @@ func pairHash(a, b rune) uint32 {
 // newCuts returns the cuts of a vocabulary; nil if it has scores too large.
 // unknown is the entry of the unknown token.
 func newCuts(entries []entry, unknown string) *cuts {
-	c := &cuts{pairs: make([]uint64, 1<<pairBits/64), unknown: []byte(unknown), total: true}
+	c := &cuts{pairs: make([]uint64, 1<<pairBits/64), unknown: []byte(unknown)}
 	var together [1 << 14]bool
 	for _, e := range entries {
 		if math.Abs(e.score) > maxScore-unknownPenalty {
@@ -71,9 +71,14 @@ func newCuts(entries []entry, unknown string) *cuts {
 			before = r
 		}
 	}
+	for i := range c.dead {
+		c.dead[i] = ^uint64(0)
+	}
 	for _, e := range entries {
 		for _, r := range e.piece {
-			c.total = c.total && c.isKnown(r)
+			if int(r) < 64*len(c.dead) {
+				c.dead[r/64] &^= 1 << (r % 64)
+			}
 		}
 	}
 	for a := range rune(utf8.RuneSelf) {
@@ -87,6 +92,13 @@ func newCuts(entries []entry, unknown string) *cuts {
 func (c *cuts) isKnown(r rune) bool {
 	return int(r) < 64*len(c.known) && c.known[r/64]>>(r%64)&1 != 0
 }
+
+func (c *cuts) isDead(r rune) bool {
+	return int(r) < 64*len(c.dead) && c.dead[r/64]>>(r%64)&1 != 0
+}
+
+// isHalf tells that r is in entries, but only with others, or may be.
+func (c *cuts) isHalf(r rune) bool { return !c.isKnown(r) && !c.isDead(r) }
 
 // between tells whether to cut between two characters; always before a space.
 func (c *cuts) between(a, b rune) bool {

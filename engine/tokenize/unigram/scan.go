@@ -15,12 +15,13 @@ type scanner struct {
 	text []byte
 	at   int // where the next block begins
 	lone int // spaces so far that another one follows, or nothing
-	// dead is the number of bytes so far of characters that are in no entry,
-	// each a key, less the number of their runs, each a token.
-	dead   int
-	last   rune // the last character beyond ASCII
-	end    int  // where it ends
-	behind int  // where the last run of dead characters is followed by ASCII
+	// extra is how many more keys there are of dead characters beyond ASCII, each
+	// byte one, than tokens.
+	extra int
+	// Of the last run of dead characters beyond ASCII: where it ends, whether its
+	// bytes are keys, and where another key begins that it is followed by, or -1.
+	runEnd, behind int
+	apart          bool
 
 	lower      [window]byte // is not looked at
 	word, high [window / block]uint64
@@ -33,7 +34,8 @@ const (
 
 // start begins a text, which begins with a space.
 func (s *scanner) start(c *cuts, text []byte) {
-	s.cuts, s.text, s.at, s.lone, s.dead, s.end, s.behind = c, text, 0, 0, 0, -1, -1
+	s.cuts, s.text, s.at, s.lone, s.extra = c, text, 0, 0, 0
+	s.runEnd, s.behind, s.apart = 0, -1, false
 	if text[len(text)-1] == ' ' {
 		s.lone = 1
 	}
@@ -86,55 +88,36 @@ func (s *scanner) inner(word, high, space uint64, n int) (starts uint64) {
 	if i := s.behind - s.at; i >= 0 && i < n {
 		starts |= 1 << i
 	}
-	if high != 0 {
-		starts |= s.beyond(high)
+	if s.runEnd > s.at {
+		mask := lowest(s.runEnd - s.at)
+		high &^= mask
+		if s.apart {
+			starts |= mask & valid
+		}
 	}
-	return starts
-}
-
-// beyond is inner for the places before characters beyond ASCII, and behind
-// those that are in no entry of the vocabulary.
-func (s *scanner) beyond(high uint64) (starts uint64) {
 	for high != 0 {
 		bit := bits.TrailingZeros64(high)
 		i := s.at + bit
-		if i < s.end { // the rest of a character that began in the block before
-			mask := (uint64(1)<<(s.end-i) - 1) << bit
-			if s.isDead(s.last) {
-				starts |= mask
-			}
-			high &^= mask
+		if !utf8.RuneStart(s.text[i]) { // the rest of a character that began in the block before
+			high &= high - 1
 			continue
 		}
 		b := firstRune(s.text[i:])
-		n := utf8.RuneLen(b)
-		mask := (uint64(1)<<n - 1) << bit
-		high &^= mask
-		a := s.last
-		if i != s.end {
-			a = lastRune(s.text[:i])
+		if s.cuts.isDead(b) {
+			s.run(i)
+			mask := lowest(s.runEnd-i) << bit
+			high &^= mask
+			if s.apart {
+				starts |= mask & valid
+			}
+			if k := s.behind - s.at; k >= 0 && k < n {
+				starts |= 1 << k
+			}
+		} else {
+			high &^= lowest(utf8.RuneLen(b)) << bit
 		}
-		s.last, s.end = b, i+n
-		switch {
-		case s.isDead(b):
-			starts |= mask
-			s.dead += n
-			if s.cuts.isKnown(a) { // else the run goes on
-				s.dead--
-			}
-			if s.end < len(s.text) && s.text[s.end] < utf8.RuneSelf {
-				s.behind = s.end
-				if bit+n < block {
-					starts |= 1 << (bit + n)
-				}
-				if !s.cuts.isKnown(rune(s.text[s.end])) { // the run goes on in a key
-					s.dead++
-				}
-			}
-		case s.isDead(a):
-			starts |= 1 << bit
-		case a >= 0x800 || b >= 0x800:
-			if s.cuts.between(a, b) {
+		if b >= 0x800 || i == s.runEnd || i >= 3 && s.text[i-3] >= 0xE0 {
+			if s.cuts.between(lastRune(s.text[:i]), b) {
 				starts |= 1 << bit
 			}
 		}
@@ -142,8 +125,41 @@ func (s *scanner) beyond(high uint64) (starts uint64) {
 	return starts
 }
 
-// isDead tells that no entry of the vocabulary has r.
-func (s *scanner) isDead(r rune) bool { return s.cuts.total && !s.cuts.isKnown(r) }
+// lowest returns n bits, at most 64.
+func lowest(n int) uint64 { return 1<<n - 1 }
+
+// run looks at the run of dead characters beyond ASCII that begins at i.
+func (s *scanner) run(i int) {
+	end := i
+	for end < len(s.text) && s.text[end] >= utf8.RuneSelf {
+		r := firstRune(s.text[end:])
+		if !s.cuts.isDead(r) {
+			break
+		}
+		end += utf8.RuneLen(r)
+	}
+	before := lastRune(s.text[:i])
+	after := rune(' ')
+	if end < len(s.text) {
+		after = firstRune(s.text[end:])
+	}
+	s.runEnd, s.behind = end, -1
+	// Beside characters that may or may not be unknown the run stays in their key.
+	s.apart = !s.cuts.isHalf(before) && !s.cuts.isHalf(after)
+	if after < utf8.RuneSelf && end < len(s.text) && (s.apart || s.cuts.isKnown(after)) {
+		s.behind = end
+	}
+	if !s.apart {
+		return
+	}
+	s.extra += end - i
+	if s.cuts.isKnown(before) {
+		s.extra-- // else the run began before
+	}
+	if !s.cuts.isKnown(after) {
+		s.extra++ // the run goes on in the next key
+	}
+}
 
 // firstRune is utf8.DecodeRune of valid text.
 func firstRune(text []byte) rune {

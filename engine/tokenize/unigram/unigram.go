@@ -120,7 +120,7 @@ func (w *worker) marked(text []byte) int {
 	}
 	w.scan.start(cuts, text)
 	w.within.start, w.more = -1, 0
-	n := w.cache.Count(text, &w.scan, w) + w.more - w.scan.dead
+	n := w.cache.Count(text, &w.scan, w) + w.more - w.scan.extra
 	if w.atSpaces {
 		n -= w.scan.lone // else a mark alone is a piece, and a token
 	}
