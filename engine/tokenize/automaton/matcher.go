@@ -16,7 +16,6 @@ type Matcher struct {
 	lo, top int
 	block   int      // how many are known at a time
 	known   []uint16 // at characters' starts
-	classes []uint8  // scratch of run
 
 	// Positions to the right whose state was known, from the right. The first
 	// is the end of the text, the last is the nearest.
@@ -29,10 +28,8 @@ type mark struct {
 	saved
 }
 
-const (
-	none     = maxClasses // the class of a byte that begins no character
-	maxBlock = 32 << 10   // the block of a Matcher
-)
+// maxBlock is the block of a Matcher.
+const maxBlock = 32 << 10
 
 // Matcher returns a new matcher.
 func (re *Regexp) Matcher() *Matcher {
@@ -62,33 +59,64 @@ func (m *Matcher) Find(from int) (start, end int, ok bool) {
 		m.Start(m.text)
 	}
 	for start = from; ; start += runeLen(m.text[start]) {
-		next := m.forward(start, 0)
-		if next == dead {
-			if start == len(m.text) {
-				return 0, 0, false
-			}
-			continue
+		if start >= m.top {
+			m.load(start)
 		}
-		at := start
-		for next != accept {
-			at += runeLen(m.text[at])
-			next = m.forward(at, int(next))
+		state := int(m.known[start-m.lo])
+		next := m.ahead[state] // of landing 0
+		if next == unknown {
+			next = m.follow(state, 0)
 		}
-		return start, at, true
+		switch {
+		case next >= 0:
+			return start, m.walk(start, int(next)), true
+		case next == accept:
+			return start, start, true
+		case start == len(m.text):
+			return 0, 0, false
+		}
 	}
 }
 
-// forward returns where a match that stands at a landing goes from a position.
-func (m *Matcher) forward(at, landing int) int32 {
-	if at >= m.top {
+// walk returns the end of a match that goes from a position, over the character
+// there, to a landing.
+func (m *Matcher) walk(at, landing int) int {
+	text := m.text
+	for {
+		// What only load changes.
+		lo, top, shift, known, ahead := m.lo, m.top, m.shift, m.known, m.ahead
+		for {
+			if b := text[at]; b < utf8.RuneSelf {
+				at++
+			} else {
+				at += runeLen(b)
+			}
+			if at >= top {
+				break
+			}
+			state := int(known[at-lo])
+			next := ahead[landing<<(shift&63)|state]
+			if next < 0 {
+				if next == unknown {
+					next = m.follow(state, landing)
+				}
+				if next == accept {
+					return at
+				}
+			}
+			landing = int(next)
+		}
 		m.load(at)
+		state := int(m.known[0])
+		next := m.ahead[landing<<m.shift|state]
+		if next == unknown {
+			next = m.follow(state, landing)
+		}
+		if next == accept {
+			return at
+		}
+		landing = int(next)
 	}
-	state := int(m.known[at-m.lo])
-	next := m.ahead[state*m.width+landing]
-	if next == unknown {
-		next = m.follow(state, landing)
-	}
-	return next
 }
 
 // runeLen returns the length of the character that begins with b.
@@ -177,57 +205,42 @@ func (m *Matcher) load(at int) {
 // states are to be kept, after the character before which the tables had to be
 // emptied, so that there are none.
 func (m *Matcher) run(lo int, right mark, keep bool) (left mark) {
-	m.classify(lo, right.at)
 	if need := right.at - lo + 1; len(m.known) < need {
 		m.known = make([]uint16, min(2*need, maxBlock+1))
 	}
-	classes, known := m.classes[:right.at-lo], m.known[:right.at-lo+1]
+	text, known, alphabet := m.text[lo:right.at], m.known[:right.at-lo+1], m.re.alphabet
 	state := m.restore(right.saved)
-	after := len(classes) // the position that state is of
-	known[after] = uint16(state)
+	known[len(text)] = uint16(state)
 	asks := len(m.ends) > 1 // instructions ask what is before
-	for i := after - 1; i >= 0; i-- {
-		class := int(classes[i])
-		if class == none {
-			continue
+	leftOf, shift := m.leftOf, m.shift
+	for i := len(text); i > 0; {
+		after := i // the position that state is of
+		i--
+		var class int
+		if b := text[i]; b < utf8.RuneSelf {
+			class = int(alphabet.ascii[b])
+		} else {
+			r, n := utf8.DecodeLastRune(text[:after])
+			i = after - n
+			class = int(alphabet.class(r))
 		}
+		row := class
 		before := 0
 		if asks {
 			before = m.before(lo+i, m.classBefore(lo+i))
+			row = class*len(m.ends) + before
 		}
-		next := int(m.leftOf[state*m.stride+class*len(m.ends)+before])
-		if next < 0 {
+		next := int(leftOf[row<<(shift&63)|state])
+		if next == noState {
 			here := m.states[state]
 			var emptied bool
 			if next, emptied = m.left(state, class, before); emptied && keep {
 				return mark{lo + after, saved{values: here}}
 			}
+			leftOf, shift = m.leftOf, m.shift
 		}
-		state, after = next, i
+		state = next
 		known[i] = uint16(state)
 	}
 	return mark{lo, m.save(state)}
-}
-
-// classify fills classes for the text from lo to hi.
-func (m *Matcher) classify(lo, hi int) {
-	if len(m.classes) < hi-lo {
-		m.classes = make([]uint8, min(2*(hi-lo), maxBlock))
-	}
-	text, classes := m.text[lo:hi], m.classes[:hi-lo]
-	alphabet := m.re.alphabet
-	for i := 0; i < len(text); {
-		b := text[i]
-		if b < utf8.RuneSelf {
-			classes[i] = alphabet.ascii[b]
-			i++
-			continue
-		}
-		r, n := utf8.DecodeRune(text[i:])
-		classes[i] = alphabet.class(r)
-		for j := 1; j < n; j++ {
-			classes[i+j] = none
-		}
-		i += n
-	}
 }

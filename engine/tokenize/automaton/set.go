@@ -56,9 +56,11 @@ func (s set) has(r rune) bool {
 type alphabet struct {
 	classes int
 	ascii   [utf8.RuneSelf]uint8
-	index   []uint16 // block of every 128 characters
+	index   []uint16 // the block of every blockSize characters
 	blocks  []uint8
 }
+
+const blockSize = 128
 
 // maxClasses is how many classes there may be: one number is kept free.
 const maxClasses = 255
@@ -77,7 +79,7 @@ func newAlphabet(sets []set) (a *alphabet, members [][]bool, ok bool) {
 	edges = slices.Compact(edges)
 	a = &alphabet{}
 	numbers := map[string]uint8{}
-	of := make([]uint8, utf8.MaxRune+1)
+	of := make([]uint8, len(edges)) // the class from an edge on
 	signature := make([]byte, len(sets))
 	members = make([][]bool, len(sets))
 	at := make([]int, len(sets)) // the range of each set that is not before the edge
@@ -103,24 +105,48 @@ func newAlphabet(sets []set) (a *alphabet, members [][]bool, ok bool) {
 				members[j] = append(members[j], signature[j] == 1)
 			}
 		}
-		for r := lo; r < edges[i+1]; r++ {
-			of[r] = n
-		}
+		of[i] = n
 	}
-	copy(a.ascii[:], of)
-	known := map[string]uint16{}
-	for block := range slices.Chunk(of, 128) {
-		n, ok := known[string(block)]
-		if !ok {
-			n = uint16(len(known))
-			known[string(block)] = n
-			a.blocks = append(a.blocks, block...)
-		}
-		a.index = append(a.index, n)
-	}
+	a.fill(edges, of)
 	return a, members, true
 }
 
+// fill makes the tables of the classes from every edge on.
+func (a *alphabet) fill(edges []rune, of []uint8) {
+	known := map[[blockSize]uint8]uint16{}
+	uniform := map[uint8]uint16{} // by class
+	edge := 0
+	for lo := rune(0); lo <= utf8.MaxRune; lo += blockSize {
+		for edges[edge+1] <= lo {
+			edge++
+		}
+		one := edges[edge+1] >= lo+blockSize
+		if n, ok := uniform[of[edge]]; ok && one {
+			a.index = append(a.index, n)
+			continue
+		}
+		var block [blockSize]uint8
+		for i := range block {
+			for edges[edge+1] <= lo+rune(i) {
+				edge++
+			}
+			block[i] = of[edge]
+		}
+		n, ok := known[block]
+		if !ok {
+			n = uint16(len(known))
+			known[block] = n
+			a.blocks = append(a.blocks, block[:]...)
+		}
+		if one {
+			uniform[block[0]] = n
+		}
+		a.index = append(a.index, n)
+	}
+	copy(a.ascii[:], a.blocks)
+}
+
 func (a *alphabet) class(r rune) uint8 {
-	return a.blocks[int(a.index[r>>7])<<7|int(r&127)]
+	c := uint32(r)
+	return a.blocks[int(a.index[c/blockSize])*blockSize+int(c%blockSize)]
 }

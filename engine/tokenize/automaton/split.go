@@ -157,7 +157,8 @@ func (s *splitting) flip(p span) span {
 // Pieces cuts one text after the other for one goroutine.
 type Pieces struct {
 	steps []splitting
-	depth int // of steps that are at work
+	depth int    // of steps that are at work
+	whole []byte // the text, where there are no steps
 }
 
 // Pieces returns the splitter at work.
@@ -175,7 +176,11 @@ func (s *Splitter) Pieces() *Pieces {
 // Start begins a text, which must be valid UTF-8 and not change until the next.
 func (p *Pieces) Start(text []byte) {
 	p.depth = 0
-	if len(text) > 0 {
+	switch {
+	case len(text) == 0:
+	case len(p.steps) == 0:
+		p.whole = text
+	default:
 		p.steps[0].begin(text)
 		p.depth = 1
 	}
@@ -196,7 +201,8 @@ func (p *Pieces) Next() (piece []byte, ok bool) {
 			p.depth++
 		}
 	}
-	return nil, false
+	piece, p.whole = p.whole, nil
+	return piece, piece != nil
 }
 
 // Trim gives back memory that one unusual text has taken.

@@ -212,6 +212,9 @@ func readByteLevel(o object) ([]split, error) {
 		}
 	}
 	if !useRegex {
+		if !s.prefixSpace {
+			return nil, nil // every piece stays as it is
+		}
 		return []split{s}, nil
 	}
 	var err error

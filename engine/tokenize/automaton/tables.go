@@ -10,13 +10,17 @@ type tables struct {
 	limit   int      // of states
 	emptied int      // how often
 
-	stride int     // of leftOf: classes and what is before
-	leftOf []int32 // the state before a character, by the state after it; -1 is not known yet
-	width  int     // of ahead: landings
-	ahead  []int32 // where a match goes on, by state and landing: a landing, or one of the below
+	// The tables have 1<<shift columns, one a state: those that are looked at
+	// for one class, or one landing, are neighbours.
+	shift  uint
+	leftOf []uint16 // by class and what is before, the state before the character; noState is not known yet
+	ahead  []int32  // by landing, where a match goes on: a landing, or one of the below
 
 	scratch []byte
 }
+
+// noState is none of the states.
+const noState = 0xFFFF
 
 const (
 	accept  = -1 // nowhere: it ends here
@@ -42,17 +46,41 @@ type saved struct {
 
 func (t *tables) init(re *Regexp) {
 	t.re = re
-	t.width = len(re.landings)
-	t.stride = re.alphabet.classes * len(re.context) << len(re.behinds)
-	perState := 4*t.stride + 4*t.width + len(re.code) + 64
+	perState := 2*t.rows() + 4*len(re.landings) + len(re.code) + 64
 	t.limit = min(maxStates, max(minStates, maxTables/perState))
 	t.empty()
 }
 
+// rows returns how many rows leftOf has.
+func (t *tables) rows() int {
+	return t.re.alphabet.classes * len(t.re.context) << len(t.re.behinds)
+}
+
 func (t *tables) empty() {
 	t.numbers = map[string]int{}
-	t.states, t.leftOf, t.ahead = t.states[:0], t.leftOf[:0], t.ahead[:0]
+	t.states, t.leftOf, t.ahead = t.states[:0], nil, nil
+	t.shift = 4
+	t.grow()
 	t.emptied++
+}
+
+// grow doubles the columns.
+func (t *tables) grow() {
+	t.leftOf = widen(t.leftOf, t.rows(), t.shift, noState)
+	t.ahead = widen(t.ahead, len(t.re.landings), t.shift, unknown)
+	t.shift++
+}
+
+// widen returns a table with twice the columns, new ones filled.
+func widen[T any](old []T, rows int, shift uint, fill T) []T {
+	table := make([]T, rows<<(shift+1))
+	for i := range table {
+		table[i] = fill
+	}
+	for row := range len(old) >> shift {
+		copy(table[row<<(shift+1):], old[row<<shift:(row+1)<<shift])
+	}
+	return table
 }
 
 func (t *tables) save(state int) saved { return saved{t.states[state], state, t.emptied} }
@@ -72,15 +100,12 @@ func (t *tables) intern(values []byte) int {
 	n, ok := t.numbers[string(values)]
 	if !ok {
 		n = len(t.states)
+		if n == 1<<t.shift {
+			t.grow()
+		}
 		key := string(values)
 		t.states = append(t.states, key)
 		t.numbers[key] = n
-		for range t.stride {
-			t.leftOf = append(t.leftOf, -1)
-		}
-		for range t.width {
-			t.ahead = append(t.ahead, unknown)
-		}
 	}
 	return n
 }
@@ -99,7 +124,8 @@ func (t *tables) left(state, class, before int) (left int, emptied bool) {
 		t.empty()
 		return t.intern(values), true
 	}
-	t.leftOf[state*t.stride+class*(t.stride/t.re.alphabet.classes)+before] = int32(left)
+	row := class*(t.rows()/t.re.alphabet.classes) + before
+	t.leftOf[row<<t.shift|state] = uint16(left)
 	return left, false
 }
 
@@ -185,6 +211,6 @@ func (t *tables) follow(state, landing int) int32 {
 			at = t.choose(i, values, before, end)
 		}
 	}
-	t.ahead[state*t.width+landing] = next
+	t.ahead[landing<<t.shift|state] = next
 	return next
 }
