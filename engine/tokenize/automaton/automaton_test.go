@@ -18,7 +18,7 @@ func TestRefused(t *testing.T) {
 		`(a)\1`: `back reference \1`, `(?<n>a)\k<n>`: `back reference or call \k`, `(?<n>a)\g<n>`: `\g`, `a\K`: `\K`, `\Ga`: `\G`, `\X`: `\X`, `\y`: `\y`,
 		`(?~ab)`: "absent operator", `(a)?(?(1)b)`: "condition", `(?{x})a`: "callout", `(*FAIL)`: "callout", `(?W:\w)`: "option (?W", `(?s:.)`: "option (?s",
 		`(?<=a+)b`: "no fixed length", `(?<=(?=a))b`: "more than characters", `(?i:ß)`: "matches a sequence", `(?i:ss)`: "matches 'ß'", `(?i:[ﬁ])`: "matches a sequence", `(?i)s(?:s)`: "matches 'ß'",
-		`(?:|a){2}`: "counted repeat", `a{100001}`: "more than 100000", `(?:a{9999}){9999}`: "steps", `\p{Klingon}`: `"Klingon"`, `[[:wide:]]`: "[:wide:]", `\cA`: "control", `\xE9`: `byte \xE9`, `\012`: "octal",
+		`(?:|a){2}`: "counted repeat", `a{100001}`: "more than 100000", `(?:a{9999}){9999}`: "steps", `(?:(?:){99999}){99999}`: "steps", `(?<=(?:(?:){99999}){99999})`: "steps", `\p{Klingon}`: `"Klingon"`, `[[:wide:]]`: "[:wide:]", `\cA`: "control", `\xE9`: `byte \xE9`, `\012`: "octal",
 		`(?<n>a)(b)`: "groups with names", `(?<=ab)(?<=bc)(?<=cd)(?<=de)(?<=ef)a`: "look-behinds",
 		// Oniguruma refuses these.
 		`(a`: "unmatched (", `a)`: "unmatched )", `[a`: "without end", `*a`: "after nothing", `a|+`: "after nothing", `^*`: "after an anchor", `(?=a)+`: "after an anchor", `[b-a]`: "empty range", `[\w-z]`: "begins with a set", `[a-\w]`: "ends in a set",

@@ -43,10 +43,12 @@ type program struct {
 	behinds [][][]int32 // of every look-behind the alternatives: sets of the characters up to the position
 }
 
-// maxCode bounds the instructions of an expression, maxBehind the look-behinds
-// of more than one character, maxAtomic the atomic groups, a value being a byte.
+// maxCode bounds the instructions of an expression, maxBuilt the nodes that they
+// come from, turns of repeats included, maxBehind the look-behinds of more than
+// one character, maxAtomic the atomic groups, a value being a byte.
 const (
 	maxCode   = 1 << 14
+	maxBuilt  = 1 << 18
 	maxBehind = 4
 	maxAtomic = 200
 )
@@ -57,7 +59,8 @@ type compiler struct {
 	setNo   map[string]int32
 	sets    []set
 	behinds [][][]int32
-	atomic  int // groups, with those of repeats
+	built   int // nodes, turns of repeats included
+	atomic  int // groups of them
 	folds   *folds
 	err     error
 }
@@ -77,6 +80,13 @@ func compile(n *node) (*program, error) {
 		return nil, c.err
 	}
 	return c.finish(begin[0])
+}
+
+// count counts a node and fails if there are too many.
+func (c *compiler) count() {
+	if c.built++; c.built > maxBuilt {
+		c.fail(unsupported("an expression of more than %d steps", maxBuilt))
+	}
 }
 
 func (c *compiler) fail(err error) int32 {
@@ -124,7 +134,7 @@ func (c *compiler) set(s set) int32 {
 // empty check of compile_quant_body_with_empty_check in regcomp.c), which is
 // why no instruction depends on itself.
 func (c *compiler) build(n *node, next [2]int32) (begin [2]int32) {
-	if c.err != nil {
+	if c.count(); c.err != nil {
 		return next
 	}
 	switch n.kind {
@@ -318,6 +328,9 @@ const maxWords = 64
 
 // behind returns the sequences of characters that a look-behind matches.
 func (c *compiler) behind(n *node) (words [][]set, err error) {
+	if c.count(); c.err != nil {
+		return nil, c.err
+	}
 	words = [][]set{nil}
 	switch n.kind {
 	case kindEmpty:

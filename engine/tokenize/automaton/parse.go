@@ -28,8 +28,8 @@ type options struct {
 // maxDepth bounds the nesting of groups and brackets, maxQuantifiers how many
 // stand in a row.
 const (
-	maxDepth       = 200
-	maxQuantifiers = 8
+	maxDepth       = 64
+	maxQuantifiers = 4
 )
 
 func unsupported(format string, args ...any) error {
