@@ -135,6 +135,38 @@ func TestManyStates(t *testing.T) {
 	}
 }
 
+// Batches hold the pieces.
+func TestBatch(t *testing.T) {
+	config := `{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":false}]}`
+	s, err := NewSplitter([]byte(config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Repeat("some words of 漢字 \n "+strings.Repeat("x", 100)+" ", 20)
+	want := cut(s.Pieces(), text)
+	for limit := range 300 {
+		p := s.Pieces()
+		p.Start([]byte(text))
+		var got []string
+		var batch []byte
+		var starts []uint64
+		for {
+			if batch, starts = p.Batch(batch, starts, limit+1); len(batch) == 0 {
+				break
+			}
+			for i := range batch {
+				if starts[i/64]>>(i%64)&1 != 0 {
+					got = append(got, "")
+				}
+				got[len(got)-1] += string(batch[i : i+1])
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("limit %d: %q, want %q", limit+1, got, want)
+		}
+	}
+}
+
 // How much is known at a time changes nothing.
 func FuzzBlocks(f *testing.F) {
 	for _, expr := range []string{cl100k, superBPE, `(?<=ab|1)\b.|^a?|(?>b*)b?$`, `(?:a|b?c)*?(?=\z|漢)|\R`} {

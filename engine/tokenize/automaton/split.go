@@ -205,6 +205,27 @@ func (p *Pieces) Next() (piece []byte, ok bool) {
 	return piece, piece != nil
 }
 
+// Batch puts the next pieces one after the other, until they have limit bytes or
+// more, and returns them, in place of what text and starts held, with a bit set
+// for every byte that begins one (bit i%64 of starts[i/64]). At the end it
+// returns no text. A piece is never divided.
+func (p *Pieces) Batch(text []byte, starts []uint64, limit int) ([]byte, []uint64) {
+	text, starts = text[:0], starts[:0]
+	for len(text) < limit {
+		piece, ok := p.Next()
+		if !ok {
+			break
+		}
+		at := len(text)
+		text = append(text, piece...)
+		for len(starts)*64 < len(text) {
+			starts = append(starts, 0)
+		}
+		starts[at/64] |= 1 << (at % 64)
+	}
+	return text, starts
+}
+
 // Trim gives back memory that one unusual text has taken.
 func (p *Pieces) Trim() {
 	for i := range p.steps {
