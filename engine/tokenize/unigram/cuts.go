@@ -27,13 +27,21 @@ type cuts struct {
 	// pairs has a bit for every hash of two characters side by side in an entry,
 	// at least one of them not ASCII.
 	pairs []uint64
-	known [1 << 16 / 64]uint64 // characters of the basic plane that are an entry
+	// kinds tells of every character of the basic plane, and in its last element
+	// of all others, how it stands in the vocabulary.
+	kinds [1<<16 + 1]kind
 	// unknown spells the unknown token.
 	unknown []byte
-	// dead has the characters of the basic plane that are in no entry at all: a
-	// run of such is one token.
-	dead [1 << 16 / 64]uint64
 }
+
+// kind is how a character stands in a vocabulary.
+type kind uint8
+
+const (
+	half  kind = iota // in entries, but only with others; or may be
+	known             // an entry by itself
+	dead              // in no entry at all: a run of such is one token
+)
 
 const (
 	maxPiece = 1 << 16 // bytes
@@ -51,6 +59,9 @@ func pairHash(a, b rune) uint32 {
 // unknown is the entry of the unknown token.
 func newCuts(entries []entry, unknown string) *cuts {
 	c := &cuts{pairs: make([]uint64, 1<<pairBits/64), unknown: []byte(unknown)}
+	for r := range c.kinds[:1<<16] {
+		c.kinds[r] = dead
+	}
 	var together [1 << 14]bool
 	for _, e := range entries {
 		if math.Abs(e.score) > maxScore-unknownPenalty {
@@ -58,9 +69,11 @@ func newCuts(entries []entry, unknown string) *cuts {
 		}
 		before := rune(-1)
 		for _, r := range e.piece {
+			k := &c.kinds[min(int(r), len(c.kinds)-1)]
+			*k &^= dead
 			switch {
-			case before < 0 && len(e.piece) == utf8.RuneLen(r) && int(r) < 64*len(c.known):
-				c.known[r/64] |= 1 << (r % 64)
+			case before < 0 && len(e.piece) == utf8.RuneLen(r) && int(r) < len(c.kinds)-1:
+				*k = known
 			case before < 0:
 			case before < utf8.RuneSelf && r < utf8.RuneSelf:
 				together[before<<7|r] = true
@@ -71,16 +84,6 @@ func newCuts(entries []entry, unknown string) *cuts {
 			before = r
 		}
 	}
-	for i := range c.dead {
-		c.dead[i] = ^uint64(0)
-	}
-	for _, e := range entries {
-		for _, r := range e.piece {
-			if int(r) < 64*len(c.dead) {
-				c.dead[r/64] &^= 1 << (r % 64)
-			}
-		}
-	}
 	for a := range rune(utf8.RuneSelf) {
 		for b := range rune(utf8.RuneSelf) {
 			c.ascii[a<<7|b] = b == ' ' || !together[a<<7|b] && (c.isKnown(a) || c.isKnown(b))
@@ -89,16 +92,9 @@ func newCuts(entries []entry, unknown string) *cuts {
 	return c
 }
 
-func (c *cuts) isKnown(r rune) bool {
-	return int(r) < 64*len(c.known) && c.known[r/64]>>(r%64)&1 != 0
-}
+func (c *cuts) kindOf(r rune) kind { return c.kinds[min(int(r), len(c.kinds)-1)] }
 
-func (c *cuts) isDead(r rune) bool {
-	return int(r) < 64*len(c.dead) && c.dead[r/64]>>(r%64)&1 != 0
-}
-
-// isHalf tells that r is in entries, but only with others, or may be.
-func (c *cuts) isHalf(r rune) bool { return !c.isKnown(r) && !c.isDead(r) }
+func (c *cuts) isKnown(r rune) bool { return c.kindOf(r) == known }
 
 // between tells whether to cut between two characters; always before a space.
 func (c *cuts) between(a, b rune) bool {
@@ -155,7 +151,7 @@ func (p *inPiece) count(v *viterbi, text []byte, start, end int) int {
 		p.start = from
 	}
 	n := int(p.tokens[end-from] - p.tokens[start-from])
-	if start > from && !v.cuts.isKnown(lastRune(text[:start])) && !v.cuts.isKnown(firstRune(text[start:])) {
+	if first, _ := firstRune(text[start:]); start > from && !v.cuts.isKnown(first) && !v.cuts.isKnown(lastRune(text[:start])) {
 		n++
 	}
 	return n

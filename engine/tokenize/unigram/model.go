@@ -13,15 +13,21 @@ import (
 
 // model is a vocabulary with scores (tokenizers/src/models/unigram/model.rs).
 type model struct {
-	pieces  *trie.Trie
-	scores  []float64 // by the state of pieces that a piece ends at
-	unknown uint32    // the state of that which spells the unknown token, 0 if none does
-	longest int       // bytes of the longest piece
+	nodes   []node // the trie of all pieces
+	unknown uint32 // the node that the piece of the unknown token ends at, 0 if there is none
+	longest int    // bytes of the longest piece
 	// penalty is the score of an unknown character.
 	penalty float64
 	// bytes tells that unknown characters become one token for each byte.
 	bytes bool
 	cuts  *cuts // nil if pieces are not cut
+}
+
+// node is a node of a trie and the score of the piece that ends there, side by
+// side: both are far from the last ones looked at.
+type node struct {
+	trie.Node
+	score float64
 }
 
 // unknownPenalty is by how much an unknown character scores below all pieces.
@@ -132,14 +138,15 @@ func (m *model) index(entries []entry, unknown int, mark string) {
 		keys[i] = e.piece
 		m.longest = max(m.longest, len(e.piece))
 	}
-	m.pieces = trie.New(keys)
-	m.scores = make([]float64, len(m.pieces.Nodes))
-	for state, node := range m.pieces.Nodes {
-		if !node.Ends() {
+	pieces := trie.New(keys)
+	m.nodes = make([]node, len(pieces.Nodes))
+	for state, n := range pieces.Nodes {
+		m.nodes[state].Node = n
+		if !n.Ends() {
 			continue
 		}
-		e := kept[m.pieces.Values[state]]
-		m.scores[state] = e.score
+		e := kept[pieces.Values[state]]
+		m.nodes[state].score = e.score
 		if e.id == unknown {
 			m.unknown = uint32(state)
 		}

@@ -95,6 +95,7 @@ func (s *scanner) inner(word, high, space uint64, n int) (starts uint64) {
 			starts |= mask & valid
 		}
 	}
+	a, ended := rune(0), -1 // a character, and where it ends
 	for high != 0 {
 		bit := bits.TrailingZeros64(high)
 		i := s.at + bit
@@ -102,24 +103,29 @@ func (s *scanner) inner(word, high, space uint64, n int) (starts uint64) {
 			high &= high - 1
 			continue
 		}
-		b := firstRune(s.text[i:])
-		if s.cuts.isDead(b) {
+		b, size := firstRune(s.text[i:])
+		if s.cuts.kindOf(b) == dead {
 			s.run(i)
-			mask := lowest(s.runEnd-i) << bit
-			high &^= mask
+			size = s.runEnd - i
 			if s.apart {
-				starts |= mask & valid
+				starts |= lowest(size) << bit & valid
 			}
 			if k := s.behind - s.at; k >= 0 && k < n {
 				starts |= 1 << k
 			}
-		} else {
-			high &^= lowest(utf8.RuneLen(b)) << bit
 		}
+		high &^= lowest(size) << bit
 		if b >= 0x800 || i == s.runEnd || i >= 3 && s.text[i-3] >= 0xE0 {
-			if s.cuts.between(lastRune(s.text[:i]), b) {
+			if i != ended {
+				a = lastRune(s.text[:i])
+			}
+			if s.cuts.between(a, b) {
 				starts |= 1 << bit
 			}
+		}
+		a, ended = b, i+size
+		if ended == s.runEnd {
+			ended = -1 // b is the first of the run
 		}
 	}
 	return starts
@@ -132,20 +138,20 @@ func lowest(n int) uint64 { return 1<<n - 1 }
 func (s *scanner) run(i int) {
 	end := i
 	for end < len(s.text) && s.text[end] >= utf8.RuneSelf {
-		r := firstRune(s.text[end:])
-		if !s.cuts.isDead(r) {
+		r, size := firstRune(s.text[end:])
+		if s.cuts.kindOf(r) != dead {
 			break
 		}
-		end += utf8.RuneLen(r)
+		end += size
 	}
 	before := lastRune(s.text[:i])
 	after := rune(' ')
 	if end < len(s.text) {
-		after = firstRune(s.text[end:])
+		after, _ = firstRune(s.text[end:])
 	}
 	s.runEnd, s.behind = end, -1
 	// Beside characters that may or may not be unknown the run stays in their key.
-	s.apart = !s.cuts.isHalf(before) && !s.cuts.isHalf(after)
+	s.apart = s.cuts.kindOf(before) != half && s.cuts.kindOf(after) != half
 	if after < utf8.RuneSelf && end < len(s.text) && (s.apart || s.cuts.isKnown(after)) {
 		s.behind = end
 	}
@@ -162,16 +168,16 @@ func (s *scanner) run(i int) {
 }
 
 // firstRune is utf8.DecodeRune of valid text.
-func firstRune(text []byte) rune {
+func firstRune(text []byte) (r rune, size int) {
 	switch c := text[0]; {
 	case c < utf8.RuneSelf:
-		return rune(c)
+		return rune(c), 1
 	case c < 0xE0:
-		return rune(c&0x1F)<<6 | rune(text[1]&0x3F)
+		return rune(c&0x1F)<<6 | rune(text[1]&0x3F), 2
 	case c < 0xF0:
-		return rune(c&0xF)<<12 | rune(text[1]&0x3F)<<6 | rune(text[2]&0x3F)
+		return rune(c&0xF)<<12 | rune(text[1]&0x3F)<<6 | rune(text[2]&0x3F), 3
 	default:
-		return rune(c&7)<<18 | rune(text[1]&0x3F)<<12 | rune(text[2]&0x3F)<<6 | rune(text[3]&0x3F)
+		return rune(c&7)<<18 | rune(text[1]&0x3F)<<12 | rune(text[2]&0x3F)<<6 | rune(text[3]&0x3F), 4
 	}
 }
 
@@ -181,7 +187,8 @@ func lastRune(text []byte) rune {
 	for !utf8.RuneStart(text[i]) {
 		i--
 	}
-	return firstRune(text[i:])
+	r, _ := firstRune(text[i:])
+	return r
 }
 
 // spaces returns which of the first 64 bytes are spaces.

@@ -47,7 +47,7 @@ func (v *viterbi) walk(piece []byte, at []int32) (tokens int, close bool) {
 		v.makeRing()
 	}
 	ring, mask := v.ring, len(v.ring)-1
-	nodes, scores, unknown := v.pieces.Nodes, v.scores, v.unknown
+	nodes, unknown := v.nodes, v.unknown
 	root := nodes[0].Base()
 	ring[0] = place{run: -1}
 	for start := 0; start < len(piece); {
@@ -68,7 +68,7 @@ func (v *viterbi) walk(piece []byte, at []int32) (tokens int, close bool) {
 		state, base := uint32(0), root
 		for i, c := range piece[start:] {
 			child := base ^ uint32(c)
-			node := nodes[child]
+			node := &nodes[child]
 			if node.Parent() != state {
 				break
 			}
@@ -78,7 +78,7 @@ func (v *viterbi) walk(piece []byte, at []int32) (tokens int, close bool) {
 			}
 			single = single || i+1 == size
 			target := &ring[(start+i+1)&mask]
-			score := scores[state] + here.score
+			score := node.score + here.score
 			next := place{score, tokens + 1, -1}
 			if state == unknown {
 				next = here.unknownAfter(score, tokens, start)
@@ -151,12 +151,13 @@ func (v *viterbi) runTokens(run []byte) int32 {
 func (m *model) isPiece(text []byte) bool {
 	state := uint32(0)
 	for _, c := range text {
-		var ok bool
-		if state, ok = m.pieces.Next(state, c); !ok {
+		child := m.nodes[state].Base() ^ uint32(c)
+		if m.nodes[child].Parent() != state {
 			return false
 		}
+		state = child
 	}
-	return m.pieces.Nodes[state].Ends()
+	return m.nodes[state].Ends()
 }
 
 // runeLen returns the length of a character from its first byte.
