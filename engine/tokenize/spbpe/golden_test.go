@@ -11,6 +11,10 @@ import (
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 )
 
+// raceEnabled is set in builds with the race detector, which makes loading and
+// counting ten times slower.
+var raceEnabled bool
+
 // sharedNames are the tokenizers of the reference data that this package counts.
 var sharedNames = []string{"llama2", "gemma3"}
 
@@ -26,6 +30,9 @@ func open(config []byte, addedAsText bool) (*pipeline.Counter, error) {
 func sharedFile(t testing.TB, name string) pipeline.Object {
 	t.Helper()
 	refdata.Need(t)
+	if raceEnabled {
+		t.Skip("left to the builds without the race detector")
+	}
 	if file, ok := parsed.Load(name); ok {
 		return file.(pipeline.Object)
 	}

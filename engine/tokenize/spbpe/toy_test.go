@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
@@ -122,7 +123,11 @@ func toyText(rng *rand.Rand) string {
 // Whatever the file chooses, a worker counts what the slow merging of strings
 // counts.
 func TestToysMatchSlow(t *testing.T) {
-	for seed := range uint64(400) {
+	seeds := uint64(400)
+	if raceEnabled {
+		seeds = 40
+	}
+	for seed := range seeds {
 		checkToy(t, seed, 40)
 	}
 }
@@ -192,6 +197,39 @@ func TestToysMatchHF(t *testing.T) {
 		}
 	}
 	t.Logf("%d of 500 refused", refused)
+}
+
+func TestConcurrent(t *testing.T) {
+	for seed := range uint64(6) {
+		rng := rand.New(rand.NewPCG(seed, 4))
+		c, err := open(toyFile(rng), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var texts [][]byte
+		var want []int
+		for range 20 {
+			texts = append(texts, []byte(toyText(rng)))
+			n, err := c.Count(texts[len(texts)-1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, n)
+		}
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for range 5 {
+					for i, text := range texts {
+						if n, err := c.Count(text); err != nil || n != want[i] {
+							t.Errorf("%q: %d tokens, %v; want %d", text, n, err, want[i])
+						}
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
 }
 
 func FuzzToy(f *testing.F) {

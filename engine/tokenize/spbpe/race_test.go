@@ -1,0 +1,5 @@
+//go:build race
+
+package spbpe
+
+func init() { raceEnabled = true }
