@@ -168,15 +168,26 @@ func (r *Rules) nextApart(text []byte, i int) int {
 			return s.beforeWord(s.end == len(text) || kind != noNumeral)
 		}
 	}
-	end := r.nextSpaced(text, i)
-	for j := i; j < end; {
-		kind, n := numeralAt(text, j)
-		if kind != noNumeral {
-			return j
-		}
-		j += n
+	if text[i] == '\'' && r.contraction(text, i) > 0 {
+		return r.nextSpaced(text, i)
 	}
-	return end
+	end := i
+	if text[i] == ' ' {
+		end++
+	}
+	for signs := end; ; { // to the next numeral
+		kind, n := numeralAt(text, end)
+		if n == 0 || kind != noNumeral {
+			return end
+		}
+		if c, _ := classAt(text, end); c&(ucd.Space|ucd.Letter) != 0 {
+			if end > signs {
+				return end
+			}
+			return r.nextSpaced(text, i)
+		}
+		end += n
+	}
 }
 
 // nextPrefixed is the expression of cl100k and its descendants:

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/internal/refdata"
@@ -58,9 +59,12 @@ func check(t testing.TB, s *Scanner, name string, r *Rules, text []byte, n int) 
 	}
 }
 
-// bothKernels runs f with the kernel of this machine and with the generic one.
-func bothKernels(f func()) {
+// eachKernel runs f with the kernel of this machine and with lesser ones.
+func eachKernel(f func()) {
 	f()
+	restore := classmask.ForceAVX2()
+	f()
+	restore()
 	defer classmask.ForceGeneric()()
 	f()
 }
@@ -153,8 +157,8 @@ func TestScannerRandom(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	rules := all(t)
 	var s Scanner
-	bothKernels(func() {
-		for range 400 {
+	eachKernel(func() {
+		for range 300 {
 			text := random(rng, edges, rng.IntN(400))
 			for name, r := range rules {
 				check(t, &s, name, r, text, 1+rng.IntN(5))
@@ -240,4 +244,54 @@ func samples(t testing.TB, size int) map[string][]byte {
 		texts[kind] = text
 	}
 	return texts
+}
+
+// Text that is hard for some family takes no second, where a scan that looks at
+// anything again and again would take minutes.
+func TestHostileIsLinear(t *testing.T) {
+	const size = 256 << 10
+	texts := map[string]string{"spaces behind a line end": "\n" + strings.Repeat(" ", size), "random": string(random(rand.New(rand.NewPCG(7, 8)), edges, 50_000))}
+	for _, unit := range []string{
+		"a", " ", "漢", "'", "\u0301", "!\u0301", "1", "１", "❤\ufe0f", "日A", "⺀!", "1〇", "\n ", "\n" + strings.Repeat(" ", 200),
+		"日" + strings.Repeat("A", 200), "'s", "!\n/", "\x00", "\U00011de0!", "\u3000", "\n" + strings.Repeat("\u3000", 50), "é", "😀",
+		strings.Repeat("!", 70) + "\u0301", strings.Repeat("\x00", 70) + "a",
+	} {
+		texts[unit[:min(len(unit), 8)]] = strings.Repeat(unit, size/len(unit))
+	}
+	var s Scanner
+	dst := make([]uint64, window)
+	for name, r := range all(t) {
+		for kind, text := range texts {
+			best := 0.0 // of three, because other programs run too
+			for range 3 {
+				begin := time.Now()
+				s.Start(r, []byte(text))
+				for s.Bits(dst) > 0 {
+				}
+				best = max(best, float64(len(text))/time.Since(begin).Seconds()/1e6)
+			}
+			if best < 2 {
+				t.Errorf("%s: %+q at %.1f MB/s", name, kind, best)
+			} else if best < 150 {
+				t.Logf("%s: %+q at %.1f MB/s", name, kind, best)
+			}
+		}
+	}
+}
+
+// A scan allocates nothing.
+func TestScannerDoesNotAllocate(t *testing.T) {
+	text := random(rand.New(rand.NewPCG(9, 10)), edges, 1000)
+	dst := make([]uint64, window)
+	var s Scanner
+	for name, r := range all(t) {
+		s.Start(r, text)
+		if n := testing.AllocsPerRun(10, func() {
+			s.Start(r, text)
+			for s.Bits(dst) > 0 {
+			}
+		}); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
 }
