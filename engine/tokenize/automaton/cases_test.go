@@ -54,7 +54,7 @@ func TestCases(t *testing.T) {
 		r = z
 	}
 	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, 1<<20)
+	lines.Buffer(nil, 16<<20)
 	var config string
 	var splitter *Splitter
 	refusals := map[string]int{}
