@@ -3,7 +3,9 @@
 package classmask
 
 import (
+	"bytes"
 	"math"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/kernels"
@@ -13,7 +15,7 @@ import (
 const Block = 64
 
 // Class is a set of classes as a bit mask.
-type Class uint8
+type Class = byte
 
 // The classes, in the order of their masks in Planes. Of ASCII the kernel knows
 // them by itself; a Table says what other characters are.
@@ -101,25 +103,24 @@ func NewTable(class func(rune) Class, ranges ...[2]rune) *Table {
 
 func (t *Table) setQuick() {
 	q := &t.quick
+	uniform := map[uint16]bool{} // rows of one class, by where they begin
+	for at := guard; at+rowSize <= len(t.classes); at += rowSize {
+		row := t.classes[at : at+rowSize]
+		uniform[uint16(at)] = bytes.Count(row, row[:1]) == rowSize
+	}
 	for i := range 16 {
+		rows := t.rows[guard+i*rowSize:][:rowSize]
 		// The class of most rows that have but one.
-		votes := map[Class]int{}
-		var uniform [rowSize]bool
-		for row := range rowSize {
-			first := rune(i<<12 | row<<6)
-			uniform[row] = t.uniform(first, first+rowSize)
-			if uniform[row] {
-				votes[t.Class(first)]++
+		var votes [256]int
+		for _, at := range rows {
+			if uniform[at] {
+				votes[t.classes[at]]++
 			}
 		}
-		for c, n := range votes {
-			if n > votes[q.class3[i]] || n == votes[q.class3[i]] && c < q.class3[i] {
-				q.class3[i] = c
-			}
-		}
+		q.class3[i] = byte(slices.Index(votes[:], slices.Max(votes[:])))
 		q.low3[i], q.high3[i] = 0xFF, 0
-		for row := range rowSize {
-			if !uniform[row] || t.Class(rune(i<<12|row<<6)) != q.class3[i] {
+		for row, at := range rows {
+			if !uniform[at] || t.classes[at] != q.class3[i] {
 				second := byte(utf8.RuneSelf + row)
 				q.low3[i], q.high3[i] = min(q.low3[i], second), second
 			}
@@ -137,16 +138,6 @@ func (t *Table) setQuick() {
 		q.first2[i], q.split2[i] = t.Class(first), byte(utf8.RuneSelf+split-first)
 		q.second2[i], q.end2[i] = t.Class(split), byte(utf8.RuneSelf+end-first)
 	}
-}
-
-// uniform reports whether the characters of a range have the same class.
-func (t *Table) uniform(first, end rune) bool {
-	for r := first + 1; r < end; r++ {
-		if t.Class(r) != t.Class(first) {
-			return false
-		}
-	}
-	return true
 }
 
 // Class returns the class of r by the table.

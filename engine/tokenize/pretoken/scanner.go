@@ -61,15 +61,23 @@ func (s *Scanner) Start(r *Rules, text []byte) {
 	// White space beyond the end makes the end the end of no run of it; a
 	// line end makes the run one that is cut behind its last line end, so not
 	// at all.
-	pad := byte(' ')
+	pad := &blanks
 	if r.trailing {
-		pad = '\n'
+		pad = &newlines
 	}
-	rest := s.tail[copy(s.tail[:], text[s.direct:]):]
-	for i := range rest {
-		rest[i] = pad
-	}
+	copy(s.tail[copy(s.tail[:], text[s.direct:]):], pad[:])
 }
+
+// tailSize is room for two bytes more than a block, one block of padding, and
+// the three bytes that may be looked at behind it.
+const tailSize = 3*Block + 3
+
+var blanks, newlines = func() (b, n [tailSize]byte) {
+	for i := range b {
+		b[i], n[i] = ' ', '\n'
+	}
+	return b, n
+}()
 
 // Bits describes the next blocks of 64 bytes, as many as dst has room for: bit
 // i of dst[b] is set iff a pretoken begins at byte 64·b + i, counted from the
@@ -199,7 +207,7 @@ func (s *Scanner) lastBefore(dst []uint64, begin, end int) int {
 
 // The tables of classes, which differ in what a script is.
 var (
-	plainTable    = sync.OnceValue(func() *classmask.Table { return newTable(func(rune) bool { return false }) })
+	plainTable    = sync.OnceValue(func() *classmask.Table { return newTable(nil) })
 	hanTable      = sync.OnceValue(func() *classmask.Table { return newTable(ucd.IsHan) })
 	cjkTable      = sync.OnceValue(func() *classmask.Table { return newTable(isCJK) })
 	numeralsTable = sync.OnceValue(func() *classmask.Table { return newTable(isNewNumeral) })
@@ -210,28 +218,19 @@ var (
 var classified = [][2]rune{{0x80, 0x32400}, {0xE0100, 0xE0200}}
 
 func newTable(script func(rune) bool) *classmask.Table {
-	return classmask.NewTable(func(r rune) (c classmask.Class) {
-		switch u := ucd.ClassOf(r); {
-		case u == ucd.Upper:
-			c = classmask.Upper
-		case u == ucd.Lower:
-			c = classmask.Lower
-		case u == ucd.OtherLetter:
-			c = classmask.Other
-		case u == ucd.Mark:
-			c = classmask.Mark
-		case u == ucd.Number:
-			c = classmask.Number
-		case u&(ucd.Punctuation|ucd.Symbol) != 0:
-			c = classmask.Sign
-		case u == ucd.Space:
-			c = classmask.Space
-		}
-		if script(r) {
+	return classmask.NewTable(func(r rune) classmask.Class {
+		c := classOf[ucd.ClassOf(r)]
+		if script != nil && script(r) {
 			c |= classmask.Script
 		}
 		return c
 	}, classified...)
+}
+
+// classOf holds, for the classes of package ucd, those of the kernel.
+var classOf = [256]classmask.Class{
+	ucd.Upper: classmask.Upper, ucd.Lower: classmask.Lower, ucd.OtherLetter: classmask.Other, ucd.Mark: classmask.Mark,
+	ucd.Number: classmask.Number, ucd.Punctuation: classmask.Sign, ucd.Symbol: classmask.Sign, ucd.Space: classmask.Space,
 }
 
 func (r *Rules) table() *classmask.Table {

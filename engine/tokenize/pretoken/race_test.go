@@ -1,0 +1,5 @@
+//go:build race
+
+package pretoken
+
+func init() { raceEnabled = true }
