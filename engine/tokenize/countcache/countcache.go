@@ -36,7 +36,8 @@ type Span struct{ Start, End int }
 type Model interface {
 	// Counts sets counts[i] to the number of tokens of spans[i] of text. There
 	// are at most Batch spans. It may look up and insert parts of them in the
-	// cache that asks.
+	// cache that asks. A count below zero is added up like any other, and not
+	// kept: the model is asked again for the next key like it.
 	Counts(text []byte, spans []Span, counts []int)
 }
 
@@ -142,7 +143,7 @@ func (c *Cache) Lookup(key []byte) (count int, ok bool) {
 // the key is too long. Other entries may go.
 func (c *Cache) Insert(key []byte, count int) {
 	switch {
-	case len(key) < c.least || count < 0:
+	case len(key) < c.least:
 	case len(key) <= countprobe.MaxShort:
 		c.short.insert(countprobe.KeyOf(key), count)
 	case len(key) <= countprobe.MaxWide:
@@ -155,7 +156,7 @@ func (c *Cache) Insert(key []byte, count int) {
 
 func (c *Cache) insertLong(key []byte, count int) {
 	size := len(key) + longEntry
-	if len(key) > maxLongKey || size > c.maxLong || count > math.MaxInt32 {
+	if len(key) > maxLongKey || size > c.maxLong || count < 0 || count > math.MaxInt32 {
 		return
 	}
 	if _, ok := c.long[string(key)]; ok {

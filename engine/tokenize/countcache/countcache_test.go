@@ -393,3 +393,33 @@ func BenchmarkCount(b *testing.B) {
 		}
 	}
 }
+
+// below counts -1 for every key.
+type below struct{ asked int }
+
+func (m *below) Counts(_ []byte, spans []Span, counts []int) {
+	for i := range spans {
+		counts[i] = -1
+		m.asked++
+	}
+}
+
+func TestCountsBelowZeroAreNotKept(t *testing.T) {
+	for _, length := range []int{2, 15, 16, countprobe.MaxWide, countprobe.MaxWide + 1, 500} {
+		text := []byte(strings.Repeat("x", length))
+		c := New(Options{})
+		m := &below{}
+		for range 3 {
+			if n := c.Count(text, &words{bits: wordsOf(text, nil)}, m); n != -1 {
+				t.Errorf("%d bytes: %d tokens, want -1", length, n)
+			}
+		}
+		if m.asked != 3 {
+			t.Errorf("%d bytes: the model was asked %d times, want 3", length, m.asked)
+		}
+		c.Insert(text, -1)
+		if n, ok := c.Lookup(text); ok {
+			t.Errorf("%d bytes: holds %d", length, n)
+		}
+	}
+}

@@ -86,7 +86,7 @@ func (t *table[K, B, P]) lookup(key K) (count int, ok bool) {
 
 // insert adds a key unless the table has it, or its count is too large.
 func (t *table[K, B, P]) insert(key K, count int) {
-	if count > countprobe.MaxCount {
+	if count < 0 || count > countprobe.MaxCount {
 		return
 	}
 	slots := len(t.buckets) * P(&t.buckets[0]).Ways()
