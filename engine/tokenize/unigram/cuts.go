@@ -104,8 +104,14 @@ func (c *cuts) between(a, b rune) bool {
 	if b == ' ' {
 		return true
 	}
-	if !c.isKnown(a) && !c.isKnown(b) {
+	ka, kb := c.kindOf(a), c.kindOf(b)
+	if ka != known && kb != known {
 		return false
+	}
+	if ka == dead || kb == dead {
+		// Not left to the hashes: what follows a run of dead characters has to be
+		// a key of its own.
+		return true
 	}
 	h := pairHash(a, b)
 	return c.pairs[h/64]>>(h%64)&1 == 0

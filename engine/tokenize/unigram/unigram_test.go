@@ -59,6 +59,39 @@ func TestTrickyTexts(t *testing.T) {
 	}
 }
 
+// Every pair of characters may have the hash of one that an entry has: cuts are
+// lost, counts are not.
+func TestHashesCollide(t *testing.T) {
+	for _, name := range []string{"T5, all known", "XLM-R, all known", "T5"} {
+		config := files(t)[name]
+		r := newReference(t, config)
+		file, err := pipeline.Parse(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tokenizer, err := load(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, bits := range []uint64{0xAAAAAAAAAAAAAAAA, ^uint64(0)} {
+			for i := range tokenizer.model.cuts.pairs {
+				tokenizer.model.cuts.pairs[i] |= bits
+			}
+			c, err := pipeline.New(file, false, Family, func() pipeline.Worker { return newWorker(tokenizer) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			rng := rand.New(rand.NewPCG(5, 6))
+			for range 1000 {
+				check(t, c, r, tricky.Text(rng, nil))
+			}
+			for a := rune(0x4E00); a < 0x4E40; a++ {
+				check(t, c, r, string([]rune{a, 'の', a, '中', a + 1, 'é', a, 'カ', 'カ', a}))
+			}
+		}
+	}
+}
+
 // Words of all lengths at all places of a block.
 func TestWordsAtEdges(t *testing.T) {
 	for _, name := range []string{"T5", "T5, all known"} {
