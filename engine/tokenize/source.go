@@ -43,37 +43,49 @@ var builtins = map[string][]byte{
 // Builtins returns the names that Open knows without a file, sorted.
 func Builtins() []string { return slices.Sorted(maps.Keys(builtins)) }
 
-// read returns the uncompressed tokenizer.json that spec names, or that a rank
-// file stands for, and the name to call it by.
-func read(spec string) (name string, config []byte, err error) {
+// source is what Open was given.
+type source struct {
+	name    string
+	path    string
+	pattern string // that the spec named, of a rank file
+	raw     []byte // as it is stored
+}
+
+// find reads what spec names, and no more.
+func find(spec string) (s source, err error) {
 	if compressed, ok := builtins[spec]; ok {
-		config, err = decompress(compressed)
-		if err == nil && tiktoken.IsPacked(config) {
-			config, err = unpack(spec, config)
-		}
-		return spec, config, err
+		return source{name: spec, raw: compressed}, nil
 	}
-	path, pattern := spec, ""
-	file, err := os.ReadFile(path)
+	s.path = spec
+	s.raw, err = os.ReadFile(s.path)
 	if i := strings.LastIndexByte(spec, '#'); err != nil && i >= 0 {
-		path, pattern = spec[:i], spec[i+1:]
-		file, err = os.ReadFile(path)
+		s.path, s.pattern = spec[:i], spec[i+1:]
+		s.raw, err = os.ReadFile(s.path)
 	}
 	if err != nil {
-		return "", nil, fmt.Errorf("%w: %w (neither a file nor built in: %s)", doc.ErrInput, err, strings.Join(Builtins(), ", "))
+		return s, fmt.Errorf("%w: %w (neither a file nor built in: %s)", doc.ErrInput, err, strings.Join(Builtins(), ", "))
 	}
-	if config, err = decompress(file); err != nil {
-		return "", nil, err
+	s.name = nameOf(s.path)
+	return s, nil
+}
+
+// config returns the uncompressed tokenizer.json that a source is, or that a
+// rank file stands for.
+func (s source) config() (config []byte, err error) {
+	if config, err = decompress(s.raw); err != nil {
+		return nil, err
 	}
 	switch {
+	case tiktoken.IsPacked(config):
+		return unpack(s.name, config)
 	case tiktoken.Is(config):
-		if config, _, err = tiktoken.Convert(config, pattern); err != nil && pattern == "" {
-			err = fmt.Errorf("%w; name it as %s#PATTERN", err, path)
+		if config, _, err = tiktoken.Convert(config, s.pattern); err != nil && s.pattern == "" {
+			err = fmt.Errorf("%w; name it as %s#PATTERN", err, s.path)
 		}
-	case pattern != "":
-		err = fmt.Errorf("%w: %s is no rank file, whose pattern could be named", doc.ErrUsage, path)
+	case s.pattern != "":
+		err = fmt.Errorf("%w: %s is no rank file, whose pattern could be named", doc.ErrUsage, s.path)
 	}
-	return nameOf(path), config, err
+	return config, err
 }
 
 // unpack returns the tokenizer.json of a built-in rank file.

@@ -83,87 +83,126 @@ type Info struct {
 // asked engine does not count; the last name what was refused and how to get
 // the other engine.
 func Open(spec string, o Options) (*Counter, Info, error) {
-	name, config, err := read(spec)
+	if err := o.check(); err != nil {
+		return nil, Info{}, fmt.Errorf("tokenizer %s: %w", spec, err)
+	}
+	src, err := find(spec)
 	if err != nil {
 		return nil, Info{}, fmt.Errorf("tokenizer %s: %w", spec, err)
 	}
-	return OpenBytes(name, config, o)
+	if c, info, ok := recall(src, o); ok {
+		return c, info, nil
+	}
+	config, err := src.config()
+	if err != nil {
+		return nil, Info{}, fmt.Errorf("tokenizer %s: %w", spec, err)
+	}
+	c, info, pack, err := openConfig(src.name, config, o)
+	if pack != nil {
+		remember(src, info, pack)
+	}
+	return c, info, err
 }
 
 // OpenBytes opens the tokenizer whose uncompressed tokenizer.json is config;
-// name is what Info and errors call it.
+// name is what Info and errors call it. Unlike Open it keeps nothing on disk
+// for the next time.
 func OpenBytes(name string, config []byte, o Options) (*Counter, Info, error) {
-	digest := sha256.Sum256(config)
-	info := Info{Name: name, SHA256: hex.EncodeToString(digest[:])}
-	c, family, err := open(config, o)
-	if err != nil {
-		return nil, info, fmt.Errorf("tokenizer %s: %w", name, err)
+	if err := o.check(); err != nil {
+		return nil, Info{}, fmt.Errorf("tokenizer %s: %w", name, err)
 	}
-	info.Family = family
-	return c, info, nil
+	c, info, _, err := openConfig(name, config, o)
+	return c, info, err
 }
 
-func open(config []byte, o Options) (c *Counter, family string, err error) {
+// openConfig opens a tokenizer; pack, if there is one, writes it as recall reads
+// it.
+func openConfig(name string, config []byte, o Options) (c *Counter, info Info, pack func() []byte, err error) {
+	digest := sha256.Sum256(config)
+	info = Info{Name: name, SHA256: hex.EncodeToString(digest[:])}
+	c, info.Family, pack, err = open(config, o)
+	if err != nil {
+		return nil, info, nil, fmt.Errorf("tokenizer %s: %w", name, err)
+	}
+	return c, info, pack, nil
+}
+
+// check tells whether the options make sense.
+func (o Options) check() error {
 	switch o.AddedTokens {
 	case "", AddedMatch, AddedText:
 	default:
-		return nil, "", fmt.Errorf("%w: added tokens %q; want %s or %s", doc.ErrUsage, o.AddedTokens, AddedMatch, AddedText)
+		return fmt.Errorf("%w: added tokens %q; want %s or %s", doc.ErrUsage, o.AddedTokens, AddedMatch, AddedText)
 	}
+	switch o.Engine {
+	case "", EngineAuto, EngineNative, EngineHF:
+		return nil
+	}
+	return fmt.Errorf("%w: engine %q; want %s, %s or %s", doc.ErrUsage, o.Engine, EngineAuto, EngineNative, EngineHF)
+}
+
+func open(config []byte, o Options) (c *Counter, family string, pack func() []byte, err error) {
 	file, err := pipeline.Parse(config)
 	if err != nil {
-		return nil, "", fmt.Errorf("%w: %w", doc.ErrInput, err)
+		return nil, "", nil, fmt.Errorf("%w: %w", doc.ErrInput, err)
 	}
 	if family, err = file.ModelType(); err != nil {
-		return nil, "", fmt.Errorf("%w: %w", doc.ErrInput, err)
+		return nil, "", nil, fmt.Errorf("%w: %w", doc.ErrInput, err)
 	}
 	var refusal error
-	switch o.Engine {
-	case EngineNative, EngineAuto, "":
-		var n *pipeline.Counter
-		if n, refusal = openNative(file, family, o); refusal == nil {
-			return &Counter{name: EngineNative, engine: n}, n.Family(), nil
+	if o.Engine != EngineHF {
+		n, pack, err := openNative(file, family, o)
+		if err == nil {
+			return &Counter{name: EngineNative, engine: n}, n.Family(), pack, nil
 		}
-	case EngineHF:
-	default:
-		return nil, "", fmt.Errorf("%w: engine %q; want %s, %s or %s", doc.ErrUsage, o.Engine, EngineAuto, EngineNative, EngineHF)
+		refusal = err
 	}
 	if o.Engine == EngineNative {
-		return nil, "", fmt.Errorf("the native engine refuses it: %w (%s)", refusal, hintHF)
+		return nil, "", nil, fmt.Errorf("the native engine refuses it: %w (%s)", refusal, hintHF)
 	}
 	h, err := hf.New(config, o.AddedTokens == AddedText)
 	switch {
 	case err == nil:
-		return &Counter{name: EngineHF, engine: reference{h}}, family, nil
+		return &Counter{name: EngineHF, engine: reference{h}}, family, nil, nil
 	case refusal != nil:
-		return nil, "", fmt.Errorf("the native engine refuses it: %w; the engine hf: %w", refusal, err)
+		return nil, "", nil, fmt.Errorf("the native engine refuses it: %w; the engine hf: %w", refusal, err)
 	}
-	return nil, "", err
+	return nil, "", nil, err
 }
 
 // hintHF is what to do when the native engine alone was asked.
 const hintHF = "--engine hf counts whatever Hugging Face's library reads; a program that was built without it gets it with `make hf` and `make build`"
 
 // openNative opens the native engine for a tokenizer with a model of the given
-// type.
-func openNative(file pipeline.Object, modelType string, o Options) (*pipeline.Counter, error) {
+// type; pack may be nil.
+func openNative(file pipeline.Object, modelType string, o Options) (c *pipeline.Counter, pack func() []byte, err error) {
 	models, ok := natives[modelType]
 	if !ok {
-		return nil, pipeline.Unsupported("model.type %q", modelType)
+		return nil, nil, pipeline.Unsupported("model.type %q", modelType)
 	}
 	var refusals []error
-	for _, newCounter := range models {
-		c, err := newCounter(file, o.AddedTokens == AddedText)
-		if err == nil {
-			return c, nil
+	for _, open := range models {
+		if c, pack, err = open(file, o.AddedTokens == AddedText); err == nil {
+			return c, pack, nil
 		}
 		refusals = append(refusals, err)
 	}
-	return nil, errors.Join(refusals...)
+	return nil, nil, errors.Join(refusals...)
 }
 
+type opener func(file pipeline.Object, addedAsText bool) (c *pipeline.Counter, pack func() []byte, err error)
+
 // natives are the native engines that may know a model of a type.
-var natives = map[string][]func(file pipeline.Object, addedAsText bool) (*pipeline.Counter, error){
-	"BPE":       {bpe.New, spbpe.New},
-	"WordPiece": {wordpiece.New},
-	"Unigram":   {unigram.New},
+var natives = map[string][]opener{
+	"BPE":       {bpe.Open, unpacked(spbpe.New)},
+	"WordPiece": {unpacked(wordpiece.New)},
+	"Unigram":   {unpacked(unigram.New)},
+}
+
+// unpacked is the opener of an engine that loads fast enough as it is.
+func unpacked(open func(pipeline.Object, bool) (*pipeline.Counter, error)) opener {
+	return func(file pipeline.Object, addedAsText bool) (*pipeline.Counter, func() []byte, error) {
+		c, err := open(file, addedAsText)
+		return c, nil, err
+	}
 }
