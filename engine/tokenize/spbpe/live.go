@@ -126,7 +126,7 @@ func newRankTable(merges []merge) rankTable {
 func (t *rankTable) at(left, right uint32) *uint64 {
 	pair := uint64(left)<<tokenBits | uint64(right)
 	mask := uint64(len(t.entries) - 1)
-	for i := pair * hashFactor >> t.shift; ; i++ {
+	for i := pair * hashA >> t.shift; ; i++ {
 		e := &t.entries[i&mask]
 		if *e>>rankBits == pair || *e == math.MaxUint64 {
 			return e

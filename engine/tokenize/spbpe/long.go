@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Pieces too long for shortMerge are merged in windows that fit the first
+// Pieces with more than maxShort symbols are merged in windows that fit the first
 // caches, so that the memory is bounded and the time linear.
 //
 // Windows are joined by a property of BPE: a row of tokens is what a text
@@ -160,7 +160,7 @@ func (w *longMerge) start(m *model, source []symbol) {
 	for i := range pairs {
 		pairs[i] = noPair
 		if i+1 < n {
-			pairs[i] = uint64(m.pairs.get(source[i], source[i+1]))<<32 | uint64(i)
+			pairs[i] = uint64(m.pairs.getFiltered(source[i], source[i+1]))<<32 | uint64(i)
 		}
 	}
 	for level := 0; len(w.levels[level]) > 8; level++ {
@@ -202,11 +202,11 @@ func (w *longMerge) merge(m *model, best uint64) {
 	w.set(next, none)
 	made := none
 	if after := w.next(next + 1); after < len(w.symbols) {
-		made = m.pairs.get(id, w.symbols[after])
+		made = m.pairs.getFiltered(id, w.symbols[after])
 	}
 	w.set(at, made)
 	if before := w.previous(at); before >= 0 {
-		w.set(before, m.pairs.get(w.symbols[before], id))
+		w.set(before, m.pairs.getFiltered(w.symbols[before], id))
 	}
 }
 

@@ -2,7 +2,6 @@ package spbpe
 
 import (
 	"math"
-	"math/bits"
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
@@ -13,7 +12,7 @@ type merger struct {
 	model  *model
 	words  bool // pieces are whole words, which ignore_merges looks up
 	joined *joined
-	short  shortMerge
+	short  [maxShort + most]symbol
 	long   longMerge
 }
 
@@ -36,87 +35,54 @@ func (g *merger) count(lead bool, piece []byte) int {
 		return 1
 	}
 	r := reader{model: g.model, lead: lead, rest: piece}
-	symbols, more := r.read(g.short.symbols[:0])
+	symbols, more := r.read(g.short[:0])
 	if more {
 		return g.long.count(g.model, lead, piece)
 	}
-	return g.short.count(g.model, len(symbols))
+	return g.model.count(symbols)
 }
 
-// maxShort is the largest number of symbols whose places fit in one word.
-const maxShort = 64
+// maxShort is the largest number of symbols merged by looking at all pairs for
+// each merge.
+const maxShort = 24
 
-// shortMerge merges at most maxShort symbols: while any two neighbours have a
-// merge, the first in order is made, the leftmost of equals first.
-type shortMerge struct {
-	symbols [maxShort + most]symbol // by the place where they begin
-	// pairs[i] is what the symbol at i makes with the next, shifted left by
-	// placeBits, with i below: the smallest is the merge to make next.
-	pairs [maxShort]uint32
-	least [maxShort / 8]uint32 // of each eight pairs
-	begin uint64               // bit i: a symbol begins at i
-}
-
-const placeBits = 6
-
-// count merges the first n symbols and returns how many are left.
-func (s *shortMerge) count(m *model, n int) int {
-	if n == 0 {
-		return 0
+// count merges symbols, at most maxShort, and returns how many are left: while
+// any two neighbours have a merge, the first in order is made, the leftmost of
+// equals first. It overwrites symbols.
+func (m *model) count(symbols []symbol) int {
+	const (
+		placeBits = 5
+		places    = 1 << placeBits
+	)
+	var made [places]symbol // made[i] is by symbols[i] and the next
+	n := len(symbols)
+	for i := 1; i < n; i++ {
+		made[(i-1)%places] = m.pairs.get(symbols[i-1], symbols[i])
 	}
-	least := s.least[:(n+7)/8]
-	for i := range s.pairs[:8*len(least)] {
-		s.pairs[i] = math.MaxUint32
-	}
-	for i := range n - 1 {
-		s.pairs[i&(maxShort-1)] = m.pairs.get(s.symbols[i], s.symbols[i+1])<<placeBits | uint32(i)
-	}
-	for i := range least {
-		s.renew(i * 8)
-	}
-	s.begin = math.MaxUint64 >> (maxShort - n)
-	for {
-		best := least[0]
-		for _, pair := range least[1:] {
-			best = min(best, pair)
+	for n > 1 {
+		// With the place below: the leftmost of equals is the least.
+		best := uint32(math.MaxUint32)
+		for i, id := range made[:n-1] {
+			best = min(best, id<<placeBits|uint32(i))
 		}
-		if best>>placeBits >= none {
-			return bits.OnesCount64(s.begin)
+		id, at := best>>placeBits, int(best%places)
+		if id == none {
+			break
 		}
-		s.merge(m, best)
-	}
-}
-
-// merge makes the merge of a pair.
-func (s *shortMerge) merge(m *model, pair uint32) {
-	made, at := pair>>placeBits, int(pair&(maxShort-1))
-	after := s.begin & (math.MaxUint64 << at << 1)
-	next := bits.TrailingZeros64(after) & (maxShort - 1)
-	after &= after - 1
-	s.begin &^= 1 << next
-	s.symbols[at] = made
-	s.pairs[next] = math.MaxUint32
-	s.pairs[at] = math.MaxUint32
-	if after != 0 {
-		s.pairs[at] = m.pairs.get(made, s.symbols[bits.TrailingZeros64(after)])<<placeBits | uint32(at)
-	}
-	if before := s.begin & (1<<at - 1); before != 0 {
-		prev := (63 - bits.LeadingZeros64(before)) & (maxShort - 1)
-		s.pairs[prev] = m.pairs.get(s.symbols[prev], made)<<placeBits | uint32(prev)
-		if prev/8 != at/8 {
-			s.renew(prev)
+		n--
+		symbols[at] = id
+		for i := at + 1; i < n; i++ {
+			symbols[i] = symbols[i+1]
+			made[(i-1)%places] = made[i%places]
+		}
+		if at+1 < n {
+			made[at] = m.pairs.get(id, symbols[at+1])
+		}
+		if at > 0 {
+			made[at-1] = m.pairs.get(symbols[at-1], id)
 		}
 	}
-	s.renew(at)
-	if next/8 != at/8 {
-		s.renew(next)
-	}
-}
-
-// renew finds the least of the eight pairs among which a place is.
-func (s *shortMerge) renew(place int) {
-	p := (*[8]uint32)(s.pairs[place&(maxShort-1)&^7:])
-	s.least[place/8&7] = min(min(min(p[0], p[1]), min(p[2], p[3])), min(min(p[4], p[5]), min(p[6], p[7])))
+	return n
 }
 
 // reader reads the symbols of a piece (BPE::merge_word).
