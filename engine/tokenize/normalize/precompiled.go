@@ -23,15 +23,20 @@ type Precompiled struct {
 	kinds []byte
 	// ascii tells that all printable ASCII stays as it is.
 	ascii bool
-	// controls has what control characters are mapped to that are always
-	// clusters of their own, where that is one byte, else 0.
-	controls [utf8.RuneSelf]byte
+	// controls has what becomes of control characters that are always clusters
+	// of their own: a byte, leftOut or, where it is something else, notByte.
+	controls [utf8.RuneSelf]int16
 }
 
 const (
 	kindCluster byte = iota // look at the cluster that it is in
 	kindCopy                // a cluster of its own, if nothing joins it, and not mapped
 	kindMap                 // the same, but mapped
+)
+
+const (
+	leftOut int16 = -1 - iota
+	notByte
 )
 
 // NewPrecompiled reads a precompiled_charsmap in base64.
@@ -55,6 +60,9 @@ func NewPrecompiled(charsmap string) (*Precompiled, error) {
 	if !utf8.ValidString(p.pool) {
 		return nil, errors.New("precompiled_charsmap is not UTF-8")
 	}
+	for i := range p.controls {
+		p.controls[i] = notByte
+	}
 	p.kinds = make([]byte, 1<<16)
 	var buf [utf8.UTFMax]byte
 	for r := range rune(len(p.kinds)) {
@@ -69,8 +77,14 @@ func NewPrecompiled(charsmap string) (*Precompiled, error) {
 		case mapped && !utf8.ValidString(to):
 			return nil, pipeline.Unsupported("a precompiled_charsmap that cuts characters")
 		case graphemeClass(r) == gcControl || graphemeClass(r) == gcLF:
-			if mapped && len(to) == 1 && r < utf8.RuneSelf {
-				p.controls[r] = to[0]
+			switch {
+			case r >= utf8.RuneSelf:
+			case !mapped:
+				p.controls[r] = int16(r)
+			case to == "":
+				p.controls[r] = leftOut
+			case len(to) == 1:
+				p.controls[r] = int16(to[0])
 			}
 		case !breaksBefore(graphemeClass(r)):
 		case mapped:
@@ -145,8 +159,11 @@ func (p *Precompiled) Append(dst, text []byte) []byte {
 				last = i - 1
 				continue
 			}
-			if to := p.controls[c]; to != 0 {
-				dst = append(append(dst, text[from:i]...), to)
+			if to := p.controls[c]; to != notByte {
+				dst = append(dst, text[from:i]...)
+				if to != leftOut {
+					dst = append(dst, byte(to))
+				}
 				i++
 				from, last = i, -1
 				continue

@@ -79,26 +79,28 @@ func (v *viterbi) walk(piece []byte, at []int32) (tokens int, close bool) {
 			single = single || i+1 == size
 			target := &ring[(start+i+1)&mask]
 			score := node.score + here.score
+			d := score - target.score
+			if d <= -margin {
+				continue
+			}
 			next := place{score, tokens + 1, -1}
 			if state == unknown {
 				next = here.unknownAfter(score, tokens, start)
 			}
-			if d := score - target.score; d > 0 {
-				close = close || d < margin && next.differs(target, d)
+			close = close || d < margin && next.differs(target, d)
+			if d > 0 {
 				*target = next
-			} else {
-				close = close || d > -margin && next.differs(target, d)
 			}
 		}
 		if !single {
 			target := &ring[(start+size)&mask]
 			score := v.penalty + here.score
-			next := here.unknownAfter(score, tokens, start)
-			if d := score - target.score; d > 0 {
+			if d := score - target.score; d > -margin {
+				next := here.unknownAfter(score, tokens, start)
 				close = close || d < margin && next.differs(target, d)
-				*target = next
-			} else {
-				close = close || d > -margin && next.differs(target, d)
+				if d > 0 {
+					*target = next
+				}
 			}
 		}
 		start += size
