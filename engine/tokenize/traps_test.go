@@ -43,6 +43,9 @@ func TestEnginesAgreeOnTraps(t *testing.T) {
 				"characters": func() string { return trap(rng) },
 			}
 			for _, addedTokens := range []string{tokenize.AddedMatch, tokenize.AddedText} {
+				if addedTokens == tokenize.AddedText && (f.family == "WordPiece" || f.family == "Unigram") {
+					continue // both engines refuse
+				}
 				o := tokenize.Options{Engine: tokenize.EngineNative, AddedTokens: addedTokens}
 				native, _, err := tokenize.OpenBytes(f.name, config, o)
 				if err != nil {
@@ -91,8 +94,8 @@ func environment(t *testing.T, name string, otherwise int) int {
 	return n
 }
 
-// vocabulary returns the texts of a byte-level vocabulary in the order of
-// their ids, and the added tokens.
+// vocabulary returns the texts of a vocabulary and the added tokens, each in
+// the order of the file's ids or lists.
 func vocabulary(t *testing.T, config []byte) (entries, added []string) {
 	t.Helper()
 	var file struct {
@@ -100,7 +103,7 @@ func vocabulary(t *testing.T, config []byte) (entries, added []string) {
 			Content string `json:"content"`
 		} `json:"added_tokens"`
 		Model struct {
-			Vocab map[string]int `json:"vocab"`
+			Vocab json.RawMessage `json:"vocab"`
 		} `json:"model"`
 	}
 	if err := json.Unmarshal(config, &file); err != nil {
@@ -109,16 +112,31 @@ func vocabulary(t *testing.T, config []byte) (entries, added []string) {
 	for _, a := range file.AddedTokens {
 		added = append(added, a.Content)
 	}
+	var scored [][2]any // of Unigram: token and score
+	ids := map[string]int{}
+	if err := json.Unmarshal(file.Model.Vocab, &scored); err == nil {
+		for id, entry := range scored {
+			ids[entry[0].(string)] = id
+		}
+	} else if err := json.Unmarshal(file.Model.Vocab, &ids); err != nil {
+		t.Fatal(err)
+	}
 	last := 0
-	for _, id := range file.Model.Vocab {
+	for _, id := range ids {
 		last = max(last, id)
 	}
 	byID := make([]string, last+1)
-	for entry, id := range file.Model.Vocab {
+	byteLevel := false // has the spelling of a space
+	for entry, id := range ids {
 		byID[id] = entry
+		byteLevel = byteLevel || strings.HasPrefix(entry, "Ġ")
 	}
 	for _, entry := range byID {
-		if text, ok := byteLevelText(entry); ok && text != "" {
+		text, ok := byteLevelText(entry)
+		if !byteLevel {
+			text, ok = strings.TrimPrefix(strings.ReplaceAll(entry, "▁", " "), "##"), true
+		}
+		if ok && text != "" {
 			entries = append(entries, text)
 		}
 	}
