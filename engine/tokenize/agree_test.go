@@ -60,7 +60,7 @@ func TestEnginesAgree(t *testing.T) {
 
 func corpusName(path string) string { return strings.TrimSuffix(filepath.Base(path), ".jsonl.zst") }
 
-func openAs(t *testing.T, name string, config []byte, engine string) *tokenize.Counter {
+func openAs(t testing.TB, name string, config []byte, engine string) *tokenize.Counter {
 	t.Helper()
 	c, _, err := tokenize.OpenBytes(name, config, tokenize.Options{Engine: engine})
 	if err != nil {

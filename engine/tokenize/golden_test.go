@@ -54,7 +54,7 @@ type golden struct {
 	fnv   uint64 // FNV-1a-64 over the ids, each as four little-endian bytes
 }
 
-func needHF(t *testing.T) {
+func needHF(t testing.TB) {
 	t.Helper()
 	if !hf.Available {
 		t.Skip("NOTICE: skipped: built without the engine hf; `make hf`, then go test -tags hf")

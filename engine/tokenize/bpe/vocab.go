@@ -154,7 +154,13 @@ func (v *vocabulary) readMerges(raw []byte) (merges []listedMerge, err error) {
 		merges = append(merges, listedMerge{l, r, merged})
 		return nil
 	}
+	form := byte(0) // that of all is the first one's
 	err = pipeline.EachElement(raw, func(value []byte) error {
+		if form == 0 {
+			form = value[0]
+		} else if form != value[0] {
+			return pipeline.Unsupported("merges as text and as lists")
+		}
 		switch value[0] {
 		case '"':
 			line, err := pipeline.UnquoteBytes(value)
