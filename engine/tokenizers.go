@@ -65,8 +65,15 @@ func openAll(files []string, addedTokens string, m Means) ([]*tokenize.Counter, 
 			return err
 		})
 	}
-	err := group.Wait()
-	return counters, infos, err
+	if err := group.Wait(); err != nil {
+		return nil, nil, err
+	}
+	for i, info := range infos {
+		if info.Family == tokenize.FamilyAutomaton && m.Progress != nil {
+			m.Progress.Notice(fmt.Sprintf("tokenizer %s: no fast way is known for its pre_tokenizer; it counts exactly, and several times slower", files[i]))
+		}
+	}
+	return counters, infos, nil
 }
 
 // OpenCounters opens the tokenizers that a plan names and checks that they are

@@ -24,7 +24,7 @@ func recall(s source, o Options) (*Counter, Info, bool) {
 	if len(entry) < sha256.Size {
 		return nil, Info{}, false
 	}
-	c, err := bpe.Unpack(entry[sha256.Size:], o.AddedTokens == AddedText)
+	c, err := bpe.Unpack(entry[sha256.Size:], o.pipeline())
 	if err != nil {
 		return nil, Info{}, false
 	}

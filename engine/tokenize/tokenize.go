@@ -26,6 +26,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/tokenize/bpe"
@@ -49,6 +50,10 @@ const (
 	AddedMatch = "match" // it is that one token, as Hugging Face counts
 	AddedText  = "text"  // it is plain text, as tiktoken's encode_ordinary counts
 )
+
+// FamilyAutomaton is Info.Family where the native engine has no fast way to cut
+// text as the file asks for, and takes a slow one.
+const FamilyAutomaton = bpe.FamilyAutomaton
 
 // HFAvailable tells whether this program can use the engine hf.
 const HFAvailable = hf.Available
@@ -127,6 +132,11 @@ func openConfig(name string, config []byte, o Options) (c *Counter, info Info, p
 	return c, info, pack, nil
 }
 
+// pipeline returns what the native engines need of the options.
+func (o Options) pipeline() pipeline.Options {
+	return pipeline.Options{AddedAsText: o.AddedTokens == AddedText, CacheBytes: int(min(o.CacheBytes, math.MaxInt))}
+}
+
 // check tells whether the options make sense.
 func (o Options) check() error {
 	switch o.AddedTokens {
@@ -182,7 +192,7 @@ func openNative(file pipeline.Object, modelType string, o Options) (c *pipeline.
 	}
 	var refusals []error
 	for _, open := range models {
-		if c, pack, err = open(file, o.AddedTokens == AddedText); err == nil {
+		if c, pack, err = open(file, o.pipeline()); err == nil {
 			return c, pack, nil
 		}
 		refusals = append(refusals, err)
@@ -190,7 +200,7 @@ func openNative(file pipeline.Object, modelType string, o Options) (c *pipeline.
 	return nil, nil, errors.Join(refusals...)
 }
 
-type opener func(file pipeline.Object, addedAsText bool) (c *pipeline.Counter, pack func() []byte, err error)
+type opener func(file pipeline.Object, o pipeline.Options) (c *pipeline.Counter, pack func() []byte, err error)
 
 // natives are the native engines that may know a model of a type.
 var natives = map[string][]opener{
@@ -200,9 +210,9 @@ var natives = map[string][]opener{
 }
 
 // unpacked is the opener of an engine that loads fast enough as it is.
-func unpacked(open func(pipeline.Object, bool) (*pipeline.Counter, error)) opener {
-	return func(file pipeline.Object, addedAsText bool) (*pipeline.Counter, func() []byte, error) {
-		c, err := open(file, addedAsText)
+func unpacked(open func(pipeline.Object, pipeline.Options) (*pipeline.Counter, error)) opener {
+	return func(file pipeline.Object, o pipeline.Options) (*pipeline.Counter, func() []byte, error) {
+		c, err := open(file, o)
 		return c, nil, err
 	}
 }

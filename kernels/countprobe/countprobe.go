@@ -156,10 +156,11 @@ func (c *Chunk) ProbeWide(table []WideBucket) (sum int) {
 func KeyOf(b []byte) Key {
 	var padded [16]byte
 	n := copy(padded[:MaxShort], b)
-	for i := range padded[:n] {
-		padded[i] = ^padded[i]
+	low, high := ^binary.LittleEndian.Uint64(padded[:]), ^binary.LittleEndian.Uint64(padded[8:])
+	if n < 8 {
+		return Key{Low: low & (1<<(8*n) - 1)}
 	}
-	return Key{binary.LittleEndian.Uint64(padded[:]), binary.LittleEndian.Uint64(padded[8:])}
+	return Key{low, high & (1<<(8*(n-8)) - 1)}
 }
 
 // WideKeyOf returns the key of b, 1 to MaxWide bytes without 0xFF.

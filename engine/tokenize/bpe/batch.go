@@ -1,23 +1,103 @@
 package bpe
 
-import "github.com/tallystick/tallystick/engine/tokenize/countcache"
+import (
+	"math/bits"
 
-// merger counts for one goroutine.
+	"github.com/tallystick/tallystick/engine/tokenize/countcache"
+	"github.com/tallystick/tallystick/kernels/countprobe"
+)
+
+// merger counts for one goroutine what a cache asks for.
 type merger struct {
 	*model
-	short shortMerge
+	cache  *countcache.Cache // that asks, and holds pieces of the keys as well
+	pieces shortPieces       // the short ones
+	short  shortMerge
+	asked  int       // keys
+	tokens *tokenSet // nil until so many have been asked for that it pays
 }
+
+// manyAsked is how many keys pay for making a tokenSet.
+const manyAsked = 1 << 12
 
 // counts is a countcache.Model: it counts the tokens of some pretokens, or
 // pieces of them, of text.
 func (g *merger) counts(text []byte, spans []countcache.Span, counts []int) {
-	m := g.model
+	if g.asked += len(spans); g.tokens == nil && g.asked > manyAsked {
+		g.tokens = g.tokenSet()
+	}
 	for i, span := range spans {
 		key := text[span.Start:span.End]
-		if len(key) > maxShort || m.whole != nil {
-			counts[i] = m.count(key)
+		if _, ok := g.whole[string(key)]; ok || g.isToken(key) {
+			counts[i] = 1
+		} else if g.junctions != nil && hasUncut(key) {
+			counts[i] = g.sum(key)
 		} else {
-			counts[i] = g.short.count(m, key)
+			counts[i] = g.merge(key)
 		}
 	}
+}
+
+// hasUncut tells whether text has characters of three bytes before which Bits
+// does not cut.
+func hasUncut(text []byte) bool {
+	for _, b := range text {
+		if b >= 0xE0 && b < 0xF0 && !cutBefore.has(b) {
+			return true
+		}
+	}
+	return false
+}
+
+// sum adds up what lies between the safe cuts of a key. Pieces repeat where
+// words do not.
+func (g *merger) sum(key []byte) (n int) {
+	begin := 0
+	for at := 0; at < len(key); at += 64 {
+		var starts [1]uint64
+		g.cut(key, at, starts[:], allScripts)
+		for word := starts[0]; word != 0; word &= word - 1 {
+			end := at + bits.TrailingZeros64(word)
+			n += g.piece(key[begin:end])
+			begin = end
+		}
+	}
+	if begin == 0 {
+		return g.merge(key) // which the cache will hold
+	}
+	return n + g.piece(key[begin:])
+}
+
+// piece counts a part of a key.
+func (g *merger) piece(text []byte) (n int) {
+	if len(text) <= maxPiece {
+		key := pieceKey(text)
+		if n = g.pieces.lookup(key); n == 0 {
+			n = g.merge(text)
+			g.pieces.insert(key, n)
+		}
+		return n
+	}
+	n, ok := g.cache.Lookup(text)
+	if !ok {
+		if n = 1; !g.isToken(text) {
+			n = g.merge(text)
+		}
+		g.cache.Insert(text, n)
+	}
+	return n
+}
+
+// isToken tells of a text that it is one token, if that is known without
+// merging.
+func (g *merger) isToken(text []byte) bool {
+	return g.tokens != nil && len(text) <= countprobe.MaxShort && g.tokens.has(countprobe.KeyOf(text))
+}
+
+// merge is model.merge without clearing memory first.
+func (g *merger) merge(text []byte) int {
+	if len(text) > maxShort {
+		return g.countLong(text)
+	}
+	return g.short.count(g.model, text)
 }

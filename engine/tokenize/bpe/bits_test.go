@@ -9,7 +9,7 @@ import (
 // The bits of a block that mayBeCut looks at are those of cutBefore.
 func TestMayBeCut(t *testing.T) {
 	for b := range 256 {
-		want := b >= 0xE0 && b < 0xF0 && cutBefore[b&0xF]
+		want := b >= 0xE0 && b < 0xF0 && cutBefore.has(byte(b))
 		for at := range pretoken.Block {
 			block := make([]byte, pretoken.Block)
 			block[at] = byte(b)

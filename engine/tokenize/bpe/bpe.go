@@ -17,6 +17,7 @@ package bpe
 import (
 	"encoding/binary"
 
+	"github.com/tallystick/tallystick/engine/tokenize/automaton"
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 	"github.com/tallystick/tallystick/engine/tokenize/pretoken"
@@ -27,20 +28,21 @@ import (
 type tokenizer struct {
 	family      string
 	rules       *pretoken.Rules
-	nfc         bool // text between added tokens is brought to NFC
-	prefixSpace bool // a segment that does not begin with a space is given one
+	splitter    *automaton.Splitter // in place of rules that are nil
+	nfc         bool                // text between added tokens is brought to NFC
+	prefixSpace bool                // a segment that does not begin with a space is given one
 	model       *model
 }
 
-// New makes a Counter from the sections of a tokenizer.json. With addedAsText,
+// New makes a Counter from the sections of a tokenizer.json. With o.AddedAsText,
 // added tokens that stand in a text are counted as plain text. A configuration
 // that this package does not know exactly gives an error that wraps
 // doc.ErrUnsupported.
 //
 // A count needs about 40 bytes of memory for each byte of the longest
 // pretoken, given back afterwards; most texts need none.
-func New(file pipeline.Object, addedAsText bool) (*pipeline.Counter, error) {
-	c, _, err := Open(file, addedAsText)
+func New(file pipeline.Object, o pipeline.Options) (*pipeline.Counter, error) {
+	c, _, err := Open(file, o)
 	return c, err
 }
 
@@ -48,6 +50,7 @@ func New(file pipeline.Object, addedAsText bool) (*pipeline.Counter, error) {
 type worker struct {
 	*tokenizer
 	cache      *countcache.Cache
+	merger     merger
 	scanner    pretoken.Scanner
 	text       []byte // that is counted
 	scanned    int    // bytes of it whose bits have been given
@@ -56,8 +59,9 @@ type worker struct {
 	prefixed   []byte
 }
 
-func newWorker(t *tokenizer) *worker {
-	return &worker{tokenizer: t, cache: countcache.New(countcache.Options{BytesAreTokens: true})}
+func newWorker(t *tokenizer, cacheBytes int) *worker {
+	cache := countcache.New(countcache.Options{MaxBytes: cacheBytes, BytesAreTokens: true})
+	return &worker{tokenizer: t, cache: cache, merger: merger{model: t.model, cache: cache}}
 }
 
 // Normalize returns the NFC of text where the tokenizer asks for it.
@@ -96,7 +100,7 @@ func (w *worker) Bits(dst []uint64) (blocks int) {
 			i++
 		}
 		if from < i {
-			w.model.cut(w.text, w.scanned+from*pretoken.Block, dst[from:i])
+			w.model.cut(w.text, w.scanned+from*pretoken.Block, dst[from:i], cutBefore)
 		}
 	}
 	w.scanned += blocks * pretoken.Block
@@ -137,9 +141,7 @@ func mayBeCut(text []byte) bool {
 
 // Counts makes the worker the countcache.Model of its cache.
 func (w *worker) Counts(text []byte, pieces []countcache.Span, counts []int) {
-	for i, p := range pieces {
-		counts[i] = w.model.count(text[p.Start:p.End])
-	}
+	w.merger.counts(text, pieces, counts)
 }
 
 // maxScratch is the largest buffer, in bytes, that outlives a count.

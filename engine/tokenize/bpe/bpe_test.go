@@ -26,7 +26,7 @@ func open(file []byte, addedAsText bool) (*pipeline.Counter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(o, addedAsText)
+	return New(o, pipeline.Options{AddedAsText: addedAsText})
 }
 
 func toyCounter(t testing.TB) *pipeline.Counter {
@@ -106,6 +106,7 @@ func TestRefused(t *testing.T) {
 		sequence(split(q2, "Removed", "true") + "," + level),
 		sequence(`{"type":"ByteLevel","add_prefix_space":false}`),
 		sequence(digits + `,{"type":"ByteLevel","add_prefix_space":false}`),
+		sequence(split(`\\s+`, "MergedWithNext", "false") + `,{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}`), // by the automaton
 		model(`"dropout":0.0,`),
 		model(`"unk_token":"<unk>","fuse_unk":true,`),
 	} {
@@ -193,6 +194,30 @@ func TestOldFile(t *testing.T) {
 	}
 }
 
+// What no rules know an automaton cuts: merges do not cross its pieces.
+func TestAutomaton(t *testing.T) {
+	tokens, pairs := toyVocab(rand.New(rand.NewPCG(0, 0)), 0)
+	tokens, pairs = append(tokens, "ab"), append(pairs, [2]string{"a", "b"})
+	c, err := open([]byte(toyFile(tokens, pairs, `"type":"Sequence","pretokenizers":[
+		{"type":"Split","pattern":{"Regex":"a(?=b.)|."},"behavior":"Isolated","invert":false},
+		{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}]`, "", "")), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Family() != FamilyAutomaton {
+		t.Errorf("family %s", c.Family())
+	}
+	for text, want := range map[string]int{"ab": 2, "abab": 4, "\nab": 3, "": 0} {
+		if n, err := c.Count([]byte(text)); n != want || err != nil {
+			t.Errorf("%q: %d tokens, %v; want %d", text, n, err, want)
+		}
+	}
+	long := strings.Repeat("ab\n", batchBytes)
+	if n, err := c.Count([]byte(long)); n != len(long) || err != nil {
+		t.Errorf("%d tokens of %d bytes, %v", n, len(long), err)
+	}
+}
+
 func TestInvalidUTF8(t *testing.T) {
 	if n, err := toyCounter(t).Count([]byte("ab\xff")); err == nil {
 		t.Errorf("%d tokens of invalid UTF-8", n)
@@ -210,7 +235,7 @@ func FuzzCache(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	kept := newWorker(t)
+	kept := newWorker(t, 0)
 	f.Add("abcd abcd <s> cafe\u0301  <l> " + strings.Repeat("abcdabcd", 9))
 	f.Add("\x00\x00 a\x00b \x00a\x00")
 	f.Fuzz(func(tt *testing.T, text string) {
@@ -227,7 +252,7 @@ func FuzzCache(f *testing.F) {
 			want += t.model.count(segment[i:end])
 			i = end
 		}
-		for _, w := range []*worker{kept, newWorker(t)} {
+		for _, w := range []*worker{kept, newWorker(t, 0)} {
 			for pass := range 2 {
 				if got := w.Count([]byte(text), true); got != want {
 					tt.Errorf("%q, pass %d: %d tokens, %d without a cache", text, pass, got, want)

@@ -5,22 +5,29 @@ import (
 	"unicode/utf8"
 )
 
-// cutBefore tells of the lead bytes of characters of three bytes whether cut
-// cuts before them: those of scripts that are written without spaces, Han and
-// kana before all. Korean and the scripts of India have spaces, so that whole
-// words repeat; what is cut out of them costs more look-ups than it saves.
-var cutBefore = [16]bool{0x3: true, 0x4: true, 0x5: true, 0x6: true, 0x7: true, 0x8: true, 0x9: true, 0xF: true}
+// leads is a set of lead bytes of characters of three bytes: bit i is 0xE0+i.
+type leads uint16
+
+func (l leads) has(lead byte) bool { return l>>(lead&0xF)&1 != 0 }
+
+// cutBefore is the scripts that are written without spaces, Han and kana before
+// all. Korean and the scripts of India have spaces, so that whole words repeat:
+// what is cut out of them costs more look-ups than it saves.
+var cutBefore leads = 0b1000_0011_1111_1000
+
+// allScripts is for keys that have not been seen before.
+const allScripts leads = 0xFFFF
 
 // noCut is a character that cut does not cut beside; it stands for all of them.
 const noCut = ' '
 
 // cut marks safe places within pretokens, so that their pieces can be counted
-// apart: places before some characters (cutBefore) that no merge ever crosses.
-// It sets bits of starts, whose bit i of block b is byte at+64b+i of text, and
+// apart: places before characters of three bytes, with these leads, that no merge
+// ever crosses. It sets bits of starts, whose bit i of block b is byte at+64b+i of text, and
 // leaves those that are set. Text is all of the text, also what is before at
 // and after the last block; so the places do not depend on how the text is
 // divided into calls.
-func (m *model) cut(text []byte, at int, starts []uint64) {
+func (m *model) cut(text []byte, at int, starts []uint64, before leads) {
 	j := m.junctions
 	if j == nil {
 		return
@@ -30,35 +37,35 @@ func (m *model) cut(text []byte, at int, starts []uint64) {
 	for i < end && !utf8.RuneStart(text[i]) {
 		i++
 	}
-	before, left := j.charsBefore(text, i) // the two characters before i
+	prior, left := j.charsBefore(text, i) // the two characters before i
 	for i < end {
 		if i+8 <= end && binary.LittleEndian.Uint64(text[i:])&0x8080808080808080 == 0 {
-			before, left = uint32(text[i+6]), uint32(text[i+7])
+			prior, left = uint32(text[i+6]), uint32(text[i+7])
 			i += 8
 			continue
 		}
 		switch c := text[i]; {
 		case c < 0x80:
-			before, left = left, uint32(c)
+			prior, left = left, uint32(c)
 			i++
 		case c < 0xE0:
 			char := uint32(c&0x1F)<<6 | uint32(text[i+1]&0x3F)
 			if !j.calm.has(char) {
 				char = noCut
 			}
-			before, left = left, char
+			prior, left = left, char
 			i += 2
 		case c < 0xF0:
 			char := uint32(c&0xF)<<12 | uint32(text[i+1]&0x3F)<<6 | uint32(text[i+2]&0x3F)
 			if !j.calm.has(char) {
 				char = noCut
-			} else if cutBefore[c&0xF] && left != noCut && before != noCut && !j.crossed.has(left, char) && (j.whole == nil || !j.whole.at(text, i, left, char)) {
+			} else if before.has(c) && left != noCut && prior != noCut && !j.crossed.has(left, char) && (j.whole == nil || !j.whole.at(text, i, left, char)) {
 				starts[(i-at)>>6] |= 1 << ((i - at) & 63)
 			}
-			before, left = left, char
+			prior, left = left, char
 			i += 3
 		default:
-			before, left = left, noCut
+			prior, left = left, noCut
 			i += 4
 		}
 	}

@@ -18,15 +18,13 @@ import (
 func cutAll(t testing.TB) {
 	saved := cutBefore
 	t.Cleanup(func() { cutBefore = saved })
-	for i := range cutBefore {
-		cutBefore[i] = true
-	}
+	cutBefore = allScripts
 }
 
 // checkCut compares the count of a pretoken with the sum of its pieces.
 func checkCut(t *testing.T, m *model, pretoken []byte, want int) (pieces int) {
 	starts := make([]uint64, len(pretoken)/64+1)
-	m.cut(pretoken, 0, starts)
+	m.cut(pretoken, 0, starts, allScripts)
 	got := 0
 	begin := 0
 	for i := 1; i <= len(pretoken); i++ {

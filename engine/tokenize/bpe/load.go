@@ -1,8 +1,10 @@
 package bpe
 
 import (
+	"errors"
 	"fmt"
 
+	"github.com/tallystick/tallystick/engine/tokenize/automaton"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 )
 
@@ -48,7 +50,16 @@ func (t *tokenizer) setStages(file pipeline.Object) error {
 	if err := file.Decode("pre_tokenizer", &pre); err != nil {
 		return err
 	}
-	return t.setPretokenizer(pre)
+	refusal := t.setPretokenizer(pre)
+	if refusal == nil || pre == nil {
+		return refusal
+	}
+	splitter, err := automaton.NewSplitter(file["pre_tokenizer"])
+	if err != nil {
+		return errors.Join(refusal, fmt.Errorf("pre_tokenizer: %w", err))
+	}
+	t.rules, t.splitter, t.family, t.prefixSpace = nil, splitter, FamilyAutomaton, false
+	return nil
 }
 
 // setNormalizer accepts none, NFC, and sequences of them.

@@ -12,6 +12,9 @@ type model struct {
 	junctions *junctions
 
 	windows sync.Pool // of *longMerge
+
+	tokensOnce sync.Once
+	tokens     *tokenSet
 }
 
 func newModel(live *liveMerges, whole map[string]struct{}) *model {
@@ -33,6 +36,12 @@ func newModelTables(live *liveMerges, whole map[string]struct{}) *model {
 		}
 	}
 	return m
+}
+
+// tokenSet returns the tokens, found when first asked for.
+func (m *model) tokenSet() *tokenSet {
+	m.tokensOnce.Do(func() { m.tokens = newTokenSet(m) })
+	return m.tokens
 }
 
 // count returns the number of tokens of a pretoken of one byte or more: while

@@ -17,21 +17,21 @@ const PackVersion = "bpe 1"
 // Open is New; its second result packs the tokenizer, to be unpacked in another
 // process, without its vocabulary and in a fraction of the time. It keeps hold
 // of file.
-func Open(file pipeline.Object, addedAsText bool) (c *pipeline.Counter, pack func() []byte, err error) {
+func Open(file pipeline.Object, o pipeline.Options) (c *pipeline.Counter, pack func() []byte, err error) {
 	t, err := load(file)
 	if err != nil {
 		return nil, nil, fmt.Errorf("bpe: %w", err)
 	}
-	if c, err = t.counter(file, addedAsText); err != nil {
+	if c, err = t.counter(file, o); err != nil {
 		return nil, nil, err
 	}
 	return c, func() []byte { return t.pack(file) }, nil
 }
 
-// Unpack makes the Counter of a tokenizer that was packed. With addedAsText,
+// Unpack makes the Counter of a tokenizer that was packed. With o.AddedAsText,
 // added tokens that stand in a text are counted as plain text, whichever it was
 // packed with.
-func Unpack(packed []byte, addedAsText bool) (*pipeline.Counter, error) {
+func Unpack(packed []byte, o pipeline.Options) (*pipeline.Counter, error) {
 	u := unpacker{data: packed}
 	file, err := pipeline.Parse(u.bytes())
 	if err != nil {
@@ -46,11 +46,11 @@ func Unpack(packed []byte, addedAsText bool) (*pipeline.Counter, error) {
 		return nil, errors.New("bpe: packed: damaged")
 	}
 	t.model = m
-	return t.counter(file, addedAsText)
+	return t.counter(file, o)
 }
 
-func (t *tokenizer) counter(file pipeline.Object, addedAsText bool) (*pipeline.Counter, error) {
-	c, err := pipeline.New(file, addedAsText, t.family, func() pipeline.Worker { return newWorker(t) })
+func (t *tokenizer) counter(file pipeline.Object, o pipeline.Options) (*pipeline.Counter, error) {
+	c, err := pipeline.New(file, o, t.family, func() pipeline.Worker { return t.newWorker(o.CacheBytes) })
 	if err != nil {
 		return nil, fmt.Errorf("bpe: %w", err)
 	}

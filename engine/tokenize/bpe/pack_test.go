@@ -21,7 +21,7 @@ func packedToy(t testing.TB) (file pipeline.Object, packed []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, pack, err := Open(file, false)
+	_, pack, err := Open(file, pipeline.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,11 +31,11 @@ func packedToy(t testing.TB) (file pipeline.Object, packed []byte) {
 func TestPackToy(t *testing.T) {
 	file, packed := packedToy(t)
 	for _, asText := range []bool{false, true} {
-		want, err := New(file, asText)
+		want, err := New(file, pipeline.Options{AddedAsText: asText})
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := Unpack(packed, asText)
+		got, err := Unpack(packed, pipeline.Options{AddedAsText: asText})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +53,7 @@ func TestPackToy(t *testing.T) {
 func TestUnpackDamaged(t *testing.T) {
 	_, packed := packedToy(t)
 	for n := range min(len(packed), 2000) {
-		if _, err := Unpack(packed[:n], false); err == nil {
+		if _, err := Unpack(packed[:n], pipeline.Options{}); err == nil {
 			t.Errorf("%d of %d bytes were enough", n, len(packed))
 		}
 	}
@@ -61,7 +61,7 @@ func TestUnpackDamaged(t *testing.T) {
 	for range 500 {
 		bad := bytes.Clone(packed)
 		bad[rng.IntN(len(bad))] ^= 1 << rng.IntN(8)
-		if c, err := Unpack(bad, false); err == nil {
+		if c, err := Unpack(bad, pipeline.Options{}); err == nil {
 			_, _ = c.Count([]byte("abcd zzz é 漢字"))
 		}
 	}
@@ -109,7 +109,7 @@ func BenchmarkUnpack(b *testing.B) {
 		packed := t.pack(file)
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				if _, err := Unpack(packed, false); err != nil {
+				if _, err := Unpack(packed, pipeline.Options{}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -57,6 +57,12 @@ type Joiner interface {
 // Span is the part text[Start:Stop] of a text.
 type Span struct{ Start, Stop int }
 
+// Options are what the user of a tokenizer chooses.
+type Options struct {
+	AddedAsText bool // added tokens that stand in a text are plain text
+	CacheBytes  int  // bound of what a Worker caches; 0 is countcache.DefaultBytes
+}
+
 // Counter counts tokens for one tokenizer. It is safe for concurrent use.
 type Counter struct {
 	family     string
@@ -67,16 +73,16 @@ type Counter struct {
 }
 
 // New makes a Counter of the family (a name for users) from the added_tokens
-// of a tokenizer.json, none of them with addedAsText, and from what makes a
+// of a tokenizer.json, none of them with o.AddedAsText, and from what makes a
 // Worker.
-func New(file Object, addedAsText bool, family string, newWorker func() Worker) (*Counter, error) {
+func New(file Object, o Options, family string, newWorker func() Worker) (*Counter, error) {
 	c := &Counter{family: family}
 	c.workers.New = func() any { return newWorker() }
 	var added []Object
 	if err := file.Decode("added_tokens", &added); err != nil {
 		return nil, err
 	}
-	if addedAsText {
+	if o.AddedAsText {
 		added = nil
 	}
 	w := newWorker()

@@ -32,7 +32,7 @@ func BenchmarkCount(b *testing.B) {
 				var best [2]time.Duration
 				want := -1
 				for b.Loop() {
-					c, err := pipeline.New(sharedFile(b, name), false, Family, func() pipeline.Worker { return newWorker(x) })
+					c, err := pipeline.New(sharedFile(b, name), pipeline.Options{}, Family, func() pipeline.Worker { return newWorker(x, 0) })
 					if err != nil {
 						b.Fatal(err)
 					}

@@ -23,7 +23,7 @@ func open(config []byte, addedAsText bool) (*pipeline.Counter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(file, addedAsText)
+	return New(file, pipeline.Options{AddedAsText: addedAsText})
 }
 
 // sharedFile returns a parsed tokenizer.json of the reference data.
@@ -62,7 +62,7 @@ func sharedTokenizer(t testing.TB, name string) *tokenizer {
 func sharedCounter(t testing.TB, name string) *pipeline.Counter {
 	t.Helper()
 	x := sharedTokenizer(t, name)
-	c, err := pipeline.New(sharedFile(t, name), false, Family, func() pipeline.Worker { return newWorker(x) })
+	c, err := pipeline.New(sharedFile(t, name), pipeline.Options{}, Family, func() pipeline.Worker { return newWorker(x, 0) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,7 +90,7 @@ func TestPiecesMatchWhole(t *testing.T) {
 	corpora := corpusSample(t, 30_000)
 	for _, name := range sharedNames {
 		t.Run(name, func(t *testing.T) {
-			w := newWorker(sharedTokenizer(t, name))
+			w := newWorker(sharedTokenizer(t, name), 0)
 			rng := rand.New(rand.NewPCG(1, 0))
 			check := func(text string, first bool) {
 				t.Helper()
@@ -121,7 +121,7 @@ func TestPiecesMatchWhole(t *testing.T) {
 func TestSlow(t *testing.T) {
 	refdata.Need(t)
 	s := newSlow(t, refdata.ReadAll(t, refdata.Path("tokenizers", "llama2.json.zst")))
-	w := newWorker(sharedTokenizer(t, "llama2"))
+	w := newWorker(sharedTokenizer(t, "llama2"), 0)
 	tokens := tokensOf(t, "llama2")
 	rng := rand.New(rand.NewPCG(2, 0))
 	for range 3000 {
@@ -237,7 +237,7 @@ func TestScanner(t *testing.T) {
 func TestWindows(t *testing.T) {
 	refdata.Need(t)
 	for _, name := range sharedNames {
-		w := newWorker(sharedTokenizer(t, name))
+		w := newWorker(sharedTokenizer(t, name), 0)
 		rng := rand.New(rand.NewPCG(5, 0))
 		alphabets := []string{"ab", "aeiou ", "abcdefghijklmnopqrstuvwxyz", "xyz", " ", "▁ \n", "=-", "的一是不了", "абвгде", "é𠀀a"}
 		for range 400 {
@@ -277,7 +277,7 @@ func TestJoined(t *testing.T) {
 	apart := *x
 	apart.joined = nil
 	counter := func(x *tokenizer) *pipeline.Counter {
-		c, err := pipeline.New(file, false, Family, func() pipeline.Worker { return newWorker(x) })
+		c, err := pipeline.New(file, pipeline.Options{}, Family, func() pipeline.Worker { return newWorker(x, 0) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -319,7 +319,7 @@ func TestHostile(t *testing.T) {
 	for _, name := range sharedNames {
 		x := sharedTokenizer(t, name)
 		for what, text := range texts {
-			w := newWorker(x)
+			w := newWorker(x, 0)
 			start := time.Now()
 			w.Count(w.Normalize([]byte(text)), true)
 			if took := time.Since(start); took > 10*time.Second {

@@ -29,16 +29,16 @@ import (
 // Family is the name of this kind of tokenizer for users.
 const Family = "SP"
 
-// New makes a Counter from the sections of a tokenizer.json. With addedAsText,
+// New makes a Counter from the sections of a tokenizer.json. With o.AddedAsText,
 // added tokens that stand in a text are counted as plain text. A configuration
 // that this package does not know exactly gives an error that wraps
 // doc.ErrUnsupported.
-func New(file pipeline.Object, addedAsText bool) (*pipeline.Counter, error) {
-	t, err := load(file, addedAsText)
+func New(file pipeline.Object, o pipeline.Options) (*pipeline.Counter, error) {
+	t, err := load(file, o.AddedAsText)
 	if err != nil {
 		return nil, fmt.Errorf("spbpe: %w", err)
 	}
-	c, err := pipeline.New(file, addedAsText, Family, func() pipeline.Worker { return newWorker(t) })
+	c, err := pipeline.New(file, o, Family, func() pipeline.Worker { return newWorker(t, o.CacheBytes) })
 	if err != nil {
 		return nil, fmt.Errorf("spbpe: %w", err)
 	}
@@ -112,10 +112,10 @@ type worker struct {
 	room       [256]pipeline.Span
 }
 
-func newWorker(t *tokenizer) *worker {
+func newWorker(t *tokenizer, cacheBytes int) *worker {
 	return &worker{
 		tokenizer: t,
-		cache:     countcache.New(countcache.Options{BytesAreTokens: t.model.bytesAreTokens()}),
+		cache:     countcache.New(countcache.Options{MaxBytes: cacheBytes, BytesAreTokens: t.model.bytesAreTokens()}),
 		merger:    merger{model: t.model, words: t.cuts.none, joined: t.joined},
 	}
 }

@@ -144,7 +144,7 @@ func checkToy(t *testing.T, seed uint64, texts int) {
 		t.Fatalf("seed %d: %v", seed, err)
 	}
 	s := newSlow(t, config)
-	w := newWorker(x)
+	w := newWorker(x, 0)
 	for range texts {
 		text, first := toyText(rng), rng.IntN(2) == 0
 		want := s.count(text, first)
@@ -244,7 +244,7 @@ func FuzzToy(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		pairs = append(pairs, pair{newSlow(f, config), newWorker(x)})
+		pairs = append(pairs, pair{newSlow(f, config), newWorker(x, 0)})
 	}
 	rng := rand.New(rand.NewPCG(3, 0))
 	for range 20 {

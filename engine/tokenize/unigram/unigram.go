@@ -33,17 +33,17 @@ type tokenizer struct {
 
 // New makes a Counter from the sections of a tokenizer.json. What this package
 // does not know exactly gives an error that wraps doc.ErrUnsupported, as does
-// addedAsText: the model finds in its vocabulary what spells an added token,
+// o.AddedAsText: the model finds in its vocabulary what spells an added token,
 // added or not.
-func New(file pipeline.Object, addedAsText bool) (*pipeline.Counter, error) {
-	if addedAsText {
+func New(file pipeline.Object, o pipeline.Options) (*pipeline.Counter, error) {
+	if o.AddedAsText {
 		return nil, fmt.Errorf("unigram: %w", pipeline.Unsupported("added tokens as plain text with a model of type Unigram, which would match them all the same"))
 	}
 	t, err := load(file)
 	if err != nil {
 		return nil, fmt.Errorf("unigram: %w", err)
 	}
-	c, err := pipeline.New(file, false, Family, func() pipeline.Worker { return newWorker(t) })
+	c, err := pipeline.New(file, o, Family, func() pipeline.Worker { return newWorker(t, o.CacheBytes) })
 	if err != nil {
 		return nil, fmt.Errorf("unigram: %w", err)
 	}
@@ -64,12 +64,12 @@ type worker struct {
 	more   int // to be added to what it returns
 }
 
-func newWorker(t *tokenizer) *worker {
+func newWorker(t *tokenizer, cacheBytes int) *worker {
 	return &worker{
 		tokenizer: t,
 		chain:     normalize.Chain{Steps: t.steps},
 		// Keys of one byte are spaces; Count makes up for those.
-		cache:   countcache.New(countcache.Options{BytesAreTokens: true}),
+		cache:   countcache.New(countcache.Options{MaxBytes: cacheBytes, BytesAreTokens: true}),
 		viterbi: viterbi{model: t.model},
 	}
 }

@@ -77,7 +77,7 @@ func TestHashesCollide(t *testing.T) {
 			for i := range tokenizer.model.cuts.pairs {
 				tokenizer.model.cuts.pairs[i] |= bits
 			}
-			c, err := pipeline.New(file, false, Family, func() pipeline.Worker { return newWorker(tokenizer) })
+			c, err := pipeline.New(file, pipeline.Options{}, Family, func() pipeline.Worker { return newWorker(tokenizer, 0) })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -137,7 +137,7 @@ func TestRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := New(file, false); !errors.Is(err, doc.ErrUnsupported) {
+		if _, err := New(file, pipeline.Options{}); !errors.Is(err, doc.ErrUnsupported) {
 			t.Errorf("%s: %v, want doc.ErrUnsupported", name, err)
 		}
 	}
@@ -145,7 +145,7 @@ func TestRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(file, true); !errors.Is(err, doc.ErrUnsupported) {
+	if _, err := New(file, pipeline.Options{AddedAsText: true}); !errors.Is(err, doc.ErrUnsupported) {
 		t.Errorf("added tokens as text: %v", err)
 	}
 }

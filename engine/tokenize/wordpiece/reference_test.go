@@ -151,7 +151,7 @@ func open(t testing.TB, config []byte) *pipeline.Counter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := New(file, false)
+	c, err := New(file, pipeline.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,17 +39,17 @@ type tokenizer struct {
 
 // New makes a Counter from the sections of a tokenizer.json. What this package
 // does not know exactly gives an error that wraps doc.ErrUnsupported, as does
-// addedAsText: the model finds in its vocabulary what spells an added token,
+// o.AddedAsText: the model finds in its vocabulary what spells an added token,
 // added or not.
-func New(file pipeline.Object, addedAsText bool) (*pipeline.Counter, error) {
-	if addedAsText {
+func New(file pipeline.Object, o pipeline.Options) (*pipeline.Counter, error) {
+	if o.AddedAsText {
 		return nil, fmt.Errorf("wordpiece: %w", pipeline.Unsupported("added tokens as plain text with a model of type WordPiece, which would match them all the same"))
 	}
 	t, err := load(file)
 	if err != nil {
 		return nil, fmt.Errorf("wordpiece: %w", err)
 	}
-	c, err := pipeline.New(file, false, Family, func() pipeline.Worker { return newWorker(t) })
+	c, err := pipeline.New(file, o, Family, func() pipeline.Worker { return newWorker(t, o.CacheBytes) })
 	if err != nil {
 		return nil, fmt.Errorf("wordpiece: %w", err)
 	}
@@ -67,12 +67,12 @@ type worker struct {
 	word    []byte
 }
 
-func newWorker(t *tokenizer) *worker {
+func newWorker(t *tokenizer, cacheBytes int) *worker {
 	return &worker{
 		tokenizer: t,
 		chain:     normalize.Chain{Steps: t.steps},
 		// One byte is one token: scanner makes up for those that are none.
-		cache: countcache.New(countcache.Options{BytesAreTokens: true}),
+		cache: countcache.New(countcache.Options{MaxBytes: cacheBytes, BytesAreTokens: true}),
 	}
 }
 

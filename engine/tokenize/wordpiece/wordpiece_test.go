@@ -111,7 +111,7 @@ func TestRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := New(file, false); !errors.Is(err, doc.ErrUnsupported) {
+		if _, err := New(file, pipeline.Options{}); !errors.Is(err, doc.ErrUnsupported) {
 			t.Errorf("%s: %v, want doc.ErrUnsupported", name, err)
 		}
 	}
@@ -119,7 +119,7 @@ func TestRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(file, true); !errors.Is(err, doc.ErrUnsupported) {
+	if _, err := New(file, pipeline.Options{AddedAsText: true}); !errors.Is(err, doc.ErrUnsupported) {
 		t.Errorf("added tokens as text: %v", err)
 	}
 }

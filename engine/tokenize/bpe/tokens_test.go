@@ -1,0 +1,56 @@
+package bpe
+
+import (
+	"testing"
+
+	"github.com/tallystick/tallystick/kernels/countprobe"
+)
+
+// What a tokenSet holds is one token as the list of merges counts it, and
+// nearly all tokens are in it.
+func TestTokenSet(t *testing.T) {
+	check := func(m *model, count func(key []byte) int) {
+		t.Helper()
+		s, held := newTokenSet(m), 0
+		for _, b := range s.buckets {
+			for way := range b.Ways() {
+				key, _ := b.Entry(way)
+				if key == (countprobe.Key{}) {
+					continue
+				}
+				held++
+				if !s.has(key) {
+					t.Errorf("%x is not found", key)
+				}
+				if text := textOf(key); countprobe.KeyOf(text) != key || len(text) < 2 || count(text) != 1 {
+					t.Errorf("%q: %d tokens", text, count(text))
+				}
+			}
+		}
+		if n := len(m.live.halves); n > 1000 && held < n/2 {
+			t.Errorf("%d of %d tokens", held, n)
+		}
+		for _, other := range []string{"\x00", "\x00\x00", "no such token"} {
+			if key := countprobe.KeyOf([]byte(other)); s.has(key) && count([]byte(other)) != 1 {
+				t.Errorf("%q is in the set", other)
+			}
+		}
+	}
+	for seed := range uint64(20) {
+		m, ranks := toyModel(t, seed, 12)
+		check(m, func(key []byte) int { return slowCount(ranks, string(key)) })
+	}
+	if !raceEnabled {
+		m := shared(t, "llama3")
+		check(m.model, m.reference.count)
+	}
+}
+
+func textOf(key countprobe.Key) (text []byte) {
+	for _, word := range []uint64{key.Low, key.High} {
+		for ; word&0xFF != 0; word >>= 8 {
+			text = append(text, ^byte(word))
+		}
+	}
+	return text
+}
