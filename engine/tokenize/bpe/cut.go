@@ -37,38 +37,50 @@ func (m *model) cut(text []byte, at int, starts []uint64, before leads) {
 	for i < end && !utf8.RuneStart(text[i]) {
 		i++
 	}
-	prior, left := j.charsBefore(text, i) // the two characters before i
+	// The two characters before i, and for both whether it may be cut beside
+	// them, 1 or 0: of Han, whether to cut is nothing that a CPU guesses well, so
+	// there is no branch on it.
+	prior, left := j.charsBefore(text, i)
+	mayPrior, may := cuttable(prior), cuttable(left)
 	for i < end {
-		if i+8 <= end && binary.LittleEndian.Uint64(text[i:])&0x8080808080808080 == 0 {
-			prior, left = uint32(text[i+6]), uint32(text[i+7])
-			i += 8
+		c := text[i]
+		if c >= 0xE0 && c < 0xF0 {
+			char := uint32(c&0xF)<<12 | uint32(text[i+1]&0x3F)<<6 | uint32(text[i+2]&0x3F)
+			calm := j.calm.bit(char)
+			cut := mayPrior & may & calm &^ j.crossed.bit(left, char) & uint64(before>>(c&0xF))
+			if j.whole != nil && cut != 0 && j.whole.at(text, i, left, char) {
+				cut = 0
+			}
+			starts[(i-at)>>6] |= cut << ((i - at) & 63)
+			mayPrior, may, left = may, calm, char
+			i += 3
 			continue
 		}
-		switch c := text[i]; {
+		switch {
+		case i+8 <= end && binary.LittleEndian.Uint64(text[i:])&0x8080808080808080 == 0:
+			mayPrior, left = cuttable(uint32(text[i+6])), uint32(text[i+7])
+			may = cuttable(left)
+			i += 8
 		case c < 0x80:
-			prior, left = left, uint32(c)
+			mayPrior, may, left = may, cuttable(uint32(c)), uint32(c)
 			i++
 		case c < 0xE0:
-			char := uint32(c&0x1F)<<6 | uint32(text[i+1]&0x3F)
-			if !j.calm.has(char) {
-				char = noCut
-			}
-			prior, left = left, char
+			left = uint32(c&0x1F)<<6 | uint32(text[i+1]&0x3F)
+			mayPrior, may = may, j.calm.bit(left)
 			i += 2
-		case c < 0xF0:
-			char := uint32(c&0xF)<<12 | uint32(text[i+1]&0x3F)<<6 | uint32(text[i+2]&0x3F)
-			if !j.calm.has(char) {
-				char = noCut
-			} else if before.has(c) && left != noCut && prior != noCut && !j.crossed.has(left, char) && (j.whole == nil || !j.whole.at(text, i, left, char)) {
-				starts[(i-at)>>6] |= 1 << ((i - at) & 63)
-			}
-			prior, left = left, char
-			i += 3
 		default:
-			prior, left = left, noCut
+			mayPrior, may, left = may, 0, noCut
 			i += 4
 		}
 	}
+}
+
+// cuttable returns 1 for a character that cut may cut beside, else 0.
+func cuttable(char uint32) uint64 {
+	if char == noCut {
+		return 0
+	}
+	return 1
 }
 
 // charsBefore returns the two characters before i as cut has them, which is

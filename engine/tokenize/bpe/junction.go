@@ -38,9 +38,13 @@ type charSet []uint64
 
 func newCharSet() charSet { return make(charSet, 1<<16/64) }
 
-func (s charSet) has(c uint32) bool { return c < 1<<16 && s[c/64]>>(c%64)&1 != 0 }
-func (s charSet) add(c uint32)      { s[c/64] |= 1 << (c % 64) }
-func (s charSet) remove(c uint32)   { s[c/64] &^= 1 << (c % 64) }
+func (s charSet) has(c uint32) bool { return c < 1<<16 && s.bit(c) != 0 }
+
+// bit is 1 for a character of the set, else 0.
+func (s charSet) bit(c uint32) uint64 { return s[c/64] >> (c % 64) & 1 }
+
+func (s charSet) add(c uint32)    { s[c/64] |= 1 << (c % 64) }
+func (s charSet) remove(c uint32) { s[c/64] &^= 1 << (c % 64) }
 
 // charPairs is a set of pairs of characters by one bit of a hash: it may hold
 // pairs that were never added, which only costs time.
@@ -73,9 +77,12 @@ func (s *charPairs) place(a, b uint32) uint32 {
 	return (a<<16 | b) * 0x9E3779B1 >> (s.shift & 31)
 }
 
-func (s *charPairs) has(a, b uint32) bool {
+func (s *charPairs) has(a, b uint32) bool { return s.bit(a, b) != 0 }
+
+// bit is 1 for a pair of the set, else 0.
+func (s *charPairs) bit(a, b uint32) uint64 {
 	h := s.place(a, b)
-	return s.bits[h/64]>>(h%64)&1 != 0
+	return s.bits[h/64] >> (h % 64) & 1
 }
 
 // Bounds of the work that torn merges make. Known vocabularies have some
