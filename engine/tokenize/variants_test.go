@@ -53,6 +53,9 @@ func TestEnginesAgreeOnVariants(t *testing.T) {
 		"NFC":             {"normalizer": `{"type":"NFC"}`},
 		"NFC in sequence": {"normalizer": `{"type":"Sequence","normalizers":[{"type":"NFC"}]}`},
 		"NFKC":            {"normalizer": `{"type":"NFKC"}`},
+		"NFD, lower case": {"normalizer": `{"type":"Sequence","normalizers":[{"type":"NFD"},{"type":"StripAccents"},{"type":"Lowercase"}]}`},
+		"stripped":        {"normalizer": `{"type":"Strip","strip_left":true,"strip_right":true}`, "pre_tokenizer": `{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true}`},
+		"replaced":        {"normalizer": `{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Replace","pattern":{"Regex":"\\s+"},"content":" "},{"type":"Prepend","prepend":"a"}]}`},
 		"no normalizers":  {"normalizer": `{"type":"Sequence","normalizers":[]}`},
 		"added flags": {"added_tokens": `[
 			{"id":50256,"content":"<|endoftext|>","single_word":false,"lstrip":true,"rstrip":true,"normalized":false,"special":true},

@@ -19,6 +19,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/tokenize/automaton"
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
+	"github.com/tallystick/tallystick/engine/tokenize/normalize"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 	"github.com/tallystick/tallystick/engine/tokenize/pretoken"
 	"github.com/tallystick/tallystick/engine/tokenize/ucd"
@@ -30,6 +31,7 @@ type tokenizer struct {
 	rules       *pretoken.Rules
 	splitter    *automaton.Splitter // in place of rules that are nil
 	nfc         bool                // text between added tokens is brought to NFC
+	steps       []normalize.Step    // what else is done to it, if not nfc
 	prefixSpace bool                // a segment that does not begin with a space is given one
 	model       *model
 }
@@ -56,18 +58,22 @@ type worker struct {
 	scanned    int    // bytes of it whose bits have been given
 	normalizer ucd.Normalizer
 	normal     []byte
+	chain      normalize.Chain
 	prefixed   []byte
 }
 
 func newWorker(t *tokenizer, cacheBytes int) *worker {
 	cache := countcache.New(countcache.Options{MaxBytes: cacheBytes, BytesAreTokens: true})
-	return &worker{tokenizer: t, cache: cache, merger: merger{model: t.model, cache: cache}}
+	return &worker{
+		tokenizer: t, cache: cache, merger: merger{model: t.model, cache: cache},
+		chain: normalize.Chain{Steps: t.steps},
+	}
 }
 
-// Normalize returns the NFC of text where the tokenizer asks for it.
+// Normalize returns the text as the normalizer of the file makes it.
 func (w *worker) Normalize(text []byte) []byte {
 	if !w.nfc {
-		return text
+		return w.chain.Run(text)
 	}
 	quick := ucd.QuickNFC(text)
 	if quick == len(text) {
@@ -149,6 +155,7 @@ const maxScratch = 1 << 20
 
 func (w *worker) Trim() {
 	w.text = nil
+	w.chain.Trim(maxScratch)
 	if cap(w.normal) > maxScratch {
 		w.normal = nil
 	}

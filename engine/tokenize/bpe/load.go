@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tallystick/tallystick/engine/tokenize/automaton"
+	"github.com/tallystick/tallystick/engine/tokenize/normalize"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 )
 
@@ -62,35 +63,21 @@ func (t *tokenizer) setStages(file pipeline.Object) error {
 	return nil
 }
 
-// setNormalizer accepts none, NFC, and sequences of them.
+// setNormalizer has a fast way for NFC alone, and takes any other chain that
+// package normalize knows.
 func (t *tokenizer) setNormalizer(o pipeline.Object) error {
-	if o == nil {
-		return nil
+	steps, err := normalize.Parse(o)
+	if err != nil {
+		return err
 	}
-	var kind string
-	if err := o.Decode("type", &kind); err != nil {
-		return fmt.Errorf("normalizer: %w", err)
+	t.nfc = len(steps) > 0
+	for _, step := range steps {
+		t.nfc = t.nfc && normalize.IsNFC(step)
 	}
-	switch kind {
-	case "NFC":
-		t.nfc = true
-		return nil
-	case "Sequence":
-		var parts []pipeline.Object
-		if err := o.Require("normalizers", &parts); err != nil {
-			return fmt.Errorf("normalizer: %w", err)
-		}
-		for _, part := range parts {
-			if part == nil {
-				return pipeline.Unsupported("normalizer null in a Sequence")
-			}
-			if err := t.setNormalizer(part); err != nil {
-				return err
-			}
-		}
-		return nil
+	if !t.nfc {
+		t.steps = steps
 	}
-	return pipeline.Unsupported("normalizer %q", kind)
+	return nil
 }
 
 // checkModel refuses what is not a plain byte-level BPE model.

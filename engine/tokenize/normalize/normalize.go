@@ -293,6 +293,12 @@ func nmt(dst []byte, r rune) []byte {
 	return utf8.AppendRune(dst, r)
 }
 
+// IsNFC tells that a step is the normalizer NFC.
+func IsNFC(step Step) bool {
+	_, ok := step.(nfc)
+	return ok
+}
+
 // KeepsStart tells that what step makes of the beginning of a text counts as
 // the beginning of the text, as the offsets of Hugging Face have it. It may be
 // false all the same.
