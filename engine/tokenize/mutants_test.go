@@ -232,7 +232,12 @@ func (m *mutant) mutate(rng *rand.Rand) *mutant {
 		case 0, 1:
 			c.set("normalizer", some(rng, c.normalizer))
 		case 2, 3:
-			c.set("pre_tokenizer", some(rng, c.preTokenizer))
+			value := some(rng, c.preTokenizer)
+			if own, ok := m.file["pre_tokenizer"].(object); ok && own["type"] == "ByteLevel" && value != nil && rng.IntN(4) > 0 {
+				bytes := object{"type": "ByteLevel", "add_prefix_space": rng.IntN(4) == 0, "trim_offsets": true, "use_regex": flip(rng)}
+				value = object{"type": "Sequence", "pretokenizers": []any{value, bytes}}
+			}
+			c.set("pre_tokenizer", value)
 		case 4:
 			c.changeFlag(rng)
 		case 5:

@@ -31,10 +31,11 @@ func (c *cutter) prepends(first bool) bool {
 	return c.metaspace && (c.scheme == always || c.scheme == onlyFirst && first)
 }
 
-// each calls fn for every piece, with spaces for marks.
-func (c *cutter) each(text []byte, first bool, fn func(piece []byte)) {
+// each calls fn for every piece, with spaces for marks. Pieces are valid until
+// fn returns; they may be in scratch.
+func (c *cutter) each(text []byte, first bool, scratch *[]byte, fn func(piece []byte)) {
 	if !c.atSpaces {
-		c.eachMarked(text, first, fn)
+		c.eachMarked(text, first, scratch, fn)
 		return
 	}
 	for len(text) > 0 {
@@ -43,7 +44,7 @@ func (c *cutter) each(text []byte, first bool, fn func(piece []byte)) {
 			end = len(text)
 		}
 		if end > 0 {
-			c.eachMarked(text[:end], false, fn)
+			c.eachMarked(text[:end], false, scratch, fn)
 			text = text[end:]
 			continue
 		}
@@ -55,16 +56,23 @@ func (c *cutter) each(text []byte, first bool, fn func(piece []byte)) {
 func isSpace(r rune) bool { return normalize.PropsOf(r)&normalize.WhiteSpace != 0 }
 
 // eachMarked is each for what is not cut at white space.
-func (c *cutter) eachMarked(text []byte, first bool, fn func(piece []byte)) {
+func (c *cutter) eachMarked(text []byte, first bool, scratch *[]byte, fn func(piece []byte)) {
 	if !c.metaspace {
 		fn(text)
 		return
 	}
-	text = bytes.ReplaceAll(text, []byte(c.mark), []byte(" "))
-	if text[0] != ' ' && c.prepends(first) {
-		text = append([]byte{' '}, text...)
+	mark := []byte(c.mark)
+	marked := (*scratch)[:0]
+	if c.prepends(first) && text[0] != ' ' && !bytes.HasPrefix(text, mark) {
+		marked = append(marked, ' ')
 	}
-	for len(text) > 0 {
+	for i := bytes.Index(text, mark); i >= 0; i = bytes.Index(text, mark) {
+		marked = append(append(marked, text[:i]...), ' ')
+		text = text[i+len(mark):]
+	}
+	marked = append(marked, text...)
+	*scratch = marked
+	for text := marked; len(text) > 0; {
 		end := len(text)
 		if c.split {
 			if i := bytes.IndexByte(text[1:], ' '); i >= 0 {

@@ -84,7 +84,7 @@ func (w *worker) Count(text []byte, first bool) (n int) {
 		return n
 	}
 	if !w.metaspace || !w.split || w.isOdd(text) {
-		w.each(text, first, func(piece []byte) { n += w.one(piece) })
+		w.each(text, first, &w.piece, func(piece []byte) { n += w.one(piece) })
 		return n
 	}
 	if text[0] != ' ' {
