@@ -72,7 +72,8 @@ type Chunk struct {
 	Wide  WideList
 
 	positions [maxSpans + slack]int16
-	tail      [Blocks*Block + 3*MaxWide]byte
+	//lint:ignore U1000 builds without assembly read no text beyond its end
+	tail [Blocks*Block + 3*MaxWide]byte
 }
 
 // ShortList is the keys of at most MaxShort bytes of a chunk. Entry i begins
