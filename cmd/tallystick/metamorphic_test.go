@@ -439,11 +439,9 @@ func readDecisions(t *testing.T, dir string) []decision.Row {
 	if len(rows) == 0 {
 		t.Fatal("nothing was dropped: the corpus is too tame to test with")
 	}
-	slices.SortFunc(rows, func(a, b decision.Row) int {
-		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Contributor, b.Contributor), cmp.Compare(a.Bytes, b.Bytes),
-			cmp.Compare(a.Tokens, b.Tokens), cmp.Compare(a.WitnessID, b.WitnessID), cmp.Compare(a.WitnessContributor, b.WitnessContributor),
-			cmp.Compare(a.Class, b.Class), cmp.Compare(a.Jaccard, b.Jaccard))
-	})
+	// By every column: two edited copies without an id can be alike in all but
+	// their shared buckets.
+	slices.SortFunc(rows, func(a, b decision.Row) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	return rows
 }
 
