@@ -14,7 +14,7 @@ type merger struct {
 	pieces shortPieces       // the short ones
 	short  shortMerge
 	asked  int       // keys
-	tokens *tokenSet // nil until so many have been asked for that it pays
+	tokens *tokenSet // nil until it is there, or so many have been asked for that making it pays
 }
 
 // manyAsked is how many keys pay for making a tokenSet.
@@ -26,9 +26,15 @@ func (g *merger) counts(text []byte, spans []countcache.Span, counts []int) {
 	if g.asked += len(spans); g.tokens == nil && g.asked > manyAsked {
 		g.tokens = g.tokenSet()
 	}
+	var tokens uint64
+	if g.tokens != nil {
+		tokens = g.tokens.among(text, spans)
+	}
 	for i, span := range spans {
 		key := text[span.Start:span.End]
-		if _, ok := g.whole[string(key)]; ok || g.isToken(key) {
+		if tokens>>i&1 != 0 {
+			counts[i] = 1
+		} else if _, ok := g.whole[string(key)]; ok {
 			counts[i] = 1
 		} else if g.junctions != nil && hasUncut(key) {
 			counts[i] = g.sum(key)

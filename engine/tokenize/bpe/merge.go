@@ -1,6 +1,9 @@
 package bpe
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // model is a BPE model over bytes that counts what it would make.
 type model struct {
@@ -13,19 +16,19 @@ type model struct {
 
 	windows sync.Pool // of *longMerge
 
-	tokensOnce sync.Once
-	tokens     *tokenSet
+	makeTokens sync.Once
+	tokens     atomic.Pointer[tokenSet] // nil until made
 }
 
 func newModel(live *liveMerges, whole map[string]struct{}) *model {
-	m := newModelTables(live, whole)
+	m := newModelTables(live, newPairTable(live.halves), whole)
 	m.junctions = findJunctions(m)
 	return m
 }
 
 // newModelTables is newModel without junctions.
-func newModelTables(live *liveMerges, whole map[string]struct{}) *model {
-	m := &model{live: live, pairs: newPairTable(live.halves), whole: whole}
+func newModelTables(live *liveMerges, pairs *pairTable, whole map[string]struct{}) *model {
+	m := &model{live: live, pairs: pairs, whole: whole}
 	m.bytes = make([]symbol, 1<<16)
 	for i := range m.bytes {
 		m.bytes[i] = m.pairs.none()
@@ -40,8 +43,12 @@ func newModelTables(live *liveMerges, whole map[string]struct{}) *model {
 
 // tokenSet returns the tokens, found when first asked for.
 func (m *model) tokenSet() *tokenSet {
-	m.tokensOnce.Do(func() { m.tokens = newTokenSet(m) })
-	return m.tokens
+	m.makeTokens.Do(func() {
+		if m.tokens.Load() == nil {
+			m.tokens.Store(newTokenSet(m))
+		}
+	})
+	return m.tokens.Load()
 }
 
 // count returns the number of tokens of a pretoken of one byte or more: while

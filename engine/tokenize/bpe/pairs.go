@@ -28,7 +28,7 @@ const (
 func (t *pairTable) none() symbol { return 1 << (t.idBits & 31) }
 
 func newPairTable(list []halves) *pairTable {
-	t := &pairTable{halves: list, idBits: uint8(bits.Len(uint(int(firstMerged) + len(list))))}
+	t := emptyPairTable(list)
 	size := uint8(4)
 	for 1<<size*17 < len(list)*10 { // 85 % of two entries a bucket
 		size++
@@ -36,6 +36,19 @@ func newPairTable(list []halves) *pairTable {
 	for ; !t.fill(size); size++ {
 	}
 	return t
+}
+
+func emptyPairTable(list []halves) *pairTable {
+	return &pairTable{halves: list, idBits: uint8(bits.Len(uint(int(firstMerged) + len(list))))}
+}
+
+// pairTableOf is the table of these merges with these buckets, if they are as
+// many as a table has.
+func pairTableOf(buckets []uint64, list []halves) (t *pairTable, ok bool) {
+	size := uint8(bits.Len(uint(len(buckets)))) - 1
+	t = emptyPairTable(list)
+	t.shift, t.buckets = 64-size, buckets
+	return t, len(buckets) > 1 && 1<<size == len(buckets)
 }
 
 // fill builds the table of 2^size buckets; false if some entry finds no place.

@@ -12,6 +12,8 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // Env is the environment variable that names the folder of the cache; "off"
@@ -28,10 +30,14 @@ func KeyOf(version string, source []byte) Key {
 	return sha256.Sum256(append([]byte(version+"\x00"), digest[:]...))
 }
 
-// An entry is magic, the digest of the key and the content, and the content.
-const magic = "tallystick cache 1\n"
+// An entry is magic, a checksum of the key and the content, and the content. The
+// checksum is there for accidents: who can write into the folder of the cache
+// can write any checksum.
+const magic = "tallystick cache 2\n"
 
-const header = len(magic) + sha256.Size
+const header = len(magic) + checksumSize
+
+const checksumSize = 8 // bytes
 
 // Get returns the content of an entry, or nil.
 func Get(key Key) []byte {
@@ -43,8 +49,7 @@ func Get(key Key) []byte {
 	if err != nil || len(entry) < header || string(entry[:len(magic)]) != magic {
 		return nil
 	}
-	digest := digestOf(key, entry[header:])
-	if !bytes.Equal(digest[:], entry[len(magic):header]) {
+	if !bytes.Equal(checksum(key, entry[header:]), entry[len(magic):header]) {
 		return nil
 	}
 	return entry[header:]
@@ -60,8 +65,7 @@ func Put(key Key, content []byte) {
 	if err != nil {
 		return
 	}
-	digest := digestOf(key, content)
-	for _, part := range [][]byte{[]byte(magic), digest[:], content} {
+	for _, part := range [][]byte{[]byte(magic), checksum(key, content), content} {
 		if err == nil {
 			_, err = f.Write(part)
 		}
@@ -77,12 +81,12 @@ func Put(key Key, content []byte) {
 	}
 }
 
-func digestOf(key Key, content []byte) (digest [sha256.Size]byte) {
-	h := sha256.New()
-	h.Write(key[:])
-	h.Write(content)
-	h.Sum(digest[:0])
-	return digest
+// checksum is XXH64.
+func checksum(key Key, content []byte) []byte {
+	h := xxhash.New()
+	_, _ = h.Write(key[:])
+	_, _ = h.Write(content)
+	return h.Sum(nil)
 }
 
 // pathOf returns where an entry is, "" if there is no cache.
