@@ -14,11 +14,14 @@ import (
 // than to merge.
 type tokenSet struct {
 	// buckets are filled in order: who finds no room goes to the next.
-	buckets []countprobe.Bucket
+	buckets []tokenBucket
 	shift   uint8 // of a hash, to a bucket
 }
 
-const ways = len(countprobe.Bucket{}.Low)
+// tokenBucket is keys; a low of 0, as no key has it, is a free place.
+type tokenBucket struct{ low, high [ways]uint64 }
+
+const ways = 4
 
 // fetched is how many buckets are looked at before any of them is needed: the
 // CPU then waits for all of them once, as they are in no near cache.
@@ -60,7 +63,7 @@ func newTokenSet(m *model) *tokenSet {
 }
 
 func emptyTokenSet(size int) *tokenSet {
-	return &tokenSet{hugepage.Make[countprobe.Bucket](1 << size), uint8(64 - size)}
+	return &tokenSet{hugepage.Make[tokenBucket](1 << size), uint8(64 - size)}
 }
 
 // bucketWords is the number of words of a bucket.
@@ -72,7 +75,7 @@ func (s *tokenSet) words() []uint64 {
 	words := make([]uint64, 0, len(s.buckets)*bucketWords)
 	for i := range s.buckets {
 		b := &s.buckets[i]
-		words = append(append(words, b.Low[:]...), b.High[:]...)
+		words = append(append(words, b.low[:]...), b.high[:]...)
 	}
 	return words
 }
@@ -87,9 +90,9 @@ func tokenSetOf(words []uint64) (s *tokenSet, ok bool) {
 	used := 0
 	for i := range s.buckets {
 		b := &s.buckets[i]
-		words = words[copy(b.Low[:], words):]
-		words = words[copy(b.High[:], words):]
-		if b.Low[ways-1] != 0 {
+		words = words[copy(b.low[:], words):]
+		words = words[copy(b.high[:], words):]
+		if b.low[ways-1] != 0 {
 			used++
 		}
 	}
@@ -137,7 +140,7 @@ func (s *tokenSet) home(key countprobe.Key) uint64 {
 //go:noinline
 func (s *tokenSet) fetch(keys []countprobe.Key) (seen uint64) {
 	for _, key := range keys {
-		seen |= s.buckets[s.home(key)&uint64(len(s.buckets)-1)].Low[0]
+		seen |= s.buckets[s.home(key)&uint64(len(s.buckets)-1)].low[0]
 	}
 	return seen
 }
@@ -152,20 +155,30 @@ func (s *tokenSet) addAll(keys []countprobe.Key) {
 func (s *tokenSet) add(key countprobe.Key) {
 	for i := s.home(key); ; i++ {
 		b := &s.buckets[i&uint64(len(s.buckets)-1)]
-		if way, free := b.Find(key); free >= 0 {
-			b.Set(free, key, 1)
-			return
-		} else if way >= 0 {
-			return
+		for way, low := range b.low {
+			if low == 0 {
+				b.low[way], b.high[way] = key.Low, key.High
+			}
+			if b.low[way] == key.Low && b.high[way] == key.High {
+				return
+			}
 		}
 	}
 }
 
+// has compares all of a bucket at once: which of the four it is, no CPU can
+// guess.
 func (s *tokenSet) has(key countprobe.Key) bool {
 	for i := s.home(key); ; i++ {
-		way, free := s.buckets[i&uint64(len(s.buckets)-1)].Find(key)
-		if way >= 0 || free >= 0 {
-			return way >= 0
+		b := &s.buckets[i&uint64(len(s.buckets)-1)]
+		differ := min(
+			b.low[0]^key.Low|b.high[0]^key.High,
+			b.low[1]^key.Low|b.high[1]^key.High,
+			b.low[2]^key.Low|b.high[2]^key.High,
+			b.low[3]^key.Low|b.high[3]^key.High,
+		)
+		if differ == 0 || b.low[ways-1] == 0 {
+			return differ == 0
 		}
 	}
 }
