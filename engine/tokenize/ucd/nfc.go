@@ -1,7 +1,6 @@
 package ucd
 
 import (
-	"slices"
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/kernels/nfcscan"
@@ -68,7 +67,15 @@ func characterAt(text []byte, i int) int {
 // Normalizer brings text to NFC of Unicode 9.0 (UAX #15). It holds the
 // scratch of one goroutine; its zero value is ready.
 type Normalizer struct {
-	run []normalRune
+	run, sorted []normalRune
+	tables      *normalTables // nil before they are first asked for
+}
+
+func (z *Normalizer) lookups() *normalTables {
+	if z.tables == nil {
+		z.tables = findNormalTables()
+	}
+	return z.tables
 }
 
 type normalRune struct {
@@ -140,12 +147,12 @@ func (z *Normalizer) decompose(r rune) {
 		}
 		return
 	}
-	i, found := slices.BinarySearchFunc(decompositions[:], r, func(d decomposition, r rune) int { return int(d.from - r) })
-	if !found {
+	to := z.lookups().decomposition(r)
+	if to == nil {
 		z.push(r)
 		return
 	}
-	for _, d := range decompositions[i].to {
+	for _, d := range to {
 		if d == 0 {
 			break
 		}
@@ -164,8 +171,45 @@ func (z *Normalizer) order() {
 		for j < len(z.run) && z.run[j].ccc != 0 {
 			j++
 		}
-		slices.SortStableFunc(z.run[i:j], func(a, b normalRune) int { return int(a.ccc) - int(b.ccc) })
+		z.orderMarks(z.run[i:j])
 		i = j
+	}
+}
+
+// fewMarks is how many are sorted by insertion: the work for n of them is n².
+const fewMarks = 16
+
+func (z *Normalizer) orderMarks(marks []normalRune) {
+	if len(marks) > fewMarks {
+		z.countSort(marks)
+		return
+	}
+	for i := 1; i < len(marks); i++ {
+		for k := i; k > 0 && marks[k-1].ccc > marks[k].ccc; k-- {
+			marks[k-1], marks[k] = marks[k], marks[k-1]
+		}
+	}
+}
+
+// countSort sorts by combining class, stably, in a time linear in the number of
+// marks.
+func (z *Normalizer) countSort(marks []normalRune) {
+	var places [256]int // where the next mark of a class goes
+	for _, m := range marks {
+		places[m.ccc]++
+	}
+	next := 0
+	for class, n := range places {
+		places[class] = next
+		next += n
+	}
+	z.sorted = append(z.sorted[:0], marks...)
+	for _, m := range z.sorted {
+		marks[places[m.ccc]] = m
+		places[m.ccc]++
+	}
+	if cap(z.sorted) > maxRun {
+		z.sorted = nil
 	}
 }
 
@@ -177,7 +221,7 @@ func (z *Normalizer) compose() {
 	var last byte // combining class of the last character kept after the starter
 	for _, c := range z.run {
 		if starter >= 0 && (len(out) == starter+1 || last < c.ccc) {
-			if r, ok := composite(out[starter].r, c.r); ok {
+			if r, ok := z.composite(out[starter].r, c.r); ok {
 				out[starter].r = r
 				continue
 			}
@@ -191,21 +235,12 @@ func (z *Normalizer) compose() {
 	z.run = out
 }
 
-func composite(a, b rune) (rune, bool) {
+func (z *Normalizer) composite(a, b rune) (rune, bool) {
 	if l, v := a-hangulL, b-hangulV; 0 <= l && l < countL && 0 <= v && v < countV {
 		return hangulS + (l*countV+v)*countT, true
 	}
 	if s, t := a-hangulS, b-hangulT; 0 <= s && s < countS && s%countT == 0 && 0 < t && t < countT {
 		return a + t, true
 	}
-	i, found := slices.BinarySearchFunc(compositions[:], composition{first: a, second: b}, func(x, y composition) int {
-		if x.first != y.first {
-			return int(x.first - y.first)
-		}
-		return int(x.second - y.second)
-	})
-	if !found {
-		return 0, false
-	}
-	return compositions[i].to, true
+	return z.lookups().composition(a, b)
 }

@@ -49,9 +49,14 @@ func ClassOf(r rune) Class {
 	return Class(lookup(classIndex[:], classBlocks, r))
 }
 
+const (
+	blockShift = 7 // of the code points that a block of a table describes
+	inBlock    = 1<<blockShift - 1
+)
+
 func lookup(index []uint16, blocks string, r rune) byte {
-	if b := int(r >> 7); uint(b) < uint(len(index)) {
-		return blocks[int(index[b])<<7|int(r&127)]
+	if b := int(r >> blockShift); uint(b) < uint(len(index)) {
+		return blocks[int(index[b])<<blockShift|int(r&inBlock)]
 	}
 	return 0
 }
