@@ -46,9 +46,11 @@ func newWholeEdges(tokens map[string]struct{}) (w *wholeEdges, within [][2]uint3
 	return w, within
 }
 
-// at reports whether a token may begin or end at text[i], which is char and
-// follows left.
-func (w *wholeEdges) at(text []byte, i int, left, char uint32) bool {
+// at reports whether a token may begin or end between two characters, at text[i].
+func (w *wholeEdges) at(text []byte, i int) bool {
+	next, _ := utf8.DecodeRune(text[i:])
+	last, _ := utf8.DecodeLastRune(text[:i])
+	char, left := uint32(next), uint32(last)
 	if w.first.has(char) {
 		list := w.begins[char]
 		if len(list) > maxWhole {
