@@ -45,9 +45,6 @@ func scanAVX2(starts *uint64, text *byte, blocks, behind int, beside, crossed *u
 //go:noescape
 func scanAVX512(starts *uint64, text *byte, blocks, behind int, beside, crossed *uint64, shift uint32, leads *Leads, rest int)
 
-// short is for how few bytes scanGeneric is faster than scanAVX2.
-const short = 32
-
 // What scanAVX2 reads beyond the blocks, before the first and past the last.
 const before, past = 8, 4
 
@@ -66,10 +63,6 @@ func (t *Table) scan(starts []uint64, text []byte, at int, leads *Leads) {
 	case avx512:
 		scanAVX512(&starts[0], &text[at], len(starts), at, beside, crossed, uint32(t.shift), leads, len(text)-at)
 	case avx2:
-		if len(text)-at < short {
-			t.scanGeneric(starts, text, at, leads)
-			return
-		}
 		if whole := min(len(starts), (len(text)-at-past)/Block); whole > 0 {
 			scanAVX2(&starts[0], &text[at], whole, at, beside, crossed, uint32(t.shift), leads)
 			starts, at = starts[whole:], at+whole*Block
