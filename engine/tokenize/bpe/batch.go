@@ -48,7 +48,7 @@ func (g *merger) counts(text []byte, spans []countcache.Span, counts []int) {
 // does not cut.
 func hasUncut(text []byte) bool {
 	for _, b := range text {
-		if b >= 0xE0 && b < 0xF0 && !cutBefore.has(b) {
+		if b >= 0xE0 && b < 0xF0 && !cutBefore.Has(b) {
 			return true
 		}
 	}
@@ -61,7 +61,7 @@ func (g *merger) sum(key []byte) (n int) {
 	begin := 0
 	for at := 0; at < len(key); at += 64 {
 		var starts [1]uint64
-		g.cut(key, at, starts[:], allScripts)
+		g.cut(key, at, starts[:], &allScripts)
 		for word := starts[0]; word != 0; word &= word - 1 {
 			end := at + bits.TrailingZeros64(word)
 			n += g.piece(key[begin:end])

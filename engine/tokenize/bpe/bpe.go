@@ -15,8 +15,6 @@
 package bpe
 
 import (
-	"encoding/binary"
-
 	"github.com/tallystick/tallystick/engine/tokenize/automaton"
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
 	"github.com/tallystick/tallystick/engine/tokenize/normalize"
@@ -100,49 +98,9 @@ func (w *worker) Count(text []byte, first bool) (n int) {
 // pieces where they can be cut.
 func (w *worker) Bits(dst []uint64) (blocks int) {
 	blocks = w.scanner.Bits(dst)
-	for i := 0; i < blocks; i++ {
-		from := i
-		for i < blocks && mayBeCut(w.text[w.scanned+i*pretoken.Block:]) {
-			i++
-		}
-		if from < i {
-			w.model.cut(w.text, w.scanned+from*pretoken.Block, dst[from:i], cutBefore)
-		}
-	}
+	w.model.cut(w.text, w.scanned, dst[:blocks], &cutBefore)
 	w.scanned += blocks * pretoken.Block
 	return blocks
-}
-
-// mayBeCut tells whether the first block of text has a lead byte of cutBefore:
-// nearly all text has none.
-func mayBeCut(text []byte) bool {
-	var last [pretoken.Block]byte
-	block := &last
-	if len(text) < len(last) {
-		copy(last[:], text)
-	} else {
-		block = (*[pretoken.Block]byte)(text)
-	}
-	var any uint64
-	for i := 0; i < len(block); i += 8 {
-		any |= binary.LittleEndian.Uint64(block[i:])
-	}
-	const high = 0x8080808080808080
-	if any&high == 0 {
-		return false
-	}
-	for i := 0; i < len(block); i += 8 {
-		// Every bit of a byte is looked at where it is shifted to the highest.
-		b := binary.LittleEndian.Uint64(block[i:])
-		if lead := b & (b << 1) & (b << 2) & high; lead != 0 {
-			b3, b2, b1, b0 := b<<4, b<<5, b<<6, b<<7
-			from3to7, from8to9, is15 := ^b3&(b2|b1&b0), b3&^(b2|b1), b3&b2&b1&b0
-			if lead&(from3to7|from8to9|is15) != 0 {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // Counts makes the worker the countcache.Model of its cache.

@@ -24,7 +24,7 @@ func cutAll(t testing.TB) {
 // checkCut compares the count of a pretoken with the sum of its pieces.
 func checkCut(t *testing.T, m *model, pretoken []byte, want int) (pieces int) {
 	starts := make([]uint64, len(pretoken)/64+1)
-	m.cut(pretoken, 0, starts, allScripts)
+	m.cut(pretoken, 0, starts, &allScripts)
 	got := 0
 	begin := 0
 	for i := 1; i <= len(pretoken); i++ {

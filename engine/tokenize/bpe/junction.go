@@ -4,6 +4,8 @@ import (
 	"math/bits"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/tallystick/tallystick/kernels/cutscan"
 )
 
 // junctions is what live merges do at the boundaries of characters. The first
@@ -31,6 +33,8 @@ type junctions struct {
 	symbols []symbol
 	// whole is not nil if there are tokens that only a whole pretoken can be.
 	whole *wholeEdges
+	// cuts is calm, but for noCut, and crossed.
+	cuts *cutscan.Table
 }
 
 // charSet is a set of characters below 0x10000.
@@ -74,7 +78,7 @@ func charPairsOf(words []uint64) (s charPairs, ok bool) {
 }
 
 func (s *charPairs) place(a, b uint32) uint32 {
-	return (a<<16 | b) * 0x9E3779B1 >> (s.shift & 31)
+	return cutscan.Place(a, b, s.shift)
 }
 
 func (s *charPairs) has(a, b uint32) bool { return s.bit(a, b) != 0 }
@@ -132,6 +136,7 @@ func findJunctions(m *model) *junctions {
 	}
 	j.crossed = newCharPairs(append(full, crossed...), 22)
 	j.torn = newCharPairs(tornPairs, 20)
+	j.setCuts()
 	return j
 }
 

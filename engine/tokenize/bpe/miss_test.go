@@ -24,7 +24,7 @@ func misses(b *testing.B, m loadedModel, corpus string, size int) (text []byte, 
 		size -= len(d.Text)
 		doc := []byte(d.Text)
 		starts := make([]uint64, len(doc)/64+1)
-		m.cut(doc, 0, starts, cutBefore)
+		m.cut(doc, 0, starts, &cutBefore)
 		for at, end := 0, 0; at < len(doc); at = end {
 			end = m.rules.Next(doc, at)
 			begin := at

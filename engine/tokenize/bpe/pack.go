@@ -198,6 +198,10 @@ func (u *unpacker) model() (m *model, ok bool) {
 	if len(whole) > 0 {
 		j.whole, _ = newWholeEdges(whole)
 	}
+	if !ok1 || !ok2 || len(j.calm) != len(newCharSet()) || u.failed {
+		return nil, false
+	}
+	j.setCuts()
 	m.junctions = j
-	return m, ok1 && ok2 && len(j.calm) == len(newCharSet()) && !u.failed
+	return m, true
 }

@@ -46,9 +46,16 @@ func newWholeEdges(tokens map[string]struct{}) (w *wholeEdges, within [][2]uint3
 	return w, within
 }
 
-// at reports whether a token may begin or end at text[i], which is char and
-// follows left.
-func (w *wholeEdges) at(text []byte, i int, left, char uint32) bool {
+// at reports whether a token may begin or end between two characters below
+// 0x10000, at text[i], where one of three bytes begins.
+func (w *wholeEdges) at(text []byte, i int) bool {
+	char, left := charOfThree(text[i:]), uint32(0)
+	if i >= 3 && text[i-3]&0xF0 == 0xE0 {
+		left = charOfThree(text[i-3:])
+	} else {
+		last, _ := utf8.DecodeLastRune(text[:i])
+		left = uint32(last)
+	}
 	if w.first.has(char) {
 		list := w.begins[char]
 		if len(list) > maxWhole {
@@ -72,4 +79,8 @@ func (w *wholeEdges) at(text []byte, i int, left, char uint32) bool {
 		}
 	}
 	return false
+}
+
+func charOfThree(text []byte) uint32 {
+	return uint32(text[0]&0xF)<<12 | uint32(text[1]&0x3F)<<6 | uint32(text[2]&0x3F)
 }

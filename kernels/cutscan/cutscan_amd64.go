@@ -1,0 +1,97 @@
+//go:build !purego
+
+package cutscan
+
+import (
+	"unsafe"
+
+	"github.com/klauspost/cpuid/v2"
+
+	"github.com/tallystick/tallystick/kernels"
+)
+
+// level is an implementation, each needing more of the CPU than the one before.
+type level int
+
+const (
+	generic level = iota
+	avx2
+	avx512 // of Ice Lake, Zen 4 and later, which do not slow down for it: VBMI2
+)
+
+var use = best()
+
+func best() level {
+	switch {
+	case !kernels.UseAVX2():
+		return generic
+	case kernels.Features().AVX512 && cpuid.CPU.Supports(cpuid.AVX512VBMI2):
+		return avx512
+	}
+	return avx2
+}
+
+// The functions in assembly are scanGeneric, their reference, of slices by their
+// first elements, text from at. blocks is at least 1. behind is not 0 if there
+// is text before.
+
+// scanAVX2 reads four bytes more than the blocks.
+//
+//go:noescape
+func scanAVX2(starts *uint64, text *byte, blocks, behind int, beside, crossed *uint64, shift uint32, leads *Leads)
+
+// scanAVX512 reads no further than rest bytes, more than 64*(blocks-1).
+//
+//go:noescape
+func scanAVX512(starts *uint64, text *byte, blocks, behind int, beside, crossed *uint64, shift uint32, leads *Leads, rest int)
+
+// What scanAVX2 reads beyond the blocks, before the first and past the last.
+const before, past = 8, 4
+
+// noChars is as much text as is too little for scanAVX2, and what it reads
+// beyond, without any characters.
+var noChars = func() (text [before + 2*Block + past]byte) {
+	for i := range text {
+		text[i] = 0x80
+	}
+	return text
+}()
+
+func (t *Table) scan(starts []uint64, text []byte, at int, leads *Leads) {
+	beside, crossed := &t.beside[0], unsafe.SliceData(t.crossed)
+	switch use {
+	case avx512:
+		scanAVX512(&starts[0], &text[at], len(starts), at, beside, crossed, uint32(t.shift), leads, len(text)-at)
+	case avx2:
+		if whole := min(len(starts), (len(text)-at-past)/Block); whole > 0 {
+			scanAVX2(&starts[0], &text[at], whole, at, beside, crossed, uint32(t.shift), leads)
+			starts, at = starts[whole:], at+whole*Block
+		}
+		if len(starts) > 0 {
+			last := noChars
+			copy(last[before-min(at, before):], text[at-min(at, before):])
+			scanAVX2(&starts[0], &last[before], len(starts), at, beside, crossed, uint32(t.shift), leads)
+		}
+	default:
+		t.scanGeneric(starts, text, at, leads)
+	}
+}
+
+func implementation() string {
+	return [...]string{kernels.Generic, kernels.AVX2, "avx512"}[use]
+}
+
+// force makes Scan use another implementation, one that this machine has, until
+// restore is called.
+func force(l level) (restore func()) {
+	saved := use
+	use = min(use, l)
+	return func() { use = saved }
+}
+
+// ForceGeneric makes Scan use the Go reference until restore is called. For
+// tests; not safe while another goroutine scans.
+func ForceGeneric() (restore func()) { return force(generic) }
+
+// ForceAVX2 is ForceGeneric for what machines without AVX-512 do.
+func ForceAVX2() (restore func()) { return force(avx2) }

@@ -1,0 +1,18 @@
+//go:build !amd64 || purego
+
+package cutscan
+
+import "github.com/tallystick/tallystick/kernels"
+
+func (t *Table) scan(starts []uint64, text []byte, at int, leads *Leads) {
+	t.scanGeneric(starts, text, at, leads)
+}
+
+func implementation() string { return kernels.Generic }
+
+// ForceGeneric makes Scan use the Go reference until restore is called, which it
+// does in this build anyway.
+func ForceGeneric() (restore func()) { return func() {} }
+
+// ForceAVX2 is ForceGeneric for what machines without AVX-512 do.
+func ForceAVX2() (restore func()) { return func() {} }
