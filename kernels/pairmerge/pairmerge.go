@@ -25,10 +25,8 @@ const (
 // Halves is what a symbol is made of.
 type Halves struct{ Left, Right uint32 }
 
-// Tables are the pairs that make a symbol. Buckets has a power of two of
-// elements, 2 to 2^31, each of two entries of 32 bits each. The entry of a pair is
-// in the low or the high half of one of the two buckets of Hash: its
-// fingerprint above the symbol that it makes, in idBits bits. A free one is 0.
+// Tables are the pairs that make a symbol. The first fields are read by
+// assembly.
 type Tables struct {
 	buckets *uint64
 	halves  *Halves
@@ -40,10 +38,14 @@ type Tables struct {
 	halvesN int
 }
 
-// NewTables returns tables that keep the slices: the Halves of every symbol
-// from FirstMade on, and what every pair of bytes makes, at left | right<<8, or
-// 1<<idBits for none. There is at least one such symbol; all are below
-// 1<<idBits, and idBits is at most 26.
+// NewTables returns tables that keep the slices.
+//
+// Buckets are a power of two, 2 to 2^31, of two entries of 32 bits each. The
+// entry of a pair is in either half of one of its two buckets (see Hash): its
+// fingerprint, above idBits bits for the symbol that it makes. A free entry is
+// 0. halves[i] are those of symbol FirstMade+i. bytes has what two bytes make
+// at left | right<<8, or 1<<idBits for nothing. There is one symbol with halves
+// or more; all symbols are below 1<<idBits, and idBits is at most 26.
 func NewTables(buckets []uint64, idBits uint8, halves []Halves, bytes *[1 << 16]uint32) *Tables {
 	return &Tables{
 		buckets: &buckets[0], bucketN: len(buckets), halves: &halves[0], halvesN: len(halves),

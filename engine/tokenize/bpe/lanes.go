@@ -124,9 +124,22 @@ func (g *merger) mergeLanes(text []byte, counts []int) {
 	}
 }
 
+// fewest is how many keys are merged as fast together as one after another.
+const fewest = 3
+
 func (g *merger) mergeKind(kind *laneKind, text []byte, counts []int) {
 	const lanes = pairmerge.Lanes
+	if kind.n < fewest {
+		for _, key := range kind.keys[:kind.n] {
+			counts[key.to] = g.merge(text[key.span.Start:key.span.End])
+		}
+		kind.n = 0
+		return
+	}
 	groups := kind.groups[:(kind.n+lanes-1)/lanes]
+	if !kind.chars && len(groups) > 1 {
+		kind.sort()
+	}
 	clear(kind.size[kind.n : len(groups)*lanes])
 	for i := range groups {
 		size := (*[lanes]uint32)(kind.size[i*lanes:])
@@ -148,4 +161,24 @@ func (g *merger) mergeKind(kind *laneKind, text []byte, counts []int) {
 		counts[key.to] = n
 	}
 	kind.n = 0
+}
+
+// sort brings the keys into the order of their sizes: those of a group should
+// be done together.
+func (k *laneKind) sort() {
+	var begin [pairmerge.Long + 1]uint8
+	for _, size := range k.size[:k.n] {
+		begin[size%(pairmerge.Long+1)]++
+	}
+	sum := uint8(0)
+	for i, n := range begin {
+		begin[i] = sum
+		sum += n
+	}
+	keys, size := k.keys, k.size
+	for i, n := range size[:k.n] {
+		at := &begin[n%(pairmerge.Long+1)]
+		k.keys[*at%countcache.Batch], k.size[*at%countcache.Batch] = keys[i], n
+		*at++
+	}
 }
