@@ -13,8 +13,13 @@ type merger struct {
 	cache  *countcache.Cache // that asks, and holds pieces of the keys as well
 	pieces shortPieces       // the short ones
 	short  shortMerge
+	lanes  *lanes    // nil where one key after another is faster
 	asked  int       // keys
 	tokens *tokenSet // nil until it is there, or so many have been asked for that making it pays
+}
+
+func newMerger(m *model, cache *countcache.Cache) merger {
+	return merger{model: m, cache: cache, lanes: newLanes(m), tokens: m.tokens.Load()}
 }
 
 // manyAsked is how many keys pay for making a tokenSet.
@@ -36,11 +41,16 @@ func (g *merger) counts(text []byte, spans []countcache.Span, counts []int) {
 			counts[i] = 1
 		} else if _, ok := g.whole[string(key)]; ok {
 			counts[i] = 1
+		} else if g.lanes != nil && g.lanes.add(g.model, text, span, i) {
+			continue
 		} else if g.junctions != nil && hasUncut(key) {
 			counts[i] = g.sum(key)
 		} else {
 			counts[i] = g.merge(key)
 		}
+	}
+	if g.lanes != nil {
+		g.mergeLanes(text, counts)
 	}
 }
 

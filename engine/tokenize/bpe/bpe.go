@@ -63,7 +63,7 @@ type worker struct {
 func newWorker(t *tokenizer, cacheBytes int) *worker {
 	cache := countcache.New(countcache.Options{MaxBytes: cacheBytes, BytesAreTokens: true})
 	return &worker{
-		tokenizer: t, cache: cache, merger: merger{model: t.model, cache: cache, tokens: t.model.tokens.Load()},
+		tokenizer: t, cache: cache, merger: newMerger(t.model, cache),
 		chain: normalize.Chain{Steps: t.steps},
 	}
 }

@@ -347,7 +347,7 @@ func (m *model) made(left, right symbol) symbol {
 	if left|right >= firstMerged {
 		return m.pairs.exact(left, right)
 	}
-	if id := m.bytes[left<<8|right]; id < m.pairs.none() {
+	if id := m.bytes[right<<8|left]; id < m.pairs.none() {
 		return id
 	}
 	return dead

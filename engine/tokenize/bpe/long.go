@@ -156,7 +156,7 @@ func (w *longMerge) start(m *model, text []byte) {
 	for i := 1; i < n; i++ {
 		right := symbol(text[i])
 		w.symbols[i] = right
-		pairs[i-1] = uint64(m.bytes[left<<8|right])<<32 | uint64(i-1)
+		pairs[i-1] = uint64(m.bytes[right<<8|left])<<32 | uint64(i-1)
 		left = right
 	}
 	for i := n - 1; i < len(pairs); i++ {

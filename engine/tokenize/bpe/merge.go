@@ -9,7 +9,7 @@ import (
 type model struct {
 	live  *liveMerges
 	pairs *pairTable
-	bytes []symbol            // bytes[left<<8|right] is what two bytes make, or dead
+	bytes []symbol            // bytes[right<<8|left] is what two bytes make, or dead
 	whole map[string]struct{} // tokens that merging does not reach but a whole pretoken can be: ignore_merges
 	// junctions is nil where neither cutting nor beginning with characters pays.
 	junctions *junctions
@@ -35,7 +35,7 @@ func newModelTables(live *liveMerges, pairs *pairTable, whole map[string]struct{
 	}
 	for i, h := range live.halves {
 		if h.left < firstMerged && h.right < firstMerged {
-			m.bytes[h.left<<8|h.right] = firstMerged + symbol(i)
+			m.bytes[h.right<<8|h.left] = firstMerged + symbol(i)
 		}
 	}
 	return m

@@ -65,7 +65,7 @@ func BenchmarkMisses(b *testing.B) {
 				}
 				// The least time of every slice: others are busy on the machine.
 				fastest := make([]time.Duration, len(want))
-				g := &merger{model: m.model, cache: countcache.New(countcache.Options{BytesAreTokens: true})}
+				g := newMerger(m.model, countcache.New(countcache.Options{BytesAreTokens: true}))
 				counts := make([]int, batch)
 				for b.Loop() {
 					g.cache.Wipe()

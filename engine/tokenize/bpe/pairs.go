@@ -1,6 +1,10 @@
 package bpe
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/tallystick/tallystick/kernels/pairmerge"
+)
 
 // pairTable finds the merge of two symbols with two loads and no branch: a
 // cuckoo table of buckets of two entries of 32 bits, a fingerprint of the pair
@@ -53,7 +57,7 @@ func pairTableOf(buckets []uint64, list []halves) (t *pairTable, ok bool) {
 
 // fill builds the table of 2^size buckets; false if some entry finds no place.
 func (t *pairTable) fill(size uint8) bool {
-	t.shift = 64 - size
+	t.shift = 32 - size
 	t.buckets = make([]uint64, 1<<size)
 	random := uint32(1)
 	for i := range t.halves {
@@ -103,10 +107,9 @@ func (t *pairTable) put(bucket uint64, entry uint32) bool {
 // places returns the two buckets of a pair, and its fingerprint (never 0) in
 // the place that it has in an entry.
 func (t *pairTable) places(left, right symbol) (one, two uint64, print uint32) {
-	h := (uint64(left)<<32 | uint64(right)) * hashA
-	g := (h ^ h>>32) * hashB
-	print = (uint32(g)>>(t.idBits&31) | 1) << (t.idBits & 31)
-	return h >> (t.shift & 63), g >> (t.shift & 63), print
+	h, g := pairmerge.Hash(left, right)
+	print = (h^g)<<(t.idBits&31) | 1<<(t.idBits&31)
+	return uint64(h >> (t.shift & 31)), uint64(g >> (t.shift & 31)), print
 }
 
 // find returns a symbol that is at most the one that the pair makes, at least

@@ -47,7 +47,7 @@ func (s *shortMerge) startWithBytes(m *model, text []byte) {
 	for i, b := range text[1:] {
 		right := symbol(b)
 		s.symbols[(i+1)&63] = right
-		s.pairs[i&63] = m.bytes[left<<8|right]<<placeBits | uint32(i)
+		s.pairs[i&63] = m.bytes[right<<8|left]<<placeBits | uint32(i)
 		left = right
 	}
 	s.begin = math.MaxUint64 >> (64 - uint(len(text)))
@@ -89,7 +89,7 @@ func (s *shortMerge) startWithChars(m *model, text []byte) bool {
 		s.begin |= 1 << (i & 63)
 		if i > 0 {
 			if left|char < 0x80 {
-				s.pairs[last&63] = m.bytes[left<<8|char]<<placeBits | uint32(last)
+				s.pairs[last&63] = m.bytes[char<<8|left]<<placeBits | uint32(last)
 			} else if j.torn.has(left, char) {
 				return false
 			} else {

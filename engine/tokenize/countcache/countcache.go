@@ -41,8 +41,9 @@ type Model interface {
 	Counts(text []byte, spans []Span, counts []int)
 }
 
-// Batch is the largest number of keys that a Model is asked for at once.
-const Batch = 8
+// Batch is the largest number of keys that a Model is asked for at once: many,
+// as a Model may work on them side by side.
+const Batch = 64
 
 // Options of a Cache.
 type Options struct {
