@@ -145,12 +145,12 @@ func TestSharedMatchHF(t *testing.T) {
 	for _, name := range sharedNames {
 		config := refdata.ReadAll(t, refdata.Path("tokenizers", name+".json.zst"))
 		tokens := tokensOf(t, name)
-		added, err := readAdded(sharedFile(t, name))
+		added, err := sharedFile(t, name).AddedTokens()
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, a := range added {
-			tokens = append(tokens, a.content)
+			tokens = append(tokens, a.Content)
 		}
 		for _, addedAsText := range []bool{false, true} {
 			c, err := open(config, addedAsText)
