@@ -30,12 +30,12 @@ type cuts struct {
 }
 
 func newCuts(m *model, split bool) *cuts {
-	c := &cuts{model: m, split: split, none: split && m.whole != nil, shift: 64 - 20}
+	c := emptyCuts(m, split)
+	size := 1 << 20
 	if len(m.junctions) > 1<<14 {
-		c.shift = 64 - 21
+		size = 1 << 21
 	}
-	c.plain = !c.split && !c.none && !m.hasUnknown
-	c.junctions = make([]uint64, 1<<(64-c.shift)/64)
+	c.setJunctions(make([]uint64, size/64))
 	asSpace := func(r rune) rune {
 		if r == '▁' {
 			return ' '
@@ -59,6 +59,17 @@ func newCuts(m *model, split bool) *cuts {
 		}
 	}
 	return c
+}
+
+// emptyCuts is cuts without the pairs of characters.
+func emptyCuts(m *model, split bool) *cuts {
+	none := split && m.whole != nil
+	return &cuts{model: m, split: split, none: none, plain: !split && !m.hasUnknown}
+}
+
+// setJunctions sets the junctions, a power of two of them.
+func (c *cuts) setJunctions(words []uint64) {
+	c.junctions, c.shift = words, uint8(64-bits.TrailingZeros(uint(64*len(words))))
 }
 
 // can tells whether to cut between two characters, which are a junction or not.

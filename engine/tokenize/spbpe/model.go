@@ -48,6 +48,24 @@ func (m *model) symbolOf(r rune) symbol {
 	return inert
 }
 
+// noCharacters makes every character inert.
+func (m *model) noCharacters() {
+	m.basic = make([]symbol, 1<<16)
+	m.astral = map[rune]symbol{}
+	for i := range m.basic {
+		m.basic[i] = inert
+	}
+}
+
+// setCharacter gives a character its symbol.
+func (m *model) setCharacter(r rune, s symbol) {
+	if r < 1<<16 {
+		m.basic[r] = s
+	} else {
+		m.astral[r] = s
+	}
+}
+
 // setUnknown notes which bytes have a token and whether that is enough.
 func (m *model) setUnknown(v *vocabulary) {
 	for b := range m.bytes {
@@ -61,6 +79,14 @@ func (m *model) setUnknown(v *vocabulary) {
 		if !ok && b != 0xC0 && b != 0xC1 && b < 0xF5 { // which UTF-8 does not use
 			m.hasUnknown = true
 		}
+	}
+}
+
+// setWhole sets the tokens that a word can be without merging.
+func (m *model) setWhole(v *vocabulary) {
+	m.whole = v
+	for i := range v.tokens.len() {
+		m.longest = max(m.longest, len(v.tokens.at(uint32(i))))
 	}
 }
 
@@ -102,11 +128,7 @@ func (m *model) isWhole(lead bool, word []byte) bool {
 
 // setMerges numbers the symbols and keeps the live merges.
 func (m *model) setMerges(v *vocabulary, merges []merge) error {
-	m.basic = make([]symbol, 1<<16)
-	m.astral = map[rune]symbol{}
-	for i := range m.basic {
-		m.basic[i] = inert
-	}
+	m.noCharacters()
 	characters := symbol(0)
 	symbols := make([]symbol, v.tokens.len()) // by number in v
 	for i := range symbols {
@@ -117,11 +139,7 @@ func (m *model) setMerges(v *vocabulary, merges []merge) error {
 			continue
 		}
 		symbols[i] = characters
-		if r < 1<<16 {
-			m.basic[r] = characters
-		} else {
-			m.astral[r] = characters
-		}
+		m.setCharacter(r, characters)
 		characters++
 	}
 	m.basic[' '] = m.basic['▁']

@@ -50,10 +50,7 @@ func loadModel(o pipeline.Object) (*model, error) {
 		return nil, err
 	}
 	if ignoreMerges {
-		m.whole = vocab
-		for i := range vocab.tokens.len() {
-			m.longest = max(m.longest, len(vocab.tokens.at(uint32(i))))
-		}
+		m.setWhole(vocab)
 	}
 	return m, nil
 }
@@ -114,6 +111,12 @@ func (a *arena) at(i uint32) []byte {
 		begin = a.ends[i-1]
 	}
 	return a.text[begin:a.ends[i]]
+}
+
+// valid tells whether the ends are in order and the last is that of the text.
+func (a *arena) valid() bool {
+	n := len(a.ends)
+	return n > 0 && slices.IsSorted(a.ends) && int(a.ends[n-1]) == len(a.text)
 }
 
 func (a *arena) add(text []byte) {
@@ -193,6 +196,20 @@ func readID(value []byte) (uint32, error) {
 		id = id*10 + uint32(c-'0')
 	}
 	return id, nil
+}
+
+// newVocabulary makes a vocabulary of tokens, all different.
+func newVocabulary(tokens arena) *vocabulary {
+	size := 1
+	for size < 2*tokens.len()+1 {
+		size *= 2
+	}
+	v := &vocabulary{tokens, make([]uint64, size)}
+	for i := range tokens.len() {
+		at, hash, _ := v.slot(tokens.at(uint32(i)))
+		v.slots[at] = hash<<32 | uint64(i+1)
+	}
+	return v
 }
 
 func (v *vocabulary) grow() {
