@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/kernels/utf8valid"
@@ -156,51 +155,6 @@ func nextItem(data []byte, i int) int {
 		i = skipSpace(data, i+1)
 	}
 	return i
-}
-
-func skipSpace(data []byte, i int) int {
-	for data[i] == ' ' || data[i] == '\n' || data[i] == '\t' || data[i] == '\r' {
-		i++
-	}
-	return i
-}
-
-// skipValue returns where the value that begins at i ends.
-func skipValue(data []byte, i int) int {
-	switch data[i] {
-	case '"':
-		return skipString(data, i)
-	case '{', '[':
-	default:
-		for i < len(data) && strings.IndexByte(",:]} \n\t\r", data[i]) < 0 {
-			i++
-		}
-		return i
-	}
-	for depth := 0; ; {
-		switch data[i] {
-		case '"':
-			i = skipString(data, i)
-			continue
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		}
-		i++
-	}
-}
-
-// skipString returns where the string that begins at i ends.
-func skipString(data []byte, i int) int {
-	for i++; data[i] != '"'; i++ {
-		if data[i] == '\\' {
-			i++
-		}
-	}
-	return i + 1
 }
 
 // Unquote returns the string that a JSON value is.
