@@ -121,7 +121,7 @@ func EachMemberRaw(data []byte, fn func(key, value []byte) error) error {
 		return errors.New("not an object")
 	}
 	for i := skipSpace(data, 1); data[i] != '}'; {
-		end := skipString(data, i)
+		end := SkipString(data, i)
 		key := data[i:end]
 		i = skipSpace(data, skipSpace(data, end)+1) // past the colon
 		end = skipValue(data, i)
@@ -135,17 +135,40 @@ func EachMemberRaw(data []byte, fn func(key, value []byte) error) error {
 
 // EachElement calls fn for every element of an array in text that is valid JSON.
 func EachElement(data []byte, fn func(value []byte) error) error {
+	return EachElementAt(data, func(begin int) (end int, err error) {
+		end = skipValue(data, begin)
+		return end, fn(data[begin:end])
+	})
+}
+
+// EachElementAt is EachElement for an fn that is told where in data an element
+// begins and finds where it ends.
+func EachElementAt(data []byte, fn func(begin int) (end int, err error)) error {
 	if len(data) == 0 || data[0] != '[' {
 		return errors.New("not an array")
 	}
 	for i := skipSpace(data, 1); data[i] != ']'; {
-		end := skipValue(data, i)
-		if err := fn(data[i:end]); err != nil {
+		end, err := fn(i)
+		if err != nil {
 			return err
 		}
 		i = nextItem(data, end)
 	}
 	return nil
+}
+
+// ElementsAt stores the first elements of the array that begins at begin. It
+// returns how many there are, stored or not, and where the array ends.
+func ElementsAt(data []byte, begin int, values [][]byte) (n, end int) {
+	i := skipSpace(data, begin+1)
+	for ; data[i] != ']'; n++ {
+		end := skipValue(data, i)
+		if n < len(values) {
+			values[n] = data[i:end]
+		}
+		i = nextItem(data, end)
+	}
+	return n, i + 1
 }
 
 // nextItem returns where the item after the one that ends at i begins, or the

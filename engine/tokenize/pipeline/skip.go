@@ -19,7 +19,7 @@ func skipSpace(data []byte, i int) int {
 func skipValue(data []byte, i int) int {
 	switch data[i] {
 	case '"':
-		return skipString(data, i)
+		return SkipString(data, i)
 	case '{', '[':
 		return skipList(data, i)
 	}
@@ -29,8 +29,8 @@ func skipValue(data []byte, i int) int {
 	return i
 }
 
-// skipString returns where the string that begins at i ends.
-func skipString(data []byte, i int) int {
+// SkipString returns where the string that begins at i ends.
+func SkipString(data []byte, i int) int {
 	for i++; data[i] != '"'; i++ {
 		if data[i] == '\\' {
 			i++
@@ -45,7 +45,7 @@ func skipList(data []byte, i int) int {
 	for depth := 0; i-begin < block; {
 		switch data[i] {
 		case '"':
-			i = skipString(data, i)
+			i = SkipString(data, i)
 			continue
 		case '{', '[':
 			depth++

@@ -11,7 +11,7 @@ func slowSkip(data []byte, i int) int {
 	for depth := 0; ; i++ {
 		switch data[i] {
 		case '"':
-			i = skipString(data, i) - 1
+			i = SkipString(data, i) - 1
 		case '{', '[':
 			depth++
 		case '}', ']':

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/tallystick/tallystick/engine/tokenize/vocab"
 )
 
 // findLive returns the live merges in order. A merge (L, R) can happen in some
@@ -14,15 +16,15 @@ import (
 //
 // In Gemma's list some merges come before those that make their parts; so every
 // token is merged, for the order of the list to be the only thing that matters.
-func findLive(v *vocabulary, merges []merge) []merge {
+func findLive(v *vocab.Vocabulary, merges []vocab.Merge) []vocab.Merge {
 	ranks := newRankTable(merges)
 	character := make([]uint32, 1<<16)
 	for i := range character {
 		character[i] = noToken
 	}
 	astral := map[rune]uint32{}
-	for i := range v.tokens.len() {
-		token := v.tokens.at(uint32(i))
+	for i := range v.Tokens.Len() {
+		token := v.Tokens.At(uint32(i))
 		if r, n := utf8.DecodeRune(token); n != len(token) || n == 0 {
 			continue
 		} else if r < 1<<16 {
@@ -31,17 +33,17 @@ func findLive(v *vocabulary, merges []merge) []merge {
 			astral[r] = uint32(i)
 		}
 	}
-	tried := make([]bool, v.tokens.len())
+	tried := make([]bool, v.Tokens.Len())
 	var last []uint32        // ranks of the live merges
 	var parts, next []uint32 // next[i] is the rank of parts[i] with parts[i+1]
 	for _, x := range merges {
-		if tried[x.product] {
+		if tried[x.Product] {
 			continue
 		}
-		tried[x.product] = true
+		tried[x.Product] = true
 		parts, next = parts[:0], next[:0]
 		known := true
-		for text := v.tokens.at(x.product); len(text) > 0 && known; {
+		for text := v.Tokens.At(x.Product); len(text) > 0 && known; {
 			r, n := utf8.DecodeRune(text)
 			text = text[n:]
 			token := noToken
@@ -71,7 +73,7 @@ func findLive(v *vocabulary, merges []merge) []merge {
 				last = append(last, best)
 				break
 			}
-			parts[at] = merges[best].product
+			parts[at] = merges[best].Product
 			parts = slices.Delete(parts, at+1, at+2)
 			next = slices.Delete(next, at, at+1)
 			if at > 0 {
@@ -83,7 +85,7 @@ func findLive(v *vocabulary, merges []merge) []merge {
 		}
 	}
 	slices.Sort(last)
-	live := make([]merge, len(last))
+	live := make([]vocab.Merge, len(last))
 	for i, rank := range last {
 		live[i] = merges[rank]
 	}
@@ -106,7 +108,7 @@ const (
 )
 
 // newRankTable makes a table of the merges; of those of one pair the last holds.
-func newRankTable(merges []merge) rankTable {
+func newRankTable(merges []vocab.Merge) rankTable {
 	bits := uint8(1)
 	for 1<<bits < 2*len(merges) {
 		bits++
@@ -116,8 +118,8 @@ func newRankTable(merges []merge) rankTable {
 		t.entries[i] = math.MaxUint64
 	}
 	for rank, m := range merges {
-		e := t.at(m.left, m.right)
-		*e = uint64(m.left)<<(64-tokenBits) | uint64(m.right)<<rankBits | uint64(rank)
+		e := t.at(m.Left, m.Right)
+		*e = uint64(m.Left)<<(64-tokenBits) | uint64(m.Right)<<rankBits | uint64(rank)
 	}
 	return t
 }

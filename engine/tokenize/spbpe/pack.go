@@ -10,6 +10,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/tokenize/internal/packed"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
+	"github.com/tallystick/tallystick/engine/tokenize/vocab"
 )
 
 // PackVersion is the version of what Open packs: it changes with the format and
@@ -95,8 +96,8 @@ func (t *tokenizer) pack(file pipeline.Object) []byte {
 	out = packed.AppendBytes(out, t.cuts.ascii[:])
 	out = packed.AppendUint64s(out, t.cuts.junctions)
 	if m.whole != nil {
-		out = packed.AppendBytes(out, m.whole.tokens.text)
-		out = packed.AppendUint32s(out, m.whole.tokens.ends)
+		out = packed.AppendBytes(out, m.whole.Tokens.Text)
+		out = packed.AppendUint32s(out, m.whole.Tokens.Ends)
 	}
 	return out
 }
@@ -127,11 +128,11 @@ func (t *tokenizer) readModel(r *packed.Reader) bool {
 	entries, filter := r.Uint64s(), r.Uint64s()
 	ascii, junctions := r.Bytes(), r.Uint64s()
 	if whole {
-		tokens := arena{r.Bytes(), r.Uint32s()}
-		if !tokens.valid() {
+		tokens := vocab.Arena{Text: r.Bytes(), Ends: r.Uint32s()}
+		if !tokens.Valid() {
 			return false
 		}
-		m.setWhole(newVocabulary(tokens))
+		m.setWhole(vocab.Of(tokens))
 	}
 	t.cuts = emptyCuts(m, t.split)
 	if len(characters) > 0 || !m.pairs.set(entries, filter) || len(ascii) != len(t.cuts.ascii) || !isPowerOf2(len(junctions)) {
