@@ -27,10 +27,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/tokenize/bpe"
 	"github.com/tallystick/tallystick/engine/tokenize/hf"
+	"github.com/tallystick/tallystick/engine/tokenize/loadcache"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 	"github.com/tallystick/tallystick/engine/tokenize/spbpe"
 	"github.com/tallystick/tallystick/engine/tokenize/unigram"
@@ -106,7 +108,7 @@ func Open(spec string, o Options) (*Counter, Info, error) {
 		return nil, Info{}, fmt.Errorf("tokenizer %s: %w", spec, err)
 	}
 	c, info, p, err := openConfig(src.name, config, o)
-	if p.pack != nil {
+	if p.pack != nil && !loadcache.Off() {
 		remember(src, info, p)
 	}
 	return c, info, err
@@ -125,9 +127,12 @@ func OpenBytes(name string, config []byte, o Options) (*Counter, Info, error) {
 
 // openConfig opens a tokenizer.
 func openConfig(name string, config []byte, o Options) (c *Counter, info Info, p packer, err error) {
-	digest := sha256.Sum256(config)
-	info = Info{Name: name, SHA256: hex.EncodeToString(digest[:])}
-	c, info.Family, p, err = open(config, o)
+	var digest [sha256.Size]byte
+	var digested sync.WaitGroup
+	digested.Go(func() { digest = sha256.Sum256(config) }) // which takes a while
+	c, family, p, err := open(config, o)
+	digested.Wait()
+	info = Info{Name: name, SHA256: hex.EncodeToString(digest[:]), Family: family}
 	if err != nil {
 		return nil, info, packer{}, fmt.Errorf("tokenizer %s: %w", name, err)
 	}

@@ -72,6 +72,9 @@ func Put(version string, source io.Reader, content []byte) {
 	_ = write(pathOf(dir, name), []byte(magic), digest[:], content)
 }
 
+// Off tells whether there is no cache, so that nothing need be made for Put.
+func Off() bool { return folder() == "" }
+
 // write makes a file of parts; other processes see all of it or nothing.
 func write(path string, parts ...[]byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "new-*")

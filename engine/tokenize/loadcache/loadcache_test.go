@@ -141,11 +141,17 @@ func TestNoCache(t *testing.T) {
 	if Get("test 1", reader("source")) != nil {
 		t.Error("an entry of a cache that is off")
 	}
+	if !Off() {
+		t.Error("a cache that is off is not")
+	}
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv(Env, filepath.Join(file, "below")) // cannot be made
+	if Off() {
+		t.Error("a cache is off before it is tried")
+	}
 	Put("test 1", reader("source"), []byte("content"))
 	if Get("test 1", reader("source")) != nil {
 		t.Error("an entry of a cache that has no place")

@@ -33,7 +33,8 @@ func Parse(data []byte) (o Object, err error) {
 	if !utf8valid.Valid(data) {
 		return nil, errors.New("not valid UTF-8")
 	}
-	if !validJSON(data) {
+	members, ok := validMembers(data)
+	if !ok {
 		err := json.Unmarshal(data, new(any))
 		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
 			return nil, fmt.Errorf("not JSON at byte %d: %w", syntax.Offset, err)
@@ -42,7 +43,18 @@ func Parse(data []byte) (o Object, err error) {
 			return nil, err
 		}
 	}
-	return o, o.UnmarshalJSON(bytes.TrimSpace(data))
+	if members == nil { // null, or no object
+		return o, o.UnmarshalJSON(bytes.TrimSpace(data))
+	}
+	o = Object{}
+	for _, m := range members {
+		key, err := Unquote(m.key)
+		if err != nil {
+			return nil, err
+		}
+		o[key] = m.value
+	}
+	return o, nil
 }
 
 // ModelType returns model.type of a tokenizer.json. Files older than the type

@@ -2,7 +2,9 @@ package spbpe
 
 import (
 	"math"
+	"runtime"
 	"slices"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/tokenize/vocab"
@@ -17,79 +19,121 @@ import (
 // In Gemma's list some merges come before those that make their parts; so every
 // token is merged, for the order of the list to be the only thing that matters.
 func findLive(v *vocab.Vocabulary, merges []vocab.Merge) []vocab.Merge {
-	ranks := newRankTable(merges)
-	character := make([]uint32, 1<<16)
-	for i := range character {
-		character[i] = noToken
-	}
-	astral := map[rune]uint32{}
-	for i := range v.Tokens.Len() {
-		token := v.Tokens.At(uint32(i))
-		if r, n := utf8.DecodeRune(token); n != len(token) || n == 0 {
-			continue
-		} else if r < 1<<16 {
-			character[r] = uint32(i)
-		} else {
-			astral[r] = uint32(i)
-		}
-	}
-	tried := make([]bool, v.Tokens.Len())
-	var last []uint32        // ranks of the live merges
-	var parts, next []uint32 // next[i] is the rank of parts[i] with parts[i+1]
+	f := newLiveFinder(v, merges)
+	product := make([]bool, v.Tokens.Len())
 	for _, x := range merges {
-		if tried[x.Product] {
-			continue
-		}
-		tried[x.Product] = true
-		parts, next = parts[:0], next[:0]
-		known := true
-		for text := v.Tokens.At(x.Product); len(text) > 0 && known; {
-			r, n := utf8.DecodeRune(text)
-			text = text[n:]
-			token := noToken
-			if r < 1<<16 {
-				token = character[r]
-			} else if t, ok := astral[r]; ok {
-				token = t
-			}
-			// One with a character that is no token would have to be merged
-			// from a token for unknown ones.
-			known = token != noToken
-			if parts = append(parts, token); len(parts) > 1 {
-				next = append(next, ranks.get(parts[len(parts)-2], token))
-			}
-		}
-		for known && len(next) > 0 {
-			at, best := 0, next[0]
-			for i, rank := range next {
-				if rank < best {
-					at, best = i, rank
+		product[x.Product] = true
+	}
+	// Tokens have nothing to do with each other: every processor takes a part.
+	const fewest = 4096
+	found := make([][]uint32, min(runtime.GOMAXPROCS(0), len(product)/fewest+1)) // ranks, by part
+	var parts sync.WaitGroup
+	for i := range found {
+		begin, end := len(product)*i/len(found), len(product)*(i+1)/len(found)
+		parts.Go(func() {
+			var m tokenMerger
+			for token := begin; token < end; token++ {
+				if product[token] {
+					if rank := m.last(f, v.Tokens.At(uint32(token))); rank != noRank {
+						found[i] = append(found[i], rank)
+					}
 				}
 			}
-			if best == noRank {
-				break
-			}
-			if len(next) == 1 {
-				last = append(last, best)
-				break
-			}
-			parts[at] = merges[best].Product
-			parts = slices.Delete(parts, at+1, at+2)
-			next = slices.Delete(next, at, at+1)
-			if at > 0 {
-				next[at-1] = ranks.get(parts[at-1], parts[at])
-			}
-			if at < len(next) {
-				next[at] = ranks.get(parts[at], parts[at+1])
-			}
-		}
+		})
 	}
+	parts.Wait()
+	last := slices.Concat(found...)
 	slices.Sort(last)
 	live := make([]vocab.Merge, len(last))
 	for i, rank := range last {
 		live[i] = merges[rank]
 	}
 	return live
+}
+
+// liveFinder is what merging tokens takes.
+type liveFinder struct {
+	merges []vocab.Merge
+	ranks  rankTable
+	basic  []uint32 // the tokens of the characters below U+10000
+	astral map[rune]uint32
+}
+
+func newLiveFinder(v *vocab.Vocabulary, merges []vocab.Merge) *liveFinder {
+	f := &liveFinder{merges, newRankTable(merges), make([]uint32, 1<<16), map[rune]uint32{}}
+	for i := range f.basic {
+		f.basic[i] = noToken
+	}
+	for i := range v.Tokens.Len() {
+		token := v.Tokens.At(uint32(i))
+		if r, n := utf8.DecodeRune(token); n != len(token) || n == 0 {
+			continue
+		} else if r < 1<<16 {
+			f.basic[r] = uint32(i)
+		} else {
+			f.astral[r] = uint32(i)
+		}
+	}
+	return f
+}
+
+// tokenOf returns the token of a character, or noToken.
+func (f *liveFinder) tokenOf(r rune) uint32 {
+	if r < 1<<16 {
+		return f.basic[r]
+	}
+	if token, ok := f.astral[r]; ok {
+		return token
+	}
+	return noToken
+}
+
+// tokenMerger merges the texts of tokens, for one goroutine.
+type tokenMerger struct {
+	parts []uint32
+	ranks []uint32 // ranks[i] is that of parts[i] with parts[i+1]
+}
+
+// last returns the rank of the merge by which text becomes one token, or noRank
+// if it does not.
+func (m *tokenMerger) last(f *liveFinder, text []byte) uint32 {
+	parts, ranks := m.parts[:0], m.ranks[:0]
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		text = text[n:]
+		token := f.tokenOf(r)
+		if token == noToken {
+			// A merge would have to be of a token for unknown characters.
+			return noRank
+		}
+		if parts = append(parts, token); len(parts) > 1 {
+			ranks = append(ranks, f.ranks.get(parts[len(parts)-2], token))
+		}
+	}
+	m.parts, m.ranks = parts, ranks
+	for len(ranks) > 0 {
+		// With the place below: the leftmost of equals is the least.
+		least := uint64(math.MaxUint64)
+		for i, rank := range ranks {
+			least = min(least, uint64(rank)<<32|uint64(i))
+		}
+		best, at := uint32(least>>32), int(uint32(least))
+		if best == noRank || len(ranks) == 1 {
+			return best
+		}
+		parts[at] = f.merges[best].Product
+		for i := at + 1; i < len(ranks); i++ {
+			parts[i], ranks[i-1] = parts[i+1], ranks[i]
+		}
+		parts, ranks = parts[:len(parts)-1], ranks[:len(ranks)-1]
+		if at > 0 {
+			ranks[at-1] = f.ranks.get(parts[at-1], parts[at])
+		}
+		if at < len(ranks) {
+			ranks[at] = f.ranks.get(parts[at], parts[at+1])
+		}
+	}
+	return noRank
 }
 
 const noToken = uint32(math.MaxUint32)
