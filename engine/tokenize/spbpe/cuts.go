@@ -42,18 +42,20 @@ func newCuts(m *model, split bool) *cuts {
 		}
 		return r
 	}
-	joined := map[[2]rune]bool{}
+	var joined [128 * 128]bool // of ASCII
 	for j := range m.junctions {
 		a, b := j[0], j[1]
 		for _, pair := range [][2]rune{{a, b}, {asSpace(a), b}, {a, asSpace(b)}, {asSpace(a), asSpace(b)}} {
-			joined[pair] = true
+			if pair[0]|pair[1] < utf8.RuneSelf {
+				joined[pair[0]<<7|pair[1]] = true
+			}
 			h := c.hash(charOf(pair[0]), charOf(pair[1]))
 			c.junctions[h/64] |= 1 << (h % 64)
 		}
 	}
 	for a := range rune(utf8.RuneSelf) {
 		for b := range rune(utf8.RuneSelf) {
-			if c.can(a, b, joined[[2]rune{a, b}]) {
+			if c.can(a, b, joined[a<<7|b]) {
 				c.ascii[a<<7|b] = 1
 			}
 		}

@@ -153,11 +153,17 @@ func (m *model) setMerges(v *vocab.Vocabulary, merges []vocab.Merge) error {
 	}
 	list := make([]halves, len(live))
 	m.junctions = make(map[[2]rune]struct{}, len(live)/8)
+	const recentBits = 14
+	recent := make([]uint64, 1<<recentBits) // some of the junctions, plus 1: most come often
 	for k, x := range live {
 		list[k] = halves{symbols[x.Left], symbols[x.Right]}
 		left, _ := utf8.DecodeLastRune(v.Tokens.At(x.Left))
 		right, _ := utf8.DecodeRune(v.Tokens.At(x.Right))
-		m.junctions[[2]rune{left, right}] = struct{}{}
+		junction := uint64(left)<<32 | uint64(right) + 1
+		if seen := &recent[junction*hashA>>(64-recentBits)]; *seen != junction {
+			*seen = junction
+			m.junctions[[2]rune{left, right}] = struct{}{}
+		}
 	}
 	m.pairs = newPairTable(characters, list)
 	return nil
