@@ -129,20 +129,28 @@ func EachMember(data []byte, fn func(key string, value []byte) error) error {
 // EachMemberRaw is EachMember without a string made of every key: it is given
 // as it is written, for UnquoteBytes.
 func EachMemberRaw(data []byte, fn func(key, value []byte) error) error {
-	if len(data) == 0 || data[0] != '{' {
-		return errors.New("not an object")
+	_, err := eachMemberAt(data, 0, fn)
+	return err
+}
+
+// eachMemberAt is EachMemberRaw of the object that begins at begin. It returns
+// where that ends.
+func eachMemberAt(data []byte, begin int, fn func(key, value []byte) error) (end int, err error) {
+	if begin >= len(data) || data[begin] != '{' {
+		return 0, errors.New("not an object")
 	}
-	for i := skipSpace(data, 1); data[i] != '}'; {
+	i := skipSpace(data, begin+1)
+	for data[i] != '}' {
 		end := SkipString(data, i)
 		key := data[i:end]
 		i = skipSpace(data, skipSpace(data, end)+1) // past the colon
 		end = skipValue(data, i)
 		if err := fn(key, data[i:end]); err != nil {
-			return err
+			return 0, err
 		}
 		i = nextItem(data, end)
 	}
-	return nil
+	return i + 1, nil
 }
 
 // EachElement calls fn for every element of an array in text that is valid JSON.

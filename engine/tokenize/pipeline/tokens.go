@@ -26,10 +26,10 @@ func (o Object) AddedTokens() (tokens []AddedToken, err error) {
 	if len(list) == 0 || string(list) == "null" {
 		return nil, nil
 	}
-	err = EachElement(list, func(value []byte) error {
-		t, err := readAddedToken(value)
+	err = EachElementAt(list, func(begin int) (end int, err error) {
+		t, end, err := readAddedToken(list, begin)
 		tokens = append(tokens, t)
-		return err
+		return end, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("added_tokens: %w", err)
@@ -37,7 +37,8 @@ func (o Object) AddedTokens() (tokens []AddedToken, err error) {
 	return tokens, nil
 }
 
-func readAddedToken(value []byte) (t AddedToken, err error) {
+// readAddedToken reads the entry that begins at begin, and finds where it ends.
+func readAddedToken(list []byte, begin int) (t AddedToken, end int, err error) {
 	f := &t.Flags
 	var content []byte
 	flags := [...]struct {
@@ -49,7 +50,7 @@ func readAddedToken(value []byte) (t AddedToken, err error) {
 		{key: "normalized", to: &f.Normalized}, {key: "special", to: &f.Special},
 	}
 	// Of equal keys the last holds.
-	err = EachMemberRaw(value, func(raw, value []byte) error {
+	end, err = eachMemberAt(list, begin, func(raw, value []byte) error {
 		key, err := UnquoteBytes(raw)
 		if string(key) == "content" {
 			content = value
@@ -62,13 +63,13 @@ func readAddedToken(value []byte) (t AddedToken, err error) {
 		return err
 	})
 	if err != nil {
-		return t, err
+		return t, end, err
 	}
 	if len(content) == 0 || string(content) == "null" {
-		return t, Unsupported("no content")
+		return t, end, Unsupported("no content")
 	}
 	if t.Content, err = Unquote(content); err != nil {
-		return t, fmt.Errorf("content: %w", err)
+		return t, end, fmt.Errorf("content: %w", err)
 	}
 	for _, flag := range flags {
 		switch {
@@ -76,10 +77,10 @@ func readAddedToken(value []byte) (t AddedToken, err error) {
 			*flag.to = true
 		case bytes.Equal(flag.text, []byte("false")):
 		case len(flag.text) == 0 || string(flag.text) == "null":
-			return t, Unsupported("no %s", flag.key)
+			return t, end, Unsupported("no %s", flag.key)
 		default:
-			return t, fmt.Errorf("%s: neither true nor false", flag.key)
+			return t, end, fmt.Errorf("%s: neither true nor false", flag.key)
 		}
 	}
-	return t, nil
+	return t, end, nil
 }

@@ -125,7 +125,7 @@ func (t *tokenizer) readModel(r *packed.Reader) bool {
 		}
 		m.setCharacter(rune(characters[0]), characters[1])
 	}
-	entries, filter := r.Uint64s(), r.Uint64s()
+	buckets, filter := r.Uint64Pairs(), r.Uint64s()
 	ascii, junctions := r.Bytes(), r.Uint64s()
 	if whole {
 		tokens := vocab.Arena{Text: r.Bytes(), Ends: r.Uint32s()}
@@ -135,7 +135,7 @@ func (t *tokenizer) readModel(r *packed.Reader) bool {
 		m.setWhole(vocab.Of(tokens))
 	}
 	t.cuts = emptyCuts(m, t.split)
-	if len(characters) > 0 || !m.pairs.set(entries, filter) || len(ascii) != len(t.cuts.ascii) || !isPowerOf2(len(junctions)) {
+	if len(characters) > 0 || !m.pairs.set(buckets, filter) || len(ascii) != len(t.cuts.ascii) || !isPowerOf2(len(junctions)) {
 		return false
 	}
 	copy(t.cuts.ascii[:], ascii)
@@ -144,15 +144,11 @@ func (t *tokenizer) readModel(r *packed.Reader) bool {
 }
 
 // set makes a table of what another one holds; false if none does.
-func (t *pairTable) set(entries, filter []uint64) bool {
-	if len(entries) < 2 || !isPowerOf2(len(entries)) || !isPowerOf2(len(filter)) {
+func (t *pairTable) set(buckets [][2]uint64, filter []uint64) bool {
+	if !isPowerOf2(len(buckets)) || !isPowerOf2(len(filter)) {
 		return false
 	}
-	t.buckets = make([][2]uint64, len(entries)/2)
-	for i := range t.buckets {
-		t.buckets[i] = [2]uint64(entries[2*i:])
-	}
-	t.filter = filter
+	t.buckets, t.filter = buckets, filter
 	t.setShifts()
 	return true
 }

@@ -67,6 +67,20 @@ func (r *Reader) Uint64s() []uint64 {
 	return list
 }
 
+// Uint64Pairs returns the next list, one of uint64, two by two; one that is left
+// over is missing.
+func (r *Reader) Uint64Pairs() [][2]uint64 {
+	raw := r.list(8)
+	if len(raw)%16 != 0 {
+		r.failed, r.rest, raw = true, nil, nil
+	}
+	list := make([][2]uint64, len(raw)/16)
+	for i := range list {
+		list[i] = [2]uint64{binary.LittleEndian.Uint64(raw[16*i:]), binary.LittleEndian.Uint64(raw[16*i+8:])}
+	}
+	return list
+}
+
 // list returns the bytes of a list of elements of some size.
 func (r *Reader) list(size uint64) []byte {
 	if len(r.rest) >= 4 {

@@ -24,6 +24,14 @@ func TestRoundTrip(t *testing.T) {
 	if r := NewReader(append(out, 0)); r.Bytes() == nil || r.Done() || len(r.Rest()) != len(out)+1-8 {
 		t.Error("not the rest")
 	}
+	out = AppendUint64s(AppendUint64s(nil, []uint64{1, 2, 3, 1 << 63}), []uint64{1})
+	r := NewReader(out)
+	if got := r.Uint64Pairs(); !slices.Equal(got, [][2]uint64{{1, 2}, {3, 1 << 63}}) {
+		t.Errorf("pairs %d", got)
+	}
+	if got := r.Uint64Pairs(); len(got) > 0 || r.Done() {
+		t.Errorf("pairs %d of one", got)
+	}
 	if r := NewReader([]byte{0xFF, 0xFF, 0xFF, 0xFF}); len(r.Uint64s()) > 0 || r.Done() {
 		t.Error("a list longer than the data")
 	}
