@@ -48,19 +48,18 @@ type source struct {
 	name    string
 	path    string
 	pattern string // that the spec named, of a rank file
-	raw     []byte // as it is stored
+	raw     []byte // as it is stored; nil for a file until read
 }
 
-// find reads what spec names, and no more.
+// find finds what spec names.
 func find(spec string) (s source, err error) {
 	if compressed, ok := builtins[spec]; ok {
 		return source{name: spec, raw: compressed}, nil
 	}
-	s.path = spec
-	s.raw, err = os.ReadFile(s.path)
+	err = s.look(spec)
 	if i := strings.LastIndexByte(spec, '#'); err != nil && i >= 0 {
-		s.path, s.pattern = spec[:i], spec[i+1:]
-		s.raw, err = os.ReadFile(s.path)
+		s.pattern = spec[i+1:]
+		err = s.look(spec[:i])
 	}
 	if err != nil {
 		return s, fmt.Errorf("%w: %w (neither a file nor built in: %s)", doc.ErrInput, err, strings.Join(Builtins(), ", "))
@@ -69,8 +68,34 @@ func find(spec string) (s source, err error) {
 	return s, nil
 }
 
-// config returns the uncompressed tokenizer.json that a source is, or that a
-// rank file stands for.
+// look sets path, and raw if that is no regular file, which may be read once
+// only.
+func (s *source) look(path string) error {
+	s.path = path
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		return nil
+	}
+	s.raw, err = io.ReadAll(f)
+	return err
+}
+
+// read sets raw.
+func (s *source) read() (err error) {
+	if s.raw == nil {
+		if s.raw, err = os.ReadFile(s.path); err != nil {
+			return fmt.Errorf("%w: %w", doc.ErrInput, err)
+		}
+	}
+	return nil
+}
+
+// config returns the uncompressed tokenizer.json that a source that was read is,
+// or that a rank file stands for.
 func (s source) config() (config []byte, err error) {
 	if config, err = decompress(s.raw); err != nil {
 		return nil, err

@@ -27,10 +27,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/tokenize/bpe"
 	"github.com/tallystick/tallystick/engine/tokenize/hf"
+	"github.com/tallystick/tallystick/engine/tokenize/loadcache"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 	"github.com/tallystick/tallystick/engine/tokenize/spbpe"
 	"github.com/tallystick/tallystick/engine/tokenize/unigram"
@@ -98,13 +100,16 @@ func Open(spec string, o Options) (*Counter, Info, error) {
 	if c, info, ok := recall(src, o); ok {
 		return c, info, nil
 	}
+	if err := src.read(); err != nil {
+		return nil, Info{}, fmt.Errorf("tokenizer %s: %w", spec, err)
+	}
 	config, err := src.config()
 	if err != nil {
 		return nil, Info{}, fmt.Errorf("tokenizer %s: %w", spec, err)
 	}
-	c, info, pack, err := openConfig(src.name, config, o)
-	if pack != nil {
-		remember(src, info, pack)
+	c, info, p, err := openConfig(src.name, config, o)
+	if p.pack != nil && !loadcache.Off() {
+		remember(src, info, p)
 	}
 	return c, info, err
 }
@@ -120,16 +125,18 @@ func OpenBytes(name string, config []byte, o Options) (*Counter, Info, error) {
 	return c, info, err
 }
 
-// openConfig opens a tokenizer; pack, if there is one, writes it as recall reads
-// it.
-func openConfig(name string, config []byte, o Options) (c *Counter, info Info, pack func() []byte, err error) {
-	digest := sha256.Sum256(config)
-	info = Info{Name: name, SHA256: hex.EncodeToString(digest[:])}
-	c, info.Family, pack, err = open(config, o)
+// openConfig opens a tokenizer.
+func openConfig(name string, config []byte, o Options) (c *Counter, info Info, p packer, err error) {
+	var digest [sha256.Size]byte
+	var digested sync.WaitGroup
+	digested.Go(func() { digest = sha256.Sum256(config) }) // which takes a while
+	c, family, p, err := open(config, o)
+	digested.Wait()
+	info = Info{Name: name, SHA256: hex.EncodeToString(digest[:]), Family: family}
 	if err != nil {
-		return nil, info, nil, fmt.Errorf("tokenizer %s: %w", name, err)
+		return nil, info, packer{}, fmt.Errorf("tokenizer %s: %w", name, err)
 	}
-	return c, info, pack, nil
+	return c, info, p, nil
 }
 
 // pipeline returns what the native engines need of the options.
@@ -151,68 +158,79 @@ func (o Options) check() error {
 	return fmt.Errorf("%w: engine %q; want %s, %s or %s", doc.ErrUsage, o.Engine, EngineAuto, EngineNative, EngineHF)
 }
 
-func open(config []byte, o Options) (c *Counter, family string, pack func() []byte, err error) {
+func open(config []byte, o Options) (c *Counter, family string, p packer, err error) {
 	file, err := pipeline.Parse(config)
 	if err != nil {
-		return nil, "", nil, fmt.Errorf("%w: %w", doc.ErrInput, err)
+		return nil, "", packer{}, fmt.Errorf("%w: %w", doc.ErrInput, err)
 	}
 	if family, err = file.ModelType(); err != nil {
-		return nil, "", nil, fmt.Errorf("%w: %w", doc.ErrInput, err)
+		return nil, "", packer{}, fmt.Errorf("%w: %w", doc.ErrInput, err)
 	}
 	var refusal error
 	if o.Engine != EngineHF {
-		n, pack, err := openNative(file, family, o)
+		n, p, err := openNative(file, family, o)
 		if err == nil {
-			return &Counter{name: EngineNative, engine: n}, n.Family(), pack, nil
+			return &Counter{name: EngineNative, engine: n}, n.Family(), p, nil
 		}
 		refusal = err
 	}
 	if o.Engine == EngineNative {
-		return nil, "", nil, fmt.Errorf("the native engine refuses it: %w (%s)", refusal, hintHF)
+		return nil, "", packer{}, fmt.Errorf("the native engine refuses it: %w (%s)", refusal, hintHF)
 	}
 	h, err := hf.New(config, o.AddedTokens == AddedText)
 	switch {
 	case err == nil:
-		return &Counter{name: EngineHF, engine: reference{h}}, family, nil, nil
+		return &Counter{name: EngineHF, engine: reference{h}}, family, packer{}, nil
 	case refusal != nil:
-		return nil, "", nil, fmt.Errorf("the native engine refuses it: %w; the engine hf: %w", refusal, err)
+		return nil, "", packer{}, fmt.Errorf("the native engine refuses it: %w; the engine hf: %w", refusal, err)
 	}
-	return nil, "", nil, err
+	return nil, "", packer{}, err
 }
 
 // hintHF is what to do when the native engine alone was asked.
 const hintHF = "--engine hf counts whatever Hugging Face's library reads; a program that was built without it gets it with `make hf` and `make build`"
 
 // openNative opens the native engine for a tokenizer with a model of the given
-// type; pack may be nil.
-func openNative(file pipeline.Object, modelType string, o Options) (c *pipeline.Counter, pack func() []byte, err error) {
+// type.
+func openNative(file pipeline.Object, modelType string, o Options) (*pipeline.Counter, packer, error) {
 	models, ok := natives[modelType]
 	if !ok {
-		return nil, nil, pipeline.Unsupported("model.type %q", modelType)
+		return nil, packer{}, pipeline.Unsupported("model.type %q", modelType)
 	}
 	var refusals []error
-	for _, open := range models {
-		if c, pack, err = open(file, o.pipeline()); err == nil {
-			return c, pack, nil
+	for _, n := range models {
+		c, pack, err := n.open(file, o.pipeline())
+		if err == nil {
+			return c, packer{n.version, pack}, nil
 		}
 		refusals = append(refusals, err)
 	}
-	return nil, nil, errors.Join(refusals...)
+	return nil, packer{}, errors.Join(refusals...)
 }
 
-type opener func(file pipeline.Object, o pipeline.Options) (c *pipeline.Counter, pack func() []byte, err error)
+// packer packs a tokenizer for the unpacker of a version; without pack it has
+// none.
+type packer struct {
+	version string
+	pack    func() []byte
+}
+
+type native struct {
+	version string
+	open    func(file pipeline.Object, o pipeline.Options) (c *pipeline.Counter, pack func() []byte, err error)
+}
 
 // natives are the native engines that may know a model of a type.
-var natives = map[string][]opener{
-	"BPE":       {bpe.Open, unpacked(spbpe.New)},
+var natives = map[string][]native{
+	"BPE":       {{bpe.PackVersion, bpe.Open}, {spbpe.PackVersion, spbpe.Open}},
 	"WordPiece": {unpacked(wordpiece.New)},
 	"Unigram":   {unpacked(unigram.New)},
 }
 
-// unpacked is the opener of an engine that loads fast enough as it is.
-func unpacked(open func(pipeline.Object, pipeline.Options) (*pipeline.Counter, error)) opener {
-	return func(file pipeline.Object, o pipeline.Options) (*pipeline.Counter, func() []byte, error) {
+// unpacked is an engine that loads fast enough as it is.
+func unpacked(open func(pipeline.Object, pipeline.Options) (*pipeline.Counter, error)) native {
+	return native{open: func(file pipeline.Object, o pipeline.Options) (*pipeline.Counter, func() []byte, error) {
 		c, err := open(file, o)
 		return c, nil, err
-	}
+	}}
 }

@@ -1,6 +1,10 @@
 package bpe
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/tallystick/tallystick/engine/tokenize/vocab"
+)
 
 // A symbol is a byte (0 to 255) or, from firstMerged on, what a live merge
 // makes: the symbols of live merges are numbered in the order of their ranks,
@@ -8,9 +12,6 @@ import "slices"
 type symbol = uint32
 
 const firstMerged symbol = 256
-
-// A merge of the list of a file, by indices of its tokens.
-type listedMerge struct{ left, right, merged uint32 }
 
 // liveMerges are those merges of a list that can ever be made in some text.
 //
@@ -32,20 +33,20 @@ type halves struct{ left, right symbol }
 // no live merge crosses the junction of the two on the way there, which
 // undoing both, the later first, shows in a few steps (compare "valid token
 // pairs" in github/rust-gems, crate bpe). Other lists are merged token by token.
-func findLive(merges []listedMerge, spellings *arena) (*liveMerges, []symbol) {
+func findLive(merges []vocab.Merge, spellings *vocab.Arena) (*liveMerges, []symbol) {
 	symbols := byteSymbols(spellings)
 	live := &liveMerges{}
-	made := newPairMap(spellings.len())
-	var passed []listedMerge // with a part that was out of reach
+	made := newPairMap(spellings.Len())
+	var passed []vocab.Merge // with a part that was out of reach
 	repeated := repeatedPairs(merges)
 	for rank, m := range merges {
-		if last, ok := repeated[pairOf(m.left, m.right)]; ok && last != rank {
+		if last, ok := repeated[pairOf(m.Left, m.Right)]; ok && last != rank {
 			continue // the last of equal pairs holds
 		}
-		if symbols[m.merged] != dead {
+		if symbols[m.Product] != dead {
 			continue
 		}
-		left, right := symbols[m.left], symbols[m.right]
+		left, right := symbols[m.Left], symbols[m.Right]
 		if left == dead || right == dead {
 			passed = append(passed, m)
 			continue
@@ -54,14 +55,14 @@ func findLive(merges []listedMerge, spellings *arena) (*liveMerges, []symbol) {
 			continue
 		}
 		id := firstMerged + symbol(len(live.halves))
-		symbols[m.merged] = id
+		symbols[m.Product] = id
 		live.halves = append(live.halves, halves{left, right})
 		made.set(left, right, id)
 	}
 	for _, m := range passed {
 		// The first such merge to be made in some text would find its parts
 		// made by those above, and what it makes not made without it.
-		left, right, merged := symbols[m.left], symbols[m.right], symbols[m.merged]
+		left, right, merged := symbols[m.Left], symbols[m.Right], symbols[m.Product]
 		if left != dead && right != dead && max(left, right) < merged && !live.crossed(made, left, right) {
 			return findLiveSlowly(merges, spellings)
 		}
@@ -72,11 +73,11 @@ func findLive(merges []listedMerge, spellings *arena) (*liveMerges, []symbol) {
 const dead = ^symbol(0)
 
 // byteSymbols returns the symbols of the tokens before any merge.
-func byteSymbols(spellings *arena) []symbol {
-	symbols := make([]symbol, spellings.len())
+func byteSymbols(spellings *vocab.Arena) []symbol {
+	symbols := make([]symbol, spellings.Len())
 	for i := range symbols {
 		symbols[i] = dead
-		if s := spellings.at(uint32(i)); len(s) == 1 {
+		if s := spellings.At(uint32(i)); len(s) == 1 {
 			symbols[i] = symbol(s[0])
 		}
 	}
@@ -106,11 +107,11 @@ func (l *liveMerges) crossed(made *pairMap, left, right symbol) bool {
 
 // findLiveSlowly is findLive for a list in any order: it merges the bytes of
 // every token and looks which merge was the last.
-func findLiveSlowly(merges []listedMerge, spellings *arena) (*liveMerges, []symbol) {
+func findLiveSlowly(merges []vocab.Merge, spellings *vocab.Arena) (*liveMerges, []symbol) {
 	symbols := byteSymbols(spellings)
 	ranks := newPairMap(len(merges)) // rank+1, of the last of equal pairs
 	for rank, m := range merges {
-		ranks.set(m.left, m.right, uint32(rank+1))
+		ranks.set(m.Left, m.Right, uint32(rank+1))
 	}
 	var bytes [256]uint32 // a byte that is no token has no merge either
 	for b := range bytes {
@@ -125,12 +126,12 @@ func findLiveSlowly(merges []listedMerge, spellings *arena) (*liveMerges, []symb
 	var last []uint32 // rank+1 of the live merges
 	var parts, made []uint32
 	for _, m := range merges {
-		if tried[m.merged] {
+		if tried[m.Product] {
 			continue
 		}
-		tried[m.merged] = true
+		tried[m.Product] = true
 		parts, made = parts[:0], made[:0] // made[i]: by parts[i] and the next
-		for i, b := range spellings.at(m.merged) {
+		for i, b := range spellings.At(m.Product) {
 			parts = append(parts, bytes[b])
 			if i > 0 {
 				made = append(made, ranks.get(parts[i-1], parts[i]))
@@ -142,7 +143,7 @@ func findLiveSlowly(merges []listedMerge, spellings *arena) (*liveMerges, []symb
 				break
 			}
 			at := slices.Index(made, best)
-			parts[at] = merges[best-1].merged
+			parts[at] = merges[best-1].Product
 			parts = slices.Delete(parts, at+1, at+2)
 			made = slices.Delete(made, at, at+1)
 			if at > 0 {
@@ -158,12 +159,12 @@ func findLiveSlowly(merges []listedMerge, spellings *arena) (*liveMerges, []symb
 	}
 	slices.Sort(last)
 	for i, best := range last {
-		symbols[merges[best-1].merged] = firstMerged + symbol(i)
+		symbols[merges[best-1].Product] = firstMerged + symbol(i)
 	}
 	live := &liveMerges{}
 	for _, best := range last {
 		m := merges[best-1]
-		live.halves = append(live.halves, halves{symbols[m.left], symbols[m.right]})
+		live.halves = append(live.halves, halves{symbols[m.Left], symbols[m.Right]})
 	}
 	return live, symbols
 }
@@ -172,14 +173,14 @@ func pairOf(left, right uint32) uint64 { return uint64(left)<<32 | uint64(right)
 
 // repeatedPairs returns the last rank of every pair that the list has more
 // than once. Most lists have none: a filter keeps the map small.
-func repeatedPairs(merges []listedMerge) map[uint64]int {
+func repeatedPairs(merges []vocab.Merge) map[uint64]int {
 	const filterBits = 24
 	filter := make([]uint64, 1<<filterBits/64)
 	maybe := map[uint64]int{}
 	for _, m := range merges {
-		h := hashPair(m.left, m.right) >> (64 - filterBits)
+		h := hashPair(m.Left, m.Right) >> (64 - filterBits)
 		if filter[h/64]>>(h%64)&1 != 0 {
-			maybe[pairOf(m.left, m.right)] = -1
+			maybe[pairOf(m.Left, m.Right)] = -1
 		}
 		filter[h/64] |= 1 << (h % 64)
 	}
@@ -188,9 +189,9 @@ func repeatedPairs(merges []listedMerge) map[uint64]int {
 	}
 	times := map[uint64]int{}
 	for rank, m := range merges {
-		if _, ok := maybe[pairOf(m.left, m.right)]; ok {
-			maybe[pairOf(m.left, m.right)] = rank
-			times[pairOf(m.left, m.right)]++
+		if _, ok := maybe[pairOf(m.Left, m.Right)]; ok {
+			maybe[pairOf(m.Left, m.Right)] = rank
+			times[pairOf(m.Left, m.Right)]++
 		}
 	}
 	for pair, n := range times {

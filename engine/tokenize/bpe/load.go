@@ -7,6 +7,7 @@ import (
 	"github.com/tallystick/tallystick/engine/tokenize/automaton"
 	"github.com/tallystick/tallystick/engine/tokenize/normalize"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
+	"github.com/tallystick/tallystick/engine/tokenize/vocab"
 )
 
 // load reads a tokenizer.json (tokenizers/src/tokenizer/serialization.rs and
@@ -121,16 +122,16 @@ func checkModel(o pipeline.Object) error {
 // loadModel returns the model. unk_token and fuse_unk are
 // not asked for: a vocabulary that has every byte leaves nothing unknown.
 func loadModel(o pipeline.Object) (*model, error) {
-	vocab, err := readVocab(o["vocab"])
+	v, err := vocab.Read(o["vocab"])
 	if err != nil {
 		return nil, fmt.Errorf("vocab: %w", err)
 	}
 	for b, char := range byteChars {
-		if _, ok := vocab.find([]byte(string(char))); !ok && inUTF8(byte(b)) {
+		if _, ok := v.Find([]byte(string(char))); !ok && inUTF8(byte(b)) {
 			return nil, pipeline.Unsupported("vocab without byte 0x%02X", b)
 		}
 	}
-	merges, err := vocab.readMerges(o["merges"])
+	merges, err := v.ReadMerges(o["merges"])
 	if err != nil {
 		return nil, fmt.Errorf("merges: %w", err)
 	}
@@ -138,7 +139,7 @@ func loadModel(o pipeline.Object) (*model, error) {
 	if err := o.Decode("ignore_merges", &ignoreMerges); err != nil {
 		return nil, err
 	}
-	spellings := vocab.spellings()
+	spellings := spellingsOf(v)
 	live, symbols := findLive(merges, spellings)
 	if int(firstMerged)+len(live.halves) > maxSymbols {
 		return nil, pipeline.Unsupported("%d merges", len(live.halves))
@@ -147,7 +148,7 @@ func loadModel(o pipeline.Object) (*model, error) {
 	if ignoreMerges {
 		whole = map[string]struct{}{}
 		for token, s := range symbols {
-			if text := spellings.at(uint32(token)); s == dead && len(text) > 0 {
+			if text := spellings.At(uint32(token)); s == dead && len(text) > 0 {
 				whole[string(text)] = struct{}{}
 			}
 		}

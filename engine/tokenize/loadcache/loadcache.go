@@ -8,64 +8,80 @@ package loadcache
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"os"
 	"path/filepath"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 // Env is the environment variable that names the folder of the cache; "off"
 // turns it off. Without it the folder is tallystick in os.UserCacheDir.
 const Env = "TALLYSTICK_CACHE"
 
-// Key tells entries apart. It must change with all that the content depends on.
-type Key [sha256.Size]byte
-
-// KeyOf returns the key of content of some version (a name and a number of its
-// format) that is made from source.
-func KeyOf(version string, source []byte) Key {
-	digest := sha256.Sum256(source)
-	return sha256.Sum256(append([]byte(version+"\x00"), digest[:]...))
-}
-
-// An entry is magic, a checksum of the key and the content, and the content. The
-// checksum is there for accidents: who can write into the folder of the cache
-// can write any checksum.
+// An entry is magic, the digest of the name and the content, and the content.
 const magic = "tallystick cache 2\n"
 
-const header = len(magic) + checksumSize
+const header = len(magic) + sha256.Size
 
-const checksumSize = 8 // bytes
-
-// Get returns the content of an entry, or nil.
-func Get(key Key) []byte {
-	path := pathOf(key)
-	if path == "" {
+// Get returns the content, of some version (a name and a number of its format),
+// that was made from a source, or nil. All of the source is read, if there is a
+// cache at all.
+func Get(version string, source io.Reader) []byte {
+	dir := folder()
+	k, ok := readKey(dir)
+	if !ok {
 		return nil
 	}
-	entry, err := os.ReadFile(path)
+	name, err := k.digest([]byte(version), source)
+	if err != nil {
+		return nil
+	}
+	entry, err := os.ReadFile(pathOf(dir, name))
 	if err != nil || len(entry) < header || string(entry[:len(magic)]) != magic {
 		return nil
 	}
-	if !bytes.Equal(checksum(key, entry[header:]), entry[len(magic):header]) {
+	digest, err := k.digest(name[:], bytes.NewReader(entry[header:]))
+	if err != nil || !bytes.Equal(digest[:], entry[len(magic):header]) {
 		return nil
 	}
 	return entry[header:]
 }
 
-// Put stores an entry: all of it, or nothing that Get would return.
-func Put(key Key, content []byte) {
-	path := pathOf(key)
-	if path == "" || os.MkdirAll(filepath.Dir(path), 0o700) != nil {
+// Put stores content for Get: all of it, or nothing that Get would return.
+func Put(version string, source io.Reader, content []byte) {
+	dir := folder()
+	if dir == "" || os.MkdirAll(dir, 0o700) != nil {
 		return
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "new-*")
+	k, ok := readKey(dir)
+	if !ok {
+		if k, ok = makeKey(dir); !ok {
+			return
+		}
+	}
+	name, err := k.digest([]byte(version), source)
 	if err != nil {
 		return
 	}
-	for _, part := range [][]byte{[]byte(magic), checksum(key, content), content} {
+	digest, err := k.digest(name[:], bytes.NewReader(content))
+	if err != nil {
+		return
+	}
+	_ = write(pathOf(dir, name), []byte(magic), digest[:], content)
+}
+
+// Off tells whether there is no cache, so that nothing need be made for Put.
+func Off() bool { return folder() == "" }
+
+// write makes a file of parts; other processes see all of it or nothing.
+func write(path string, parts ...[]byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "new-*")
+	if err != nil {
+		return err
+	}
+	for _, part := range parts {
 		if err == nil {
 			_, err = f.Write(part)
 		}
@@ -79,20 +95,12 @@ func Put(key Key, content []byte) {
 	if err != nil {
 		_ = os.Remove(f.Name())
 	}
+	return err
 }
 
-// checksum is XXH64.
-func checksum(key Key, content []byte) []byte {
-	h := xxhash.New()
-	_, _ = h.Write(key[:])
-	_, _ = h.Write(content)
-	return h.Sum(nil)
-}
-
-// pathOf returns where an entry is, "" if there is no cache.
-func pathOf(key Key) string {
-	dir := os.Getenv(Env)
-	switch dir {
+// folder returns where the entries are, "" if there is no cache.
+func folder() string {
+	switch dir := os.Getenv(Env); dir {
 	case "off":
 		return ""
 	case "":
@@ -100,7 +108,31 @@ func pathOf(key Key) string {
 		if err != nil {
 			return ""
 		}
-		dir = filepath.Join(user, "tallystick")
+		return filepath.Join(user, "tallystick")
+	default:
+		return dir
 	}
-	return filepath.Join(dir, hex.EncodeToString(key[:])+".bin")
+}
+
+func pathOf(dir string, name [sha256.Size]byte) string {
+	return filepath.Join(dir, hex.EncodeToString(name[:])+".bin")
+}
+
+// keyPath is where the key of a folder is.
+func keyPath(dir string) string { return filepath.Join(dir, "key") }
+
+// readKey returns the key of a folder, if it has one.
+func readKey(dir string) (k key, ok bool) {
+	if dir == "" {
+		return k, false
+	}
+	secret, err := os.ReadFile(keyPath(dir))
+	return k, err == nil && copy(k[:], secret) == len(k) && len(secret) == len(k)
+}
+
+// makeKey gives a folder a key. Should another process do so just now, the
+// entries of one of the two are lost.
+func makeKey(dir string) (k key, ok bool) {
+	_, _ = rand.Read(k[:]) // never fails
+	return k, write(keyPath(dir), k[:]) == nil
 }

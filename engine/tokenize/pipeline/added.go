@@ -1,23 +1,18 @@
 package pipeline
 
 import (
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/tokenize/ucd"
 	"github.com/tallystick/tallystick/kernels/pairscan"
 )
 
-// addedToken is one entry of added_tokens, as far as counting goes.
-type addedToken struct {
-	content        string
-	singleWord     bool // matches only between characters that are no word characters
-	lstrip, rstrip bool // takes the white space on its left, right
-}
-
 // addedTokens finds added tokens in a text: at every place from the left the
 // longest, as the Aho-Corasick automaton of Hugging Face does.
 type addedTokens struct {
-	tokens []addedToken
+	tokens []AddedToken
 	nodes  []node        // a trie of the contents; the first is the root
 	edges  []edge        // of all nodes, those of a node together
 	pairs  *pairscan.Set // what the contents begin with
@@ -36,31 +31,13 @@ type edge struct {
 
 // newAddedTokens takes the tokens in the order of precedence: of equal
 // contents the first wins.
-func newAddedTokens(tokens []addedToken) *addedTokens {
+func newAddedTokens(tokens []AddedToken) *addedTokens {
 	t := &addedTokens{tokens: tokens}
 	var pairs [][2]byte
-	type growing struct {
-		children map[byte]int32
-		token    int32
-	}
-	trie := []growing{{map[byte]int32{}, -1}}
-	for i, token := range tokens {
-		at := int32(0)
-		for _, b := range []byte(token.content) {
-			child, ok := trie[at].children[b]
-			if !ok {
-				child = int32(len(trie))
-				trie[at].children[b] = child
-				trie = append(trie, growing{map[byte]int32{}, -1})
-			}
-			at = child
-		}
-		if trie[at].token < 0 {
-			trie[at].token = int32(i)
-		}
-		first := token.content[0]
-		if len(token.content) > 1 {
-			pairs = append(pairs, [2]byte{first, token.content[1]})
+	for _, token := range tokens {
+		first := token.Content[0]
+		if len(token.Content) > 1 {
+			pairs = append(pairs, [2]byte{first, token.Content[1]})
 			continue
 		}
 		t.single = true
@@ -69,14 +46,43 @@ func newAddedTokens(tokens []addedToken) *addedTokens {
 		}
 	}
 	t.pairs = pairscan.New(pairs)
-	for _, n := range trie {
-		begin := len(t.edges)
-		for label, child := range n.children {
-			t.edges = append(t.edges, edge{label, child})
-		}
-		t.nodes = append(t.nodes, node{int32(begin), int32(len(t.edges)), n.token})
-	}
+	t.setTrie()
 	return t
+}
+
+// setTrie makes the trie, level by level. The tokens below a node stand side by
+// side where they are sorted.
+func (t *addedTokens) setTrie() {
+	sorted := make([]int32, len(t.tokens))
+	for i := range sorted {
+		sorted[i] = int32(i)
+	}
+	slices.SortStableFunc(sorted, func(a, b int32) int { return strings.Compare(t.tokens[a].Content, t.tokens[b].Content) })
+	below := [][]int32{sorted} // by node
+	for depth, level := 0, 1; level > len(t.nodes); depth++ {
+		for n := len(t.nodes); n < level; n++ {
+			rest, token := below[n], int32(-1)
+			below[n] = nil
+			for len(rest) > 0 && len(t.tokens[rest[0]].Content) == depth {
+				if token < 0 {
+					token = rest[0]
+				}
+				rest = rest[1:]
+			}
+			begin := len(t.edges)
+			for len(rest) > 0 {
+				label, k := t.tokens[rest[0]].Content[depth], 1
+				for k < len(rest) && t.tokens[rest[k]].Content[depth] == label {
+					k++
+				}
+				t.edges = append(t.edges, edge{label, int32(len(below))})
+				below = append(below, rest[:k])
+				rest = rest[k:]
+			}
+			t.nodes = append(t.nodes, node{int32(begin), int32(len(t.edges)), token})
+		}
+		level = len(below)
+	}
 }
 
 // cursor is how far a text has been split at added tokens.
@@ -104,13 +110,13 @@ func (t *addedTokens) next(c *cursor) (piece []byte, added, ok bool) {
 			break
 		}
 		c.from = stop
-		if token.singleWord && (wordBefore(c.text[:start]) || wordAfter(c.text[stop:])) {
+		if token.Flags.SingleWord && (wordBefore(c.text[:start]) || wordAfter(c.text[stop:])) {
 			continue
 		}
-		if token.lstrip {
+		if token.Flags.LStrip {
 			start = max(start-spacesBefore(c.text[:start]), c.done)
 		}
-		if token.rstrip {
+		if token.Flags.RStrip {
 			stop += spacesAfter(c.text[stop:])
 		}
 		before := c.text[min(c.done, start):start]
@@ -132,7 +138,7 @@ func (t *addedTokens) next(c *cursor) (piece []byte, added, ok bool) {
 }
 
 // find returns the leftmost longest match at or after from; no token if none.
-func (t *addedTokens) find(text []byte, from int) (start, stop int, token *addedToken) {
+func (t *addedTokens) find(text []byte, from int) (start, stop int, token *AddedToken) {
 	for i := from; i < len(text); i++ {
 		if i = t.pairs.Index(text, i); i < 0 {
 			if !t.single {
@@ -148,7 +154,7 @@ func (t *addedTokens) find(text []byte, from int) (start, stop int, token *added
 }
 
 // longest returns the longest token that text has at i, and where it ends.
-func (t *addedTokens) longest(text []byte, i int) (stop int, token *addedToken) {
+func (t *addedTokens) longest(text []byte, i int) (stop int, token *AddedToken) {
 	at := &t.nodes[0]
 walk:
 	for ; i < len(text); i++ {

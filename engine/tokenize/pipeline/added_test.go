@@ -21,7 +21,7 @@ func pieces(t *addedTokens, text string) (out []piece) {
 }
 
 // slowPieces looks at every place for every token; none of them has flags.
-func slowPieces(tokens []addedToken, text string) (out []piece) {
+func slowPieces(tokens []AddedToken, text string) (out []piece) {
 	begin := 0
 	plain := func(end int) {
 		if begin < end {
@@ -31,8 +31,8 @@ func slowPieces(tokens []addedToken, text string) (out []piece) {
 	for i := 0; i < len(text); {
 		longest := ""
 		for _, token := range tokens {
-			if strings.HasPrefix(text[i:], token.content) && len(token.content) > len(longest) {
-				longest = token.content
+			if strings.HasPrefix(text[i:], token.Content) && len(token.Content) > len(longest) {
+				longest = token.Content
 			}
 		}
 		if longest == "" {
@@ -58,9 +58,9 @@ func TestAddedTokensEverywhere(t *testing.T) {
 		return b.String()
 	}
 	for range 5000 {
-		var tokens []addedToken
+		var tokens []AddedToken
 		for range rng.IntN(12) {
-			tokens = append(tokens, addedToken{content: word(1 + rng.IntN(5))})
+			tokens = append(tokens, AddedToken{Content: word(1 + rng.IntN(5))})
 		}
 		added := newAddedTokens(tokens)
 		text := word(rng.IntN(120))
@@ -78,7 +78,7 @@ func TestAddedTokensEverywhere(t *testing.T) {
 
 // A token that was stripped already is one all the same.
 func TestStripping(t *testing.T) {
-	added := newAddedTokens([]addedToken{{content: "<l>", lstrip: true}, {content: "<r>", rstrip: true}, {content: "\n"}, {content: "   ", lstrip: true, rstrip: true}})
+	added := newAddedTokens([]AddedToken{{"<l>", AddedFlags{LStrip: true}}, {"<r>", AddedFlags{RStrip: true}}, {Content: "\n"}, {"   ", AddedFlags{LStrip: true, RStrip: true}}})
 	for text, want := range map[string][]piece{
 		"a  <l>  b":   {{"a", false}, {"  <l>", true}, {"  b", false}},
 		"a  <r>  b":   {{"a  ", false}, {"<r>  ", true}, {"b", false}},

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/kernels/utf8valid"
@@ -34,7 +33,8 @@ func Parse(data []byte) (o Object, err error) {
 	if !utf8valid.Valid(data) {
 		return nil, errors.New("not valid UTF-8")
 	}
-	if !validJSON(data) {
+	members, ok := validMembers(data)
+	if !ok {
 		err := json.Unmarshal(data, new(any))
 		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
 			return nil, fmt.Errorf("not JSON at byte %d: %w", syntax.Offset, err)
@@ -43,7 +43,18 @@ func Parse(data []byte) (o Object, err error) {
 			return nil, err
 		}
 	}
-	return o, o.UnmarshalJSON(bytes.TrimSpace(data))
+	if members == nil { // null, or no object
+		return o, o.UnmarshalJSON(bytes.TrimSpace(data))
+	}
+	o = Object{}
+	for _, m := range members {
+		key, err := Unquote(m.key)
+		if err != nil {
+			return nil, err
+		}
+		o[key] = m.value
+	}
+	return o, nil
 }
 
 // ModelType returns model.type of a tokenizer.json. Files older than the type
@@ -118,15 +129,47 @@ func EachMember(data []byte, fn func(key string, value []byte) error) error {
 // EachMemberRaw is EachMember without a string made of every key: it is given
 // as it is written, for UnquoteBytes.
 func EachMemberRaw(data []byte, fn func(key, value []byte) error) error {
-	if len(data) == 0 || data[0] != '{' {
-		return errors.New("not an object")
+	_, err := eachMemberAt(data, 0, fn)
+	return err
+}
+
+// eachMemberAt is EachMemberRaw of the object that begins at begin. It returns
+// where that ends.
+func eachMemberAt(data []byte, begin int, fn func(key, value []byte) error) (end int, err error) {
+	if begin >= len(data) || data[begin] != '{' {
+		return 0, errors.New("not an object")
 	}
-	for i := skipSpace(data, 1); data[i] != '}'; {
-		end := skipString(data, i)
+	i := skipSpace(data, begin+1)
+	for data[i] != '}' {
+		end := SkipString(data, i)
 		key := data[i:end]
 		i = skipSpace(data, skipSpace(data, end)+1) // past the colon
 		end = skipValue(data, i)
 		if err := fn(key, data[i:end]); err != nil {
+			return 0, err
+		}
+		i = nextItem(data, end)
+	}
+	return i + 1, nil
+}
+
+// EachElement calls fn for every element of an array in text that is valid JSON.
+func EachElement(data []byte, fn func(value []byte) error) error {
+	return EachElementAt(data, func(begin int) (end int, err error) {
+		end = skipValue(data, begin)
+		return end, fn(data[begin:end])
+	})
+}
+
+// EachElementAt is EachElement for an fn that is told where in data an element
+// begins and finds where it ends.
+func EachElementAt(data []byte, fn func(begin int) (end int, err error)) error {
+	if len(data) == 0 || data[0] != '[' {
+		return errors.New("not an array")
+	}
+	for i := skipSpace(data, 1); data[i] != ']'; {
+		end, err := fn(i)
+		if err != nil {
 			return err
 		}
 		i = nextItem(data, end)
@@ -134,19 +177,18 @@ func EachMemberRaw(data []byte, fn func(key, value []byte) error) error {
 	return nil
 }
 
-// EachElement calls fn for every element of an array in text that is valid JSON.
-func EachElement(data []byte, fn func(value []byte) error) error {
-	if len(data) == 0 || data[0] != '[' {
-		return errors.New("not an array")
-	}
-	for i := skipSpace(data, 1); data[i] != ']'; {
+// ElementsAt stores the first elements of the array that begins at begin. It
+// returns how many there are, stored or not, and where the array ends.
+func ElementsAt(data []byte, begin int, values [][]byte) (n, end int) {
+	i := skipSpace(data, begin+1)
+	for ; data[i] != ']'; n++ {
 		end := skipValue(data, i)
-		if err := fn(data[i:end]); err != nil {
-			return err
+		if n < len(values) {
+			values[n] = data[i:end]
 		}
 		i = nextItem(data, end)
 	}
-	return nil
+	return n, i + 1
 }
 
 // nextItem returns where the item after the one that ends at i begins, or the
@@ -156,51 +198,6 @@ func nextItem(data []byte, i int) int {
 		i = skipSpace(data, i+1)
 	}
 	return i
-}
-
-func skipSpace(data []byte, i int) int {
-	for data[i] == ' ' || data[i] == '\n' || data[i] == '\t' || data[i] == '\r' {
-		i++
-	}
-	return i
-}
-
-// skipValue returns where the value that begins at i ends.
-func skipValue(data []byte, i int) int {
-	switch data[i] {
-	case '"':
-		return skipString(data, i)
-	case '{', '[':
-	default:
-		for i < len(data) && strings.IndexByte(",:]} \n\t\r", data[i]) < 0 {
-			i++
-		}
-		return i
-	}
-	for depth := 0; ; {
-		switch data[i] {
-		case '"':
-			i = skipString(data, i)
-			continue
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		}
-		i++
-	}
-}
-
-// skipString returns where the string that begins at i ends.
-func skipString(data []byte, i int) int {
-	for i++; data[i] != '"'; i++ {
-		if data[i] == '\\' {
-			i++
-		}
-	}
-	return i + 1
 }
 
 // Unquote returns the string that a JSON value is.

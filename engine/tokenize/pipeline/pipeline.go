@@ -78,8 +78,8 @@ type Counter struct {
 func New(file Object, o Options, family string, newWorker func() Worker) (*Counter, error) {
 	c := &Counter{family: family}
 	c.workers.New = func() any { return newWorker() }
-	var added []Object
-	if err := file.Decode("added_tokens", &added); err != nil {
+	added, err := file.AddedTokens()
+	if err != nil {
 		return nil, err
 	}
 	if o.AddedAsText {
@@ -166,45 +166,34 @@ func (c *Counter) countJoined(text []byte, w Joiner) (n int) {
 // setAdded sets up the search for added tokens (added_vocabulary.rs): special
 // ones come first, and those to be normalised are looked for in their
 // normalised form.
-func (c *Counter) setAdded(list []Object, w Worker) error {
-	var raw, normalized [2][]addedToken // by special, others
-	seen := map[string]addedFlags{}
-	for _, o := range list {
-		var t addedToken
-		var f addedFlags
-		for key, v := range map[string]any{
-			"content": &t.content, "single_word": &f.singleWord, "lstrip": &f.lstrip, "rstrip": &f.rstrip,
-			"normalized": &f.normalized, "special": &f.special,
-		} {
-			if err := o.Require(key, v); err != nil {
-				return err
-			}
-		}
-		if t.content == "" {
+func (c *Counter) setAdded(list []AddedToken, w Worker) error {
+	var raw, normalized [2][]AddedToken // by special, others
+	seen := make(map[string]AddedFlags, len(list))
+	for _, t := range list {
+		if t.Content == "" {
 			continue
 		}
-		if earlier, ok := seen[t.content]; ok {
-			if earlier != f {
-				return Unsupported("two of %q with different flags", t.content)
+		if earlier, ok := seen[t.Content]; ok {
+			if earlier != t.Flags {
+				return Unsupported("two of %q with different flags", t.Content)
 			}
 			continue
 		}
-		seen[t.content] = f
-		t.singleWord, t.lstrip, t.rstrip = f.singleWord, f.lstrip, f.rstrip
+		seen[t.Content] = t.Flags
 		rank := 1
-		if f.special {
+		if t.Flags.Special {
 			rank = 0
 		}
-		if !f.normalized {
+		if !t.Flags.Normalized {
 			raw[rank] = append(raw[rank], t)
 			continue
 		}
-		if t.content = string(w.Normalize([]byte(t.content))); t.content == "" {
+		if t.Content = string(w.Normalize([]byte(t.Content))); t.Content == "" {
 			return Unsupported("a token that its normalizer leaves empty")
 		}
 		normalized[rank] = append(normalized[rank], t)
 	}
-	for _, tokens := range [2][]addedToken{append(raw[0], raw[1]...), append(normalized[0], normalized[1]...)} {
+	for _, tokens := range [2][]AddedToken{append(raw[0], raw[1]...), append(normalized[0], normalized[1]...)} {
 		if err := checkStripping(tokens); err != nil {
 			return err
 		}
@@ -217,14 +206,12 @@ func (c *Counter) setAdded(list []Object, w Worker) error {
 // checkStripping refuses tokens on which Hugging Face fails: one of white space
 // that a token before it has taken, and that then begins, for what it takes
 // itself, after its own end.
-func checkStripping(tokens []addedToken) error {
+func checkStripping(tokens []AddedToken) error {
 	for _, t := range tokens {
-		if t.lstrip && !t.rstrip && spacesAfter([]byte(t.content)) == len(t.content) &&
-			slices.ContainsFunc(tokens, func(other addedToken) bool { return other.rstrip }) {
-			return Unsupported("lstrip of %q beside a token with rstrip", t.content)
+		if t.Flags.LStrip && !t.Flags.RStrip && spacesAfter([]byte(t.Content)) == len(t.Content) &&
+			slices.ContainsFunc(tokens, func(other AddedToken) bool { return other.Flags.RStrip }) {
+			return Unsupported("lstrip of %q beside a token with rstrip", t.Content)
 		}
 	}
 	return nil
 }
-
-type addedFlags struct{ singleWord, lstrip, rstrip, normalized, special bool }

@@ -30,35 +30,48 @@ type cuts struct {
 }
 
 func newCuts(m *model, split bool) *cuts {
-	c := &cuts{model: m, split: split, none: split && m.whole != nil, shift: 64 - 20}
+	c := emptyCuts(m, split)
+	size := 1 << 20
 	if len(m.junctions) > 1<<14 {
-		c.shift = 64 - 21
+		size = 1 << 21
 	}
-	c.plain = !c.split && !c.none && !m.hasUnknown
-	c.junctions = make([]uint64, 1<<(64-c.shift)/64)
+	c.setJunctions(make([]uint64, size/64))
 	asSpace := func(r rune) rune {
 		if r == '▁' {
 			return ' '
 		}
 		return r
 	}
-	joined := map[[2]rune]bool{}
+	var joined [128 * 128]bool // of ASCII
 	for j := range m.junctions {
 		a, b := j[0], j[1]
 		for _, pair := range [][2]rune{{a, b}, {asSpace(a), b}, {a, asSpace(b)}, {asSpace(a), asSpace(b)}} {
-			joined[pair] = true
+			if pair[0]|pair[1] < utf8.RuneSelf {
+				joined[pair[0]<<7|pair[1]] = true
+			}
 			h := c.hash(charOf(pair[0]), charOf(pair[1]))
 			c.junctions[h/64] |= 1 << (h % 64)
 		}
 	}
 	for a := range rune(utf8.RuneSelf) {
 		for b := range rune(utf8.RuneSelf) {
-			if c.can(a, b, joined[[2]rune{a, b}]) {
+			if c.can(a, b, joined[a<<7|b]) {
 				c.ascii[a<<7|b] = 1
 			}
 		}
 	}
 	return c
+}
+
+// emptyCuts is cuts without the pairs of characters.
+func emptyCuts(m *model, split bool) *cuts {
+	none := split && m.whole != nil
+	return &cuts{model: m, split: split, none: none, plain: !split && !m.hasUnknown}
+}
+
+// setJunctions sets the junctions, a power of two of them.
+func (c *cuts) setJunctions(words []uint64) {
+	c.junctions, c.shift = words, uint8(64-bits.TrailingZeros(uint(64*len(words))))
 }
 
 // can tells whether to cut between two characters, which are a junction or not.

@@ -19,7 +19,26 @@ func load(file pipeline.Object, addedAsText bool) (*tokenizer, error) {
 	}
 	// The cheap refusals first: vocabularies are large.
 	t := &tokenizer{}
-	var normalizer, pre, spec pipeline.Object
+	added, err := t.setStages(file, addedAsText)
+	if err != nil {
+		return nil, err
+	}
+	var spec pipeline.Object
+	if err := file.Require("model", &spec); err != nil {
+		return nil, err
+	}
+	if t.model, err = loadModel(spec); err != nil {
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	t.cuts = newCuts(t.model, t.split)
+	t.model.junctions = nil
+	t.join(added)
+	return t, nil
+}
+
+// setStages sets what comes before the model, and returns the added tokens.
+func (t *tokenizer) setStages(file pipeline.Object, addedAsText bool) (added []pipeline.AddedToken, err error) {
+	var normalizer, pre pipeline.Object
 	var r recognizer
 	if err := file.Decode("normalizer", &normalizer); err != nil {
 		return nil, err
@@ -43,61 +62,25 @@ func load(file pipeline.Object, addedAsText bool) (*tokenizer, error) {
 		return nil, pipeline.Unsupported("normalizer NFC with prepend_scheme first")
 	}
 	t.nfc, t.prepend, t.prefix, t.split = r.nfc, r.prepend, r.prefix, r.split
-	var err error
-	var added []addedToken
 	if !addedAsText {
-		if added, err = readAdded(file); err != nil {
-			return nil, fmt.Errorf("added_tokens: %w", err)
+		if added, err = file.AddedTokens(); err != nil {
+			return nil, err
 		}
 	}
 	t.normalized = normalFormFor(added, replaced)
-	if err := file.Require("model", &spec); err != nil {
-		return nil, err
-	}
-	if t.model, err = loadModel(spec); err != nil {
-		return nil, fmt.Errorf("model: %w", err)
-	}
-	t.cuts = newCuts(t.model, t.split)
-	t.model.junctions = nil
-	t.join(added)
-	return t, nil
-}
-
-// addedToken is what this package asks of an added token.
-type addedToken struct {
-	content                                string
-	singleWord, lstrip, rstrip, normalized bool
-}
-
-func readAdded(file pipeline.Object) ([]addedToken, error) {
-	var list []pipeline.Object
-	if err := file.Decode("added_tokens", &list); err != nil {
-		return nil, err
-	}
-	added := make([]addedToken, len(list))
-	for i, o := range list {
-		a := &added[i]
-		for key, v := range map[string]any{
-			"content": &a.content, "single_word": &a.singleWord, "lstrip": &a.lstrip, "rstrip": &a.rstrip, "normalized": &a.normalized,
-		} {
-			if err := o.Require(key, v); err != nil {
-				return nil, err
-			}
-		}
-	}
 	return added, nil
 }
 
 // normalFormFor returns the form of normalised text that suffices for the
 // search for added tokens. Replaced tells that the normalizer makes spaces
 // markers.
-func normalFormFor(added []addedToken, replaced bool) (form normalForm) {
+func normalFormFor(added []pipeline.AddedToken, replaced bool) (form normalForm) {
 	for _, a := range added {
-		switch {
-		case !a.normalized:
+		switch f := a.Flags; {
+		case !f.Normalized:
 		case !replaced:
 			form = literal
-		case a.lstrip || a.rstrip:
+		case f.LStrip || f.RStrip:
 			form = markers
 		default:
 			form = max(form, spaces)
@@ -107,18 +90,18 @@ func normalFormFor(added []addedToken, replaced bool) (form normalForm) {
 }
 
 // join sets joined if it can.
-func (t *tokenizer) join(added []addedToken) {
+func (t *tokenizer) join(added []pipeline.AddedToken) {
 	if len(added) == 0 || t.nfc || t.prepend || t.prefix != never || t.model.whole != nil || !t.cuts.plain {
 		return
 	}
-	joined := &joined{contents: map[string]struct{}{}}
+	joined := &joined{contents: make(map[string]struct{}, len(added))}
 	for _, a := range added {
-		if a.normalized || a.singleWord || a.lstrip || a.rstrip {
+		if f := a.Flags; f.Normalized || f.SingleWord || f.LStrip || f.RStrip {
 			return
 		}
-		if a.content != "" {
-			joined.contents[a.content] = struct{}{}
-			joined.first[a.content[0]] = true
+		if a.Content != "" {
+			joined.contents[a.Content] = struct{}{}
+			joined.first[a.Content[0]] = true
 		}
 	}
 	t.joined = joined

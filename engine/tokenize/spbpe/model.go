@@ -4,6 +4,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
+	"github.com/tallystick/tallystick/engine/tokenize/vocab"
 )
 
 // A symbol is what a text consists of while it is merged: a character of the
@@ -32,8 +33,8 @@ type model struct {
 	bytes                      [256]bool // whether a byte has a token
 	hasUnknown                 bool      // there are characters that do not become bytes
 
-	whole   *vocabulary // tokens that a word can be without merging: ignore_merges
-	longest int         // bytes of the longest of them
+	whole   *vocab.Vocabulary // tokens that a word can be without merging: ignore_merges
+	longest int               // bytes of the longest of them
 }
 
 // symbolOf returns the symbol of a character, inert if the vocabulary does not
@@ -48,19 +49,45 @@ func (m *model) symbolOf(r rune) symbol {
 	return inert
 }
 
+// noCharacters makes every character inert.
+func (m *model) noCharacters() {
+	m.basic = make([]symbol, 1<<16)
+	m.astral = map[rune]symbol{}
+	for i := range m.basic {
+		m.basic[i] = inert
+	}
+}
+
+// setCharacter gives a character its symbol.
+func (m *model) setCharacter(r rune, s symbol) {
+	if r < 1<<16 {
+		m.basic[r] = s
+	} else {
+		m.astral[r] = s
+	}
+}
+
 // setUnknown notes which bytes have a token and whether that is enough.
-func (m *model) setUnknown(v *vocabulary) {
+func (m *model) setUnknown(v *vocab.Vocabulary) {
 	for b := range m.bytes {
-		_, m.bytes[b] = v.find([]byte(byteToken(byte(b))))
+		_, m.bytes[b] = v.Find([]byte(byteToken(byte(b))))
 	}
 	m.hasUnknown = !m.byteFallback
 	for b, ok := range m.bytes {
 		if b < utf8.RuneSelf && !ok {
-			_, ok = v.find([]byte{byte(b)})
+			_, ok = v.Find([]byte{byte(b)})
 		}
 		if !ok && b != 0xC0 && b != 0xC1 && b < 0xF5 { // which UTF-8 does not use
 			m.hasUnknown = true
 		}
+	}
+}
+
+// setWhole sets the tokens that a word can be without merging.
+func (m *model) setWhole(v *vocab.Vocabulary) {
+	m.whole = v
+	for i := range v.Tokens.Len() {
+		m.longest = max(m.longest, len(v.Tokens.At(uint32(i))))
 	}
 }
 
@@ -96,32 +123,24 @@ func (m *model) isWhole(lead bool, word []byte) bool {
 			text = append(text, b)
 		}
 	}
-	_, ok := m.whole.find(text)
+	_, ok := m.whole.Find(text)
 	return ok
 }
 
 // setMerges numbers the symbols and keeps the live merges.
-func (m *model) setMerges(v *vocabulary, merges []merge) error {
-	m.basic = make([]symbol, 1<<16)
-	m.astral = map[rune]symbol{}
-	for i := range m.basic {
-		m.basic[i] = inert
-	}
+func (m *model) setMerges(v *vocab.Vocabulary, merges []vocab.Merge) error {
+	m.noCharacters()
 	characters := symbol(0)
-	symbols := make([]symbol, v.tokens.len()) // by number in v
+	symbols := make([]symbol, v.Tokens.Len()) // by number in v
 	for i := range symbols {
-		token := v.tokens.at(uint32(i))
+		token := v.Tokens.At(uint32(i))
 		symbols[i] = inert
 		r, n := utf8.DecodeRune(token)
 		if n == 0 || n != len(token) {
 			continue
 		}
 		symbols[i] = characters
-		if r < 1<<16 {
-			m.basic[r] = characters
-		} else {
-			m.astral[r] = characters
-		}
+		m.setCharacter(r, characters)
 		characters++
 	}
 	m.basic[' '] = m.basic['▁']
@@ -130,15 +149,21 @@ func (m *model) setMerges(v *vocabulary, merges []merge) error {
 		return pipeline.Unsupported("more than %d tokens", inert)
 	}
 	for k, x := range live {
-		symbols[x.product] = characters + symbol(k)
+		symbols[x.Product] = characters + symbol(k)
 	}
 	list := make([]halves, len(live))
 	m.junctions = make(map[[2]rune]struct{}, len(live)/8)
+	const recentBits = 14
+	recent := make([]uint64, 1<<recentBits) // some of the junctions, plus 1: most come often
 	for k, x := range live {
-		list[k] = halves{symbols[x.left], symbols[x.right]}
-		left, _ := utf8.DecodeLastRune(v.tokens.at(x.left))
-		right, _ := utf8.DecodeRune(v.tokens.at(x.right))
-		m.junctions[[2]rune{left, right}] = struct{}{}
+		list[k] = halves{symbols[x.Left], symbols[x.Right]}
+		left, _ := utf8.DecodeLastRune(v.Tokens.At(x.Left))
+		right, _ := utf8.DecodeRune(v.Tokens.At(x.Right))
+		junction := uint64(left)<<32 | uint64(right) + 1
+		if seen := &recent[junction*hashA>>(64-recentBits)]; *seen != junction {
+			*seen = junction
+			m.junctions[[2]rune{left, right}] = struct{}{}
+		}
 	}
 	m.pairs = newPairTable(characters, list)
 	return nil

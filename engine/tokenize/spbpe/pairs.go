@@ -1,6 +1,9 @@
 package spbpe
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 // pairTable finds what two symbols make: a cuckoo table of buckets of two
 // entries, left<<40 | right<<20 | made, among which no branch is needed. A
@@ -37,16 +40,23 @@ func newPairTable(first symbol, list []halves) pairTable {
 	for !t.fill(size, first, list) {
 		size++
 	}
-	bits := uint8(6)
-	for 1<<bits < 8*len(list) {
-		bits++
+	words := 1
+	for 64*words < 8*len(list) {
+		words *= 2
 	}
-	t.filter, t.filterShift = make([]uint64, 1<<bits/64), 64-bits
+	t.filter = make([]uint64, words)
+	t.setShifts()
 	for _, h := range list {
 		i := (uint64(h.left)<<symbolBits | uint64(h.right)) * hashA >> t.filterShift
 		t.filter[i/64] |= 1 << (i % 64)
 	}
 	return t
+}
+
+// setShifts sets what follows from the sizes of the tables.
+func (t *pairTable) setShifts() {
+	t.shift = uint8(64 - bits.TrailingZeros(uint(len(t.buckets))))
+	t.filterShift = uint8(64 - bits.TrailingZeros(uint(64*len(t.filter))))
 }
 
 // fill builds the table of 2^size buckets; false if some entry finds no place.

@@ -11,6 +11,7 @@ import (
 	"github.com/tallystick/tallystick/engine/internal/refdata"
 	"github.com/tallystick/tallystick/engine/tokenize/hf"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
+	"github.com/tallystick/tallystick/engine/tokenize/vocab"
 )
 
 // uncut returns the number of tokens of a segment merged as a whole, in one
@@ -27,12 +28,12 @@ func tokensOf(t testing.TB, name string) (tokens []string) {
 	if err := sharedFile(t, name).Decode("model", &model); err != nil {
 		t.Fatal(err)
 	}
-	v, err := readVocab(model["vocab"])
+	v, err := vocab.Read(model["vocab"])
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range v.tokens.len() {
-		if token := string(v.tokens.at(uint32(i))); token != "" {
+	for i := range v.Tokens.Len() {
+		if token := string(v.Tokens.At(uint32(i))); token != "" {
 			tokens = append(tokens, strings.ReplaceAll(token, marker, " "))
 		}
 	}
@@ -145,12 +146,12 @@ func TestSharedMatchHF(t *testing.T) {
 	for _, name := range sharedNames {
 		config := refdata.ReadAll(t, refdata.Path("tokenizers", name+".json.zst"))
 		tokens := tokensOf(t, name)
-		added, err := readAdded(sharedFile(t, name))
+		added, err := sharedFile(t, name).AddedTokens()
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, a := range added {
-			tokens = append(tokens, a.content)
+			tokens = append(tokens, a.Content)
 		}
 		for _, addedAsText := range []bool{false, true} {
 			c, err := open(config, addedAsText)

@@ -34,10 +34,11 @@ const Family = "SP"
 // that this package does not know exactly gives an error that wraps
 // doc.ErrUnsupported.
 func New(file pipeline.Object, o pipeline.Options) (*pipeline.Counter, error) {
-	t, err := load(file, o.AddedAsText)
-	if err != nil {
-		return nil, fmt.Errorf("spbpe: %w", err)
-	}
+	c, _, err := Open(file, o)
+	return c, err
+}
+
+func (t *tokenizer) counter(file pipeline.Object, o pipeline.Options) (*pipeline.Counter, error) {
 	c, err := pipeline.New(file, o, Family, func() pipeline.Worker { return newWorker(t, o.CacheBytes) })
 	if err != nil {
 		return nil, fmt.Errorf("spbpe: %w", err)
