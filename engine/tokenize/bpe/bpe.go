@@ -60,6 +60,7 @@ type worker struct {
 	normal     []byte
 	chain      normalize.Chain
 	prefixed   []byte
+	texts      countcache.Texts // of CountGroup
 }
 
 func newWorker(t *tokenizer, cacheBytes int) *worker {
@@ -100,17 +101,22 @@ func (w *worker) Count(text []byte, first bool) (n int) {
 // pieces where they can be cut.
 func (w *worker) Bits(dst []uint64) (blocks int) {
 	blocks = w.scanner.Bits(dst)
-	for i := 0; i < blocks; i++ {
+	w.cutBlocks(w.text, w.scanned, dst[:blocks])
+	w.scanned += blocks * pretoken.Block
+	return blocks
+}
+
+// cutBlocks sets the bits of pieces in the blocks of text from at on.
+func (w *worker) cutBlocks(text []byte, at int, dst []uint64) {
+	for i := 0; i < len(dst); i++ {
 		from := i
-		for i < blocks && mayBeCut(w.text[w.scanned+i*pretoken.Block:]) {
+		for i < len(dst) && mayBeCut(text[at+i*pretoken.Block:]) {
 			i++
 		}
 		if from < i {
-			w.model.cut(w.text, w.scanned+from*pretoken.Block, dst[from:i], cutBefore)
+			w.model.cut(text, at+from*pretoken.Block, dst[from:i], cutBefore)
 		}
 	}
-	w.scanned += blocks * pretoken.Block
-	return blocks
 }
 
 // mayBeCut tells whether the first block of text has a lead byte of cutBefore:
