@@ -59,8 +59,8 @@ func (t *Texts) keys(from, to int) (n int) {
 	return n - bits.OnesCount64(t.starts[last]&^(1<<(to%countprobe.Block)-1))
 }
 
-// CountTexts sets counts[i] to the number of tokens of the text that was added
-// as the i-th. No byte of them is 0xFF.
+// CountTexts adds the number of tokens of the text that was added as the i-th to
+// counts[i]. No byte of them is 0xFF.
 func (c *Cache) CountTexts(t *Texts, model Model, counts []int) {
 	size := t.len()
 	if size == 0 {
@@ -69,7 +69,7 @@ func (c *Cache) CountTexts(t *Texts, model Model, counts []int) {
 	t.starts[size/countprobe.Block] |= 1 << (size % countprobe.Block) // which ends the last key
 	begin := 0
 	for i, end := range t.ends {
-		counts[i] = t.keys(begin, end)
+		counts[i] += t.keys(begin, end)
 		begin = end
 	}
 	// So if every key were one token; now for those that may be more.

@@ -15,8 +15,8 @@ type Grouper interface {
 	// IsNormal tells whether Normalize returns text as it is, perhaps not of all
 	// such texts.
 	IsNormal(text []byte) bool
-	// CountGroup sets counts[i] to what Count returns of text[s.Start:s.Stop],
-	// s = spans[i], as the first segment of a document. Each of these begins at
+	// CountGroup adds what Count returns of text[s.Start:s.Stop], s = spans[i],
+	// to counts[i], as the first segment of a document. Each of these begins at
 	// a multiple of GroupBlock, is normal and holds no added token, and there
 	// are spaces behind it, one or more, up to the next; at the end there is one
 	// block more of spaces.
@@ -123,6 +123,7 @@ func (c *Counter) countGroup(p *place, counts []int) {
 	g.keep(text, utf8valid.Valid)
 	g.keep(text, w.IsNormal)
 	g.keep(text, c.lacksAdded)
+	clear(g.counts[:])
 	w.CountGroup(text, g.spans[:g.n], g.counts[:g.n])
 	for k, i := range g.index[:g.n] {
 		counts[i] = g.counts[k]
