@@ -17,13 +17,14 @@ type Texts struct {
 	text   [MaxTexts]byte
 	starts [MaxTexts/countprobe.Block + 2]uint64 // of the keys in text, and of what is behind it
 	ends   []int
+	keys   []int // how many each has
 	query  query
 }
 
 // Clear takes all texts out.
 func (t *Texts) Clear() {
 	clear(t.starts[:t.len()/countprobe.Block+2])
-	t.ends = t.ends[:0]
+	t.ends, t.keys = t.ends[:0], t.keys[:0]
 }
 
 // len returns how many bytes the texts have.
@@ -36,27 +37,21 @@ func (t *Texts) len() int {
 
 // Add adds a text that is not empty and for which there is room. Bit j of
 // starts[i] is set where a key begins, at byte 64i+j, as Starts has it; they
-// are as many as text needs.
+// are as many as text needs, or more. The first is set.
 func (t *Texts) Add(text []byte, starts []uint64) {
 	at := t.len()
 	copy(t.text[at:at+len(text)], text)
 	to, shift := t.starts[at/countprobe.Block:], uint(at%countprobe.Block)
-	to[0] |= 1 << shift
-	for i, word := range starts[:(len(text)+countprobe.Block-1)/countprobe.Block] {
+	starts = starts[:(len(text)+countprobe.Block-1)/countprobe.Block]
+	starts[0] |= 1
+	keys := 0
+	for i, word := range starts {
+		keys += bits.OnesCount64(word)
 		to[i] |= word << shift
 		to[i+1] |= word >> (countprobe.Block - shift)
 	}
 	t.ends = append(t.ends, at+len(text))
-}
-
-// keys returns the number of keys that begin at from or behind it and before to.
-func (t *Texts) keys(from, to int) (n int) {
-	first, last := from/countprobe.Block, to/countprobe.Block
-	for _, word := range t.starts[first : last+1] {
-		n += bits.OnesCount64(word)
-	}
-	n -= bits.OnesCount64(t.starts[first] & (1<<(from%countprobe.Block) - 1))
-	return n - bits.OnesCount64(t.starts[last]&^(1<<(to%countprobe.Block)-1))
+	t.keys = append(t.keys, keys)
 }
 
 // CountTexts adds the number of tokens of the text that was added as the i-th to
@@ -67,10 +62,8 @@ func (c *Cache) CountTexts(t *Texts, model Model, counts []int) {
 		return
 	}
 	t.starts[size/countprobe.Block] |= 1 << (size % countprobe.Block) // which ends the last key
-	begin := 0
-	for i, end := range t.ends {
-		counts[i] += t.keys(begin, end)
-		begin = end
+	for i, keys := range t.keys {
+		counts[i] += keys
 	}
 	// So if every key were one token; now for those that may be more.
 	q := &t.query
