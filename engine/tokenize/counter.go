@@ -153,6 +153,19 @@ func (b *batch) run() {
 	}
 }
 
+// CountTogether is CountBatch in the calling goroutine alone, for texts of less
+// than 2 GiB: it never fails. With an engine for which many short texts together
+// are not faster than one by one it returns false, and counts nothing.
+func (c *Counter) CountTogether(texts [][]byte, counts []int) bool {
+	if _, ok := c.engine.(*pipeline.Counter); !ok {
+		return false
+	}
+	if err := c.countAll(texts, counts); err != nil {
+		panic(fmt.Errorf("tokenize: %w", err))
+	}
+	return true
+}
+
 // countAll is TryCount of all texts, up to the first error.
 func (c *Counter) countAll(texts [][]byte, counts []int) (err error) {
 	native, ok := c.engine.(*pipeline.Counter)
