@@ -13,6 +13,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/gather"
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/tokenize"
 	"github.com/tallystick/tallystick/kernels/utf8valid"
@@ -208,7 +209,19 @@ func (c *unitCounter) countLines(ctx context.Context) error {
 		return err
 	}
 	batch := make([]Counted, 0, countBatch)
+	texts := gather.New(c.counters)
+	var waiting []int // the documents in the batch whose texts these are
+	countTexts := func() {
+		counts := texts.Count()
+		for i, k := range waiting {
+			for j := range counts {
+				batch[k].set(j, counts[j][i])
+			}
+		}
+		waiting = waiting[:0]
+	}
 	send := func() error {
+		countTexts()
 		select {
 		case c.out <- batch:
 			batch = make([]Counted, 0, countBatch)
@@ -222,8 +235,21 @@ func (c *unitCounter) countLines(ctx context.Context) error {
 	planned.Path = c.unit.opened
 	err = corpus.EachLine(ctx, planned, s, c.rules.MaxLine, c.track.add, func(line *corpus.Line) error {
 		d := Counted{File: c.unit.path, Line: s.FirstLine + int64(line.Ordinal), Offset: line.Offset, Reason: line.Reason}
-		if err := d.count(parser, c.counters, line.Data); err != nil {
-			return err
+		text := d.parse(parser, line.Data)
+		switch {
+		case d.Reason != doc.OK:
+			d.Counts.Documents = 1
+		case texts.Takes(text):
+			if texts.Full() {
+				countTexts()
+			}
+			texts.Add(text)
+			d.Counts.Documents, d.Counts.Bytes = 1, uint64(len(text))
+			waiting = append(waiting, len(batch))
+		default:
+			if err := d.add(c.counters, text); err != nil {
+				return err
+			}
 		}
 		if batch = append(batch, d); len(batch) < countBatch {
 			return nil
@@ -236,7 +262,8 @@ func (c *unitCounter) countLines(ctx context.Context) error {
 	return send()
 }
 
-func (c *Counted) count(parser jsonl.Parser, counters []*tokenize.Counter, line []byte) error {
+// parse reads a line and returns its text.
+func (c *Counted) parse(parser jsonl.Parser, line []byte) (text []byte) {
 	var rec jsonl.Record
 	if c.Reason == doc.OK {
 		c.Reason = parser.Parse(line, &rec)
@@ -245,11 +272,7 @@ func (c *Counted) count(parser jsonl.Parser, counters []*tokenize.Counter, line 
 	if c.Contributor == "" {
 		c.Contributor = doc.Unattributed
 	}
-	if c.Reason != doc.OK {
-		c.Counts.Documents = 1
-		return nil
-	}
-	return c.add(counters, rec.Text)
+	return rec.Text
 }
 
 // add counts text by every counter.
@@ -260,11 +283,16 @@ func (c *Counted) add(counters []*tokenize.Counter, text []byte) error {
 		if err != nil {
 			return err
 		}
-		if i == 0 {
-			c.Counts.Tokens = uint64(n)
-		} else {
-			c.Further = append(c.Further, uint64(n))
-		}
+		c.set(i, n)
 	}
 	return nil
+}
+
+// set sets the tokens by counter i, after those by the ones before.
+func (c *Counted) set(i, tokens int) {
+	if i == 0 {
+		c.Counts.Tokens = uint64(tokens)
+	} else {
+		c.Further = append(c.Further, uint64(tokens))
+	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/gather"
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
@@ -64,6 +65,7 @@ func scan(ctx context.Context, t *taskRun) error {
 	if err := corpus.CheckShard(file, shard); err != nil {
 		return err
 	}
+	s.flushWaiting()
 	t.rec.Engines = Engines(t.Counters)
 	t.rec.Numbers["documents"] = s.documents
 	t.rec.Numbers["rejected"] = s.rejected
@@ -91,8 +93,13 @@ type scanner struct {
 	keys     *keyWriter
 
 	rec      jsonl.Record
-	out      docRecord
 	bandKeys []uint64
+
+	// Documents that are not written yet: the short texts among them are counted
+	// together.
+	texts   *gather.Texts // nil where they are counted one by one
+	waiting []waitingDoc  // beyond its length, too, for their memory
+	labels  int           // bytes of their ids and contributors
 
 	documents, rejected, createdUnreadable int64
 }
@@ -107,6 +114,8 @@ func newScanner(j *Job, docs, keys io.Writer) (*scanner, error) {
 		shingles: shingle.NewHasher(j.Plan.Seed).NewScanner(),
 		sketch:   neardup.NewSketcher(j.Plan.NearDup.Bands, j.Plan.NearDup.Rows, j.Plan.Seed),
 		exact:    xxhash.NewWithSeed(j.Plan.Seed),
+		texts:    gather.New(j.Counters),
+		waiting:  make([]waitingDoc, 0, maxWaiting),
 	}
 	if s.docs, err = newEncoder(docs, magicDocs); err != nil {
 		return nil, err
@@ -115,47 +124,86 @@ func newScanner(j *Job, docs, keys io.Writer) (*scanner, error) {
 	return s, err
 }
 
+// Limits of what waits to be written.
+const (
+	maxWaiting = 256     // documents
+	maxLabels  = 1 << 16 // bytes of ids and contributors, but for the last ones
+	maxLabel   = 1 << 10 // bytes of one whose memory is kept
+)
+
+// waitingDoc is a document that is not written yet.
+type waitingDoc struct {
+	docRecord
+	uncounted bool // its text is among those that wait
+}
+
+// flushWaiting counts the texts that wait and writes the documents.
+func (s *scanner) flushWaiting() {
+	counts := s.texts.Count()
+	counted := 0
+	for i := range s.waiting {
+		out := &s.waiting[i]
+		if out.uncounted {
+			for k := range counts {
+				out.setTokens(k, counts[k][counted])
+			}
+			counted++
+		}
+		s.docs.doc(&out.docRecord)
+		if cap(out.ID) > maxLabel || cap(out.Contributor) > maxLabel {
+			out.ID, out.Contributor = nil, nil
+		}
+	}
+	s.waiting, s.labels = s.waiting[:0], 0
+}
+
 func (s *scanner) line(line *corpus.Line) error {
 	s.documents++
-	out := &s.out
-	*out = docRecord{Ordinal: line.Ordinal, Offset: line.Offset, Reason: line.Reason, Further: out.Further[:0]}
+	if len(s.waiting) == maxWaiting || s.labels > maxLabels || s.texts.Full() {
+		s.flushWaiting()
+	}
+	s.waiting = s.waiting[:len(s.waiting)+1]
+	out := &s.waiting[len(s.waiting)-1]
+	*out = waitingDoc{docRecord: docRecord{
+		Ordinal: line.Ordinal, Offset: line.Offset, Reason: line.Reason,
+		Further: out.Further[:0], Contributor: out.Contributor[:0], ID: out.ID[:0],
+	}}
 	s.rec = jsonl.Record{}
 	if out.Reason == doc.OK {
 		out.Reason = s.parser.Parse(line.Data, &s.rec)
 	}
-	out.Contributor, out.ID = s.rec.Contributor, s.rec.ID
+	out.Contributor, out.ID = append(out.Contributor, s.rec.Contributor...), append(out.ID, s.rec.ID...)
+	s.labels += len(out.Contributor) + len(out.ID)
 	if len(out.Contributor) == 0 {
-		out.Contributor = unattributed
+		out.Contributor = append(out.Contributor, doc.Unattributed...)
 	}
 	if out.Reason != doc.OK {
 		if line.Reason == doc.OK {
 			out.Column = s.rec.ErrorOffset + 1
 		}
 		s.rejected++
-		s.docs.doc(out)
 		return nil
 	}
 	if s.rec.CreatedUnreadable {
 		s.createdUnreadable++
 	}
 	text := s.rec.Text
-	// Every tokenizer counts the bytes that the parser has just left in cache.
-	for i, c := range s.Counters {
-		tokens, err := c.TryCount(text)
-		if err != nil {
-			return fmt.Errorf("count tokens: %w", err)
-		}
-		if i == 0 {
-			out.Tokens = uint64(tokens)
-		} else {
-			out.Further = append(out.Further, uint64(tokens))
+	if out.uncounted = s.texts.Takes(text); out.uncounted {
+		s.texts.Add(text)
+	} else {
+		// Every tokenizer counts the bytes that the parser has just left in cache.
+		for i, c := range s.Counters {
+			tokens, err := c.TryCount(text)
+			if err != nil {
+				return fmt.Errorf("count tokens: %w", err)
+			}
+			out.setTokens(i, tokens)
 		}
 	}
 	s.exact.ResetWithSeed(s.Plan.Seed)
 	s.exact.Write(text)
 	out.Bytes, out.Hash = uint64(len(text)), s.exact.Sum64()
 	out.Created = s.rec.Created
-	s.docs.doc(out)
 
 	ordinal := uint64(line.Ordinal)
 	s.keys.add(exactKey, out.Hash, ordinal, out.Bytes)
@@ -165,8 +213,6 @@ func (s *scanner) line(line *corpus.Line) error {
 	}
 	return nil
 }
-
-var unattributed = []byte(doc.Unattributed)
 
 func (s *scanner) flush() error {
 	if err := s.docs.flush(); err != nil {

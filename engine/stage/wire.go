@@ -196,6 +196,15 @@ type docRecord struct {
 	ID          []byte // empty if there was none
 }
 
+// setTokens sets the tokens by tokenizer i, after those by the ones before.
+func (r *docRecord) setTokens(i, tokens int) {
+	if i == 0 {
+		r.Tokens = uint64(tokens)
+	} else {
+		r.Further = append(r.Further, uint64(tokens))
+	}
+}
+
 func (e *encoder) doc(r *docRecord) {
 	e.uint(uint64(r.Ordinal))
 	e.uint(uint64(r.Offset))

@@ -96,8 +96,8 @@ func (c *Counter) CountBatch(texts [][]byte, counts []int) {
 	}
 	workers := min(runtime.GOMAXPROCS(0), len(texts), size/batchBytes+1)
 	if workers <= 1 {
-		for i, t := range texts {
-			counts[i] = c.Count(t)
+		if err := c.countAll(texts, counts); err != nil {
+			panic(fmt.Errorf("tokenize: %w", err))
 		}
 		return
 	}
@@ -149,8 +149,36 @@ func (b *batch) run() {
 		if from == to {
 			return
 		}
-		for i := from; i < to && err == nil; i++ {
-			b.counts[i], err = b.counter.TryCount(b.texts[i])
+		err = b.counter.countAll(b.texts[from:to], b.counts[from:to])
+	}
+}
+
+// CountTogether is CountBatch in the calling goroutine alone, for texts of less
+// than 2 GiB: it never fails. With an engine for which many short texts together
+// are not faster than one by one it returns false, and counts nothing.
+func (c *Counter) CountTogether(texts [][]byte, counts []int) bool {
+	if _, ok := c.engine.(*pipeline.Counter); !ok {
+		return false
+	}
+	if err := c.countAll(texts, counts); err != nil {
+		panic(fmt.Errorf("tokenize: %w", err))
+	}
+	return true
+}
+
+// countAll is TryCount of all texts, up to the first error.
+func (c *Counter) countAll(texts [][]byte, counts []int) (err error) {
+	native, ok := c.engine.(*pipeline.Counter)
+	if ok {
+		native.CountShort(texts, counts)
+	}
+	for i, text := range texts {
+		if ok && counts[i] != pipeline.Uncounted {
+			continue
+		}
+		if counts[i], err = c.TryCount(text); err != nil {
+			return err
 		}
 	}
+	return nil
 }

@@ -118,7 +118,8 @@ func checkHF(t *testing.T, config []byte, docs []document, want map[string]golde
 	}
 }
 
-// checkNative compares the count of every document with the reference.
+// checkNative compares the count of every document with the reference: counted
+// with others, and by itself.
 func checkNative(t *testing.T, c *tokenize.Counter, docs []document, want map[string]golden) {
 	t.Helper()
 	if c.Engine() != tokenize.EngineNative {
@@ -127,10 +128,16 @@ func checkNative(t *testing.T, c *tokenize.Counter, docs []document, want map[st
 	if len(want) != len(docs) {
 		t.Fatalf("%d reference counts for %d documents", len(want), len(docs))
 	}
-	for _, d := range docs {
-		n, err := c.TryCount([]byte(d.Text))
-		if w := want[d.ID]; err != nil || n != w.count {
-			t.Errorf("%s: %d tokens, error %v; want %d", d.ID, n, err, w.count)
+	texts := make([][]byte, len(docs))
+	for i, d := range docs {
+		texts[i] = []byte(d.Text)
+	}
+	counts := make([]int, len(docs))
+	c.CountBatch(texts, counts)
+	for i, d := range docs {
+		n, err := c.TryCount(texts[i])
+		if w := want[d.ID]; err != nil || n != w.count || counts[i] != w.count {
+			t.Errorf("%s: %d tokens, error %v, and %d in a batch; want %d", d.ID, n, err, counts[i], w.count)
 		}
 	}
 }

@@ -131,8 +131,14 @@ func (c *Chunk) FillShort(text []byte, base int, table []Bucket) {
 // ProbeShort returns the sum of the counts of the keys of the short list that
 // the table has, and lists the others. It is called once after FillShort.
 func (c *Chunk) ProbeShort(table []Bucket) (sum int) {
-	if c.Short.Len > 0 {
-		sum = probeShort(&c.Short, table)
+	return c.ProbeShortPart(table, 0, c.Short.Len)
+}
+
+// ProbeShortPart is ProbeShort of the entries from and up to, but not with, to.
+// It is called once for each of them; what it lists are the entries behind from.
+func (c *Chunk) ProbeShortPart(table []Bucket, from, to int) (sum int) {
+	if c.Short.Misses = 0; from < to {
+		sum = probeShort(&c.Short, table, from, to)
 	}
 	return sum
 }
@@ -147,8 +153,13 @@ func (c *Chunk) FillWide(text []byte, base int, table []WideBucket) {
 
 // ProbeWide is ProbeShort for the wide list.
 func (c *Chunk) ProbeWide(table []WideBucket) (sum int) {
-	if c.Wide.Len > 0 {
-		sum = probeWide(&c.Wide, table)
+	return c.ProbeWidePart(table, 0, c.Wide.Len)
+}
+
+// ProbeWidePart is ProbeShortPart for the wide list.
+func (c *Chunk) ProbeWidePart(table []WideBucket, from, to int) (sum int) {
+	if c.Wide.Misses = 0; from < to {
+		sum = probeWide(&c.Wide, table, from, to)
 	}
 	return sum
 }

@@ -111,14 +111,15 @@ func fillShort(c *Chunk, text []byte, base int, table []Bucket) {
 		&list.Start[0], &list.Size[0], list.Len, unsafe.SliceData(table), mask(len(table)))
 }
 
-func probeShort(list *ShortList, table []Bucket) (sum int) {
+func probeShort(list *ShortList, table []Bucket, from, to int) (sum int) {
+	keys, places := list.Key[from:to], list.Place[from:to]
 	switch use {
 	case avx512:
-		sum, list.Misses = probeShortAVX512(&list.Missing[0], &list.Key[0], &list.Place[0], list.Len, unsafe.SliceData(table))
+		sum, list.Misses = probeShortAVX512(&list.Missing[0], &keys[0], &places[0], len(keys), unsafe.SliceData(table))
 	case avx2:
-		sum, list.Misses = probeShortAVX2(&list.Missing[0], &list.Key[0], &list.Place[0], list.Len, unsafe.SliceData(table))
+		sum, list.Misses = probeShortAVX2(&list.Missing[0], &keys[0], &places[0], len(keys), unsafe.SliceData(table))
 	default:
-		sum = probeShortGeneric(list, table)
+		sum = probeShortGeneric(list, table, from, to)
 	}
 	return sum
 }
@@ -134,11 +135,12 @@ func fillWide(c *Chunk, text []byte, base int, table []WideBucket) {
 		&list.Start[0], &list.Size[0], list.Len, unsafe.SliceData(table), mask(len(table)))
 }
 
-func probeWide(list *WideList, table []WideBucket) (sum int) {
+func probeWide(list *WideList, table []WideBucket, from, to int) (sum int) {
 	if use == generic {
-		return probeWideGeneric(list, table)
+		return probeWideGeneric(list, table, from, to)
 	}
-	sum, list.Misses = probeWideAVX2(&list.Missing[0], &list.Key[0], &list.Place[0], list.Len, unsafe.SliceData(table))
+	keys, places := list.Key[from:to], list.Place[from:to]
+	sum, list.Misses = probeWideAVX2(&list.Missing[0], &keys[0], &places[0], len(keys), unsafe.SliceData(table))
 	return sum
 }
 

@@ -62,10 +62,10 @@ func fillShortGeneric(c *Chunk, text []byte, base int, table []Bucket) {
 	}
 }
 
-func probeShortGeneric(list *ShortList, table []Bucket) (sum int) {
-	for i, place := range list.Place[:list.Len] {
+func probeShortGeneric(list *ShortList, table []Bucket, from, to int) (sum int) {
+	for i, place := range list.Place[from:to] {
 		bucket := &table[place/64]
-		if way, _ := bucket.Find(list.Key[i]); way >= 0 {
+		if way, _ := bucket.Find(list.Key[from+i]); way >= 0 {
 			_, count := bucket.Entry(way)
 			sum += count
 			continue
@@ -85,10 +85,10 @@ func fillWideGeneric(c *Chunk, text []byte, base int, table []WideBucket) {
 	}
 }
 
-func probeWideGeneric(list *WideList, table []WideBucket) (sum int) {
-	for i, place := range list.Place[:list.Len] {
+func probeWideGeneric(list *WideList, table []WideBucket, from, to int) (sum int) {
+	for i, place := range list.Place[from:to] {
 		bucket := &table[place/64]
-		if way, _ := bucket.Find(list.Key[i]); way >= 0 {
+		if way, _ := bucket.Find(list.Key[from+i]); way >= 0 {
 			_, count := bucket.Entry(way)
 			sum += count
 			continue

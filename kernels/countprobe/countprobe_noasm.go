@@ -14,13 +14,17 @@ func fillShort(c *Chunk, text []byte, base int, table []Bucket) {
 	fillShortGeneric(c, text, base, table)
 }
 
-func probeShort(list *ShortList, table []Bucket) int { return probeShortGeneric(list, table) }
+func probeShort(list *ShortList, table []Bucket, from, to int) int {
+	return probeShortGeneric(list, table, from, to)
+}
 
 func fillWide(c *Chunk, text []byte, base int, table []WideBucket) {
 	fillWideGeneric(c, text, base, table)
 }
 
-func probeWide(list *WideList, table []WideBucket) int { return probeWideGeneric(list, table) }
+func probeWide(list *WideList, table []WideBucket, from, to int) int {
+	return probeWideGeneric(list, table, from, to)
+}
 
 func placeShort(low, high uint64) uint32 { return placeShortGeneric(low, high) }
 

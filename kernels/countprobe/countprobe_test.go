@@ -155,6 +155,24 @@ func checkNow(t *testing.T, text []byte, base int, starts []uint64, open, least 
 		t.Fatalf("%s: ProbeWide of %q = %d and %v missing, want %d and %v", implementation(),
 			text, sum, c.Wide.Missing[:c.Wide.Misses], wantSum[1], wantMissing[1])
 	}
+	// In parts, some of them empty, it comes to the same.
+	var sum [2]int
+	var missing [2][]uint16
+	for _, part := range [][2]int{{0, 1}, {1, 1}, {1, 4}, {4, maxSpans}} {
+		from, to := min(part[0], c.Short.Len), min(part[1], c.Short.Len)
+		sum[0] += c.ProbeShortPart(table.short, from, to)
+		for _, i := range c.Short.Missing[:c.Short.Misses] {
+			missing[0] = append(missing[0], uint16(from)+i)
+		}
+		from, to = min(part[0], c.Wide.Len), min(part[1], c.Wide.Len)
+		sum[1] += c.ProbeWidePart(table.wide, from, to)
+		for _, i := range c.Wide.Missing[:c.Wide.Misses] {
+			missing[1] = append(missing[1], uint16(from)+i)
+		}
+	}
+	if sum != wantSum || !slices.Equal(missing[0], wantMissing[0]) || !slices.Equal(missing[1], wantMissing[1]) {
+		t.Fatalf("%s: in parts %v and %v missing, want %v and %v", implementation(), sum, missing, wantSum, wantMissing)
+	}
 }
 
 // randomText has no 0xFF, few different bytes, and NULs.

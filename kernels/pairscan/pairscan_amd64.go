@@ -21,17 +21,32 @@ const step = 32
 func indexAVX2(nibbles *[4][16]byte, text *byte, steps int) int
 
 func index(s *Set, text []byte) int {
-	from := 0
-	if steps := (len(text) - 1) / step; useAVX2 && steps > 0 {
-		if from = indexAVX2(&s.nibbles, unsafe.SliceData(text), steps); from < steps*step {
-			return from
+	places := len(text) - 1
+	switch {
+	case !useAVX2 || places < shortest:
+		return indexGeneric(s, text)
+	case places < step:
+		var padded [step + 1]byte
+		copy(padded[:], text)
+		if i := indexAVX2(&s.nibbles, &padded[0], 1); i < places {
+			return i
 		}
+		return -1
 	}
-	if i := indexGeneric(s, text[from:]); i >= 0 {
-		return from + i
+	steps := places / step
+	if i := indexAVX2(&s.nibbles, unsafe.SliceData(text), steps); i < steps*step {
+		return i
+	}
+	// The last places are looked at with some before them, where no pair is.
+	last := places - step
+	if i := indexAVX2(&s.nibbles, &text[last], 1); i < step {
+		return last + i
 	}
 	return -1
 }
+
+// shortest is how many places it takes for the kernel to be faster.
+const shortest = 24
 
 func implementation() string {
 	if useAVX2 {

@@ -18,19 +18,32 @@ var useAVX2 = kernels.UseAVX2()
 func validAVX2(p *byte, n int) bool
 
 func valid(b []byte) bool {
-	if !useAVX2 || len(b) < 64 {
+	if !useAVX2 || len(b) < shortest {
 		return validGeneric(b)
 	}
-	if !validAVX2(unsafe.SliceData(b), len(b)) {
-		return false
+	rest := len(b) &^ (block - 1)
+	if rest > 0 {
+		if !validAVX2(unsafe.SliceData(b), rest) {
+			return false
+		}
+		// The rest starts at the last sequence of the blocks: it may go on behind
+		// them. In valid blocks it has its lead byte among their last four.
+		for rest--; !utf8.RuneStart(b[rest]); rest-- {
+		}
 	}
-	// The rest starts at the last sequence of the blocks: it may go on behind
-	// them. In valid blocks it has its lead byte among their last four.
-	rest := len(b) &^ 31
-	for rest--; !utf8.RuneStart(b[rest]); rest-- {
+	if b = b[rest:]; len(b) < shortest {
+		return validGeneric(b)
 	}
-	return validGeneric(b[rest:])
+	// With zeros behind it: a sequence that they cut short is not UTF-8.
+	var padded [2 * block]byte
+	n := copy(padded[:], b)
+	return validAVX2(&padded[0], n&^(block-1)+block)
 }
+
+const (
+	block    = 32 // bytes that validAVX2 looks at together
+	shortest = 16 // bytes for which that is faster
+)
 
 func implementation() string {
 	if useAVX2 {

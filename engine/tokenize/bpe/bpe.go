@@ -58,6 +58,7 @@ type worker struct {
 	normal     []byte
 	chain      normalize.Chain
 	prefixed   []byte
+	texts      countcache.Texts // of CountGroup
 }
 
 func newWorker(t *tokenizer, cacheBytes int) *worker {

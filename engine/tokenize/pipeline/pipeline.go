@@ -69,7 +69,14 @@ type Counter struct {
 	raw        *addedTokens // found in the text as it is
 	normalized *addedTokens // found in the normalised text
 	joins      bool         // the workers are Joiners and have room
-	workers    sync.Pool    // of Worker
+	groups     bool         // the workers are Groupers and group
+	workers    sync.Pool    // of *place
+}
+
+// place is where a Worker works.
+type place struct {
+	Worker
+	group group
 }
 
 // New makes a Counter of the family (a name for users) from the added_tokens
@@ -77,7 +84,7 @@ type Counter struct {
 // Worker.
 func New(file Object, o Options, family string, newWorker func() Worker) (*Counter, error) {
 	c := &Counter{family: family}
-	c.workers.New = func() any { return newWorker() }
+	c.workers.New = func() any { return &place{Worker: newWorker()} }
 	added, err := file.AddedTokens()
 	if err != nil {
 		return nil, err
@@ -91,7 +98,9 @@ func New(file Object, o Options, family string, newWorker func() Worker) (*Count
 	}
 	j, ok := w.(Joiner)
 	c.joins = ok && j.Room() != nil
-	c.workers.Put(w)
+	g, ok := w.(Grouper)
+	c.groups = ok && g.Groups()
+	c.workers.Put(&place{Worker: w})
 	return c, nil
 }
 
@@ -107,10 +116,10 @@ func (c *Counter) Count(text []byte) (int, error) {
 	if !utf8valid.Valid(text) {
 		return 0, ErrNotUTF8
 	}
-	w := c.workers.Get().(Worker)
-	n := c.count(text, w)
-	w.Trim()
-	c.workers.Put(w)
+	p := c.workers.Get().(*place)
+	n := c.count(text, p.Worker)
+	p.Trim()
+	c.workers.Put(p)
 	return n, nil
 }
 

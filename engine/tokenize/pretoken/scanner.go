@@ -29,6 +29,7 @@ type Scanner struct {
 	state  classmask.State
 	direct int             // where the text is too short for whole blocks
 	tail   [4 * Block]byte // what is behind, padded
+	joined []byte          // of StartJoined
 
 	carry carry
 	fresh int // the boundary, as Next found it, with which carry begins
@@ -49,12 +50,16 @@ type carry struct {
 	digits                                      int    // numbers in the pretoken so far
 }
 
-// Start begins a text, which must be UTF-8 and stay as it is while it is
-// scanned.
-func (s *Scanner) Start(r *Rules, text []byte) {
+func (s *Scanner) setRules(r *Rules) {
 	if s.rules != r {
 		s.rules, s.table = r, r.table()
 	}
+}
+
+// Start begins a text, which must be UTF-8 and stay as it is while it is
+// scanned.
+func (s *Scanner) Start(r *Rules, text []byte) {
+	s.setRules(r)
 	s.text, s.at, s.have, s.known, s.state = text, 0, 0, 0, 0
 	s.carry, s.fresh, s.last = carry{}, 0, 0
 	s.direct = max(0, len(text)-3) / Block * Block
@@ -88,7 +93,7 @@ func (s *Scanner) Bits(dst []uint64) (blocks int) {
 	for blocks < len(dst) {
 		n := min(len(dst)-blocks, window)
 		s.classify(n + 1)
-		s.describe(dst[blocks : blocks+n])
+		s.describe(dst[blocks:blocks+n], s.planes[:])
 		s.have = copy(s.planes[:], s.planes[n:s.have])
 		blocks += n
 	}
@@ -113,8 +118,8 @@ func (s *Scanner) classify(n int) {
 	}
 }
 
-// describe is Bits of the blocks of the window.
-func (s *Scanner) describe(dst []uint64) {
+// describe is Bits of the blocks of the window, whose planes begin with these.
+func (s *Scanner) describe(dst []uint64, planes []classmask.Planes) {
 	begin := s.at
 	var sure uint64 // what is settled of the first block
 	for i := 0; i < len(dst); {
@@ -128,9 +133,9 @@ func (s *Scanner) describe(dst []uint64) {
 		}
 		if from > 0 {
 			live <<= from
-			keep(&s.planes[i], live)
+			keep(&planes[i], live)
 		}
-		n, unsure := s.match(dst[i:], s.planes[i:], live)
+		n, unsure := s.match(dst[i:], planes[i:], live)
 		if from >= 0 {
 			dst[i] |= 1 << from
 		}

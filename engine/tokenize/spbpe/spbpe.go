@@ -111,6 +111,7 @@ type worker struct {
 	normal     []byte // of Normalize: result
 	leading    []byte // of Count: the first piece with the marker before it
 	room       [256]pipeline.Span
+	texts      countcache.Texts // of CountGroup
 }
 
 func newWorker(t *tokenizer, cacheBytes int) *worker {
@@ -147,13 +148,7 @@ func (w *worker) Normalize(text []byte) []byte {
 	if w.normalized == asIs {
 		return text
 	}
-	from, to := " ", marker
-	switch w.normalized {
-	case spaces:
-		from, to = marker, " "
-	case literal:
-		from = marker
-	}
+	from, to := w.rewrites()
 	if !w.prepend && (from == to || !bytes.Contains(text, []byte(from))) {
 		return text
 	}
@@ -171,6 +166,17 @@ func (w *worker) Normalize(text []byte) []byte {
 	}
 	w.normal = append(w.normal, text...)
 	return w.normal
+}
+
+// rewrites returns what Normalize writes otherwise, and how.
+func (w *worker) rewrites() (from, to string) {
+	switch w.normalized {
+	case spaces:
+		return marker, " "
+	case markers:
+		return " ", marker
+	}
+	return marker, marker
 }
 
 // Count cuts a segment into pieces and adds up their tokens.

@@ -61,16 +61,9 @@ func (s *scanner) chunk(c *classes, text []byte) (used, tokens int) {
 	if !c.lower {
 		s.plain = text
 	}
-	f := finder{classes: c, text: text}
 	blocks := wordscan.Blocks(len(text))
 	c.table.Classify(s.planes[:blocks], s.lower[:], 0)
-	for b := range blocks {
-		valid := ^uint64(0)
-		if n := len(text) - b*wordscan.Block; n < wordscan.Block {
-			valid = 1<<n - 1
-		}
-		s.starts[b] = f.block(b, &s.planes[b], valid)
-	}
+	f := s.find(c, text, s.planes[:blocks])
 	if !whole && f.inside != 0 {
 		s.cutLast(blocks)
 	}
@@ -78,6 +71,39 @@ func (s *scanner) chunk(c *classes, text []byte) (used, tokens int) {
 		f.tokens -= s.nothing(c)
 	}
 	return s.n, f.tokens
+}
+
+// find sets the starts of a text that has these planes.
+func (s *scanner) find(c *classes, text []byte, planes []classmask.Planes) finder {
+	f := finder{classes: c, text: text}
+	for b := range planes {
+		valid := ^uint64(0)
+		if n := len(text) - b*wordscan.Block; n < wordscan.Block {
+			valid = 1<<n - 1
+		}
+		s.starts[b] = f.block(b, &planes[b], valid)
+	}
+	return f
+}
+
+// group begins several texts at once, each of which begins at a block, for part.
+func (s *scanner) group(c *classes, text []byte) {
+	wordscan.Scan(s.lower[:], s.word[:], s.high[:], text)
+	c.table.Classify(s.planes[:wordscan.Blocks(len(text))], s.lower[:], 0)
+}
+
+// part is chunk of one text of a group, which begins at start.
+func (s *scanner) part(c *classes, text []byte, start int) (tokens int) {
+	s.n, s.asked, s.plain = len(text), 0, text
+	if c.lower {
+		s.plain = s.lower[start : start+len(text)]
+	}
+	first := start / wordscan.Block
+	f := s.find(c, text, s.planes[first:first+wordscan.Blocks(len(text))])
+	if f.leftOut {
+		f.tokens -= s.nothing(c)
+	}
+	return f.tokens
 }
 
 // cutLast ends the chunk before its last key.

@@ -62,6 +62,7 @@ type worker struct {
 	chain normalize.Chain
 	scan  scanner
 	cache *countcache.Cache
+	texts countcache.Texts // of CountGroup
 	// Of one word that the cache does not have:
 	scratch normalize.Scratch
 	word    []byte

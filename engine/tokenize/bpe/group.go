@@ -1,0 +1,29 @@
+package bpe
+
+import (
+	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
+	"github.com/tallystick/tallystick/engine/tokenize/ucd"
+)
+
+// Groups makes the worker a pipeline.Grouper, where texts are counted as they
+// are or nearly so.
+func (w *worker) Groups() bool {
+	return w.rules != nil && !w.prefixSpace && (w.nfc || len(w.steps) == 0)
+}
+
+// IsNormal tells whether text is normalised.
+func (w *worker) IsNormal(text []byte) bool { return !w.nfc || ucd.QuickNFC(text) == len(text) }
+
+// CountGroup is Count of many texts.
+func (w *worker) CountGroup(text []byte, spans []pipeline.Span, counts []int) {
+	var starts [pipeline.GroupBytes / pipeline.GroupBlock]uint64
+	w.scanner.StartJoined(w.rules, text)
+	w.texts.Clear()
+	for _, s := range spans {
+		blocks := w.scanner.BitsOf(starts[:], s.Start, s.Stop)
+		one := text[s.Start:s.Stop]
+		w.model.cut(one, 0, starts[:blocks], &cutBefore)
+		w.texts.Add(one, starts[:blocks])
+	}
+	w.cache.CountTexts(&w.texts, w, counts)
+}
