@@ -5,17 +5,31 @@ func (b *Bucket) Ways() int { return len(b.Low) }
 
 // Find returns which entry has the key, -1 if none, and else which is free, -1
 // if none. Entries are filled in order.
+//
+// All entries are compared and counted at once: where the free one is, no CPU can
+// guess.
 func (b *Bucket) Find(key Key) (way, free int) {
-	for way, low := range b.Low {
-		switch {
-		case low == key.Low && b.High[way]&keyMask == key.High:
-			return way, -1
-		case low == 0: // as the first bytes of no key are
-			return -1, way
-		}
+	differ := [4]uint64{
+		(b.Low[0] ^ key.Low) | (b.High[0]&keyMask ^ key.High),
+		(b.Low[1] ^ key.Low) | (b.High[1]&keyMask ^ key.High),
+		(b.Low[2] ^ key.Low) | (b.High[2]&keyMask ^ key.High),
+		(b.Low[3] ^ key.Low) | (b.High[3]&keyMask ^ key.High),
 	}
-	return -1, -1
+	if min(differ[0], differ[1], differ[2], differ[3]) == 0 {
+		for differ[way] != 0 {
+			way++
+		}
+		return way, -1
+	}
+	used := notZero(b.Low[0]) + notZero(b.Low[1]) + notZero(b.Low[2]) + notZero(b.Low[3])
+	if used == 4 {
+		return -1, -1
+	}
+	return -1, used
 }
+
+// notZero returns 1, or 0 for the 0 that the first bytes of no key are.
+func notZero(low uint64) int { return int((low | -low) >> 63) }
 
 // Entry returns the key and the count of an entry.
 func (b *Bucket) Entry(way int) (key Key, count int) {

@@ -175,6 +175,15 @@ func KeyOf(b []byte) Key {
 	return Key{low, high & (1<<(8*(n-8)) - 1)}
 }
 
+// KeyAt is KeyOf of text[start:start+size].
+func KeyAt(text []byte, start, size int) Key {
+	if size > MaxShort || start+16 > len(text) {
+		return KeyOf(text[start : start+size])
+	}
+	low, high := ^binary.LittleEndian.Uint64(text[start:]), ^binary.LittleEndian.Uint64(text[start+8:])
+	return Key{low & (1<<(8*size) - 1), high & (1<<(8*max(size-8, 0)) - 1)} // a shift by 64 leaves nothing
+}
+
 // WideKeyOf returns the key of b, 1 to MaxWide bytes without 0xFF.
 func WideKeyOf(b []byte) (key WideKey) {
 	var padded [32]byte

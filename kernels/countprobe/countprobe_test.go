@@ -367,3 +367,48 @@ func BenchmarkChunk(b *testing.B) {
 	}
 	forEach(func() { b.Run(implementation(), run) })
 }
+
+func TestKeyAt(t *testing.T) {
+	text := []byte("A text with bytes of all kinds: \x00\x01é漢\xf0\x9f\x99\x82\xfe and 40 more")
+	for start := range text {
+		for size := 1; start+size <= len(text); size++ {
+			if got, want := KeyAt(text, start, size), KeyOf(text[start:start+size]); got != want {
+				t.Fatalf("%q: %x, want %x", text[start:start+size], got, want)
+			}
+		}
+	}
+}
+
+// A bucket tells a key from one that differs from it in any bits.
+func TestFindTellsApart(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 0))
+	for range 200 {
+		var b Bucket
+		held := map[Key]int{}
+		for way := range rng.IntN(b.Ways() + 1) {
+			key := Key{rng.Uint64() | 1, rng.Uint64() & keyMask}
+			b.Set(way, key, rng.IntN(MaxCount+1))
+			held[key] = way
+		}
+		free := len(held)
+		if free == b.Ways() {
+			free = -1
+		}
+		for key, way := range held {
+			if got, _ := b.Find(key); got != way {
+				t.Fatalf("found at %d, want %d", got, way)
+			}
+			for bit := range 64 {
+				x := uint64(1) << bit
+				for _, other := range []Key{{key.Low ^ x, key.High}, {key.Low, (key.High ^ x) & keyMask}, {key.Low ^ x, (key.High ^ x) & keyMask}} {
+					if _, ok := held[other]; ok {
+						continue
+					}
+					if way, got := b.Find(other); way >= 0 || got != free {
+						t.Fatalf("%x, beside %x: way %d, free %d; want %d", other, key, way, got, free)
+					}
+				}
+			}
+		}
+	}
+}

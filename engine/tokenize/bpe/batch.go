@@ -35,13 +35,15 @@ func (g *merger) counts(text []byte, spans []countcache.Span, counts []int) {
 	if g.tokens != nil {
 		tokens = g.tokens.among(text, spans)
 	}
-	for i, span := range spans {
-		key := text[span.Start:span.End]
-		if tokens>>i&1 != 0 {
+	for rest := tokens; rest != 0; rest &= rest - 1 {
+		counts[bits.TrailingZeros64(rest)] = 1
+	}
+	for rest := ^tokens & (1<<len(spans) - 1); rest != 0; rest &= rest - 1 {
+		i := bits.TrailingZeros64(rest)
+		key := text[spans[i].Start:spans[i].End]
+		if g.isWhole(key) {
 			counts[i] = 1
-		} else if _, ok := g.whole[string(key)]; ok {
-			counts[i] = 1
-		} else if g.lanes != nil && g.lanes.add(g.model, text, span, i) {
+		} else if g.lanes != nil && g.lanes.add(g.model, text, spans[i], i) {
 			continue
 		} else if g.junctions != nil && hasUncut(key) {
 			counts[i] = g.sum(key)

@@ -148,7 +148,12 @@ func (g *merger) mergeKind(kind *laneKind, text []byte, counts []int) {
 			continue
 		}
 		for lane, key := range kind.keys[i*lanes : min((i+1)*lanes, kind.n)] {
-			copy(g.lanes.text[lane][:], text[key.span.Start:key.span.End])
+			row := &g.lanes.text[lane]
+			if from := text[key.span.Start:]; len(from) >= len(row) {
+				*row = [pairmerge.Long]byte(from) // what is behind the key is not looked at
+			} else {
+				copy(row[:], text[key.span.Start:key.span.End])
+			}
 		}
 		groups[i].StartBytes(g.lanes.tables, &g.lanes.text, size, kind.longest)
 	}

@@ -55,12 +55,19 @@ func (m *model) tokenSet() *tokenSet {
 // any two neighbours have a merge, that of the lowest rank is made, the
 // leftmost of equals first.
 func (m *model) count(pretoken []byte) int {
-	if m.whole != nil {
-		if _, ok := m.whole[string(pretoken)]; ok {
-			return 1
-		}
+	if m.isWhole(pretoken) {
+		return 1
 	}
 	return m.merge(pretoken)
+}
+
+// isWhole tells of a token that merging does not reach.
+func (m *model) isWhole(pretoken []byte) bool {
+	if m.whole == nil {
+		return false
+	}
+	_, ok := m.whole[string(pretoken)]
+	return ok
 }
 
 // merge is count without the tokens that only a whole pretoken can be.

@@ -10,7 +10,7 @@ import (
 // and then set both here.
 func TestPackVersion(t *testing.T) {
 	const (
-		version = "bpe 4"
+		version = "bpe 5"
 		digest  = "fad36e3335c2053e"
 	)
 	_, packed := packedToy(t)

@@ -1,6 +1,7 @@
 package bpe
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 )
@@ -33,11 +34,15 @@ func (s *shortMerge) count(m *model, text []byte) int {
 }
 
 func isASCII(text []byte) bool {
-	high := byte(0)
-	for _, c := range text {
-		high |= c
+	high := uint64(0)
+	for len(text) >= 8 {
+		high |= binary.LittleEndian.Uint64(text)
+		text = text[8:]
 	}
-	return high < 0x80
+	for _, c := range text {
+		high |= uint64(c)
+	}
+	return high&0x8080808080808080 == 0
 }
 
 func (s *shortMerge) startWithBytes(m *model, text []byte) {

@@ -21,7 +21,11 @@ type tokenSet struct {
 // tokenBucket is keys; a low of 0, as no key has it, is a free place.
 type tokenBucket struct{ low, high [ways]uint64 }
 
-const ways = 4
+const (
+	ways = 4
+	// passed is set in the last high of a bucket that some key found full.
+	passed = 1 << 63
+)
 
 // fetched is how many buckets are looked at before any of them is needed: the
 // CPU then waits for all of them once, as they are in no near cache.
@@ -87,16 +91,16 @@ func tokenSetOf(words []uint64) (s *tokenSet, ok bool) {
 		return nil, false
 	}
 	s = emptyTokenSet(size)
-	used := 0
+	full := 0
 	for i := range s.buckets {
 		b := &s.buckets[i]
 		words = words[copy(b.low[:], words):]
 		words = words[copy(b.high[:], words):]
-		if b.low[ways-1] != 0 {
-			used++
+		if b.high[ways-1]&passed != 0 {
+			full++
 		}
 	}
-	return s, used < len(s.buckets) // or a search would not end
+	return s, full < len(s.buckets) // or a search would not end
 }
 
 // tokenKey is the key of a token with its length in bytes in the byte of the
@@ -159,26 +163,30 @@ func (s *tokenSet) add(key countprobe.Key) {
 			if low == 0 {
 				b.low[way], b.high[way] = key.Low, key.High
 			}
-			if b.low[way] == key.Low && b.high[way] == key.High {
+			if b.low[way] == key.Low && b.high[way]&^passed == key.High {
 				return
 			}
 		}
+		b.high[ways-1] |= passed
 	}
 }
 
-// has compares all of a bucket at once: which of the four it is, no CPU can
-// guess.
-func (s *tokenSet) has(key countprobe.Key) bool {
+func (s *tokenSet) has(key countprobe.Key) bool { return s.bit(key) != 0 }
+
+// bit is 1 for a key of the set, else 0. All of a bucket is compared at once:
+// which of the four it is, or whether any, no CPU can guess.
+func (s *tokenSet) bit(key countprobe.Key) (bit uint64) {
 	for i := s.home(key); ; i++ {
 		b := &s.buckets[i&uint64(len(s.buckets)-1)]
 		differ := min(
-			b.low[0]^key.Low|b.high[0]^key.High,
-			b.low[1]^key.Low|b.high[1]^key.High,
-			b.low[2]^key.Low|b.high[2]^key.High,
-			b.low[3]^key.Low|b.high[3]^key.High,
+			(b.low[0]^key.Low)|(b.high[0]^key.High),
+			(b.low[1]^key.Low)|(b.high[1]^key.High),
+			(b.low[2]^key.Low)|(b.high[2]^key.High),
+			(b.low[3]^key.Low)|(b.high[3]&^passed^key.High),
 		)
-		if differ == 0 || b.low[ways-1] == 0 {
-			return differ == 0
+		bit |= 1 - (differ|-differ)>>63
+		if b.high[ways-1]&passed == 0 {
+			return bit
 		}
 	}
 }
@@ -190,16 +198,13 @@ func (s *tokenSet) among(text []byte, spans []countcache.Span) (tokens uint64) {
 	for base := 0; base < len(spans); base += fetched {
 		group := spans[base:min(base+fetched, len(spans))]
 		for i, span := range group {
-			keys[i] = countprobe.Key{}
-			if span.End-span.Start <= countprobe.MaxShort {
-				keys[i] = countprobe.KeyOf(text[span.Start:span.End])
-			}
+			// A longer one has the key of its first bytes.
+			keys[i] = countprobe.KeyAt(text, span.Start, min(span.End-span.Start, countprobe.MaxShort))
 		}
 		s.fetch(keys[:len(group)])
 		for i, key := range keys[:len(group)] {
-			if key.Low != 0 && s.has(key) {
-				tokens |= 1 << (base + i)
-			}
+			short := uint64(int64(group[i].End-group[i].Start-countprobe.MaxShort-1)) >> 63
+			tokens |= s.bit(key) & short << (base + i)
 		}
 	}
 	return tokens
