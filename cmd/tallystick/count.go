@@ -38,6 +38,9 @@ A document without id is shown as FILE:LINE. In tsv a row is the label and its
 tokens by each tokenizer, between tabs; a tab, newline, carriage return or
 backslash in a label is written \t, \n, \r or \\. The total in tsv has no label.
 
+What was made of a tokenizer is kept for the next time in the user's cache folder,
+or that which TALLYSTICK_CACHE names ("off": nowhere). It can be deleted at will.
+
 Examples:
   tallystick count README.md
   git diff | tallystick count

@@ -32,7 +32,9 @@ tally.jsonl, decisions/, bitmaps/, rejects.jsonl, plan.json, timings.json,
 report.html and manifest.json; docs/formats.md describes them.
 
 Of several tokenizers, which count in the same pass, the first is the main one;
-each further one adds columns named after it (its file or folder, or NAME).
+each further one adds columns named after it (its file or folder, or NAME). What
+was made of them is kept for the next time in the user's cache folder, or that
+which TALLYSTICK_CACHE names ("off": nowhere). It can be deleted at will.
 
 Examples:
   tallystick run corpus/ --tokenizer gpt2 --out out

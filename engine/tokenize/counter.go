@@ -157,7 +157,7 @@ func (b *batch) run() {
 // than 2 GiB: it never fails. With an engine for which many short texts together
 // are not faster than one by one it returns false, and counts nothing.
 func (c *Counter) CountTogether(texts [][]byte, counts []int) bool {
-	if _, ok := c.engine.(*pipeline.Counter); !ok {
+	if native, ok := c.engine.(*pipeline.Counter); !ok || !native.Groups() {
 		return false
 	}
 	if err := c.countAll(texts, counts); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/internal/refdata"
 	"github.com/tallystick/tallystick/engine/tokenize"
+	"github.com/tallystick/tallystick/engine/tokenize/loadcache"
 )
 
 // The digest of a built-in rank file is in plans: it must not change.
@@ -84,5 +85,35 @@ func TestNamedPattern(t *testing.T) {
 	}
 	if _, _, err := tokenize.Open(filepath.Join(dir, "a#b.json#qwen"), tokenize.Options{}); !errors.Is(err, doc.ErrUsage) {
 		t.Errorf("a pattern for a tokenizer.json: %v", err)
+	}
+}
+
+// The form of the built-in ranks is no file format: they do not say how text is
+// cut. Nor may what a file is counted by come back for a built-in name.
+func TestPackedRanksAreNoFile(t *testing.T) {
+	t.Setenv(loadcache.Env, t.TempDir())
+	packed, err := os.ReadFile("builtin/cl100k_base.ranks.zst")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"mine", "o200k_base"} {
+		path := filepath.Join(t.TempDir(), name+".zst")
+		if err := os.WriteFile(path, packed, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range []string{path, path + "#qwen"} {
+			if _, _, err := tokenize.Open(spec, tokenize.Options{}); !errors.Is(err, doc.ErrInput) {
+				t.Errorf("%s: %v, want that it cannot be read", spec, err)
+			}
+		}
+		for range 2 { // made, recalled
+			c, _, err := tokenize.Open("cl100k_base", tokenize.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := c.Count([]byte("Hello world\n")); got != 3 {
+				t.Errorf("%d tokens, want 3", got)
+			}
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/tallystick/tallystick/engine/tokenize/bpe"
 	"github.com/tallystick/tallystick/engine/tokenize/internal/packed"
@@ -25,7 +26,11 @@ var unpackers = map[string]func(data []byte, o pipeline.Options) (*pipeline.Coun
 
 // version is that of all that an entry depends on but the source's bytes.
 func (s source) version() string {
-	return bpe.PackVersion + "\x00" + spbpe.PackVersion + "\x00" + s.pattern
+	name := "" // what a built-in's ranks are counted by depends on it
+	if s.builtIn() {
+		name = s.name
+	}
+	return strings.Join([]string{bpe.PackVersion, spbpe.PackVersion, name, s.pattern}, "\x00")
 }
 
 // recall opens a tokenizer that remember has kept.

@@ -51,6 +51,9 @@ type source struct {
 	raw     []byte // as it is stored; nil for a file until read
 }
 
+// builtIn tells that it is inside the program.
+func (s source) builtIn() bool { return s.path == "" }
+
 // find finds what spec names.
 func find(spec string) (s source, err error) {
 	if compressed, ok := builtins[spec]; ok {
@@ -102,6 +105,9 @@ func (s source) config() (config []byte, err error) {
 	}
 	switch {
 	case tiktoken.IsPacked(config):
+		if !s.builtIn() {
+			return nil, fmt.Errorf("%w: %s: packed ranks, which only built-in tokenizers are kept as", doc.ErrInput, s.path)
+		}
 		return unpack(s.name, config)
 	case tiktoken.Is(config):
 		if config, _, err = tiktoken.Convert(config, s.pattern); err != nil && s.pattern == "" {
@@ -119,7 +125,10 @@ func unpack(name string, packed []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, _ := tiktoken.ByName(name)
+	e, ok := tiktoken.ByName(name)
+	if !ok {
+		return nil, fmt.Errorf("%w: no pattern is known for the ranks of %s", doc.ErrUnsupported, name)
+	}
 	return tiktoken.Config(v, merges, e), nil
 }
 

@@ -85,6 +85,10 @@ type Info struct {
 // Meta publish it is known, that of others is named, as in
 // "qwen.tiktoken#qwen" (the names are those of package tiktoken).
 //
+// What it makes of a file it keeps for the next time, some megabytes, in the folder
+// that the environment variable TALLYSTICK_CACHE names ("off": nowhere), by
+// default tallystick in os.UserCacheDir. Nothing there is ever needed.
+//
 // Errors wrap doc.ErrUsage for options that make no sense, doc.ErrInput for a
 // file that cannot be read, and doc.ErrUnsupported for a tokenizer that the
 // asked engine does not count; the last name what was refused and how to get

@@ -1,9 +1,13 @@
 package bpe
 
 import (
+	"github.com/tallystick/tallystick/engine/tokenize/countcache"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 	"github.com/tallystick/tallystick/engine/tokenize/ucd"
 )
+
+// All texts of a group fit in countcache.Texts.
+const _ = uint(countcache.MaxTexts - pipeline.GroupBytes)
 
 // Groups makes the worker a pipeline.Grouper, where texts are counted as they
 // are or nearly so.

@@ -10,7 +10,7 @@ import (
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 )
 
-// PackVersion is the version of what Pack returns: it changes with the format
+// PackVersion is the version of what is packed: it changes with the format
 // and with the meaning of what is packed.
 const PackVersion = "bpe 5"
 

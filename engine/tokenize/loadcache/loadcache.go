@@ -11,9 +11,12 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // Env is the environment variable that names the folder of the cache; "off"
@@ -30,8 +33,11 @@ const header = len(magic) + sha256.Size
 // cache at all.
 func Get(version string, source io.Reader) []byte {
 	dir := folder()
-	k, ok := readKey(dir)
-	if !ok {
+	if dir == "" {
+		return nil
+	}
+	k, err := readKey(dir)
+	if err != nil {
 		return nil
 	}
 	name, err := k.digest([]byte(version), source)
@@ -55,11 +61,9 @@ func Put(version string, source io.Reader, content []byte) {
 	if dir == "" || os.MkdirAll(dir, 0o700) != nil {
 		return
 	}
-	k, ok := readKey(dir)
-	if !ok {
-		if k, ok = makeKey(dir); !ok {
-			return
-		}
+	k, err := ensureKey(dir)
+	if err != nil {
+		return
 	}
 	name, err := k.digest([]byte(version), source)
 	if err != nil {
@@ -69,18 +73,20 @@ func Put(version string, source io.Reader, content []byte) {
 	if err != nil {
 		return
 	}
-	_ = write(pathOf(dir, name), []byte(magic), digest[:], content)
+	_ = write(pathOf(dir, name), os.Rename, []byte(magic), digest[:], content)
 }
 
 // Off tells whether there is no cache, so that nothing need be made for Put.
 func Off() bool { return folder() == "" }
 
-// write makes a file of parts; other processes see all of it or nothing.
-func write(path string, parts ...[]byte) error {
+// write makes a file of parts, which put gives its name; other processes see all
+// of it or nothing.
+func write(path string, put func(from, to string) error, parts ...[]byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "new-*")
 	if err != nil {
 		return err
 	}
+	defer os.Remove(f.Name()) // of no use, or put and gone
 	for _, part := range parts {
 		if err == nil {
 			_, err = f.Write(part)
@@ -89,13 +95,10 @@ func write(path string, parts ...[]byte) error {
 	if closed := f.Close(); err == nil {
 		err = closed
 	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
 	if err != nil {
-		_ = os.Remove(f.Name())
+		return err
 	}
-	return err
+	return put(f.Name(), path)
 }
 
 // folder returns where the entries are, "" if there is no cache.
@@ -119,20 +122,43 @@ func pathOf(dir string, name [sha256.Size]byte) string {
 }
 
 // keyPath is where the key of a folder is.
-func keyPath(dir string) string { return filepath.Join(dir, "key") }
+func keyPath(dir string) string { return filepath.Join(dir, "tallystick.key") }
 
-// readKey returns the key of a folder, if it has one.
-func readKey(dir string) (k key, ok bool) {
-	if dir == "" {
-		return k, false
+// A key file is keyMagic and the key. It is made once and never replaced.
+const keyMagic = "key of a tallystick cache\n"
+
+// readKey returns the key of a folder; fs.ErrNotExist if it has none.
+func readKey(dir string) (k key, err error) {
+	f, err := os.Open(keyPath(dir))
+	if err != nil {
+		return k, err
 	}
-	secret, err := os.ReadFile(keyPath(dir))
-	return k, err == nil && copy(k[:], secret) == len(k) && len(secret) == len(k)
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return k, err
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return k, errors.New("the key of the cache is no secret")
+	}
+	file, err := io.ReadAll(io.LimitReader(f, int64(len(keyMagic)+len(k)+1)))
+	secret, ok := bytes.CutPrefix(file, []byte(keyMagic))
+	if err == nil && (!ok || len(secret) != len(k)) {
+		err = errors.New("no key of a cache")
+	}
+	copy(k[:], secret)
+	return k, err
 }
 
-// makeKey gives a folder a key. Should another process do so just now, the
-// entries of one of the two are lost.
-func makeKey(dir string) (k key, ok bool) {
+// ensureKey is readKey of a folder that is given a key if it has none.
+func ensureKey(dir string) (k key, err error) {
+	if k, err = readKey(dir); !errors.Is(err, fs.ErrNotExist) {
+		return k, err
+	}
 	_, _ = rand.Read(k[:]) // never fails
-	return k, write(keyPath(dir), k[:]) == nil
+	// A link does not replace the key that another process may just have made.
+	if err := write(keyPath(dir), os.Link, []byte(keyMagic), k[:]); err != nil && !errors.Is(err, fs.ErrExist) {
+		return k, err
+	}
+	return readKey(dir)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 )
@@ -85,15 +86,65 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// A key that was spoilt is replaced.
-func TestNewKey(t *testing.T) {
-	t.Setenv(Env, t.TempDir())
-	if err := os.WriteFile(keyPath(os.Getenv(Env)), []byte("short"), 0o600); err != nil {
-		t.Fatal(err)
+// What is in the place of the key, or can be read by others, is left alone, and
+// there is no cache.
+func TestForeignKey(t *testing.T) {
+	for name, file := range map[string]struct {
+		content string
+		mode    os.FileMode
+	}{
+		"short":        {"short", 0o600},
+		"of 32 bytes":  {strings.Repeat("k", 32), 0o600},
+		"read by all":  {keyMagic + strings.Repeat("k", 32), 0o644},
+		"longer":       {keyMagic + strings.Repeat("k", 33), 0o600},
+		"not readable": {"", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "not readable" && os.Getuid() == 0 {
+				t.Skip("root reads everything")
+			}
+			t.Setenv(Env, t.TempDir())
+			path := keyPath(os.Getenv(Env))
+			if err := os.WriteFile(path, []byte(file.content), file.mode); err != nil {
+				t.Fatal(err)
+			}
+			Put("test 1", reader("source"), []byte("content"))
+			if got := Get("test 1", reader("source")); got != nil {
+				t.Errorf("got %q", got)
+			}
+			files, err := os.ReadDir(os.Getenv(Env))
+			if err != nil || len(files) != 1 {
+				t.Errorf("%d files, %v; want that one", len(files), err)
+			}
+			if after, err := os.ReadFile(path); file.mode != 0 && string(after) != file.content {
+				t.Errorf("%q, %v; was %q", after, err, file.content)
+			}
+		})
 	}
-	Put("test 1", reader("source"), []byte("content"))
-	if got := Get("test 1", reader("source")); string(got) != "content" {
-		t.Errorf("got %q", got)
+}
+
+// Of processes that make the key at once, all get the same.
+func TestOneKey(t *testing.T) {
+	dir := t.TempDir()
+	keys := make([]key, 8)
+	var all sync.WaitGroup
+	for i := range keys {
+		all.Go(func() {
+			k, err := ensureKey(dir)
+			if err != nil {
+				t.Error(err)
+			}
+			keys[i] = k
+		})
+	}
+	all.Wait()
+	for _, k := range keys {
+		if k != keys[0] || k == (key{}) {
+			t.Error("more than one key")
+		}
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
+		t.Errorf("%d files, %v; want the key", len(files), err)
 	}
 }
 

@@ -79,7 +79,6 @@ func (c *Counter) CountShort(texts [][]byte, counts []int) {
 		return
 	}
 	p := c.workers.Get().(*place)
-	defer c.workers.Put(p)
 	for i, text := range texts {
 		switch {
 		case len(text) == 0:
@@ -93,7 +92,11 @@ func (c *Counter) CountShort(texts [][]byte, counts []int) {
 	}
 	c.countGroup(p, counts)
 	p.Trim()
+	c.workers.Put(p) // not after a panic: the group may be half full
 }
+
+// Groups tells whether CountShort counts any texts.
+func (c *Counter) Groups() bool { return c.groups }
 
 // keep takes those texts out of the group that are not ok. Of the joined texts
 // ok tells whether all are, as far as it can.
