@@ -45,7 +45,8 @@ type Tables struct {
 // fingerprint, above idBits bits for the symbol that it makes. A free entry is
 // 0. halves[i] are those of symbol FirstMade+i. bytes has what two bytes make
 // at left | right<<8, or 1<<idBits for nothing. There is one symbol with halves
-// or more; all symbols are below 1<<idBits, and idBits is at most 26.
+// or more; entries have no other symbols than those with halves, all symbols are
+// below 1<<idBits, and idBits is at most 26.
 func NewTables(buckets []uint64, idBits uint8, halves []Halves, bytes *[1 << 16]uint32) *Tables {
 	return &Tables{
 		buckets: &buckets[0], bucketN: len(buckets), halves: &halves[0], halvesN: len(halves),
@@ -93,8 +94,7 @@ func (g *Group) StartSymbols(t *Tables, size *[Lanes]uint32, longest int) {
 	startSymbols(g, t, size, longest > Short)
 }
 
-// Run makes all merges of groups that have been started with this longest, or
-// a smaller one.
+// Run makes all merges of groups that have been started with the same longest.
 func Run(groups []Group, t *Tables, longest int) {
 	if len(groups) > 0 {
 		run(groups, t, longest > Short)

@@ -19,7 +19,7 @@ type merger struct {
 }
 
 func newMerger(m *model, cache *countcache.Cache) merger {
-	return merger{model: m, cache: cache, lanes: newLanes(m), tokens: m.tokens.Load()}
+	return merger{model: m, cache: cache, lanes: fastLanes(m), tokens: m.tokens.Load()}
 }
 
 // manyAsked is how many keys pay for making a tokenSet.

@@ -15,6 +15,8 @@ type lanes struct {
 	text   [pairmerge.Lanes][pairmerge.Long]byte
 }
 
+const _ = -uint(countcache.Batch % pairmerge.Lanes) // a batch is whole groups
+
 // A laneKind begins with bytes or with characters, and has at most longest of
 // them.
 type laneKind struct {
@@ -31,9 +33,17 @@ type laneKey struct {
 	to   int // the count that it adds to
 }
 
-// newLanes returns nil where one key after another is faster.
+// fastLanes returns nil where one key after another is faster.
+func fastLanes(m *model) *lanes {
+	if !pairmerge.Fast() {
+		return nil
+	}
+	return newLanes(m)
+}
+
+// newLanes returns nil for a model without merges.
 func newLanes(m *model) *lanes {
-	if !pairmerge.Fast() || len(m.live.halves) == 0 {
+	if len(m.live.halves) == 0 {
 		return nil
 	}
 	// Both are two numbers of 32 bits, left and right.

@@ -16,7 +16,7 @@ import (
 // A table of 200,000 merges has 1 MB.
 type pairTable struct {
 	buckets []uint64
-	shift   uint8 // of the product of a hash, to a bucket
+	shift   uint8 // of a hash, to a bucket
 	idBits  uint8 // of an entry, below the fingerprint
 	halves  []halves
 }
@@ -46,12 +46,19 @@ func emptyPairTable(list []halves) *pairTable {
 	return &pairTable{halves: list, idBits: uint8(bits.Len(uint(int(firstMerged) + len(list))))}
 }
 
-// pairTableOf is the table of these merges with these buckets, if they are as
-// many as a table has.
+// pairTableOf is the table of these merges with these buckets, if they can be
+// those of one: merging in lanes trusts the symbols in them.
 func pairTableOf(buckets []uint64, list []halves) (t *pairTable, ok bool) {
 	size := uint8(bits.Len(uint(len(buckets)))) - 1
 	t = emptyPairTable(list)
-	t.shift, t.buckets = 64-size, buckets
+	t.shift, t.buckets = 32-size, buckets
+	for _, b := range buckets {
+		for _, entry := range [2]uint32{uint32(b), uint32(b >> 32)} {
+			if id := entry & (t.none() - 1); entry != 0 && (id < firstMerged || id-firstMerged >= uint32(len(list))) {
+				return nil, false
+			}
+		}
+	}
 	return t, len(buckets) > 1 && 1<<size == len(buckets)
 }
 

@@ -191,6 +191,8 @@ func (s *tokenSet) bit(key countprobe.Key) (bit uint64) {
 	}
 }
 
+const _ = uint(64 - countcache.Batch) // among has a bit for each
+
 // among tells which spans of text, at most 64, are in the set: bit i is
 // spans[i].
 func (s *tokenSet) among(text []byte, spans []countcache.Span) (tokens uint64) {

@@ -4,7 +4,7 @@
 // A Cache is a bounded map from byte strings to counts for one goroutine. Keys
 // of up to 15 and of up to 31 bytes are in two tables that package countprobe
 // probes many keys at a time; longer ones, which are rare, in a Go map. What
-// the cache does not hold is counted by a Model, a few keys at a time.
+// the cache does not hold is counted by a Model, many keys at a time.
 //
 // What is held is a function of the model alone: a cache of any size, wiped at
 // any time, gives the same counts.

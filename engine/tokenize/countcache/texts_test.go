@@ -9,17 +9,27 @@ import (
 // Texts counted together have the counts that they have alone, in caches of any
 // size.
 func TestCountTextsIsCountOfEach(t *testing.T) {
-	for _, o := range []Options{{}, {BytesAreTokens: true}, {MaxBytes: 1 << 10}, {MaxBytes: 200, BytesAreTokens: true}} {
+	for _, c := range []struct {
+		o       Options
+		letters string
+	}{
+		{Options{}, " aab"},
+		{Options{}, " abcdefgh"}, // so many words that the tables grow
+		{Options{BytesAreTokens: true}, " aab"},
+		{Options{MaxBytes: 1 << 10}, " aab"},
+		{Options{MaxBytes: 200, BytesAreTokens: true}, " aab"},
+	} {
+		o := c.o
 		rng := rand.New(rand.NewPCG(3, 3))
 		together, alone := New(o), New(o)
 		var texts Texts
-		for range 400 {
+		for range 1000 {
 			texts.Clear()
 			var want []int
 			for size := 0; ; {
 				text := bytes.Repeat([]byte("a"), 1+rng.IntN(200)*rng.IntN(10)/9)
 				for i := range text {
-					text[i] = " aab"[rng.IntN(4)]
+					text[i] = c.letters[rng.IntN(len(c.letters))]
 				}
 				if rng.IntN(8) == 0 { // a key that is in no table
 					text = append(text, bytes.Repeat([]byte("x"), rng.IntN(400))...)
@@ -38,6 +48,9 @@ func TestCountTextsIsCountOfEach(t *testing.T) {
 					t.Fatalf("%+v: text %d of %d: %d tokens, want %d", o, i, len(want), counts[i], want[i])
 				}
 			}
+		}
+		if grown := len(together.short.buckets) > len(New(o).short.buckets); grown != (len(c.letters) > 4) {
+			t.Errorf("%+v, letters %q: grown %v", o, c.letters, grown)
 		}
 	}
 }

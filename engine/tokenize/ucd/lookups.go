@@ -52,10 +52,10 @@ func (t *normalTables) decomposition(r rune) *[4]rune {
 func (t *normalTables) composition(a, b rune) (to rune, ok bool) {
 	for at := composedPlace(a, b); ; at = (at + 1) % uint32(len(t.composed)) {
 		switch c := &t.composed[at]; {
-		case c.first == a && c.second == b:
-			return c.to, true
 		case *c == composition{}:
 			return 0, false
+		case c.first == a && c.second == b:
+			return c.to, true
 		}
 	}
 }
