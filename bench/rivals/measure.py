@@ -40,6 +40,10 @@ def gigatoken(job):
         ids = tokenizer.encode_batch(docs, parallel=parallel)  # an awkward Array
         return lambda: differences(ids.layout.offsets.data.tolist())
 
+    try:
+        count(joined([b"a"]))
+    except ValueError:  # SentencePiece-style models want a separator that is UTF-8
+        return list, count
     return joined, count
 
 
