@@ -14,6 +14,7 @@ type runCmd struct {
 	inputFlags     `embed:"" group:"Documents:"`
 	tokenizerFlags `embed:"" group:"Counting:"`
 	nearDupFlags   `embed:"" group:"Near duplicates:"`
+	creditFlags    `embed:"" group:"Credit:"`
 	outFlags
 	Resume bool `xor:"existing" help:"Go on with the unfinished run in the output folder."`
 	Force  bool `xor:"existing" help:"Replace the run in the output folder."`
@@ -42,6 +43,7 @@ Examples:
       --contributor-field metadata.author --threshold 0.7 --out out
   tallystick run corpus/ --tokenizer llama3/tokenizer.json --tokenizer qwen=q/tokenizer.json --out out
   zstd -dc big.zst | tallystick run - --tokenizer gpt2 --out out
+  tallystick run corpus/ --tokenizer gpt2 --credit shared --out out
   tallystick run corpus/ --tokenizer gpt2 --out out --resume
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished but more lines were
@@ -51,7 +53,9 @@ rejected than --max-rejects, 130 interrupted (resumable).`
 // Run does the job.
 func (c *runCmd) Run(ctx context.Context, env *environment) error {
 	m := c.means(env)
-	res, err := engine.Run(ctx, rules(&c.inputFlags, &c.tokenizerFlags, &c.nearDupFlags), m, engine.RunOptions{
+	r := rules(&c.inputFlags, &c.tokenizerFlags, &c.nearDupFlags)
+	r.Credit = c.Credit
+	res, err := engine.Run(ctx, r, m, engine.RunOptions{
 		Out: c.Out, Resume: c.Resume, Force: c.Force, KeepWork: c.KeepWork,
 	})
 	if err != nil {
@@ -83,6 +87,7 @@ type planCmd struct {
 	inputFlags     `embed:"" group:"Documents:"`
 	tokenizerFlags `embed:"" group:"Counting:"`
 	nearDupFlags   `embed:"" group:"Near duplicates:"`
+	creditFlags    `embed:"" group:"Credit:"`
 	Out            string `required:"" placeholder:"DIR" help:"Output folder; must be empty or new."`
 	Force          bool   `help:"Replace the run in the output folder."`
 }
@@ -106,7 +111,9 @@ done by another process:
 // Run makes the plan and prints what it holds.
 func (c *planCmd) Run(ctx context.Context, env *environment) error {
 	m := means(&c.inputFlags, &c.countingFlags, env)
-	prepared, err := engine.Prepare(ctx, rules(&c.inputFlags, &c.tokenizerFlags, &c.nearDupFlags), m, engine.RunOptions{Out: c.Out, Force: c.Force})
+	r := rules(&c.inputFlags, &c.tokenizerFlags, &c.nearDupFlags)
+	r.Credit = c.Credit
+	prepared, err := engine.Prepare(ctx, r, m, engine.RunOptions{Out: c.Out, Force: c.Force})
 	if err != nil {
 		return err
 	}

@@ -27,17 +27,17 @@ const (
 // goldenStatement has every kind of row and names that attack each format.
 func goldenStatement(t testing.TB) Statement {
 	rows := []Entitlement{
-		{"Ada Lovelace", 130_000},
-		{"=HYPERLINK(\"http://evil.example\",\"Ada\")", 7},
-		{"'quoted'", 11},
-		{"comma, quote \" and\r\nline end", 13},
-		{"\u202eoverride\x1b[31m", 17},
-		{"山田 太郎", 2_000_000},
-		{"a name that is far too long to fit into a column of anybody's terminal", 19},
-		{"nothing kept", 0},
-		{doc.Unattributed, 70_000},
-		{Remainder, 23},
-		{"the rest", 297_799_910},
+		{"Ada Lovelace", 130_000, nil},
+		{"=HYPERLINK(\"http://evil.example\",\"Ada\")", 7, nil},
+		{"'quoted'", 11, nil},
+		{"comma, quote \" and\r\nline end", 13, nil},
+		{"\u202eoverride\x1b[31m", 17, nil},
+		{"山田 太郎", 2_000_000, nil},
+		{"a name that is far too long to fit into a column of anybody's terminal", 19, nil},
+		{"nothing kept", 0, nil},
+		{doc.Unattributed, 70_000, nil},
+		{Remainder, 23, nil},
+		{"the rest", 297_799_910, nil},
 	}
 	first := compute(t, rows, Options{Pool: "500000", Currency: "USD", Share: "20%", Minimum: "25", RunID: "first"})
 	rows[7].Tokens = 300_000
@@ -256,7 +256,7 @@ func FuzzReadCarry(f *testing.F) {
 		if err != nil {
 			return
 		}
-		_, err = Compute([]Entitlement{{"a", 1}}, Options{Pool: "1", Currency: c.Currency, CarryIn: &c})
+		_, err = Compute([]Entitlement{{"a", 1, nil}}, Options{Pool: "1", Currency: c.Currency, CarryIn: &c})
 		if err != nil {
 			t.Errorf("accepted carry cannot be used: %v", err)
 		}
