@@ -198,8 +198,10 @@ func TestSchemaFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	statement := goldenStatement(t)
-	statement.Tokenizer = "llama3" // the only field that may be absent
+	statement := sharedStatement(t)
+	statement.Tokenizer = "llama3"
+	// The fields that may be absent, and whether they were seen.
+	optional := map[string]bool{"tokenizer": false, "credit": false, "fraction": false}
 	if err := WriteJSONL(&b, statement); err != nil {
 		t.Fatal(err)
 	}
@@ -211,17 +213,30 @@ func TestSchemaFields(t *testing.T) {
 		def := schema.Defs[fields["record"].(string)]
 		var written, described []string
 		for f := range fields {
-			written = append(written, f)
+			if _, may := optional[f]; may {
+				optional[f] = true
+				if def.Properties[f] == nil {
+					t.Errorf("%s is not described", f)
+				}
+			} else {
+				written = append(written, f)
+			}
 		}
 		for f := range def.Properties {
-			described = append(described, f)
+			if _, may := optional[f]; !may {
+				described = append(described, f)
+			}
 		}
 		slices.Sort(written)
 		slices.Sort(described)
 		slices.Sort(def.Required)
-		required := slices.DeleteFunc(slices.Clone(written), func(f string) bool { return f == "tokenizer" })
-		if !slices.Equal(written, described) || !slices.Equal(required, def.Required) {
+		if !slices.Equal(written, described) || !slices.Equal(written, def.Required) {
 			t.Fatalf("line has %v, schema describes %v, requires %v", written, described, def.Required)
+		}
+	}
+	for f, seen := range optional {
+		if !seen {
+			t.Errorf("no line has %s", f)
 		}
 	}
 }
