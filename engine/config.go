@@ -26,8 +26,9 @@ type Rules struct {
 	Threshold   string // decimal, 0 < t ≤ 1
 	Recall      float64
 	Seed        uint64
-	ShardSize   int64 // bytes
-	MaxLine     int64 // bytes
+	Credit      string // "first", or empty for that, or "shared"
+	ShardSize   int64  // bytes
+	MaxLine     int64  // bytes
 	Policy      Policy
 }
 
@@ -103,6 +104,9 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 		return fail(err)
 	}
 	p.Partitions = min(256, max(4, len(p.Shards)))
+	if p.Rules.Credit, err = creditRule(r.Credit); err != nil {
+		return fail(err)
+	}
 	if p.RunID, err = p.ComputeRunID(); err != nil {
 		return fail(err)
 	}

@@ -170,22 +170,26 @@ func addEarlier(p *plan.Plan, folder, dir string) error {
 
 // agree refuses an earlier run whose keys or decisions mean something else.
 func agree(p, old *plan.Plan) error {
-	same, oldRules := p.Rules, old.Rules
-	same.Token, oldRules.Token = "", ""
+	now, was := p.Rules, old.Rules
 	for _, c := range []struct {
 		what     string
 		now, was any
 	}{
-		{"rules", same, oldRules},
-		{"fields", p.Fields, old.Fields},
+		{"rule for documents", now.Document, was.Document},
+		{"rule for shingles", now.Shingle, was.Shingle},
+		{"rule for word hashes", now.WordHash, was.WordHash},
+		{"rule for sketches", now.Sketch, was.Sketch},
+		{"rule for exact keys", now.ExactKey, was.ExactKey},
+		{"rule for who is first (--priority)", now.Priority, was.Priority},
+		{"choice of fields", p.Fields, old.Fields},
 		{"seed", p.Seed, old.Seed},
 		{"threshold", [2]int64{p.NearDup.ThresholdNum, p.NearDup.ThresholdDen}, [2]int64{old.NearDup.ThresholdNum, old.NearDup.ThresholdDen}},
-		{"bands and rows (they follow from --threshold and --recall)", [2]int{p.NearDup.Bands, p.NearDup.Rows}, [2]int{old.NearDup.Bands, old.NearDup.Rows}},
+		{"number of bands and rows (they follow from --threshold and --recall)", [2]int{p.NearDup.Bands, p.NearDup.Rows}, [2]int{old.NearDup.Bands, old.NearDup.Rows}},
 		{"scope", p.Scope, old.Scope},
 		{"longest line (--max-line)", p.MaxLine, old.MaxLine},
 	} {
 		if c.now != c.was {
-			return fmt.Errorf("%w: its %s differ: %v there, %v here", doc.ErrUsage, c.what, c.was, c.now)
+			return fmt.Errorf("%w: its %s is not ours: %v there, %v here", doc.ErrUsage, c.what, c.was, c.now)
 		}
 	}
 	return nil

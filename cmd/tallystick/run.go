@@ -15,6 +15,7 @@ type runCmd struct {
 	tokenizerFlags `embed:"" group:"Counting:"`
 	nearDupFlags   `embed:"" group:"Near duplicates:"`
 	policyFlags    `embed:"" group:"Who is first:"`
+	creditFlags    `embed:"" group:"Credit:"`
 	outFlags
 	Resume bool `xor:"existing" help:"Go on with the unfinished run in the output folder."`
 	Force  bool `xor:"existing" help:"Replace the run in the output folder."`
@@ -43,6 +44,7 @@ Examples:
       --contributor-field metadata.author --threshold 0.7 --out out
   tallystick run corpus/ --tokenizer llama3/tokenizer.json --tokenizer qwen=q/tokenizer.json --out out
   zstd -dc big.zst | tallystick run - --tokenizer gpt2 --out out
+  tallystick run corpus/ --tokenizer gpt2 --credit shared --out out
   tallystick run corpus/ --tokenizer gpt2 --out out --resume
   tallystick run corpus/ --tokenizer gpt2 --priority source --source-rank wiki,books,web --out out
   tallystick run new/ --tokenizer gpt2 --reference benchmarks/ --out out
@@ -60,6 +62,7 @@ func (c *runCmd) Run(ctx context.Context, env *environment) error {
 	if err := c.policyFlags.apply(&r); err != nil {
 		return err
 	}
+	r.Credit = c.Credit
 	res, err := engine.Run(ctx, r, m, engine.RunOptions{
 		Out: c.Out, Resume: c.Resume, Force: c.Force, KeepWork: c.KeepWork,
 	})
@@ -93,6 +96,7 @@ type planCmd struct {
 	tokenizerFlags `embed:"" group:"Counting:"`
 	nearDupFlags   `embed:"" group:"Near duplicates:"`
 	policyFlags    `embed:"" group:"Who is first:"`
+	creditFlags    `embed:"" group:"Credit:"`
 	Out            string `required:"" placeholder:"DIR" help:"Output folder; must be empty or new."`
 	Force          bool   `help:"Replace the run in the output folder."`
 }
@@ -120,6 +124,7 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 	if err := c.policyFlags.apply(&r); err != nil {
 		return err
 	}
+	r.Credit = c.Credit
 	prepared, err := engine.Prepare(ctx, r, m, engine.RunOptions{Out: c.Out, Force: c.Force})
 	if err != nil {
 		return err

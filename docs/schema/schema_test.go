@@ -18,6 +18,7 @@ const zero = `{"documents": 0, "bytes": 0, "tokens": 0}`
 var (
 	digest  = strings.Repeat("0123456789abcdef", 4)
 	further = `{"llama3": {"in": 9, "kept": 9, "exact_dup": 0, "near_dup": 0, "excluded": 0, "rejected": 0}}`
+	credit  = `{"tokens": 7, "numerator": "1", "denominator": "3"}`
 	classes = `"in": {"documents": 2, "bytes": 20, "tokens": 7}, "kept": {"documents": 2, "bytes": 20, "tokens": 7}, "exact_dup": ` +
 		zero + `, "near_dup": ` + zero + `, "excluded": ` + zero + `, "rejected": ` + zero
 )
@@ -29,9 +30,10 @@ var examples = []example{
 	{"tally", `{"contributor": "ann", ` + classes + `}`},
 	{"tally", `{"contributor": "ann", ` + classes + `, "further_tokens": ` + further + `}`},
 	{"manifest", `{"version": 1, "run_id": "` + digest + `", "tool": "tallystick", "files": [{"path": "tally.jsonl", "size": 3, "sha256": "` + digest + `"}], "totals": {` + classes + `, "further_tokens": ` + further + `}, "created_unreadable": 0, "standing": {"documents": 3, "rejected": 1}}`},
+	{"tally", `{"contributor": "ann", ` + classes + `, "further_tokens": ` + further + `, "credit": ` + credit + `, "further_credit": {"llama3": ` + credit + `}}`},
 	{"rejects", `{"file": "a.jsonl", "shard": 0, "line": 3, "offset": 120, "column": 0, "reason": "line_too_long", "contributor": "(unattributed)"}`},
 	{"plan", `{"version": 1, "run_id": "` + digest + `",
-		"rules": {"document": "json-line-v1", "token": "hf-tokenizers-0.22.2-v1", "shingle": "w5-v1", "word_hash": "aes3-v1", "sketch": "oph-fallback-v1", "exact_key": "xxh64-len-sha256-v1", "priority": "created-content-contributor-id-v1"},
+		"rules": {"document": "json-line-v1", "token": "hf-tokenizers-0.22.2-v1", "shingle": "w5-v1", "word_hash": "aes3-v1", "sketch": "oph-fallback-v1", "exact_key": "xxh64-len-sha256-v1", "priority": "created-content-contributor-id-v1", "credit": "shared-v1"},
 		"fields": {"text": "text", "id": "id", "contributor": "meta.author", "created": "", "require_contributor": false},
 		"tokenizer": {"name": "gpt2", "sha256": "` + digest + `", "added_tokens": "match", "label": "gpt2"},
 		"further_tokenizers": [{"name": "l/tokenizer.json", "sha256": "` + digest + `", "added_tokens": "match", "label": "llama3"}],
@@ -56,6 +58,8 @@ var examples = []example{
 		"pool": "50000000000000000000", "share": "0.2", "payable": "10000000000000000000", "minimum": "0", "carry_in_sha256": "", "tokens": "300",
 		"carry_in": "0", "paid": "9", "carried": "1", "rows": 2}`},
 	{"pay", `{"record": "row", "kind": "contributor", "contributor": "ann", "tokens": 130, "carry_in": "0", "amount": "9", "paid": "9", "carried": "0",
+		"amount_major": "0.00000000009", "paid_major": "0.00"}`},
+	{"pay", `{"record": "row", "kind": "contributor", "contributor": "bob", "tokens": 6, "fraction": "5/6", "carry_in": "0", "amount": "9", "paid": "9", "carried": "0",
 		"amount_major": "0.00000000009", "paid_major": "0.00"}`},
 }
 
@@ -158,6 +162,7 @@ func TestStatementMayNameItsTokenizer(t *testing.T) {
 var optional = map[string]bool{
 	"wordhash": true, "llama3": true, "further_tokens": true, "further_tokenizers": true, "label": true,
 	"source": true, "source_rank": true, "scope": true, "earlier_runs": true, "index": true, "reference": true, "run": true, "standing": true,
+	"credit": true, "further_credit": true, "fraction": true,
 }
 
 // spoil changes one thing in v after the other, calls fn, and puts it back.

@@ -22,6 +22,7 @@ const (
 	RuleSketch   = "oph-fallback-v1"
 	RuleExactKey = "xxh64-len-sha256-v1"
 	RulePriority = "created-content-contributor-id-v1"
+	RuleCredit   = "shared-v1" // of plans that share credit
 )
 
 // Plan is the content of plan.json.
@@ -58,7 +59,14 @@ type Rules struct {
 	Sketch   string `json:"sketch"`
 	ExactKey string `json:"exact_key"`
 	Priority string `json:"priority"`
+	// Credit is absent where the first contributor is credited with all tokens
+	// of a kept document.
+	Credit string `json:"credit,omitempty"`
 }
+
+// SharesCredit reports whether the tokens of a kept document are split among
+// the contributors of its group.
+func (p *Plan) SharesCredit() bool { return p.Rules.Credit != "" }
 
 // Fields are dotted paths into the JSON object of a line.
 type Fields struct {

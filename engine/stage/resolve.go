@@ -91,6 +91,7 @@ type resolver struct {
 	graph    neardup.Graph
 	sets     *neardup.FileSets
 	verdicts []neardup.Verdict
+	owners   []ownership
 	texts    atomic.Int64 // bytes of text read again
 
 	delivery int                       // shards of the delivery
@@ -415,6 +416,7 @@ func (r *resolver) write(ctx context.Context) error {
 			} else {
 				continue
 			}
+			r.own(int32(at), witness)
 			k := &r.nodes[witness]
 			d.Witness = k.place
 			d.WitnessLine = r.Plan.Shards[k.place.Shard].FirstLine + int64(k.place.Ordinal)
@@ -425,5 +427,5 @@ func (r *resolver) write(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return r.writeOwners(ctx)
 }

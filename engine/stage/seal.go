@@ -111,7 +111,7 @@ func (t *taskRun) mergeTallies(ctx context.Context, tallied []Record) (*tally.Ta
 			return nil, fmt.Errorf("%s: %w", path, d.err)
 		}
 	}
-	return &sums, nil
+	return &sums, t.mergeCredits(ctx, tallied, &sums)
 }
 
 // concatenate copies one kind of per-shard file of the tally stage to w.

@@ -60,6 +60,11 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 		file    = t.Plan.Files[t.Plan.Shards[shard].File].Path
 		first   = t.Plan.Shards[shard].FirstLine
 	)
+	credit, err := t.newCrediting(ctx, &resolved, &sums)
+	if err != nil {
+		return err
+	}
+	defer credit.stop()
 	for n := 0; docs.more(); n++ {
 		if n%4096 == 0 {
 			if err := ctx.Err(); err != nil {
@@ -87,6 +92,9 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 		}
 		if err != nil {
 			return err
+		}
+		if class == doc.Kept {
+			credit.kept(&rec)
 		}
 		sums.Add(rec.Contributor, class, rec.Bytes, rec.Tokens, rec.Further...)
 		lines[class].Add(rec.Ordinal)
@@ -136,7 +144,10 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	for _, r := range sums.Rows() {
 		e.sums(&r)
 	}
-	return e.flush()
+	if err := e.flush(); err != nil {
+		return err
+	}
+	return credit.write(ctx, t)
 }
 
 func (t *taskRun) row(shard int, first int64, rec *docRecord, d *decisionRecord) decision.Row {

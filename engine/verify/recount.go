@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"slices"
 	"strings"
 	"sync"
@@ -57,6 +58,7 @@ type recount struct {
 type shardCount struct {
 	contributors      map[string]*sums
 	createdUnreadable uint64
+	moved             map[string][]*big.Rat // by the groups that share credit: tokens by tokenizer
 }
 
 // of returns the sums of a contributor.
@@ -109,6 +111,7 @@ func (c *checker) checkRecount(ctx context.Context, f *findings) (string, error)
 		mu.Lock()
 		defer mu.Unlock()
 		sum.createdUnreadable += s.createdUnreadable
+		sum.mergeMoved(s)
 		for name, counts := range s.contributors {
 			sum.of(name).merge(counts)
 		}
@@ -122,6 +125,7 @@ func (c *checker) checkRecount(ctx context.Context, f *findings) (string, error)
 	}
 	c.linesMatch = f.count == 0
 	c.compareTally(&sum, f)
+	c.compareCredit(&sum, f)
 	var engines []string
 	for _, counter := range counters {
 		if !slices.Contains(engines, counter.Engine()) {
@@ -253,6 +257,7 @@ func (c *checker) recountShard(ctx context.Context, shard int, counters []*token
 		}
 		sum.of(string(contributor)).add(class, doc.Counts{Documents: 1, Bytes: uint64(len(rec.Text)), Tokens: uint64(tokens[0])}, tokens[1:])
 		if class == doc.Kept {
+			sum.split(string(contributor), c.groups[doc.Place{Shard: uint32(shard), Ordinal: line.Ordinal}], tokens)
 			if c.witness != nil && c.witness[shard].Contains(line.Ordinal) {
 				c.recount.offsets[shard] = append(c.recount.offsets[shard], line.Offset)
 			}
