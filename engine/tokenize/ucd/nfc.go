@@ -111,7 +111,7 @@ func (z *Normalizer) AppendNFC(dst, text []byte) []byte {
 // starter that nothing before it can reach.
 func unsettledEnd(text []byte) int {
 	for i := 0; i < len(text); {
-		r, n := utf8.DecodeRune(text[i:])
+		r, n := decode(text[i:])
 		if i > 0 && lookup(normalIndex[:], normalBlocks, r) == 0 {
 			return i
 		}
@@ -125,7 +125,7 @@ func (z *Normalizer) appendRun(dst, text []byte) []byte {
 	z.starter, z.marks = none, z.marks[:0]
 	var buf [4]rune
 	for len(text) > 0 {
-		r, n := utf8.DecodeRune(text)
+		r, n := decode(text)
 		text = text[n:]
 		for _, c := range z.decompose(&buf, r) {
 			if ccc := classOf(c); ccc != 0 {
@@ -143,8 +143,7 @@ func (z *Normalizer) appendRun(dst, text []byte) []byte {
 			z.starter = c
 		}
 		if len(z.marks) >= mostMarks {
-			n := z.marksEnd(text)
-			dst = z.appendMarks(dst, text[:n])
+			dst, n = z.appendMarks(dst, text)
 			text = text[n:]
 		}
 	}
@@ -175,7 +174,7 @@ func classOf(r rune) byte {
 
 // decompose returns what a character is decomposed to, perhaps in buf.
 func (z *Normalizer) decompose(buf *[4]rune, r rune) []rune {
-	if s := r - hangulS; 0 <= s && s < countS {
+	if s := r - hangulS; uint32(s) < countS {
 		*buf = [4]rune{hangulL + s/(countV*countT), hangulV + s%(countV*countT)/countT, hangulT + s%countT}
 		if s%countT == 0 {
 			return buf[:2]
@@ -226,71 +225,80 @@ func (z *Normalizer) order() {
 	}
 }
 
-// marksEnd returns how long the marks are that text begins with.
-func (z *Normalizer) marksEnd(text []byte) (n int) {
-	var buf [4]rune
-	for n < len(text) {
-		r, size := utf8.DecodeRune(text[n:])
-		// What begins with a mark, decomposed, is all marks.
-		if classOf(z.decompose(&buf, r)[0]) == 0 {
-			break
-		}
-		n += size
-	}
-	return n
-}
-
-// appendMarks is composeMarks and write for the marks that wait and those of
-// text: it counts the bytes of every class and then puts every mark in its
-// place, in a time linear in them.
-func (z *Normalizer) appendMarks(dst, text []byte) []byte {
+// appendMarks is composeMarks and write for the marks that wait and those that
+// text begins with, and returns how long these are. It counts the bytes of every
+// class and then puts every mark in its place, in a time linear in them.
+func (z *Normalizer) appendMarks(dst, text []byte) (_ []byte, n int) {
 	var ends [256]int // of the classes, where their next mark goes in the end
-	z.eachMark(text, func(m normalRune) { ends[m.ccc] += utf8.RuneLen(m.r) })
+	n = z.eachMark(text, func(m normalRune) { ends[m.ccc] += utf8.RuneLen(m.r) })
 	base := len(dst)
-	begin := base + utf8.UTFMax // the starter has room before them
-	next := begin
-	for ccc, n := range ends {
+	next := base + utf8.UTFMax // the starter has room before the marks
+	for ccc, size := range ends {
 		ends[ccc] = next
-		next += n
+		next += size
 	}
 	begins := ends
 	dst = slices.Grow(dst, next-base)[:next]
-	z.eachMark(text, func(m normalRune) { ends[m.ccc] += utf8.EncodeRune(dst[ends[m.ccc]:], m.r) })
+	z.eachMark(text[:n], func(m normalRune) { ends[m.ccc] += utf8.EncodeRune(dst[ends[m.ccc]:], m.r) })
 
 	// Of every class only the first mark is not blocked, and what is then the
 	// first. A starter takes a few: some stay, behind which no other starter
 	// is joined to it.
 	for ccc := range begins {
 		for z.starter != none && begins[ccc] < ends[ccc] {
-			r, n := utf8.DecodeRune(dst[begins[ccc]:])
+			r, size := decode(dst[begins[ccc]:])
 			to, ok := z.composite(z.starter, r)
 			if !ok {
 				break
 			}
 			z.starter = to
-			begins[ccc] += n
+			begins[ccc] += size
 		}
 	}
 	z.marks = z.marks[:0]
 	kept := z.write(dst[:base]) // within the room
-	for ccc := range begins {
-		kept = append(kept, dst[begins[ccc]:ends[ccc]]...)
+	for ccc, begin := range begins {
+		if begin < ends[ccc] {
+			kept = append(kept, dst[begin:ends[ccc]]...)
+		}
 	}
-	return kept
+	return kept, n
 }
 
-// eachMark calls fn for the marks that wait and those that text is.
-func (z *Normalizer) eachMark(text []byte, fn func(normalRune)) {
+// eachMark calls fn for the marks that wait and those that text begins with, and
+// returns how long these are.
+func (z *Normalizer) eachMark(text []byte, fn func(normalRune)) (n int) {
 	for _, m := range z.marks {
 		fn(m)
 	}
 	var buf [4]rune
-	for len(text) > 0 {
-		r, n := utf8.DecodeRune(text)
-		text = text[n:]
-		for _, c := range z.decompose(&buf, r) {
-			fn(normalRune{c, classOf(c)})
+	for n < len(text) {
+		r, size := decode(text[n:])
+		to := z.decompose(&buf, r)
+		// What begins with a mark, decomposed, is all marks.
+		for _, c := range to {
+			ccc := classOf(c)
+			if ccc == 0 {
+				return n
+			}
+			fn(normalRune{c, ccc})
 		}
+		n += size
+	}
+	return n
+}
+
+// decode is utf8.DecodeRune of valid text.
+func decode(text []byte) (r rune, size int) {
+	switch c := text[0]; {
+	case c < utf8.RuneSelf:
+		return rune(c), 1
+	case c < 0xE0:
+		return rune(c&0x1F)<<6 | rune(text[1]&0x3F), 2
+	case c < 0xF0:
+		return rune(c&0xF)<<12 | rune(text[1]&0x3F)<<6 | rune(text[2]&0x3F), 3
+	default:
+		return rune(c&7)<<18 | rune(text[1]&0x3F)<<12 | rune(text[2]&0x3F)<<6 | rune(text[3]&0x3F), 4
 	}
 }
 
