@@ -24,7 +24,7 @@ const (
 	laneWindows = laneGroups * pairmerge.Lanes
 	// laneStep is how far a window is behind the one before. The rest of a window
 	// is also the beginning of the next one.
-	laneStep    = 18
+	laneStep    = 16
 	laneOverlap = pairmerge.Long - laneStep
 	// laneSpan is the bytes that the windows have together.
 	laneSpan = laneStep*(laneWindows-1) + pairmerge.Long
@@ -149,7 +149,7 @@ func (l *longLanes) joined(m *model, tables *pairmerge.Tables, text []byte, at j
 }
 
 // bridgeBytes is how long the window is that stands in for some in lanes.
-const bridgeBytes = 4 * pairmerge.Long
+const bridgeBytes = 3 * pairmerge.Long
 
 // bridge goes on by a window of a longMerge to the first window in lanes, from
 // the k-th on, that this has a token in common with. The first one of all begins
