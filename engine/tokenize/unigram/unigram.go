@@ -15,6 +15,7 @@ package unigram
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
 	"github.com/tallystick/tallystick/engine/tokenize/normalize"
@@ -136,6 +137,9 @@ func (w *worker) countStream(text []byte, first bool, size int) (n int) {
 	charsmap := w.charsmap()
 	normal := w.normal[:0]
 	for len(text) > 0 {
+		if len(normal) > 2*streamBytes { // a long word, perhaps the rest of the text
+			normal = slices.Grow(normal, len(text))
+		}
 		end := charsmap.Cut(text, size)
 		from := max(len(normal)-1, 1)
 		normal = charsmap.Append(normal, text[:end])
