@@ -51,6 +51,25 @@ type Earlier struct {
 // reference corpus or of an earlier run.
 func (f *File) IsStanding() bool { return f.Reference || f.Run != "" }
 
+// Origin says, for people, of what a shard's documents are part: nothing for
+// the delivery.
+func (p *Plan) Origin(shard int) string {
+	file := &p.Files[p.Shards[shard].File]
+	if file.Reference {
+		return "the reference corpus"
+	}
+	for _, e := range p.Earlier {
+		switch {
+		case shard < e.FirstShard || shard >= e.FirstShard+e.Shards:
+		case e.RunID == file.Run:
+			return fmt.Sprintf("the earlier run %.12s in %s", file.Run, e.Folder)
+		default:
+			return fmt.Sprintf("the earlier run %.12s, by way of %s", file.Run, e.Folder)
+		}
+	}
+	return ""
+}
+
 // IsStanding reports whether a shard's documents stand.
 func (p *Plan) IsStanding(shard int) bool { return p.Files[p.Shards[shard].File].IsStanding() }
 

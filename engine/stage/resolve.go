@@ -349,8 +349,8 @@ func (r *resolver) fetch(ctx context.Context, nodes []int32, newFn func() func(n
 				r.advance(int64(len(rec.Text)))
 				return fn(list[i], rec.Text)
 			})
-			if err != nil && r.Plan.IsStanding(shard) {
-				err = fmt.Errorf("%w (texts of %s are read again to prove duplicates of them)", err, standingName(&file))
+			if origin := r.Plan.Origin(shard); err != nil && origin != "" {
+				err = fmt.Errorf("%w (texts of %s are read again to prove duplicates of them)", err, origin)
 			}
 			return err
 		})
