@@ -80,10 +80,6 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 	if err != nil {
 		return fail(err)
 	}
-	in, err := readInputs(ctx, r, m, dir, true)
-	if err != nil {
-		return fail(err)
-	}
 	p := plan.Plan{
 		Version: plan.Version,
 		Rules: plan.Rules{
@@ -97,10 +93,23 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 			Bands: bands, Rows: rows, Curve: neardup.Curve(bands, rows),
 		},
 		Seed: r.Seed, ShardSize: r.ShardSize, MaxLine: r.MaxLine,
-		Files: in.files, Shards: in.shards,
 	}
-	if err := r.Policy.apply(ctx, r, m, dir, &p); err != nil {
+	r.Policy.apply(&p)
+	// Before the inputs are read: an earlier run may be of no use.
+	earlier, err := r.Policy.loadEarlier(&p, dir)
+	if err != nil {
 		return fail(err)
+	}
+	in, err := readInputs(ctx, r, m, dir, true)
+	if err != nil {
+		return fail(err)
+	}
+	p.Files, p.Shards = in.files, in.shards
+	if err := r.Policy.addReference(ctx, r, m, dir, &p); err != nil {
+		return fail(err)
+	}
+	for _, e := range earlier {
+		e.addTo(&p)
 	}
 	p.Partitions = min(256, max(4, len(p.Shards)))
 	if p.RunID, err = p.ComputeRunID(); err != nil {

@@ -178,13 +178,13 @@ func reportData(ctx context.Context, dir string, t Timings, res *Result) (report
 // standingNote says what the delivery was compared with.
 func standingNote(p *plan.Plan, s *manifest.Standing) string {
 	if p.Scope != plan.ScopeReference {
-		return fmt.Sprintf("Compared with %d documents that earlier runs kept, which come first and are not tallied again.", s.Documents)
+		return fmt.Sprintf("Documents that earlier runs kept: %d. They come first and are not tallied again.", s.Documents)
 	}
-	note := fmt.Sprintf("Only what duplicates one of the %d documents of the reference corpus is dropped; those are not tallied", s.Documents-s.Rejected)
+	note := fmt.Sprintf("Documents of the reference corpus: %d. Only what duplicates one of them is dropped, and they are not tallied.", s.Documents-s.Rejected)
 	if s.Rejected > 0 {
-		note += fmt.Sprintf(", and %d more of its lines could not be used", s.Rejected)
+		note += fmt.Sprintf(" Lines of it that could not be used: %d.", s.Rejected)
 	}
-	return note + "."
+	return note
 }
 
 // addFlows reads the decisions for who duplicates whom, and the scores.
