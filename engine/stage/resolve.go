@@ -68,7 +68,7 @@ func resolve(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	r := &resolver{taskRun: t, scanned: scanned, matched: matched, delivery: t.Plan.Delivery()}
+	r := &resolver{taskRun: t, scanned: scanned, matched: matched, delivery: t.Plan.Delivery(), ranking: rankingOf(&t.Plan)}
 	for _, step := range []func(context.Context) error{
 		r.collect, r.carry, r.collapseExact, r.buildGraph, r.loadSets, r.decide,
 	} {
@@ -94,6 +94,7 @@ type resolver struct {
 	texts    atomic.Int64 // bytes of text read again
 
 	delivery int                       // shards of the delivery
+	ranking  map[string]int            // places of the ranked sources
 	sources  map[string]int32          // numbers of the sources
 	carried  map[int32]*decisionRecord // of nodes that an earlier run dropped
 }
