@@ -91,35 +91,32 @@ func (p *Plan) TallyTasks() int {
 	return p.Delivery()
 }
 
-// Policy describes what differs from the default, for people: names and
-// values.
+// Policy describes who is first and the scope, where they are not the default,
+// for people: names and values.
 func (p *Plan) Policy() (lines [][2]string) {
-	add := func(name, format string, args ...any) {
-		lines = append(lines, [2]string{name, fmt.Sprintf(format, args...)})
-	}
 	switch p.Rules.Priority {
 	case RulePriorityLongest:
-		add("first is", "the longest text")
+		lines = append(lines, [2]string{"first is", "the longest text"})
 	case RulePrioritySource:
-		add("first is", "the source named first: %s", strings.Join(p.SourceRank, ", "))
+		lines = append(lines, [2]string{"first is", "the source named first: " + strings.Join(p.SourceRank, ", ")})
 	}
 	switch p.Scope {
 	case ScopeSource:
-		add("scope", "within a source (%s)", p.Fields.Source)
+		lines = append(lines, [2]string{"scope", "within a source (" + p.Fields.Source + ")"})
 	case ScopeReference:
-		files := 0
-		for i := range p.Files {
-			if p.Files[i].Reference {
-				files++
-			}
-		}
-		add("scope", "against a reference corpus only (%d files)", files)
+		lines = append(lines, [2]string{"scope", "against a reference corpus only"})
 	}
+	return lines
+}
+
+// Chain describes the runs before this one, and whether later ones can follow,
+// as Policy does.
+func (p *Plan) Chain() (lines [][2]string) {
 	for _, e := range p.Earlier {
-		add("against", "%s (run %.12s)", e.Folder, e.RunID)
+		lines = append(lines, [2]string{"against", fmt.Sprintf("%s (run %.12s)", e.Folder, e.RunID)})
 	}
 	if p.Index {
-		add("index", "kept, for later runs --against this one")
+		lines = append(lines, [2]string{"index", "kept, for later runs --against this one"})
 	}
 	return lines
 }

@@ -220,7 +220,7 @@ func facts(d Data) []fact {
 		{"target recall", n.Recall},
 		{"seed", strconv.FormatUint(p.Seed, 10)},
 	}...)
-	for _, line := range p.Policy() {
+	for _, line := range append(p.Policy(), p.Chain()...) {
 		all = append(all, fact{line[0], line[1]})
 	}
 	all = append(all, []fact{
