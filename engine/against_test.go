@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -14,7 +15,9 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
 )
@@ -187,11 +190,11 @@ func TestAgainstRefuses(t *testing.T) {
 	}{
 		{"no index", func() Rules { return against(bare) }, doc.ErrUsage, "run it again with --index"},
 		{"no run", func() Rules { return against(in) }, doc.ErrInput, "holds no finished run"},
-		{"twice", func() Rules { return against(first, first) }, doc.ErrUsage, "another --against already"},
-		{"seed", func() Rules { r := against(first); r.Seed = 8; return r }, doc.ErrUsage, "its seed is not ours: 7 there, 8 here"},
+		{"twice", func() Rules { return against(first, first) }, doc.ErrUsage, "given twice"},
+		{"seed", func() Rules { r := against(first); r.Seed = 8; return r }, doc.ErrUsage, "its seed differs: 7 there, 8 here"},
 		{"threshold", func() Rules { r := against(first); r.Threshold = "0.79"; return r }, doc.ErrUsage, "threshold"},
-		{"bands", func() Rules { r := against(first); r.Recall = 0.9999; return r }, doc.ErrUsage, "bands and rows"},
-		{"scope", func() Rules { r := against(first); r.Policy.Scope = plan.ScopeSource; return r }, doc.ErrUsage, "choice of fields"},
+		{"bands", func() Rules { r := against(first); r.Recall = 0.9999; return r }, doc.ErrUsage, "number of bands and rows"},
+		{"scope", func() Rules { r := against(first); r.Policy.Scope = plan.ScopeSource; return r }, doc.ErrUsage, "choice of fields differs"},
 		{"reference", func() Rules { r := against(first); r.Policy.Reference = []string{in}; return r }, doc.ErrUsage, "exclude each other"},
 		{"standard input", func() Rules { return policyRules(Policy{Index: true}, 7, "-") }, doc.ErrUsage, "standard input"},
 		{"index of a reference run", func() Rules { return policyRules(Policy{Index: true, Reference: []string{in}}, 7, in) }, doc.ErrUsage, "--index"},
@@ -243,5 +246,55 @@ func TestAgainstRefuses(t *testing.T) {
 	}
 	if _, err := Run(t.Context(), r, policyMeans(1), RunOptions{Out: filepath.Join(dir, "gone")}); !errors.Is(err, doc.ErrInput) || !strings.Contains(err.Error(), "read again to prove") {
 		t.Errorf("input that is gone: %v", err)
+	}
+}
+
+// TestAgainstOnRevisions does it with histories of real documents, where most
+// are near duplicates of several kept ones.
+func TestAgainstOnRevisions(t *testing.T) {
+	corpora := []string{"../testdata/corpus/peps-history.jsonl.gz", "../testdata/corpus/powershell-docs-history.jsonl.zst"}
+	var docs []policyDoc
+	parser, err := stage.NewParser(plan.Fields{Text: "text", Contributor: "contributor", Created: "created", Source: "source"}, "native")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range corpora {
+		b, err := corpus.ReadText(name, 1<<30)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range bytes.Lines(b) {
+			var rec jsonl.Record
+			if reason := parser.Parse(bytes.TrimSpace(line), &rec); reason != doc.OK {
+				t.Fatal(name, reason)
+			}
+			source := string(rec.Source)
+			docs = append(docs, policyDoc{
+				ID: fmt.Sprint(len(docs)), Contributor: string(rec.Contributor), Source: &source, Created: rec.Created.Sec, Text: string(rec.Text),
+			})
+		}
+	}
+	slices.SortStableFunc(docs, func(a, b policyDoc) int { return cmp.Compare(a.Created, b.Created) })
+	// A delivery begins where the time does change.
+	cut := func(i int) int {
+		for i > 0 && i < len(docs) && docs[i].Created == docs[i-1].Created {
+			i++
+		}
+		return i
+	}
+	dir := t.TempDir()
+	p := Policy{Index: true}
+	all := runPolicy(t, policyRules(p, 3, writeDocs(t, filepath.Join(dir, "all"), docs, 1, nil)), policyMeans(2), filepath.Join(dir, "one"))
+	want := fatesOf(t, all.Dir)
+	got := map[string]fate{}
+	for i := range 3 {
+		part := docs[cut(i*len(docs)/3):cut((i+1)*len(docs)/3)]
+		out := filepath.Join(dir, fmt.Sprint(i))
+		runPolicy(t, policyRules(p, 3, writeDocs(t, filepath.Join(dir, fmt.Sprint("in", i)), part, 1, nil)), policyMeans(2), out)
+		maps.Copy(got, fatesOf(t, out))
+		p.Against = []string{out}
+	}
+	if d := gocmp.Diff(want, got); d != "" || len(want) < 100 {
+		t.Fatalf("of %d documents %d are dropped (-one run +deliveries):\n%s", len(docs), len(want), d)
 	}
 }

@@ -57,13 +57,8 @@ type Prepared struct {
 // when "-" is among the inputs.
 func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, error) {
 	fail := func(err error) (Prepared, error) { return Prepared{}, err }
-	if err := r.Policy.check(r.Inputs); err != nil {
+	if err := r.checkPolicy(); err != nil {
 		return fail(err)
-	}
-	if !r.Policy.usesSource() {
-		r.Fields.Source = ""
-	} else if r.Fields.Source == "" {
-		return fail(fmt.Errorf("%w: sources decide, but the source field has no path", doc.ErrUsage))
 	}
 	// Before anything is read or written: field paths may make no sense.
 	if _, err := r.parser(m); err != nil {
@@ -81,10 +76,6 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 	if err != nil {
 		return fail(err)
 	}
-	in, err := readInputs(ctx, r, m, dir, true)
-	if err != nil {
-		return fail(err)
-	}
 	p := plan.Plan{
 		Version: plan.Version,
 		Rules: plan.Rules{
@@ -98,10 +89,23 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 			Bands: bands, Rows: rows, Curve: neardup.Curve(bands, rows),
 		},
 		Seed: r.Seed, ShardSize: r.ShardSize, MaxLine: r.MaxLine,
-		Files: in.files, Shards: in.shards,
 	}
-	if err := r.Policy.apply(ctx, r, m, dir, &p); err != nil {
+	r.Policy.apply(&p)
+	// Before the inputs are read: an earlier run may be of no use.
+	earlier, err := r.Policy.loadEarlier(&p, dir)
+	if err != nil {
 		return fail(err)
+	}
+	in, err := readInputs(ctx, r, m, dir, true)
+	if err != nil {
+		return fail(err)
+	}
+	p.Files, p.Shards = in.files, in.shards
+	if err := r.Policy.addReference(ctx, r, m, dir, &p); err != nil {
+		return fail(err)
+	}
+	for _, e := range earlier {
+		e.addTo(&p)
 	}
 	p.Partitions = min(256, max(4, len(p.Shards)))
 	if p.Rules.Credit, err = creditRule(r.Credit); err != nil {

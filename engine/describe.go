@@ -16,6 +16,8 @@ import (
 
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/manifest"
+	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/report"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/tally"
@@ -169,8 +171,23 @@ func reportData(ctx context.Context, dir string, t Timings, res *Result) (report
 	if d.Plan.SharesCredit() {
 		d.Notes = append(d.Notes, "Credit is shared: the tokens of a kept document are split among the contributors of it and of its duplicates, and paid so. The figures here are of whose documents were kept; credits are in the tally.")
 	}
+	if s := res.Manifest.Standing; s != nil {
+		d.Notes = append(d.Notes, standingNote(&d.Plan, s))
+	}
 	d.Files, err = listFiles(dir)
 	return d, err
+}
+
+// standingNote says what the delivery was compared with.
+func standingNote(p *plan.Plan, s *manifest.Standing) string {
+	if p.Scope != plan.ScopeReference {
+		return fmt.Sprintf("Documents that earlier runs kept: %d. They come first and are not tallied again.", s.Documents)
+	}
+	note := fmt.Sprintf("Documents of the reference corpus: %d. Only what duplicates one of them is dropped, and they are not tallied.", s.Documents-s.Rejected)
+	if s.Rejected > 0 {
+		note += fmt.Sprintf(" Lines of it that could not be used: %d.", s.Rejected)
+	}
+	return note
 }
 
 // addFlows reads the decisions for who duplicates whom, and the scores.
@@ -245,6 +262,7 @@ func listFiles(dir string) ([]report.File, error) {
 		{Name: "tally.jsonl", What: "the same as JSON lines"},
 		{Name: "decisions", What: "every dropped document with its witness and score"},
 		{Name: "bitmaps", What: "the lines of each class"},
+		{Name: "index", What: "what a later run --against this one needs"},
 		{Name: "rejects.jsonl", What: "every line that could not be used"},
 		{Name: "plan.json", What: "configuration and inputs"},
 		{Name: "manifest.json", What: "size and digest of every file"},

@@ -28,6 +28,7 @@ type Explanation struct {
 	Reason          doc.Reason     // of a rejected line
 	Decision        *decision.Row  // of a dropped document
 	Witnessed       []decision.Row // documents dropped in favour of a kept one
+	Origin          string         // what it is part of (plan.Origin), if that is not the delivery
 }
 
 // MaxWitnessed bounds Explanation.Witnessed.
@@ -47,6 +48,7 @@ func Explain(ctx context.Context, dir, id string) (plan.Plan, []Explanation, err
 	}
 	var found []Explanation
 	var witnessed []decision.Row
+	standing := map[doc.Place]int{} // explanations of witnesses that stand
 	err = eachDecision(dir, p, func(row *decision.Row) error {
 		file := p.Files[p.Shards[row.Shard].File].Path
 		if matches(id, row.ID, file, row.Line) {
@@ -57,8 +59,25 @@ func Explain(ctx context.Context, dir, id string) (plan.Plan, []Explanation, err
 			})
 		}
 		witnessFile := p.Files[p.Shards[row.WitnessShard].File].Path
-		if matches(id, row.WitnessID, witnessFile, row.WitnessLine) {
+		if !matches(id, row.WitnessID, witnessFile, row.WitnessLine) {
+			return nil
+		}
+		origin := p.Origin(int(row.WitnessShard))
+		if origin == "" {
 			witnessed = append(witnessed, *row)
+			return nil
+		}
+		at := doc.Place{Shard: uint32(row.WitnessShard), Ordinal: uint32(row.WitnessLine - p.Shards[row.WitnessShard].FirstLine)}
+		i, known := standing[at]
+		if !known {
+			i = len(found)
+			standing[at] = i
+			found = append(found, Explanation{
+				ID: row.WitnessID, Contributor: row.WitnessContributor, File: witnessFile, Line: row.WitnessLine, Class: doc.Kept, Origin: origin,
+			})
+		}
+		if e := &found[i]; len(e.Witnessed) < MaxWitnessed {
+			e.Witnessed = append(e.Witnessed, *row)
 		}
 		return nil
 	})

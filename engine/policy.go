@@ -2,9 +2,7 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,43 +57,84 @@ func (p *Policy) check(inputs []string) error {
 	return nil
 }
 
+// checkPolicy checks the policy, and forgets the source field where nothing
+// asks for it: a line may say "source" twice then.
+func (r *Rules) checkPolicy() error {
+	if err := r.Policy.check(r.Inputs); err != nil {
+		return err
+	}
+	switch {
+	case !r.Policy.usesSource():
+		r.Fields.Source = ""
+	case r.Fields.Source == "":
+		return fmt.Errorf("%w: sources decide, but the source field has no path", doc.ErrUsage)
+	}
+	return nil
+}
+
 // usesSource reports whether a document's source decides anything.
 func (p *Policy) usesSource() bool {
 	return p.Priority == plan.PrioritySource || p.Scope == plan.ScopeSource
 }
 
-// apply puts the policy into a plan of the delivery alone, after everything
-// else but its run id.
-func (p *Policy) apply(ctx context.Context, r Rules, m Means, dir string, out *plan.Plan) error {
+// apply puts the rules of the policy into a plan.
+func (p *Policy) apply(out *plan.Plan) {
 	if p.Priority != "" {
 		out.Rules.Priority = plan.PriorityRules[p.Priority]
 	}
 	out.SourceRank, out.Index = p.SourceRank, p.Index
-	if p.Scope == plan.ScopeSource {
-		out.Scope = p.Scope
-	}
-	if len(p.Reference) > 0 {
+	switch {
+	case len(p.Reference) > 0:
 		out.Scope = plan.ScopeReference
-		r.Inputs = p.Reference
-		in, err := readInputs(ctx, r, m, dir, true)
-		if err != nil {
-			return fmt.Errorf("reference corpus: %w", err)
-		}
-		for i := range in.files {
-			f := &in.files[i]
-			f.Reference = true
-			if slices.ContainsFunc(out.Files, func(o plan.File) bool { return sameFile(o.Path, f.Path) }) {
-				return fmt.Errorf("%w: %s is in the delivery and in the reference corpus", doc.ErrUsage, f.Path)
-			}
-		}
-		addStanding(out, in.files, in.shards)
+	case p.Scope == plan.ScopeSource:
+		out.Scope = plan.ScopeSource
 	}
-	for _, folder := range p.Against {
-		if err := addEarlier(out, folder, dir); err != nil {
-			return fmt.Errorf("earlier run %s: %w", folder, err)
-		}
+}
+
+// addReference appends the reference corpus to a plan of the delivery.
+func (p *Policy) addReference(ctx context.Context, r Rules, m Means, dir string, out *plan.Plan) error {
+	if len(p.Reference) == 0 {
+		return nil
 	}
+	in, err := readReference(ctx, r, m, dir, out.Files, true)
+	if err != nil {
+		return err
+	}
+	addStanding(out, in.files, in.shards)
 	return nil
+}
+
+// readReference reads the inputs of the reference corpus, none of which may be
+// in the delivery.
+func readReference(ctx context.Context, r Rules, m Means, dir string, delivery []plan.File, digests bool) (*inputs, error) {
+	r.Inputs = r.Policy.Reference
+	in, err := readInputs(ctx, r, m, dir, digests)
+	if err != nil {
+		return nil, fmt.Errorf("reference corpus: %w", err)
+	}
+	delivered := make(map[string]bool, len(delivery))
+	for i := range delivery {
+		delivered[canonical(delivery[i].Path)] = true
+	}
+	for i := range in.files {
+		f := &in.files[i]
+		f.Reference = true
+		if delivered[canonical(f.Path)] {
+			return nil, fmt.Errorf("%w: %s is in the delivery and in the reference corpus", doc.ErrUsage, f.Path)
+		}
+	}
+	return in, nil
+}
+
+// add appends the files and shards of other inputs.
+func (in *inputs) add(other *inputs) {
+	base := len(in.files)
+	in.files = append(in.files, other.files...)
+	in.opened = append(in.opened, other.opened...)
+	for _, s := range other.shards {
+		s.File += base
+		in.shards = append(in.shards, s)
+	}
 }
 
 // addStanding appends files and their shards, whose file numbers count from
@@ -109,63 +148,90 @@ func addStanding(p *plan.Plan, files []plan.File, shards []plan.Shard) {
 	}
 }
 
-// addEarlier appends what an earlier run kept, itself and of the runs that it
-// took as earlier. dir is the output folder of the new run.
-func addEarlier(p *plan.Plan, folder, dir string) error {
+// earlierRun is what a finished run kept, itself and of the runs that it took
+// as earlier.
+type earlierRun struct {
+	folder string
+	plan   plan.Plan // files and shards are marked as earlier ones
+}
+
+func (e *earlierRun) addTo(p *plan.Plan) {
+	p.Earlier = append(p.Earlier, plan.Earlier{
+		Folder: e.folder, RunID: e.plan.RunID, FirstShard: len(p.Shards), Shards: len(e.plan.Shards),
+	})
+	addStanding(p, e.plan.Files, e.plan.Shards)
+}
+
+// loadEarlier reads the earlier runs and refuses those that cannot stand
+// beside what p has so far: its rules. dir is the output folder of the new run.
+func (p *Policy) loadEarlier(out *plan.Plan, dir string) ([]earlierRun, error) {
+	var all []earlierRun
+	of := map[string]string{} // run ids to the folder that they came by
+	for _, folder := range p.Against {
+		old, err := loadEarlier(out, folder, dir)
+		if err != nil {
+			return nil, fmt.Errorf("earlier run %s: %w", folder, err)
+		}
+		for i := range old.Files {
+			id := old.Files[i].Run
+			if by, there := of[id]; there && by != folder {
+				return nil, fmt.Errorf("%w: %s holds run %.12s as well as %s does; the latest of a chain of runs stands for all of it", doc.ErrUsage, folder, id, by)
+			}
+			of[id] = folder
+		}
+		if slices.ContainsFunc(all, func(e earlierRun) bool { return e.plan.RunID == old.RunID }) {
+			return nil, fmt.Errorf("%w: earlier run %s is given twice", doc.ErrUsage, folder)
+		}
+		all = append(all, earlierRun{folder, old})
+	}
+	return all, nil
+}
+
+func loadEarlier(p *plan.Plan, folder, dir string) (plan.Plan, error) {
+	fail := func(format string, args ...any) (plan.Plan, error) { return plan.Plan{}, fmt.Errorf(format, args...) }
 	if sameFile(folder, dir) {
-		return fmt.Errorf("%w: it is the output folder", doc.ErrUsage)
-	}
-	old, err := LoadPlan(filepath.Join(folder, stage.PlanFile))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, doc.ErrInput) {
-		return fmt.Errorf("%w: it holds no finished run (no %s)", doc.ErrInput, stage.PlanFile)
-	}
-	if err != nil {
-		return err
+		return fail("%w: it is the output folder", doc.ErrUsage)
 	}
 	m, err := ReadManifest(folder)
 	if err != nil {
-		return err
+		return fail("%w: it holds no finished run: %w", doc.ErrInput, err)
 	}
+	old, err := LoadPlan(filepath.Join(folder, stage.PlanFile))
 	switch {
+	case err != nil:
+		return fail("%w", err)
 	case m.RunID != old.RunID:
-		return fmt.Errorf("%w: plan and manifest are of two runs", doc.ErrCorrupt)
+		return fail("%w: plan and manifest are of two runs", doc.ErrCorrupt)
 	case !old.Index:
-		return fmt.Errorf("%w: it has no index; run it again with --index", doc.ErrUsage)
+		return fail("%w: it has no index; run it again with --index", doc.ErrUsage)
 	}
 	if err := agree(p, &old); err != nil {
-		return err
+		return fail("%w", err)
 	}
 	digests := make(map[string]string, len(m.Files))
 	for _, f := range m.Files {
 		digests[f.Path] = f.SHA256
 	}
 	for i := range old.Shards {
-		digest := digests[stage.IndexPath(i)]
-		if digest == "" {
-			return fmt.Errorf("%w: its manifest lists no %s", doc.ErrCorrupt, stage.IndexPath(i))
+		name := stage.IndexPath(i)
+		if old.Shards[i].Index = digests[name]; digests[name] == "" {
+			return fail("%w: its manifest lists no %s", doc.ErrCorrupt, name)
 		}
-		old.Shards[i].Index = digest
 	}
 	for i := range old.Files {
 		f := &old.Files[i]
 		if f.Run == "" {
 			f.Run = old.RunID
 		}
-		for _, o := range p.Files {
-			if o.Run == f.Run {
-				return fmt.Errorf("%w: run %.12s is there by another --against already; the latest of a chain of runs stands for all of it", doc.ErrUsage, f.Run)
-			}
+		st, err := os.Stat(f.Path)
+		if err == nil && st.Size() != f.Size {
+			err = fmt.Errorf("%d bytes instead of %d", st.Size(), f.Size)
 		}
-		if st, err := os.Stat(f.Path); err != nil || st.Size() != f.Size {
-			if err == nil {
-				err = fmt.Errorf("%d bytes instead of %d", st.Size(), f.Size)
-			}
-			return fmt.Errorf("%w: its input %s is not there as it was: %w (texts are read again to prove duplicates; a relative path is looked for from here)", doc.ErrInput, f.Path, err)
+		if err != nil {
+			return fail("%w: its input %s is not there as it was: %w (texts are read again to prove duplicates; a relative path is looked for from here)", doc.ErrInput, f.Path, err)
 		}
 	}
-	p.Earlier = append(p.Earlier, plan.Earlier{Folder: folder, RunID: old.RunID, FirstShard: len(p.Shards), Shards: len(old.Shards)})
-	addStanding(p, old.Files, old.Shards)
-	return nil
+	return old, nil
 }
 
 // agree refuses an earlier run whose keys or decisions mean something else.
@@ -189,10 +255,21 @@ func agree(p, old *plan.Plan) error {
 		{"longest line (--max-line)", p.MaxLine, old.MaxLine},
 	} {
 		if c.now != c.was {
-			return fmt.Errorf("%w: its %s is not ours: %v there, %v here", doc.ErrUsage, c.what, c.was, c.now)
+			return fmt.Errorf("%w: its %s differs: %v there, %v here", doc.ErrUsage, c.what, c.was, c.now)
 		}
 	}
 	return nil
+}
+
+// canonical is one name for a file that has several, as far as links tell.
+func canonical(path string) string {
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute
+	}
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		path = resolved
+	}
+	return path
 }
 
 // sameFile reports whether two paths lead to one existing file or folder.

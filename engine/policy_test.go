@@ -288,7 +288,7 @@ func TestPoliciesAreTheDefinition(t *testing.T) {
 			for round := range uint64(2) {
 				seed := rand.Uint64()
 				rng := rand.New(rand.NewPCG(seed, round))
-				docs := policyCorpus(rng, 160, "d")
+				docs := policyCorpus(rng, 120, "d")
 				mixDates(rng, docs)
 				dir := t.TempDir()
 				var standing []policyDoc

@@ -57,6 +57,18 @@ func tokensOf(p plan.Plan, d *decision.Row) string {
 	return text
 }
 
+func whyKept(p plan.Plan, e *engine.Explanation) string {
+	switch {
+	case e.Origin != "":
+		return "it comes before all of this delivery"
+	case p.Scope == plan.ScopeSource:
+		return "no earlier kept document of its source duplicates it"
+	case p.Scope == plan.ScopeReference:
+		return "it duplicates nothing in the reference corpus"
+	}
+	return "no earlier kept document duplicates it"
+}
+
 func printExplanation(w io.Writer, p plan.Plan, e *engine.Explanation) {
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "%-12s %s\n", name, fmt.Sprintf(format, args...))
@@ -65,13 +77,16 @@ func printExplanation(w io.Writer, p plan.Plan, e *engine.Explanation) {
 		row("document", "%s", escapeTSV(e.ID))
 	}
 	row("place", "%s:%d", e.File, e.Line)
+	if e.Origin != "" {
+		row("part of", "%s, which is not tallied here", e.Origin)
+	}
 	row("contributor", "%s", escapeTSV(e.Contributor))
 	row("class", "%s", e.Class)
 	switch e.Class {
 	case doc.Rejected:
 		row("reason", "%s", e.Reason)
 	case doc.Kept:
-		row("why", "no earlier kept document duplicates it")
+		row("why", "%s", whyKept(p, e))
 		for _, w := range e.Witnessed {
 			row("witness of", "%s:%d  %s  by %s  %s, Jaccard %.6f", p.Files[p.Shards[w.Shard].File].Path, w.Line, escapeTSV(w.ID), escapeTSV(w.Contributor), w.Class, w.Jaccard)
 		}
@@ -79,7 +94,14 @@ func printExplanation(w io.Writer, p plan.Plan, e *engine.Explanation) {
 		d := e.Decision
 		row("tokens", "%s", tokensOf(p, d))
 		row("witness", "%s:%d  %s", p.Files[p.Shards[d.WitnessShard].File].Path, d.WitnessLine, escapeTSV(d.WitnessID))
-		row("", "by %s, kept: it comes first in priority order", escapeTSV(d.WitnessContributor))
+		if origin := p.Origin(int(d.WitnessShard)); origin != "" {
+			row("", "by %s, of %s", escapeTSV(d.WitnessContributor), origin)
+		} else {
+			row("", "by %s, kept: it comes first in priority order", escapeTSV(d.WitnessContributor))
+		}
+		for _, line := range p.Policy() {
+			row(line[0], "%s", line[1])
+		}
 		if e.Class == doc.ExactDup {
 			row("score", "1 (the texts are equal byte for byte)")
 			return

@@ -147,7 +147,7 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 	}
 	fmt.Fprintf(out, "near dups   Jaccard >= %d/%d, %d bands x %d rows, seed %d\n",
 		p.NearDup.ThresholdNum, p.NearDup.ThresholdDen, p.NearDup.Bands, p.NearDup.Rows, p.Seed)
-	for _, line := range p.Policy() {
+	for _, line := range append(p.Policy(), p.Chain()...) {
 		fmt.Fprintf(out, "%-11s %s\n", line[0], line[1])
 	}
 	fmt.Fprintf(out, "\npredicted recall of pairs by their Jaccard\n")

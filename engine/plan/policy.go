@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"slices"
 	"sort"
 	"strings"
 )
@@ -51,6 +50,25 @@ type Earlier struct {
 // reference corpus or of an earlier run.
 func (f *File) IsStanding() bool { return f.Reference || f.Run != "" }
 
+// Origin says, for people, of what a shard's documents are part: nothing for
+// the delivery.
+func (p *Plan) Origin(shard int) string {
+	file := &p.Files[p.Shards[shard].File]
+	if file.Reference {
+		return "the reference corpus"
+	}
+	for _, e := range p.Earlier {
+		switch {
+		case shard < e.FirstShard || shard >= e.FirstShard+e.Shards:
+		case e.RunID == file.Run:
+			return fmt.Sprintf("the earlier run %.12s in %s", file.Run, e.Folder)
+		default:
+			return fmt.Sprintf("the earlier run %.12s, by way of %s", file.Run, e.Folder)
+		}
+	}
+	return ""
+}
+
 // IsStanding reports whether a shard's documents stand.
 func (p *Plan) IsStanding(shard int) bool { return p.Files[p.Shards[shard].File].IsStanding() }
 
@@ -63,15 +81,6 @@ func (p *Plan) Delivery() int {
 // UsesSource reports whether a document's source decides anything.
 func (p *Plan) UsesSource() bool { return p.Fields.Source != "" }
 
-// SourceTurn is the place of a source in the ranking, from 0; all that are not
-// in it share the last.
-func (p *Plan) SourceTurn(source string) int {
-	if i := slices.Index(p.SourceRank, source); i >= 0 {
-		return i
-	}
-	return len(p.SourceRank)
-}
-
 // TallyTasks is how many tasks the stage tally has: one for every shard of the
 // delivery and, where the run keeps an index, for every earlier shard, whose
 // part of the index is copied.
@@ -82,35 +91,32 @@ func (p *Plan) TallyTasks() int {
 	return p.Delivery()
 }
 
-// Policy describes what differs from the default, for people: names and
-// values.
+// Policy describes who is first and the scope, where they are not the default,
+// for people: names and values.
 func (p *Plan) Policy() (lines [][2]string) {
-	add := func(name, format string, args ...any) {
-		lines = append(lines, [2]string{name, fmt.Sprintf(format, args...)})
-	}
 	switch p.Rules.Priority {
 	case RulePriorityLongest:
-		add("first is", "the longest text")
+		lines = append(lines, [2]string{"first is", "the longest text"})
 	case RulePrioritySource:
-		add("first is", "the source named first: %s", strings.Join(p.SourceRank, ", "))
+		lines = append(lines, [2]string{"first is", "the source named first: " + strings.Join(p.SourceRank, ", ")})
 	}
 	switch p.Scope {
 	case ScopeSource:
-		add("scope", "within a source (%s)", p.Fields.Source)
+		lines = append(lines, [2]string{"scope", "within a source (" + p.Fields.Source + ")"})
 	case ScopeReference:
-		files := 0
-		for i := range p.Files {
-			if p.Files[i].Reference {
-				files++
-			}
-		}
-		add("scope", "against a reference corpus only (%d files)", files)
+		lines = append(lines, [2]string{"scope", "against a reference corpus only"})
 	}
+	return lines
+}
+
+// Chain describes the runs before this one, and whether later ones can follow,
+// as Policy does.
+func (p *Plan) Chain() (lines [][2]string) {
 	for _, e := range p.Earlier {
-		add("against", "%s (run %.12s)", e.Folder, e.RunID)
+		lines = append(lines, [2]string{"against", fmt.Sprintf("%s (run %.12s)", e.Folder, e.RunID)})
 	}
 	if p.Index {
-		add("index", "kept, for later runs --against this one")
+		lines = append(lines, [2]string{"index", "kept, for later runs --against this one"})
 	}
 	return lines
 }

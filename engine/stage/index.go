@@ -40,14 +40,6 @@ const (
 // IndexPath names the index file of a shard below the folder of a run.
 func IndexPath(shard int) string { return fmt.Sprintf("index/%05d.bin", shard) }
 
-// standingName says what the documents of a file are.
-func standingName(f *plan.File) string {
-	if f.Run != "" {
-		return "the earlier run " + f.Run[:min(12, len(f.Run))]
-	}
-	return "the reference corpus"
-}
-
 // writeIndex writes the index of a shard of the delivery.
 func (t *taskRun) writeIndex(ctx context.Context, shard int, kept, nearDup *roaring.Bitmap) error {
 	resolved, err := t.needs(ctx, Resolve, 0)

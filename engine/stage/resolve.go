@@ -68,7 +68,7 @@ func resolve(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	r := &resolver{taskRun: t, scanned: scanned, matched: matched, delivery: t.Plan.Delivery()}
+	r := &resolver{taskRun: t, scanned: scanned, matched: matched, delivery: t.Plan.Delivery(), ranking: rankingOf(&t.Plan)}
 	for _, step := range []func(context.Context) error{
 		r.collect, r.carry, r.collapseExact, r.buildGraph, r.loadSets, r.decide,
 	} {
@@ -95,6 +95,7 @@ type resolver struct {
 	texts    atomic.Int64 // bytes of text read again
 
 	delivery int                       // shards of the delivery
+	ranking  map[string]int            // places of the ranked sources
 	sources  map[string]int32          // numbers of the sources
 	carried  map[int32]*decisionRecord // of nodes that an earlier run dropped
 }
@@ -350,8 +351,8 @@ func (r *resolver) fetch(ctx context.Context, nodes []int32, newFn func() func(n
 				r.advance(int64(len(rec.Text)))
 				return fn(list[i], rec.Text)
 			})
-			if err != nil && r.Plan.IsStanding(shard) {
-				err = fmt.Errorf("%w (texts of %s are read again to prove duplicates of them)", err, standingName(&file))
+			if origin := r.Plan.Origin(shard); err != nil && origin != "" {
+				err = fmt.Errorf("%w (texts of %s are read again to prove duplicates of them)", err, origin)
 			}
 			return err
 		})
