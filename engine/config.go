@@ -26,9 +26,10 @@ type Rules struct {
 	Threshold   string // decimal, 0 < t ≤ 1
 	Recall      float64
 	Seed        uint64
-	Credit      string // "first", or empty for that, or "shared"
-	ShardSize   int64  // bytes
-	MaxLine     int64  // bytes
+	Credit      string       // "first", or empty for that, or "shared"
+	Alarms      *plan.Alarms // nil: plan.DefaultAlarms
+	ShardSize   int64        // bytes
+	MaxLine     int64        // bytes
 }
 
 // Means are the parts of a request that decide only how fast it is served.
@@ -91,6 +92,9 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 		Seed: r.Seed, ShardSize: r.ShardSize, MaxLine: r.MaxLine,
 		Partitions: min(256, max(4, len(in.shards))),
 		Files:      in.files, Shards: in.shards,
+	}
+	if r.Alarms != nil && *r.Alarms != plan.DefaultAlarms {
+		p.Alarms = r.Alarms
 	}
 	if p.Rules.Credit, err = creditRule(r.Credit); err != nil {
 		return fail(err)

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tallystick/tallystick/engine/alarm"
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/report"
@@ -166,6 +167,11 @@ func reportData(ctx context.Context, dir string, t Timings, res *Result) (report
 	if n := res.Manifest.CreatedUnreadable; n > 0 {
 		d.Notes = append(d.Notes, fmt.Sprintf("The created field of %d documents could not be read; they count as undated and come last in priority order.", n))
 	}
+	notes, err := alarmNotes(dir)
+	if err != nil {
+		return d, err
+	}
+	d.Notes = append(d.Notes, notes...)
 	if d.Plan.SharesCredit() {
 		d.Notes = append(d.Notes, "Credit is shared: the tokens of a kept document are split among the contributors of it and of its duplicates, and paid so. The figures here are of whose documents were kept; credits are in the tally.")
 	}
@@ -246,6 +252,7 @@ func listFiles(dir string) ([]report.File, error) {
 		{Name: "decisions", What: "every dropped document with its witness and score"},
 		{Name: "bitmaps", What: "the lines of each class"},
 		{Name: "rejects.jsonl", What: "every line that could not be used"},
+		{Name: alarm.Name, What: "what to look at before anyone is paid"},
 		{Name: "plan.json", What: "configuration and inputs"},
 		{Name: "manifest.json", What: "size and digest of every file"},
 		{Name: timingsFile, What: "seconds, bytes and memory per stage"},

@@ -15,9 +15,11 @@ type runCmd struct {
 	tokenizerFlags `embed:"" group:"Counting:"`
 	nearDupFlags   `embed:"" group:"Near duplicates:"`
 	creditFlags    `embed:"" group:"Credit:"`
+	alarmFlags     `embed:"" group:"Alarms:"`
 	outFlags
 	Resume bool `xor:"existing" help:"Go on with the unfinished run in the output folder."`
 	Force  bool `xor:"existing" help:"Replace the run in the output folder."`
+	Strict bool `help:"Stop before a tally is written if there is an alarm."`
 }
 
 type outFlags struct {
@@ -29,13 +31,17 @@ type outFlags struct {
 func (*runCmd) Help() string {
 	return `Reads the inputs once, removes exact and near duplicates, counts the tokens of
 every document exactly, and adds up per contributor. DIR gets tally.parquet,
-tally.jsonl, decisions/, bitmaps/, rejects.jsonl, plan.json, timings.json,
-report.html and manifest.json; docs/formats.md describes them.
+tally.jsonl, decisions/, bitmaps/, rejects.jsonl, alarms.json, plan.json,
+timings.json, report.html and manifest.json; docs/formats.md describes them.
 
 Of several tokenizers, which count in the same pass, the first is the main one;
 each further one adds columns named after it (its file or folder, or NAME). What
 was made of them is kept for the next time in the user's cache folder, or that
 which TALLYSTICK_CACHE names ("off": nowhere). It can be deleted at will.
+
+Alarms tell what about the duplicates somebody should look at (alarms.json); with
+--strict a run that has one stops before it writes a tally, and --resume without
+--strict accepts it.
 
 Examples:
   tallystick run corpus/ --tokenizer gpt2 --out out
@@ -44,6 +50,7 @@ Examples:
   tallystick run corpus/ --tokenizer llama3/tokenizer.json --tokenizer qwen=q/tokenizer.json --out out
   zstd -dc big.zst | tallystick run - --tokenizer gpt2 --out out
   tallystick run corpus/ --tokenizer gpt2 --credit shared --out out
+  tallystick run corpus/ --tokenizer gpt2 --strict --alarm-source-loss 20% --out out
   tallystick run corpus/ --tokenizer gpt2 --out out --resume
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished but more lines were
@@ -54,9 +61,9 @@ rejected than --max-rejects, 130 interrupted (resumable).`
 func (c *runCmd) Run(ctx context.Context, env *environment) error {
 	m := c.means(env)
 	r := rules(&c.inputFlags, &c.tokenizerFlags, &c.nearDupFlags)
-	r.Credit = c.Credit
+	r.Credit, r.Alarms = c.Credit, c.limits()
 	res, err := engine.Run(ctx, r, m, engine.RunOptions{
-		Out: c.Out, Resume: c.Resume, Force: c.Force, KeepWork: c.KeepWork,
+		Out: c.Out, Resume: c.Resume, Force: c.Force, KeepWork: c.KeepWork, Strict: c.Strict,
 	})
 	if err != nil {
 		return err
@@ -88,6 +95,7 @@ type planCmd struct {
 	tokenizerFlags `embed:"" group:"Counting:"`
 	nearDupFlags   `embed:"" group:"Near duplicates:"`
 	creditFlags    `embed:"" group:"Credit:"`
+	alarmFlags     `embed:"" group:"Alarms:"`
 	Out            string `required:"" placeholder:"DIR" help:"Output folder; must be empty or new."`
 	Force          bool   `help:"Replace the run in the output folder."`
 }
@@ -112,7 +120,7 @@ done by another process:
 func (c *planCmd) Run(ctx context.Context, env *environment) error {
 	m := means(&c.inputFlags, &c.countingFlags, env)
 	r := rules(&c.inputFlags, &c.tokenizerFlags, &c.nearDupFlags)
-	r.Credit = c.Credit
+	r.Credit, r.Alarms = c.Credit, c.limits()
 	prepared, err := engine.Prepare(ctx, r, m, engine.RunOptions{Out: c.Out, Force: c.Force})
 	if err != nil {
 		return err
@@ -155,6 +163,7 @@ type stageCmd struct {
 	Parser    string   `enum:"native,simdjson" default:"native" help:"As in run."`
 	Workers   natural  `default:"0" placeholder:"N" help:"As in run."`
 	KeepWork  bool     `help:"Keep the files passed between stages (DIR/.work) after seal."`
+	Strict    bool     `help:"seal: stop before a tally is written if there is an alarm."`
 }
 
 // Help is shown by "tallystick stage --help".
@@ -181,7 +190,7 @@ func (c *stageCmd) Run(ctx context.Context, env *environment) error {
 			return err
 		}
 	}
-	rec, err := engine.RunTask(ctx, p, counters, m, engine.RunOptions{Out: filepath.Dir(c.PlanFile), KeepWork: c.KeepWork}, stage.Name(c.Name), c.Task)
+	rec, err := engine.RunTask(ctx, p, counters, m, engine.RunOptions{Out: filepath.Dir(c.PlanFile), KeepWork: c.KeepWork, Strict: c.Strict}, stage.Name(c.Name), c.Task)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,11 @@ type Stats struct {
 	RejectedByBitmap uint64
 	Merged           uint64
 
+	// Candidates of documents that were kept: pairs of kept documents that share
+	// a bucket, below the threshold all of them. Of the hot buckets, only those
+	// that a prefix shows.
+	KeptCandidates uint64
+
 	// The document with the most candidates, the first of equals.
 	MostCandidates    uint64
 	MostCandidatesDoc uint32
@@ -221,6 +226,7 @@ func (r *resolution) decide(d, lo uint32) (bool, error) {
 		return false, nil
 	}
 	crowded := false
+	r.stats.KeptCandidates += uint64(r.tested[at] + tested)
 	r.kept.add(d, buckets)
 	for _, b := range buckets {
 		crowded = crowded || int(r.kept.kept[b]) > r.hotBucket

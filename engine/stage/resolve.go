@@ -87,6 +87,7 @@ type resolver struct {
 	graph    neardup.Graph
 	sets     *neardup.FileSets
 	verdicts []neardup.Verdict
+	stats    neardup.Stats
 	owners   []ownership
 	texts    atomic.Int64 // bytes of text read again
 }
@@ -349,7 +350,7 @@ func (r *resolver) decide(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.verdicts = verdicts
+	r.verdicts, r.stats = verdicts, stats
 	for name, v := range map[string]int64{
 		"near_dup_documents":  int64(len(verdicts)),
 		"compared_documents":  int64(len(r.byRank)),
@@ -373,6 +374,7 @@ func (r *resolver) write(ctx context.Context) error {
 		verdictOf[r.byRank[v.Doc]] = v
 	}
 	at := 0
+	members := make(map[int32]uint64)
 	for shard := range r.Plan.Shards {
 		w, err := r.create(ctx, workPath(Resolve, shard, "decisions"))
 		if err != nil {
@@ -394,6 +396,7 @@ func (r *resolver) write(ctx context.Context) error {
 			} else {
 				continue
 			}
+			members[witness]++
 			r.own(int32(at), witness)
 			k := &r.nodes[witness]
 			d.Witness = k.place
@@ -404,6 +407,9 @@ func (r *resolver) write(ctx context.Context) error {
 		if err := e.flush(); err != nil {
 			return err
 		}
+	}
+	if err := r.writeEvidence(ctx, members); err != nil {
+		return err
 	}
 	return r.writeOwners(ctx)
 }

@@ -32,6 +32,9 @@ func seal(ctx context.Context, t *taskRun) error {
 	if err := sums.Check(); err != nil {
 		return fmt.Errorf("tally is not conserved: %w", err)
 	}
+	if err := t.raise(ctx, tallied, sums); err != nil {
+		return err
+	}
 	w, err := t.create(ctx, "tally.parquet")
 	if err != nil {
 		return err

@@ -26,6 +26,7 @@ const (
 	jsonlName    = "tally.jsonl"
 	parquetName  = "tally.parquet"
 	rejectsName  = "rejects.jsonl"
+	alarmsName   = "alarms.json"
 	workFolder   = ".work" // of a run that keeps its intermediate files
 )
 
@@ -257,7 +258,7 @@ func (c *checker) checkLayout(_ context.Context, f *findings) (string, error) {
 		return skipped(f, planName)
 	}
 	required := map[string]bool{planName: true, jsonlName: true, parquetName: true, rejectsName: true}
-	optional := make(map[string]bool)
+	optional := map[string]bool{alarmsName: true}
 	for shard := range c.plan.Shards {
 		required[decisionsName(shard)] = true
 		for class := range doc.NumClasses {
