@@ -27,6 +27,7 @@ type Rules struct {
 	Recall      float64
 	Seed        uint64
 	Credit      string       // "first", or empty for that, or "shared"
+	AuditPPM    int64        // share of the texts that an audit samples, in millionths
 	Alarms      *plan.Alarms // nil: plan.DefaultAlarms
 	ShardSize   int64        // bytes
 	MaxLine     int64        // bytes
@@ -93,6 +94,7 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 		Partitions: min(256, max(4, len(in.shards))),
 		Files:      in.files, Shards: in.shards,
 	}
+	p.AuditPPM = r.AuditPPM
 	if r.Alarms != nil && *r.Alarms != plan.DefaultAlarms {
 		p.Alarms = r.Alarms
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/tallystick/tallystick/engine/alarm"
+	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/report"
@@ -172,6 +173,17 @@ func reportData(ctx context.Context, dir string, t Timings, res *Result) (report
 		return d, err
 	}
 	d.Notes = append(d.Notes, notes...)
+	if d.Plan.AuditPPM > 0 {
+		b, err := os.ReadFile(filepath.Join(dir, audit.Name))
+		if err != nil {
+			return d, err
+		}
+		f, err := audit.Parse(b)
+		if err != nil {
+			return d, err
+		}
+		d.Notes = append(d.Notes, f.Sentence())
+	}
 	if d.Plan.SharesCredit() {
 		d.Notes = append(d.Notes, "Credit is shared: the tokens of a kept document are split among the contributors of it and of its duplicates, and paid so. The figures here are of whose documents were kept; credits are in the tally.")
 	}
@@ -253,6 +265,7 @@ func listFiles(dir string) ([]report.File, error) {
 		{Name: "bitmaps", What: "the lines of each class"},
 		{Name: "rejects.jsonl", What: "every line that could not be used"},
 		{Name: alarm.Name, What: "what to look at before anyone is paid"},
+		{Name: audit.Name, What: "measured recall"},
 		{Name: "plan.json", What: "configuration and inputs"},
 		{Name: "manifest.json", What: "size and digest of every file"},
 		{Name: timingsFile, What: "seconds, bytes and memory per stage"},

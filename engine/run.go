@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tallystick/tallystick/engine/alarm"
+	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/plan"
@@ -190,7 +191,7 @@ func writePlan(ctx context.Context, dir string, p plan.Plan) error {
 // be replaced.
 func clearRun(dir string) error {
 	names := append([]string{}, manifest.Unlisted...)
-	names = append(names, alarm.Name, "tally.jsonl", "tally.parquet", "rejects.jsonl", "decisions", "bitmaps")
+	names = append(names, alarm.Name, audit.Name, "tally.jsonl", "tally.parquet", "rejects.jsonl", "decisions", "bitmaps")
 	for _, stageName := range stage.Order {
 		names = append(names, filepath.Join(stage.WorkDir, string(stageName)))
 	}

@@ -66,7 +66,7 @@ func resolve(ctx context.Context, t *taskRun) error {
 	}
 	r := &resolver{taskRun: t, scanned: scanned, matched: matched}
 	for _, step := range []func(context.Context) error{
-		r.collect, r.collapseExact, r.buildGraph, r.loadSets, r.decide,
+		r.collect, r.collapseExact, r.buildGraph, r.loadSets, r.decide, r.audit,
 	} {
 		if err := step(ctx); err != nil {
 			r.close()

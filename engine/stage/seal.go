@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/manifest"
@@ -21,6 +22,10 @@ func seal(ctx context.Context, t *taskRun) error {
 		return err
 	}
 	scanned, err := t.Records(ctx, Scan)
+	if err != nil {
+		return err
+	}
+	resolved, err := t.needs(ctx, Resolve, 0)
 	if err != nil {
 		return err
 	}
@@ -71,7 +76,7 @@ func seal(ctx context.Context, t *taskRun) error {
 	for _, f := range t.rec.Files {
 		m.Files = append(m.Files, manifest.File(f))
 	}
-	for _, r := range tallied {
+	for _, r := range append(slices.Clone(tallied), resolved) {
 		for _, f := range r.Files {
 			if !inWork(f.Path) {
 				m.Files = append(m.Files, manifest.File(f))

@@ -27,6 +27,7 @@ const (
 	parquetName  = "tally.parquet"
 	rejectsName  = "rejects.jsonl"
 	alarmsName   = "alarms.json"
+	auditName    = "audit.json"
 	workFolder   = ".work" // of a run that keeps its intermediate files
 )
 
@@ -258,7 +259,7 @@ func (c *checker) checkLayout(_ context.Context, f *findings) (string, error) {
 		return skipped(f, planName)
 	}
 	required := map[string]bool{planName: true, jsonlName: true, parquetName: true, rejectsName: true}
-	optional := map[string]bool{alarmsName: true}
+	optional := map[string]bool{alarmsName: true, auditName: c.plan.AuditPPM > 0}
 	for shard := range c.plan.Shards {
 		required[decisionsName(shard)] = true
 		for class := range doc.NumClasses {
