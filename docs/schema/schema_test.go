@@ -39,7 +39,7 @@ var examples = []example{
 		"tokenizer": {"name": "gpt2", "sha256": "` + digest + `", "added_tokens": "match", "label": "gpt2"},
 		"further_tokenizers": [{"name": "l/tokenizer.json", "sha256": "` + digest + `", "added_tokens": "match", "label": "llama3"}],
 		"near_dup": {"threshold_num": 4, "threshold_den": 5, "recall": "0.99", "bands": 16, "rows": 5, "predicted_recall": [{"jaccard_percent": 80, "recall_ppm": 998000}]},
-		"alarms": ` + limits + `,
+		"alarms": ` + limits + `, "audit_ppm": 1000,
 		"seed": 18446744073709551615, "shard_size": 67108864, "max_line": 16777216, "partitions": 4,
 		"files": [{"path": "a.jsonl", "size": 10, "sha256": "` + digest + `", "compression": "none"}],
 		"shards": [{"file": 0, "offset": 0, "length": 10, "first_line": 1, "xxh64": "0123456789abcdef"}]}`},
@@ -47,6 +47,10 @@ var examples = []example{
 		"measured": {"kept": 9, "kept_pairs": 1, "component": 2, "largest_bucket": 2, "hot_buckets": 0, "most_candidates": 3, "largest_group": 2, "lost": 1, "sources": 4, "sources_compared": 1},
 		"alarms": [{"kind": "percolation", "count": 8, "of": 9, "message": "too many"}],
 		"omitted": 0}`},
+	{"audit", `{"version": 1, "run_id": "` + digest + `", "sample_ppm": 1000, "documents": 10, "probes": 3, "pairs": 4, "found": 3, "recall_ppm": 750000, "predicted_ppm": 999000,
+		"interval_pairs": {"low_ppm": 1, "high_ppm": 999999}, "families": 2, "interval_families": {"low_ppm": 0, "high_ppm": 1000000}, "probes_dropped": 1, "probes_missed": 1,
+		"bins": [{"jaccard_percent": 80, "pairs": 4, "found": 3, "predicted_ppm": 999000}],
+		"examples": [{"a": {"shard": 0, "line": 3, "id": "", "contributor": "bob"}, "b": {"shard": 1, "line": 1, "id": "x", "contributor": "ann"}, "overlap": 8, "union": 10}]}`},
 	{"timings", `{"version": 1, "run_id": "` + digest + `",
 		"machine": {"cpu": "a CPU", "cores": 2, "os": "linux", "arch": "amd64", "go": "go1.26", "kernels": {"wordhash": "aesni"}, "engine": "native", "parser": "native", "workers": 2},
 		"stages": [{"stage": "scan", "tasks": 3, "seconds": 1.5, "cpu_seconds": 2.75, "bytes": 1000, "mb_per_second": 0.1, "peak_memory_bytes": 0}],
@@ -126,6 +130,7 @@ func TestSchemasRefuse(t *testing.T) {
 		"plan":     {`"seed": 18446744073709551615`, `"seed": 18446744073709551616`},
 		"manifest": {`"size": 3`, `"size": -3`},
 		"alarms":   {`"percolation"`, `"evaporation"`},
+		"audit":    {`"sample_ppm": 1000`, `"sample_ppm": 1000001`},
 		"rejects":  {`"line_too_long"`, `"too_dull"`},
 		"tally":    {`"documents": 0`, `"documents": 0.5`},
 		"timings":  {`"native", "parser"`, `"abacus", "parser"`},
@@ -179,7 +184,7 @@ func TestSubjectsOfAlarms(t *testing.T) {
 var optional = map[string]bool{
 	"wordhash": true, "llama3": true, "further_tokens": true, "further_tokenizers": true, "label": true,
 	"credit": true, "further_credit": true, "fraction": true,
-	"alarms": true, "of": true,
+	"alarms": true, "of": true, "audit_ppm": true,
 }
 
 // spoil changes one thing in v after the other, calls fn, and puts it back.
