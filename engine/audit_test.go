@@ -6,11 +6,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tallystick/tallystick/engine/alarm"
 	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
@@ -88,6 +90,11 @@ func auditOf(t *testing.T, lines []string, files, bands, workers int, ppm int64)
 			t.Fatal(err)
 		}
 	}
+	alarms, err := readAlarms(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	low := slices.ContainsFunc(alarms.Alarms, func(a alarm.Alarm) bool { return a.Kind == alarm.LowRecall })
 	b, err := os.ReadFile(filepath.Join(out, audit.Name))
 	if err != nil {
 		t.Fatal(err)
@@ -95,6 +102,9 @@ func auditOf(t *testing.T, lines []string, files, bands, workers int, ppm int64)
 	f, err := audit.Parse(b)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if low != (f.ByFamilies.HighPPM < 990_000) {
+		t.Errorf("an alarm: %v; %s", low, f.Sentence())
 	}
 	sealed, err := ReadManifest(out)
 	if err != nil {

@@ -46,7 +46,7 @@ Alarms tell what about the duplicates somebody should look at (alarms.json); wit
 
 --audit reads all texts once more and compares a sample of them with every other
 one without buckets: audit.json has the recall that was measured, beside the one
-that plan.json predicts. It makes a run about half as long again.
+that plan.json predicts. A run takes a tenth to a half longer for it.
 
 Examples:
   tallystick run corpus/ --tokenizer gpt2 --out out

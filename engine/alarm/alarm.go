@@ -43,6 +43,7 @@ const (
 	Percolation    Kind = "percolation"
 	HotBucket      Kind = "hot_bucket"
 	ManyCandidates Kind = "many_candidates"
+	LowRecall      Kind = "low_recall"
 )
 
 // Source is a contributor, or an input file, and what it lost as near
@@ -89,6 +90,15 @@ type Evidence struct {
 	Sources        []Source
 	Groups         []Group  // the largest ones, descending
 	MostCandidates Document // the document of Measured.MostCandidates
+	Audit          *Audit   // nil if the plan asks for none
+}
+
+// Audit is what an audit found: pairs that share a bucket, of those that reach
+// the threshold, and the upper end of the wider interval of their share.
+type Audit struct {
+	Found, Pairs uint64
+	HighPPM      int64
+	TargetPPM    int64 // the recall that the plan was made for
 }
 
 // Alarm is one thing to look at.
@@ -99,7 +109,7 @@ type Alarm struct {
 	Measure     string    `json:"measure,omitempty"`     // of source_loss: documents or tokens
 	Document    *Document `json:"document,omitempty"`    // of large_group and many_candidates
 	Count       uint64    `json:"count"`
-	Of          uint64    `json:"of,omitempty"` // of source_loss and percolation
+	Of          uint64    `json:"of,omitempty"` // of source_loss, percolation and low_recall
 	Message     string    `json:"message"`
 }
 
@@ -165,6 +175,10 @@ func Raise(runID string, limits plan.Alarms, e *Evidence) File {
 	if limits.Candidates > 0 && m.MostCandidates > limits.Candidates {
 		f.Alarms = append(f.Alarms, Alarm{Kind: ManyCandidates, Document: &e.MostCandidates, Count: m.MostCandidates,
 			Message: fmt.Sprintf("%s was compared with %d kept documents (limit %d): such families cost the square of their number", &e.MostCandidates, m.MostCandidates, limits.Candidates)})
+	}
+	if a := e.Audit; a != nil && a.HighPPM < a.TargetPPM {
+		f.Alarms = append(f.Alarms, Alarm{Kind: LowRecall, Count: a.Found, Of: a.Pairs,
+			Message: fmt.Sprintf("the audit found %d of %d pairs in a bucket together: a recall of at most %s, the plan asks for %s", a.Found, a.Pairs, ppm(a.HighPPM), ppm(a.TargetPPM))})
 	}
 	if n := len(f.Alarms); n > mostListed {
 		f.Alarms, f.Omitted = f.Alarms[:mostListed], n-mostListed

@@ -84,6 +84,7 @@ type evidence struct {
 	Measured       alarm.Measured
 	Groups         []alarm.Group
 	MostCandidates alarm.Document
+	Audit          *alarm.Audit
 }
 
 // document names a node.
@@ -116,6 +117,7 @@ func (r *resolver) writeEvidence(ctx context.Context, members map[int32]uint64) 
 	if e.Measured.MostCandidates > 0 {
 		e.MostCandidates = r.document(r.byRank[r.stats.MostCandidatesDoc])
 	}
+	e.Audit = r.audited
 	w, err := r.create(ctx, workPath(Resolve, 0, "alarms"))
 	if err != nil {
 		return err
@@ -133,7 +135,7 @@ func (t *taskRun) alarms(ctx context.Context, tallied []Record, sums *tally.Tall
 	if err := json.Unmarshal(b, &left); err != nil {
 		return alarm.File{}, fmt.Errorf("%w: %s: %w", doc.ErrCorrupt, workPath(Resolve, 0, "alarms"), err)
 	}
-	e := alarm.Evidence{Measured: left.Measured, Groups: left.Groups, MostCandidates: left.MostCandidates}
+	e := alarm.Evidence{Measured: left.Measured, Groups: left.Groups, MostCandidates: left.MostCandidates, Audit: left.Audit}
 	e.Measured.Kept = sums.Totals().Class[doc.Kept].Documents
 	if e.Sources, err = t.sources(ctx, tallied, sums); err != nil {
 		return alarm.File{}, err

@@ -6,13 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"math/bits"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tallystick/tallystick/engine/alarm"
 	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
@@ -103,11 +106,23 @@ func (r *resolver) audit(ctx context.Context) error {
 		return err
 	}
 	f := a.settle(slices.Concat(hits...))
+	if r.audited, err = audited(&f, nd.Recall); err != nil {
+		return err
+	}
 	w, err := r.create(ctx, audit.Name)
 	if err != nil {
 		return err
 	}
 	return f.Write(w)
+}
+
+// audited is what the alarms need to know of an audit.
+func audited(f *audit.File, target string) (*alarm.Audit, error) {
+	recall, err := strconv.ParseFloat(target, 64)
+	if err != nil {
+		return nil, fmt.Errorf("%w: recall %q of the plan: %w", doc.ErrCorrupt, target, err)
+	}
+	return &alarm.Audit{Found: f.Found, Pairs: f.Pairs, HighPPM: f.ByFamilies.HighPPM, TargetPPM: int64(math.Round(1e6 * recall))}, nil
 }
 
 // textReader reads the records of the documents of a shard that stand for their

@@ -15,6 +15,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tallystick/tallystick/engine/alarm"
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/jsonl"
@@ -88,6 +89,7 @@ type resolver struct {
 	sets     *neardup.FileSets
 	verdicts []neardup.Verdict
 	stats    neardup.Stats
+	audited  *alarm.Audit // nil without an audit
 	owners   []ownership
 	texts    atomic.Int64 // bytes of text read again
 }
