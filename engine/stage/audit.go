@@ -99,7 +99,8 @@ func (r *resolver) audit(ctx context.Context) error {
 		return err
 	}
 	err = each(func(ctx context.Context, shard int) error {
-		hits[shard], err = a.stream(ctx, shard)
+		found, err := a.stream(ctx, shard)
+		hits[shard] = found
 		return err
 	})
 	if err != nil {
