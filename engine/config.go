@@ -26,9 +26,11 @@ type Rules struct {
 	Threshold   string // decimal, 0 < t ≤ 1
 	Recall      float64
 	Seed        uint64
-	Credit      string // "first", or empty for that, or "shared"
-	ShardSize   int64  // bytes
-	MaxLine     int64  // bytes
+	Credit      string       // "first", or empty for that, or "shared"
+	AuditPPM    int64        // share of the texts that an audit samples, in millionths
+	Alarms      *plan.Alarms // nil: plan.DefaultAlarms
+	ShardSize   int64        // bytes
+	MaxLine     int64        // bytes
 	Policy      Policy
 }
 
@@ -108,6 +110,13 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 		e.addTo(&p)
 	}
 	p.Partitions = min(256, max(4, len(p.Shards)))
+	p.AuditPPM = r.AuditPPM
+	if p.AuditPPM > 0 && (p.Scope != "" || len(p.Earlier) > 0) {
+		return fail(fmt.Errorf("%w: an audit looks for pairs in the whole corpus: it goes with no other scope, no reference corpus and no earlier run", doc.ErrUsage))
+	}
+	if r.Alarms != nil && *r.Alarms != plan.DefaultAlarms {
+		p.Alarms = r.Alarms
+	}
 	if p.Rules.Credit, err = creditRule(r.Credit); err != nil {
 		return fail(err)
 	}

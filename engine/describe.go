@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tallystick/tallystick/engine/alarm"
+	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/manifest"
@@ -168,6 +170,22 @@ func reportData(ctx context.Context, dir string, t Timings, res *Result) (report
 	if n := res.Manifest.CreatedUnreadable; n > 0 {
 		d.Notes = append(d.Notes, fmt.Sprintf("The created field of %d documents could not be read; they count as undated and come last in priority order.", n))
 	}
+	notes, err := alarmNotes(dir)
+	if err != nil {
+		return d, err
+	}
+	d.Notes = append(d.Notes, notes...)
+	if d.Plan.AuditPPM > 0 {
+		b, err := os.ReadFile(filepath.Join(dir, audit.Name))
+		if err != nil {
+			return d, err
+		}
+		f, err := audit.Parse(b)
+		if err != nil {
+			return d, err
+		}
+		d.Notes = append(d.Notes, f.Sentence())
+	}
 	if d.Plan.SharesCredit() {
 		d.Notes = append(d.Notes, "Credit is shared: the tokens of a kept document are split among the contributors of it and of its duplicates, and paid so. The figures here are of whose documents were kept; credits are in the tally.")
 	}
@@ -264,6 +282,8 @@ func listFiles(dir string) ([]report.File, error) {
 		{Name: "bitmaps", What: "the lines of each class"},
 		{Name: "index", What: "what a later run --against this one needs"},
 		{Name: "rejects.jsonl", What: "every line that could not be used"},
+		{Name: alarm.Name, What: "what to look at before anyone is paid"},
+		{Name: audit.Name, What: "measured recall"},
 		{Name: "plan.json", What: "configuration and inputs"},
 		{Name: "manifest.json", What: "size and digest of every file"},
 		{Name: timingsFile, What: "seconds, bytes and memory per stage"},

@@ -16,6 +16,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tallystick/tallystick/engine/alarm"
+	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/plan"
@@ -31,6 +33,7 @@ type RunOptions struct {
 	Resume   bool // go on with an unfinished run of the same plan
 	Force    bool // replace an earlier run
 	KeepWork bool // keep the files passed between stages
+	Strict   bool // fail before a tally is written if there is an alarm
 }
 
 // Result is a finished run.
@@ -53,9 +56,15 @@ func Run(ctx context.Context, r Rules, m Means, o RunOptions) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	job.Strict = o.Strict
 	if o.Resume && sealed(ctx, job.Plan, o.Out) {
 		if m.Progress != nil {
 			m.Progress.Notice(fmt.Sprintf("the run in %s is finished and whole", o.Out))
+		}
+		if o.Strict {
+			if err := refuseAlarms(o.Out); err != nil {
+				return Result{}, err
+			}
 		}
 		return finish(ctx, job, m, oldTimings(job), o)
 	}
@@ -182,7 +191,7 @@ func writePlan(ctx context.Context, dir string, p plan.Plan) error {
 // be replaced.
 func clearRun(dir string) error {
 	names := append([]string{}, manifest.Unlisted...)
-	names = append(names, "tally.jsonl", "tally.parquet", "rejects.jsonl", "decisions", "bitmaps", "index")
+	names = append(names, alarm.Name, audit.Name, "tally.jsonl", "tally.parquet", "rejects.jsonl", "decisions", "bitmaps", "index")
 	for _, stageName := range stage.Order {
 		names = append(names, filepath.Join(stage.WorkDir, string(stageName)))
 	}
@@ -216,6 +225,7 @@ func RunTask(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m M
 	if err != nil {
 		return stage.Record{}, err
 	}
+	job.Strict = o.Strict
 	rec, _, err := job.Do(ctx, name, task)
 	if err != nil || name != stage.Seal {
 		return rec, err

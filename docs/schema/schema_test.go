@@ -18,6 +18,7 @@ const zero = `{"documents": 0, "bytes": 0, "tokens": 0}`
 var (
 	digest  = strings.Repeat("0123456789abcdef", 4)
 	further = `{"llama3": {"in": 9, "kept": 9, "exact_dup": 0, "near_dup": 0, "excluded": 0, "rejected": 0}}`
+	limits  = `{"source_loss_ppm": 500000, "source_excess_ppm": 2000000, "documents": 100, "group": 1000, "neighbours_ppm": 1000000, "component_ppm": 100000, "bucket": 5000, "candidates": 10000}`
 	credit  = `{"tokens": 7, "numerator": "1", "denominator": "3"}`
 	classes = `"in": {"documents": 2, "bytes": 20, "tokens": 7}, "kept": {"documents": 2, "bytes": 20, "tokens": 7}, "exact_dup": ` +
 		zero + `, "near_dup": ` + zero + `, "excluded": ` + zero + `, "rejected": ` + zero
@@ -38,6 +39,7 @@ var examples = []example{
 		"tokenizer": {"name": "gpt2", "sha256": "` + digest + `", "added_tokens": "match", "label": "gpt2"},
 		"further_tokenizers": [{"name": "l/tokenizer.json", "sha256": "` + digest + `", "added_tokens": "match", "label": "llama3"}],
 		"near_dup": {"threshold_num": 4, "threshold_den": 5, "recall": "0.99", "bands": 16, "rows": 5, "predicted_recall": [{"jaccard_percent": 80, "recall_ppm": 998000}]},
+		"alarms": ` + limits + `, "audit_ppm": 1000,
 		"seed": 18446744073709551615, "shard_size": 67108864, "max_line": 16777216, "partitions": 4,
 		"files": [{"path": "a.jsonl", "size": 10, "sha256": "` + digest + `", "compression": "none"}],
 		"shards": [{"file": 0, "offset": 0, "length": 10, "first_line": 1, "xxh64": "0123456789abcdef"}]}`},
@@ -50,6 +52,14 @@ var examples = []example{
 		"source_rank": ["wiki", "web"], "scope": "source", "earlier_runs": [{"folder": "jan", "run_id": "` + digest + `", "first_shard": 1, "shards": 1}], "index": true,
 		"files": [{"path": "a.jsonl", "size": 10, "sha256": "` + digest + `", "compression": "none", "reference": false, "run": "` + digest + `"}],
 		"shards": [{"file": 0, "offset": 0, "length": 10, "first_line": 1, "xxh64": "0123456789abcdef", "index": "` + digest + `"}]}`},
+	{"alarms", `{"version": 1, "run_id": "` + digest + `", "limits": ` + limits + `,
+		"measured": {"kept": 9, "kept_pairs": 1, "component": 2, "largest_bucket": 2, "hot_buckets": 0, "most_candidates": 3, "largest_group": 2, "lost": 1, "sources": 4, "sources_compared": 1},
+		"alarms": [{"kind": "percolation", "count": 8, "of": 9, "message": "too many"}],
+		"omitted": 0}`},
+	{"audit", `{"version": 1, "run_id": "` + digest + `", "sample_ppm": 1000, "documents": 10, "probes": 3, "pairs": 4, "found": 3, "recall_ppm": 750000, "predicted_ppm": 999000,
+		"interval_pairs": {"low_ppm": 1, "high_ppm": 999999}, "families": 2, "interval_families": {"low_ppm": 0, "high_ppm": 1000000}, "probes_dropped": 1, "probes_missed": 1,
+		"bins": [{"jaccard_percent": 80, "pairs": 4, "found": 3, "predicted_ppm": 999000}],
+		"examples": [{"a": {"shard": 0, "line": 3, "id": "", "contributor": "bob"}, "b": {"shard": 1, "line": 1, "id": "x", "contributor": "ann"}, "overlap": 8, "union": 10}]}`},
 	{"timings", `{"version": 1, "run_id": "` + digest + `",
 		"machine": {"cpu": "a CPU", "cores": 2, "os": "linux", "arch": "amd64", "go": "go1.26", "kernels": {"wordhash": "aesni"}, "engine": "native", "parser": "native", "workers": 2},
 		"stages": [{"stage": "scan", "tasks": 3, "seconds": 1.5, "cpu_seconds": 2.75, "bytes": 1000, "mb_per_second": 0.1, "peak_memory_bytes": 0}],
@@ -128,6 +138,8 @@ func TestSchemasRefuse(t *testing.T) {
 		"pay":      {`"carried": "1"`, `"carried": "-1"`},
 		"plan":     {`"seed": 18446744073709551615`, `"seed": 18446744073709551616`},
 		"manifest": {`"size": 3`, `"size": -3`},
+		"alarms":   {`"percolation"`, `"evaporation"`},
+		"audit":    {`"sample_ppm": 1000`, `"sample_ppm": 1000001`},
 		"rejects":  {`"line_too_long"`, `"too_dull"`},
 		"tally":    {`"documents": 0`, `"documents": 0.5`},
 		"timings":  {`"native", "parser"`, `"abacus", "parser"`},
@@ -157,12 +169,32 @@ func TestStatementMayNameItsTokenizer(t *testing.T) {
 	}
 }
 
+// What an alarm is about depends on its kind.
+func TestSubjectsOfAlarms(t *testing.T) {
+	schema := load(t, "alarms")
+	i := slices.IndexFunc(examples, func(e example) bool { return e.name == "alarms" })
+	for subject, valid := range map[string]bool{
+		`"contributor": "ann", "measure": "tokens"`:                                             true,
+		`"file": "a.jsonl", "measure": "documents"`:                                             true,
+		`"document": {"shard": 0, "line": 3, "id": "", "contributor": "ann"}`:                   true,
+		`"document": {"shard": 0, "line": 0, "id": "", "contributor": "ann"}`:                   false,
+		`"file": "a.jsonl", "measure": "bytes"`:                                                 false,
+		`"document": {"shard": 0, "line": 3, "id": "", "contributor": "ann", "source": "here"}`: false,
+	} {
+		v := decode(t, strings.Replace(examples[i].json, `"percolation",`, `"percolation", `+subject+`,`, 1))
+		if err := (validator{root: schema}).check(schema, v, "alarms"); (err == nil) != valid {
+			t.Errorf("%s: %v", subject, err)
+		}
+	}
+}
+
 // optional are keys that need not be there: names of kernels and of further
 // tokenizers are free, and most runs have no such tokenizers, and no policy.
 var optional = map[string]bool{
 	"wordhash": true, "llama3": true, "further_tokens": true, "further_tokenizers": true, "label": true,
 	"source": true, "source_rank": true, "scope": true, "earlier_runs": true, "index": true, "reference": true, "run": true, "standing": true,
 	"credit": true, "further_credit": true, "fraction": true,
+	"alarms": true, "of": true, "audit_ppm": true,
 }
 
 // spoil changes one thing in v after the other, calls fn, and puts it back.

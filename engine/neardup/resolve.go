@@ -28,6 +28,11 @@ type Stats struct {
 	RejectedByBitmap uint64
 	Merged           uint64
 
+	// Candidates of documents that were kept: pairs of kept documents that share
+	// a bucket, below the threshold all of them. Of the hot buckets, only those
+	// that a prefix shows.
+	KeptCandidates uint64
+
 	// The document with the most candidates, the first of equals.
 	MostCandidates    uint64
 	MostCandidatesDoc uint32
@@ -228,6 +233,7 @@ func (r *resolution) decide(d, lo uint32) (bool, error) {
 		})
 		return false, nil
 	}
+	r.stats.KeptCandidates += uint64(r.tested[at] + tested)
 	if r.standing.Alone {
 		return false, nil // kept, but nobody's witness
 	}

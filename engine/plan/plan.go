@@ -36,6 +36,8 @@ type Plan struct {
 	// named after it.
 	Further    []Tokenizer `json:"further_tokenizers,omitempty"`
 	NearDup    NearDup     `json:"near_dup"`
+	Alarms     *Alarms     `json:"alarms,omitempty"`    // absent: DefaultAlarms
+	AuditPPM   int64       `json:"audit_ppm,omitempty"` // share of the texts that an audit samples, in millionths
 	Seed       uint64      `json:"seed"`
 	ShardSize  int64       `json:"shard_size"` // bytes, nominal
 	MaxLine    int64       `json:"max_line"`   // bytes; a longer line is rejected

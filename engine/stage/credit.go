@@ -174,10 +174,7 @@ func (t *taskRun) mergeCredits(ctx context.Context, tallied []Record, sums *tall
 	}
 	sums.Shared = true
 	tokens := make([]uint64, 1+len(t.Plan.Further))
-	for shard := range t.Plan.Shards {
-		if t.Plan.IsStanding(shard) {
-			continue
-		}
+	for shard := range t.Plan.Delivery() {
 		path := workPath(Tally, shard, "credits")
 		d, closeFile, err := t.decode(ctx, &tallied[shard], path, magicCredits)
 		if err != nil {

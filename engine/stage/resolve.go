@@ -15,6 +15,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tallystick/tallystick/engine/alarm"
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/jsonl"
@@ -70,7 +71,7 @@ func resolve(ctx context.Context, t *taskRun) error {
 	}
 	r := &resolver{taskRun: t, scanned: scanned, matched: matched, delivery: t.Plan.Delivery(), ranking: rankingOf(&t.Plan)}
 	for _, step := range []func(context.Context) error{
-		r.collect, r.carry, r.collapseExact, r.buildGraph, r.loadSets, r.decide,
+		r.collect, r.carry, r.collapseExact, r.buildGraph, r.loadSets, r.decide, r.audit,
 	} {
 		if err := step(ctx); err != nil {
 			r.close()
@@ -91,6 +92,8 @@ type resolver struct {
 	graph    neardup.Graph
 	sets     *neardup.FileSets
 	verdicts []neardup.Verdict
+	stats    neardup.Stats
+	audited  *alarm.Audit // nil without an audit
 	owners   []ownership
 	texts    atomic.Int64 // bytes of text read again
 
@@ -367,7 +370,7 @@ func (r *resolver) decide(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.verdicts = verdicts
+	r.verdicts, r.stats = verdicts, stats
 	for name, v := range map[string]int64{
 		"near_dup_documents":  int64(len(verdicts)),
 		"compared_documents":  int64(len(r.byRank)),
@@ -391,6 +394,7 @@ func (r *resolver) write(ctx context.Context) error {
 		verdictOf[r.byRank[v.Doc]] = v
 	}
 	at := 0
+	members := make(map[int32]uint64)
 	for shard := range r.delivery {
 		w, err := r.create(ctx, workPath(Resolve, shard, "decisions"))
 		if err != nil {
@@ -417,6 +421,7 @@ func (r *resolver) write(ctx context.Context) error {
 			} else {
 				continue
 			}
+			members[witness]++
 			r.own(int32(at), witness)
 			k := &r.nodes[witness]
 			d.Witness = k.place
@@ -427,6 +432,9 @@ func (r *resolver) write(ctx context.Context) error {
 		if err := e.flush(); err != nil {
 			return err
 		}
+	}
+	if err := r.writeEvidence(ctx, members); err != nil {
+		return err
 	}
 	return r.writeOwners(ctx)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/manifest"
@@ -24,6 +25,10 @@ func seal(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
+	resolved, err := t.needs(ctx, Resolve, 0)
+	if err != nil {
+		return err
+	}
 	sums, err := t.mergeTallies(ctx, tallied)
 	if err != nil {
 		return err
@@ -31,6 +36,9 @@ func seal(ctx context.Context, t *taskRun) error {
 	rows := sums.Rows()
 	if err := sums.Check(); err != nil {
 		return fmt.Errorf("tally is not conserved: %w", err)
+	}
+	if err := t.raise(ctx, tallied, sums); err != nil {
+		return err
 	}
 	w, err := t.create(ctx, "tally.parquet")
 	if err != nil {
@@ -68,7 +76,7 @@ func seal(ctx context.Context, t *taskRun) error {
 	for _, f := range t.rec.Files {
 		m.Files = append(m.Files, manifest.File(f))
 	}
-	for _, r := range tallied {
+	for _, r := range append(slices.Clone(tallied), resolved) {
 		for _, f := range r.Files {
 			if !inWork(f.Path) {
 				m.Files = append(m.Files, manifest.File(f))

@@ -57,6 +57,7 @@ type Job struct {
 	Counters []Counter     // by the plan's tokenizers, in their order; needed by Scan only
 	Parser   string        // "native" or "simdjson"
 	Workers  int           // of one task that is parallel inside (resolve)
+	Strict   bool          // seal fails, before it writes a tally, if there is an alarm
 	Advance  func(n int64) // progress in bytes or documents of the running stage; may be nil
 }
 

@@ -65,6 +65,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 		return err
 	}
 	defer credit.stop()
+	lost := losses{byContributor: make(map[string]*doc.Counts)}
 	for n := 0; docs.more(); n++ {
 		if n%4096 == 0 {
 			if err := ctx.Err(); err != nil {
@@ -88,7 +89,10 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 			})
 		case pending && next.Ordinal == rec.Ordinal:
 			class, pending = next.Class, false
+			lost.add(&rec, &next, t.fileOf(uint32(shard)), t.fileOf(next.Witness.Shard))
 			err = dropped.Write(t.row(shard, first, &rec, &next))
+		default:
+			lost.add(&rec, nil, 0, 0)
 		}
 		if err != nil {
 			return err
@@ -145,6 +149,9 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 		e.sums(&r)
 	}
 	if err := e.flush(); err != nil {
+		return err
+	}
+	if err := lost.write(ctx, t); err != nil {
 		return err
 	}
 	return credit.write(ctx, t)

@@ -26,6 +26,8 @@ const (
 	jsonlName    = "tally.jsonl"
 	parquetName  = "tally.parquet"
 	rejectsName  = "rejects.jsonl"
+	alarmsName   = "alarms.json"
+	auditName    = "audit.json"
 	workFolder   = ".work" // of a run that keeps its intermediate files
 )
 
@@ -268,7 +270,7 @@ func (c *checker) checkLayout(_ context.Context, f *findings) (string, error) {
 		return skipped(f, planName)
 	}
 	required := map[string]bool{planName: true, jsonlName: true, parquetName: true, rejectsName: true}
-	optional := make(map[string]bool)
+	optional := map[string]bool{alarmsName: true, auditName: c.plan.AuditPPM > 0}
 	if c.plan.Index {
 		for shard := range c.plan.Shards {
 			required[indexName(shard)] = true

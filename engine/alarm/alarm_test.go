@@ -1,0 +1,138 @@
+package alarm
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/plan"
+)
+
+func source(name string, in, lost, tokens, tokensLost uint64) Source {
+	return Source{Contributor: name, In: doc.Counts{Documents: in, Tokens: tokens}, Lost: doc.Counts{Documents: lost, Tokens: tokensLost}}
+}
+
+// calm is evidence that exhausts the default limits without exceeding one.
+func calm() *Evidence {
+	return &Evidence{
+		Measured: Measured{Kept: 1000, KeptPairs: 5000, Component: 100, LargestBucket: 5000, MostCandidates: 10_000, LargestGroup: 1000},
+		Sources: []Source{
+			source("half", 100, 50, 1000, 500), source("few documents", 99, 99, 99, 99), source("rest", 10_000, 0, 100_000, 0),
+			{File: "a.jsonl", In: doc.Counts{Documents: 5000, Tokens: 5000}},
+		},
+		Groups:         []Group{{Document{ID: "g", Contributor: "half"}, 1000}},
+		MostCandidates: Document{Line: 7, Shard: 1, Contributor: "rest"},
+	}
+}
+
+func kinds(f File) (k []string) {
+	for _, a := range f.Alarms {
+		k = append(k, string(a.Kind))
+	}
+	return k
+}
+
+func TestLimitsAreNotExceededByEquals(t *testing.T) {
+	if f := Raise("id", plan.DefaultAlarms, calm()); f.Raised() != 0 {
+		t.Errorf("alarms: %+v", f.Alarms)
+	}
+}
+
+func TestEachAlarm(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(e *Evidence, l *plan.Alarms)
+		want   []string
+		text   string
+	}{
+		{"documents lost", func(e *Evidence, _ *plan.Alarms) { e.Sources[0].Lost.Documents++ }, []string{"source_loss"}, `contributor "half" loses 51 of 100 documents`},
+		{"tokens lost", func(e *Evidence, _ *plan.Alarms) { e.Sources[0].Lost.Tokens++ }, []string{"source_loss"}, "501 of 1000 tokens"},
+		{"a file", func(e *Evidence, _ *plan.Alarms) { e.Sources[3].Lost.Documents = 2501 }, []string{"source_loss"}, "input a.jsonl loses 2501 of 5000 documents"},
+		{"everybody loses", func(e *Evidence, _ *plan.Alarms) {
+			e.Sources[0].Lost.Documents = 100
+			e.Sources[2].Lost.Documents = 5000
+		}, nil, ""},
+		{"everybody loses, whatever all lose", func(e *Evidence, l *plan.Alarms) {
+			e.Sources[0].Lost.Documents = 100
+			e.Sources[2].Lost.Documents = 5001
+			l.SourceExcessPPM = 0
+		}, []string{"source_loss", "source_loss"}, `"half" loses 100 of 100`}, // the worst first
+		{"few documents count too", func(_ *Evidence, l *plan.Alarms) { l.Documents = 99 }, []string{"source_loss"}, "few documents"},
+		{"a group", func(e *Evidence, _ *plan.Alarms) { e.Groups[0].Size++ }, []string{"large_group"}, `document "g" of "half" stands for a group of 1001`},
+		{"percolation", func(e *Evidence, _ *plan.Alarms) { e.Measured.Component++ }, []string{"percolation"}, "with 10.00 others"},
+		{"clumps that do not hang together", func(e *Evidence, _ *plan.Alarms) { e.Measured.KeptPairs = 1e6 }, nil, ""},
+		{"one family, few pairs", func(e *Evidence, _ *plan.Alarms) { e.Measured.Component, e.Measured.KeptPairs = 500, 500 }, nil, ""},
+		{"a bucket", func(e *Evidence, _ *plan.Alarms) { e.Measured.LargestBucket++ }, []string{"hot_bucket"}, "5001 kept documents"},
+		{"candidates", func(e *Evidence, _ *plan.Alarms) { e.Measured.MostCandidates++ }, []string{"many_candidates"}, `document "line 7 of shard 1" of "rest" was compared with 10001`},
+		{"an audit as asked for", func(e *Evidence, _ *plan.Alarms) { e.Audit = &Audit{90, 100, 990_000, 990_000} }, nil, ""},
+		{"an audit that shows less", func(e *Evidence, _ *plan.Alarms) { e.Audit = &Audit{90, 100, 989_999, 990_000} }, []string{"low_recall"}, "90 of 100 pairs in a bucket together: a recall of at most 0.989999, the plan asks for 0.99"},
+		{"no limits", func(e *Evidence, l *plan.Alarms) {
+			*l = plan.Alarms{}
+			e.Measured.Component, e.Measured.LargestBucket, e.Measured.MostCandidates, e.Groups[0].Size = 1000, 1e6, 1e6, 1e6
+			e.Sources[0].Lost.Documents = 100
+		}, nil, ""},
+	} {
+		e, limits := calm(), plan.DefaultAlarms
+		c.change(e, &limits)
+		f := Raise("id", limits, e)
+		if diff := cmp.Diff(c.want, kinds(f)); diff != "" {
+			t.Errorf("%s: %s", c.name, diff)
+		} else if len(c.want) > 0 && !strings.Contains(f.Alarms[0].Message, c.text) {
+			t.Errorf("%s: %q does not say %q", c.name, f.Alarms[0].Message, c.text)
+		}
+	}
+}
+
+func TestManyAlarmsAreCounted(t *testing.T) {
+	e := calm()
+	for i := range 1500 {
+		e.Sources = append(e.Sources, source(fmt.Sprintf("c%d", i), 100, 60, 1, 0))
+	}
+	e.Sources = append(e.Sources, source("honest", 1e6, 0, 1, 0))
+	f := Raise("id", plan.DefaultAlarms, e)
+	if len(f.Alarms) != mostListed || f.Raised() != 1500 || f.Alarms[0].Contributor != "c0" {
+		t.Errorf("%d listed of %d, first %q", len(f.Alarms), f.Raised(), f.Alarms[0].Contributor)
+	}
+}
+
+func TestRoundTrip(t *testing.T) {
+	e := calm()
+	e.Groups[0].Size = 5000
+	f := Raise("id", plan.DefaultAlarms, e)
+	var b bytes.Buffer
+	if err := f.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	back, err := Parse(b.Bytes())
+	if diff := cmp.Diff(f, back); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+	if _, err := Parse([]byte(`{"versio": 1}`)); !errors.Is(err, doc.ErrCorrupt) {
+		t.Errorf("%v, want ErrCorrupt", err)
+	}
+	if _, err := Parse([]byte(`{"version": 2}`)); err == nil {
+		t.Error("a later version: accepted")
+	}
+}
+
+func TestShares(t *testing.T) {
+	const most = ^uint64(0)
+	for _, c := range []struct {
+		a, b, c, d uint64
+		want       int
+	}{{1, 2, 2, 4, 0}, {1, 2, 1, 3, 1}, {0, 0, 1, 5, -1}, {most, most, 1, 1, 0}, {most - 1, most, 1, 1, -1}} {
+		if got := compareShares(c.a, c.b, c.c, c.d); got != c.want {
+			t.Errorf("%d/%d against %d/%d: %d, want %d", c.a, c.b, c.c, c.d, got, c.want)
+		}
+	}
+	for n, want := range map[int64]string{500_000: "0.5", 2_000_000: "2", 1: "0.000001", 0: "0", 1_250_000: "1.25"} {
+		if got := ppm(n); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+	}
+}

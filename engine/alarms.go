@@ -1,0 +1,52 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/tallystick/tallystick/engine/alarm"
+)
+
+// notedAlarms is how many alarms the report and the summary spell out.
+const notedAlarms = 5
+
+// alarmNotes returns the alarms of the run in dir as sentences, the first ones.
+func alarmNotes(dir string) ([]string, error) {
+	f, err := readAlarms(dir)
+	if err != nil {
+		return nil, err
+	}
+	var notes []string
+	for _, a := range f.Alarms[:min(len(f.Alarms), notedAlarms)] {
+		notes = append(notes, fmt.Sprintf("Alarm: %s.", a.Message))
+	}
+	if more := f.Raised() - len(notes); more > 0 {
+		notes = append(notes, fmt.Sprintf("Alarms: %d more are in %s.", more, alarm.Name))
+	}
+	return notes, nil
+}
+
+// readAlarms reads alarms.json; a run of before there was one has none.
+func readAlarms(dir string) (alarm.File, error) {
+	b, err := os.ReadFile(filepath.Join(dir, alarm.Name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return alarm.File{}, nil
+	}
+	if err != nil {
+		return alarm.File{}, err
+	}
+	return alarm.Parse(b)
+}
+
+// refuseAlarms returns an error if the finished run in dir has alarms: it was
+// made without --strict and is now asked for with it.
+func refuseAlarms(dir string) error {
+	f, err := readAlarms(dir)
+	if err != nil || f.Raised() == 0 {
+		return err
+	}
+	return &alarm.ErrRaised{File: f, Path: filepath.Join(dir, alarm.Name), Finished: true}
+}

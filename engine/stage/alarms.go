@@ -1,0 +1,212 @@
+package stage
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+
+	"github.com/tallystick/tallystick/engine/alarm"
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/tally"
+)
+
+// magicLosses begins a file with what the sources of one shard lost as near
+// duplicates of others: first the input file that the shard is of, then its
+// contributors.
+const magicLosses = "tallystick losses 1\n"
+
+// groupsKept is how many of the largest groups are named.
+const groupsKept = 20
+
+// losses add up one shard.
+type losses struct {
+	in, fileLost  doc.Counts // of the input file
+	byContributor map[string]*doc.Counts
+}
+
+// add adds a document that was used. file is the input of its shard, witness that
+// of its witness's.
+func (l *losses) add(rec *docRecord, d *decisionRecord, file, witness int) {
+	one := doc.Counts{Documents: 1, Bytes: rec.Bytes, Tokens: rec.Tokens}
+	l.in.Add(one)
+	if d == nil || d.Class != doc.NearDup {
+		return
+	}
+	if file != witness {
+		l.fileLost.Add(one)
+	}
+	if string(rec.Contributor) != d.WitnessContrib {
+		if l.byContributor[string(rec.Contributor)] == nil {
+			l.byContributor[string(rec.Contributor)] = new(doc.Counts)
+		}
+		l.byContributor[string(rec.Contributor)].Add(one)
+	}
+}
+
+// fileOf returns the input of a shard, -1 of one that the plan does not have.
+func (t *taskRun) fileOf(shard uint32) int {
+	if int(shard) >= len(t.Plan.Shards) {
+		return -1
+	}
+	return t.Plan.Shards[shard].File
+}
+
+func (e *encoder) counts(c doc.Counts) { e.uint(c.Documents); e.uint(c.Bytes); e.uint(c.Tokens) }
+func (d *decoder) counts() doc.Counts {
+	return doc.Counts{Documents: d.uint(), Bytes: d.uint(), Tokens: d.uint()}
+}
+
+func (l *losses) write(ctx context.Context, t *taskRun) error {
+	w, err := t.create(ctx, workPath(Tally, t.rec.Task, "losses"))
+	if err != nil {
+		return err
+	}
+	e, err := newEncoder(w, magicLosses)
+	if err != nil {
+		return err
+	}
+	e.counts(l.in)
+	e.counts(l.fileLost)
+	for _, name := range slices.Sorted(maps.Keys(l.byContributor)) {
+		e.string(name)
+		e.counts(*l.byContributor[name])
+	}
+	return e.flush()
+}
+
+// evidence is what resolve leaves for the alarms, in .work/resolve/00000.alarms.
+type evidence struct {
+	Measured       alarm.Measured
+	Groups         []alarm.Group
+	MostCandidates alarm.Document
+	Audit          *alarm.Audit
+}
+
+// document names a node.
+func (r *resolver) document(n int32) alarm.Document {
+	p := r.nodes[n].place
+	return alarm.Document{
+		Shard: p.Shard, Line: r.Plan.Shards[p.Shard].FirstLine + int64(p.Ordinal),
+		ID: r.nodes[n].id, Contributor: r.nodes[n].contributor,
+	}
+}
+
+// writeEvidence finds the largest groups, of equal ones the first in priority
+// order. members are the dropped documents of each node that is a witness.
+func (r *resolver) writeEvidence(ctx context.Context, members map[int32]uint64) error {
+	witnesses := slices.Collect(maps.Keys(members))
+	slices.SortFunc(witnesses, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(members[b], members[a]), r.nodes[a].compare(&r.nodes[b]))
+	})
+	e := evidence{Measured: alarm.Measured{
+		Component: uint64(neardup.LargestComponent(r.graph, r.verdicts)),
+		KeptPairs: r.stats.KeptCandidates, LargestBucket: uint64(r.stats.LargestBucketKept),
+		HotBuckets: r.stats.HotBuckets, MostCandidates: r.stats.MostCandidates,
+	}}
+	for _, n := range witnesses[:min(len(witnesses), groupsKept)] {
+		e.Groups = append(e.Groups, alarm.Group{Document: r.document(n), Size: 1 + members[n]})
+	}
+	if len(e.Groups) > 0 {
+		e.Measured.LargestGroup = e.Groups[0].Size
+	}
+	if e.Measured.MostCandidates > 0 {
+		e.MostCandidates = r.document(r.byRank[r.stats.MostCandidatesDoc])
+	}
+	e.Audit = r.audited
+	w, err := r.create(ctx, workPath(Resolve, 0, "alarms"))
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(w).Encode(e)
+}
+
+// alarms raises the alarms of a run whose shards add up to sums.
+func (t *taskRun) alarms(ctx context.Context, tallied []Record, sums *tally.Tally) (alarm.File, error) {
+	b, err := readAll(ctx, t.Out, workPath(Resolve, 0, "alarms"))
+	if err != nil {
+		return alarm.File{}, err
+	}
+	var left evidence
+	if err := json.Unmarshal(b, &left); err != nil {
+		return alarm.File{}, fmt.Errorf("%w: %s: %w", doc.ErrCorrupt, workPath(Resolve, 0, "alarms"), err)
+	}
+	e := alarm.Evidence{Measured: left.Measured, Groups: left.Groups, MostCandidates: left.MostCandidates, Audit: left.Audit}
+	e.Measured.Kept = sums.Totals().Class[doc.Kept].Documents
+	if e.Sources, err = t.sources(ctx, tallied, sums); err != nil {
+		return alarm.File{}, err
+	}
+	return alarm.Raise(t.Plan.RunID, t.Plan.AlarmLimits(), &e), nil
+}
+
+// sources are the contributors and, where several have documents, the input files.
+func (t *taskRun) sources(ctx context.Context, tallied []Record, sums *tally.Tally) ([]alarm.Source, error) {
+	files := make([]alarm.Source, len(t.Plan.Files))
+	for i, f := range t.Plan.Files {
+		files[i].File = f.Path
+	}
+	lost := make(map[string]*doc.Counts)
+	for shard := range t.Plan.Delivery() {
+		path := workPath(Tally, shard, "losses")
+		d, closeFile, err := t.decode(ctx, &tallied[shard], path, magicLosses)
+		if err != nil {
+			return nil, err
+		}
+		file := &files[t.Plan.Shards[shard].File]
+		file.In.Add(d.counts())
+		file.Lost.Add(d.counts())
+		for d.more() {
+			name := d.string()
+			if lost[name] == nil {
+				lost[name] = new(doc.Counts)
+			}
+			lost[name].Add(d.counts())
+		}
+		closeFile()
+		if d.err != nil {
+			return nil, fmt.Errorf("%s: %w", path, d.err)
+		}
+	}
+	var all []alarm.Source
+	for _, r := range sums.Rows() {
+		in := r.In()
+		in.Documents -= r.Class[doc.Rejected].Documents
+		s := alarm.Source{Contributor: r.Contributor, In: in}
+		if l := lost[r.Contributor]; l != nil {
+			s.Lost = *l
+		}
+		all = append(all, s)
+	}
+	// What stands is not the delivery's to lose.
+	files = slices.DeleteFunc(files, func(s alarm.Source) bool { return s.In.Documents == 0 })
+	if len(files) > 1 {
+		all = append(all, files...)
+	}
+	return all, nil
+}
+
+// raise writes alarms.json and, where the job is strict, fails if there is one.
+func (t *taskRun) raise(ctx context.Context, tallied []Record, sums *tally.Tally) error {
+	f, err := t.alarms(ctx, tallied, sums)
+	if err != nil {
+		return err
+	}
+	w, err := t.create(ctx, alarm.Name)
+	if err != nil {
+		return err
+	}
+	if err := f.Write(w); err != nil {
+		return err
+	}
+	if !t.Strict || f.Raised() == 0 {
+		return nil
+	}
+	if err := t.publish(); err != nil {
+		return err
+	}
+	return &alarm.ErrRaised{File: f, Path: filepath.Join(t.Dir, alarm.Name)}
+}
