@@ -24,6 +24,7 @@ type Rules struct {
 	AddedTokens string   // "match" or "text"
 	Fields      plan.Fields
 	Threshold   string // decimal, 0 < t ≤ 1
+	Floor       string // lowest threshold that a sweepable run can answer for; empty: it is not one
 	Recall      float64
 	Seed        uint64
 	ShardSize   int64 // bytes
@@ -63,11 +64,7 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 	if err != nil {
 		return fail(err)
 	}
-	num, den, err := neardup.ParseThreshold(r.Threshold)
-	if err != nil {
-		return fail(err)
-	}
-	bands, rows, err := neardup.Bands(num, den, r.Recall)
+	near, err := r.nearDup()
 	if err != nil {
 		return fail(err)
 	}
@@ -83,11 +80,8 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 		},
 		Fields:    r.Fields,
 		Tokenizer: tokenizers.Plan[0], Further: tokenizers.Plan[1:],
-		NearDup: plan.NearDup{
-			ThresholdNum: num, ThresholdDen: den, Recall: strconv.FormatFloat(r.Recall, 'g', -1, 64),
-			Bands: bands, Rows: rows, Curve: neardup.Curve(bands, rows),
-		},
-		Seed: r.Seed, ShardSize: r.ShardSize, MaxLine: r.MaxLine,
+		NearDup: near,
+		Seed:    r.Seed, ShardSize: r.ShardSize, MaxLine: r.MaxLine,
 		Partitions: min(256, max(4, len(in.shards))),
 		Files:      in.files, Shards: in.shards,
 	}
@@ -95,6 +89,41 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 		return fail(err)
 	}
 	return Prepared{p, tokenizers.Counters, in.timing}, nil
+}
+
+// nearDup resolves the near-duplicate rule. The bands of a sweepable run are
+// those of its floor.
+func (r Rules) nearDup() (plan.NearDup, error) {
+	n := plan.NearDup{Recall: strconv.FormatFloat(r.Recall, 'g', -1, 64)}
+	var err error
+	if n.ThresholdNum, n.ThresholdDen, err = neardup.ParseThreshold(r.Threshold); err != nil {
+		return n, err
+	}
+	num, den := n.ThresholdNum, n.ThresholdDen
+	if r.Floor != "" {
+		if num, den, err = neardup.ParseThreshold(r.Floor); err != nil {
+			return n, fmt.Errorf("floor: %w", err)
+		}
+		n.FloorNum, n.FloorDen = num, den
+		if err := aboveFloor(n); err != nil {
+			return n, err
+		}
+	}
+	if n.Bands, n.Rows, err = neardup.Bands(num, den, r.Recall); err != nil {
+		return n, err
+	}
+	n.Curve = neardup.Curve(n.Bands, n.Rows)
+	return n, nil
+}
+
+// aboveFloor returns an error if the threshold is below the floor: pairs there
+// were not looked for.
+func aboveFloor(n plan.NearDup) error {
+	if n.ThresholdNum*n.FloorDen < n.FloorNum*n.ThresholdDen {
+		return fmt.Errorf("%w: threshold %d/%d is below the floor %d/%d of what the run looks for",
+			doc.ErrUsage, n.ThresholdNum, n.ThresholdDen, n.FloorNum, n.FloorDen)
+	}
+	return nil
 }
 
 // LoadPlan reads plan.json and checks that nobody edited it.

@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"engine/tokenize/normalize", "engine/tokenize/vocab"},
 	{"engine/store", "engine/jsonl", "engine/shingle", "engine/bitmap", "engine/tally", "engine/decision", "engine/manifest", "engine/tokenize/bpe", "engine/tokenize/spbpe", "engine/tokenize/wordpiece", "engine/tokenize/unigram", "engine/tokenize/hf"},
 	{"engine/tokenize"},
-	{"engine/corpus", "engine/neardup", "engine/report", "engine/pay"},
+	{"engine/corpus", "engine/neardup", "engine/report", "engine/sweep", "engine/pay"},
 	{"engine/stage", "engine/verify"},
 	{"engine"},
 	{"bench", "bench/rivals/*"},

@@ -182,7 +182,7 @@ func writePlan(ctx context.Context, dir string, p plan.Plan) error {
 // be replaced.
 func clearRun(dir string) error {
 	names := append([]string{}, manifest.Unlisted...)
-	names = append(names, "tally.jsonl", "tally.parquet", "rejects.jsonl", "decisions", "bitmaps")
+	names = append(names, "tally.jsonl", "tally.parquet", "rejects.jsonl", "decisions", "bitmaps", stage.SweepDir)
 	for _, stageName := range stage.Order {
 		names = append(names, filepath.Join(stage.WorkDir, string(stageName)))
 	}

@@ -102,6 +102,22 @@ type nearDupFlags struct {
 	ShardSize byteSize `default:"64MiB" placeholder:"SIZE" help:"Nominal size of a shard of an uncompressed file (default: 64MiB)."`
 }
 
+// defaultFloor is that of a sweepable run that names none.
+const defaultFloor = "0.5"
+
+type sweepableFlags struct {
+	Sweepable bool   `help:"Also keep what sweep, rethreshold and explain need for other thresholds (DIR/sweep)."`
+	Floor     string `placeholder:"F" help:"Lowest threshold that a sweepable run can answer for; chooses the bands (default: ${default_floor})."`
+}
+
+// floor is empty for a run that is not sweepable.
+func (f *sweepableFlags) floor() string {
+	if f.Sweepable && f.Floor == "" {
+		return defaultFloor
+	}
+	return f.Floor
+}
+
 func rules(in *inputFlags, tok *tokenizerFlags, near *nearDupFlags) engine.Rules {
 	r := engine.Rules{Inputs: in.Inputs, Fields: in.fields(), MaxLine: int64(in.MaxLine), ShardSize: 64 << 20}
 	if tok != nil {

@@ -14,6 +14,7 @@ type runCmd struct {
 	inputFlags     `embed:"" group:"Documents:"`
 	tokenizerFlags `embed:"" group:"Counting:"`
 	nearDupFlags   `embed:"" group:"Near duplicates:"`
+	sweepableFlags `embed:"" group:"Near duplicates:"`
 	outFlags
 	Resume bool `xor:"existing" help:"Go on with the unfinished run in the output folder."`
 	Force  bool `xor:"existing" help:"Replace the run in the output folder."`
@@ -51,7 +52,9 @@ rejected than --max-rejects, 130 interrupted (resumable).`
 // Run does the job.
 func (c *runCmd) Run(ctx context.Context, env *environment) error {
 	m := c.means(env)
-	res, err := engine.Run(ctx, rules(&c.inputFlags, &c.tokenizerFlags, &c.nearDupFlags), m, engine.RunOptions{
+	r := rules(&c.inputFlags, &c.tokenizerFlags, &c.nearDupFlags)
+	r.Floor = c.floor()
+	res, err := engine.Run(ctx, r, m, engine.RunOptions{
 		Out: c.Out, Resume: c.Resume, Force: c.Force, KeepWork: c.KeepWork,
 	})
 	if err != nil {
@@ -83,6 +86,7 @@ type planCmd struct {
 	inputFlags     `embed:"" group:"Documents:"`
 	tokenizerFlags `embed:"" group:"Counting:"`
 	nearDupFlags   `embed:"" group:"Near duplicates:"`
+	sweepableFlags `embed:"" group:"Near duplicates:"`
 	Out            string `required:"" placeholder:"DIR" help:"Output folder; must be empty or new."`
 	Force          bool   `help:"Replace the run in the output folder."`
 }
@@ -106,7 +110,9 @@ done by another process:
 // Run makes the plan and prints what it holds.
 func (c *planCmd) Run(ctx context.Context, env *environment) error {
 	m := means(&c.inputFlags, &c.countingFlags, env)
-	prepared, err := engine.Prepare(ctx, rules(&c.inputFlags, &c.tokenizerFlags, &c.nearDupFlags), m, engine.RunOptions{Out: c.Out, Force: c.Force})
+	r := rules(&c.inputFlags, &c.tokenizerFlags, &c.nearDupFlags)
+	r.Floor = c.floor()
+	prepared, err := engine.Prepare(ctx, r, m, engine.RunOptions{Out: c.Out, Force: c.Force})
 	if err != nil {
 		return err
 	}

@@ -83,7 +83,15 @@ type NearDup struct {
 	Bands        int     `json:"bands"`
 	Rows         int     `json:"rows"`
 	Curve        []Point `json:"predicted_recall"`
+	// The floor of a sweepable run, FloorNum/FloorDen, is the lowest threshold
+	// that what it keeps can answer for; the bands are chosen at the floor. Both
+	// are 0 for a run that keeps nothing for other thresholds.
+	FloorNum int64 `json:"floor_num,omitempty"`
+	FloorDen int64 `json:"floor_den,omitempty"`
 }
+
+// Sweepable reports whether a run keeps what other thresholds need.
+func (n NearDup) Sweepable() bool { return n.FloorDen != 0 }
 
 // Point is the predicted probability (parts per million) that a pair of the
 // given Jaccard (parts per hundred) shares a bucket.

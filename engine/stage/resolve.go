@@ -20,6 +20,7 @@ import (
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/shingle"
+	"github.com/tallystick/tallystick/engine/sweep"
 )
 
 // node is a document that shares a key with another one; all others are kept
@@ -54,6 +55,12 @@ func (a *node) compare(b *node) int {
 	)
 }
 
+// describe fills in what scan learned of the document.
+func (n *node) describe(rec *docRecord) {
+	n.offset, n.created, n.hash, n.length = rec.Offset, rec.Created, rec.Hash, rec.Bytes
+	n.id, n.contributor = string(rec.ID), string(rec.Contributor)
+}
+
 // resolve decides every document that shares a key with another one.
 func resolve(ctx context.Context, t *taskRun) error {
 	scanned, err := t.Records(ctx, Scan)
@@ -66,7 +73,7 @@ func resolve(ctx context.Context, t *taskRun) error {
 	}
 	r := &resolver{taskRun: t, scanned: scanned, matched: matched}
 	for _, step := range []func(context.Context) error{
-		r.collect, r.collapseExact, r.buildGraph, r.loadSets, r.decide,
+		r.collect, r.collapseExact, r.buildGraph, r.loadSets, r.decide, r.keepForSweep,
 	} {
 		if err := step(ctx); err != nil {
 			r.close()
@@ -118,6 +125,11 @@ func (r *resolver) collect(ctx context.Context) error {
 	for i, p := range places {
 		r.nodes[i] = node{place: p, first: int32(i), rank: -1}
 	}
+	return r.describeNodes(ctx)
+}
+
+// describeNodes reads the records of the documents that nodes stand for.
+func (r *resolver) describeNodes(ctx context.Context) error {
 	var rec docRecord
 	at := 0
 	for shard := range r.Plan.Shards {
@@ -134,9 +146,7 @@ func (r *resolver) collect(ctx context.Context) error {
 			if d.doc(&rec); d.err != nil || rec.Ordinal != r.nodes[at].place.Ordinal {
 				continue
 			}
-			n := &r.nodes[at]
-			n.offset, n.created, n.hash, n.length = rec.Offset, rec.Created, rec.Hash, rec.Bytes
-			n.id, n.contributor = string(rec.ID), string(rec.Contributor)
+			r.nodes[at].describe(&rec)
 			at++
 		}
 		if err == nil {
@@ -364,13 +374,29 @@ func (r *resolver) decide(ctx context.Context) error {
 	return nil
 }
 
-// write spells the decisions out, a file per shard.
-func (r *resolver) write(ctx context.Context) error {
-	verdictOf := make(map[int32]*neardup.Verdict, len(r.verdicts))
+// fates returns what the verdicts make of every node. A copy of a document that
+// was dropped is near_dup too, with the same witness and score.
+func (r *resolver) fates() []sweep.Fate {
+	fates := make([]sweep.Fate, len(r.nodes))
 	for i := range r.verdicts {
 		v := &r.verdicts[i]
-		verdictOf[r.byRank[v.Doc]] = v
+		fates[r.byRank[v.Doc]] = sweep.Fate{
+			Class: doc.NearDup, Witness: r.byRank[v.Witness], Overlap: v.Overlap, Union: v.Union, Shared: uint32(v.Shared),
+		}
 	}
+	for i := range r.nodes {
+		if first := r.nodes[i].first; first != int32(i) {
+			if fates[i] = fates[first]; fates[i].Class == doc.Kept {
+				fates[i] = sweep.Fate{Class: doc.ExactDup, Witness: first}
+			}
+		}
+	}
+	return fates
+}
+
+// write spells the decisions out, a file per shard.
+func (r *resolver) write(ctx context.Context) error {
+	fates := r.fates()
 	at := 0
 	for shard := range r.Plan.Shards {
 		w, err := r.create(ctx, workPath(Resolve, shard, "decisions"))
@@ -382,18 +408,15 @@ func (r *resolver) write(ctx context.Context) error {
 			return err
 		}
 		for ; at < len(r.nodes) && r.nodes[at].place.Shard == uint32(shard); at++ {
-			n := &r.nodes[at]
-			d := decisionRecord{Ordinal: n.place.Ordinal}
-			witness := n.first
-			if v := verdictOf[n.first]; v != nil {
-				d.Class, d.Overlap, d.Union, d.Shared = doc.NearDup, int(v.Overlap), int(v.Union), int(v.Shared)
-				witness = r.byRank[v.Witness]
-			} else if n.first != int32(at) {
-				d.Class = doc.ExactDup
-			} else {
+			f := &fates[at]
+			if f.Class == doc.Kept {
 				continue
 			}
-			k := &r.nodes[witness]
+			d := decisionRecord{
+				Ordinal: r.nodes[at].place.Ordinal, Class: f.Class,
+				Overlap: int(f.Overlap), Union: int(f.Union), Shared: int(f.Shared),
+			}
+			k := &r.nodes[f.Witness]
 			d.Witness = k.place
 			d.WitnessLine = r.Plan.Shards[k.place.Shard].FirstLine + int64(k.place.Ordinal)
 			d.WitnessID, d.WitnessContrib = k.id, k.contributor

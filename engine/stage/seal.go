@@ -24,6 +24,10 @@ func seal(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
+	resolved, err := t.needs(ctx, Resolve, 0)
+	if err != nil {
+		return err
+	}
 	sums, err := t.mergeTallies(ctx, tallied)
 	if err != nil {
 		return err
@@ -68,7 +72,7 @@ func seal(ctx context.Context, t *taskRun) error {
 	for _, f := range t.rec.Files {
 		m.Files = append(m.Files, manifest.File(f))
 	}
-	for _, r := range tallied {
+	for _, r := range append(tallied, resolved) {
 		for _, f := range r.Files {
 			if !inWork(f.Path) {
 				m.Files = append(m.Files, manifest.File(f))

@@ -209,6 +209,9 @@ func (c *checker) checkPlan(_ context.Context, f *findings) (string, error) {
 	if n.ThresholdNum < 1 || n.ThresholdDen < n.ThresholdNum || n.Bands < 1 || n.Rows < 1 {
 		f.add("%s: near_dup %d/%d in %d bands of %d rows makes no sense", planName, n.ThresholdNum, n.ThresholdDen, n.Bands, n.Rows)
 	}
+	if n.Sweepable() && (n.FloorDen < n.FloorNum || n.FloorNum < 1 || n.ThresholdNum*n.FloorDen < n.FloorNum*n.ThresholdDen) {
+		f.add("%s: near_dup floor %d/%d makes no sense below threshold %d/%d", planName, n.FloorNum, n.FloorDen, n.ThresholdNum, n.ThresholdDen)
+	}
 	checkShards(&p, f)
 	if f.count == 0 {
 		c.plan = &p
@@ -255,7 +258,13 @@ func (c *checker) checkLayout(_ context.Context, f *findings) (string, error) {
 	}
 	required := map[string]bool{planName: true, jsonlName: true, parquetName: true, rejectsName: true}
 	optional := make(map[string]bool)
+	if c.plan.NearDup.Sweepable() {
+		required["sweep/graph.zst"], required["sweep/sets.zst"] = true, true
+	}
 	for shard := range c.plan.Shards {
+		if c.plan.NearDup.Sweepable() {
+			required[fmt.Sprintf("sweep/%05d.docs.zst", shard)] = true
+		}
 		required[decisionsName(shard)] = true
 		for class := range doc.NumClasses {
 			optional[bitmapName(shard, class)] = true
