@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/report"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/sweep"
@@ -32,9 +34,10 @@ type SweepOptions struct {
 
 // SweepResult is what Sweep found.
 type SweepResult struct {
-	Plan   plan.Plan
-	Rows   []sweep.Row
-	NoText error // why samples are without differences; nil if they are not
+	Plan    plan.Plan
+	Rows    []sweep.Row
+	Courses []sweep.Course // of those who lose most at any threshold
+	NoText  error          // why samples are without differences; nil if they are not
 }
 
 // IsRun reports whether path is the folder of a finished run.
@@ -92,6 +95,7 @@ func Sweep(ctx context.Context, dir string, o SweepOptions, m Means) (SweepResul
 		track.add(1)
 	}
 	track.end(len(thresholds), 0)
+	res.Courses = sweep.Courses(&kept.Corpus, res.Rows, o.Losers)
 
 	texts, err := kept.Texts(ctx, wanted)
 	if err != nil {
@@ -285,4 +289,13 @@ func makeRoom(ctx context.Context, from string, o RunOptions) error {
 	}
 	_, err = store.NewLocal(o.Out).Sweep(ctx, 0)
 	return err
+}
+
+// WriteSweepPage writes what was found as a page of HTML.
+func WriteSweepPage(w io.Writer, res SweepResult) error {
+	d := report.SweepData{Plan: res.Plan, Rows: res.Rows, Courses: res.Courses}
+	if res.NoText != nil {
+		d.Note = fmt.Sprintf("The inputs could not be read, so samples are shown without their texts: %v.", res.NoText)
+	}
+	return report.WriteSweep(w, d)
 }

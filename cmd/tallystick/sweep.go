@@ -90,6 +90,12 @@ func (c *sweepCmd) Run(ctx context.Context, env *environment) error {
 	if res.NoText != nil && c.Samples > 0 && (c.Format == "jsonl" || c.HTML != "") {
 		fmt.Fprintln(env.stderr, "tallystick: samples are shown without their texts:", res.NoText)
 	}
+	if c.HTML != "" {
+		err := engine.WriteFile(ctx, c.HTML, func(w io.Writer) error { return engine.WriteSweepPage(w, res) })
+		if err != nil {
+			return err
+		}
+	}
 	write := map[string]func(io.Writer, []sweep.Row) error{"table": sweep.WriteTable, "tsv": sweep.WriteTSV, "jsonl": sweep.WriteJSONL}[c.Format]
 	if err := write(env.stdout, res.Rows); err != nil {
 		return err

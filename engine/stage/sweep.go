@@ -48,7 +48,7 @@ func (t *taskRun) pack(ctx context.Context, path, magic string) (*packer, error)
 		return nil, err
 	}
 	// One goroutine: the bytes must not depend on how many there are.
-	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(8<<20))
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithWindowSize(8<<20))
 	if err != nil {
 		return nil, err
 	}
@@ -141,20 +141,30 @@ func (r *resolver) keepGraph(ctx context.Context) error {
 	return p.close()
 }
 
-// keepSets writes the shingle sets, by rank.
+// keepSets writes the shingle sets, those that share a bucket next to each
+// other: only so does a window of a few megabytes see that they are alike.
 func (r *resolver) keepSets(ctx context.Context) error {
 	p, err := r.pack(ctx, sweepSets, magicSets)
 	if err != nil {
 		return err
 	}
+	ranks := make([]uint32, r.graph.Len())
+	for i := range ranks {
+		ranks[i] = uint32(i)
+	}
+	// Whoever has a rank is in a bucket.
+	slices.SortFunc(ranks, func(a, b uint32) int {
+		return cmp.Or(cmp.Compare(r.graph.Of(a)[0], r.graph.Of(b)[0]), cmp.Compare(a, b))
+	})
 	var set []uint64
-	for d := range uint32(r.graph.Len()) {
+	for _, d := range ranks {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if set, err = r.sets.Load(d, set); err != nil {
 			return err
 		}
+		p.uint(uint64(d))
 		p.uint(uint64(len(set)))
 		for _, x := range set {
 			p.fixed64(x)
@@ -225,8 +235,8 @@ func (r *resolver) loadGraph(ctx context.Context, from *Job) error {
 	return nil
 }
 
-// loadSets reads the kept shingle sets of the given ranks, ascending, into a
-// scratch file in folder scratch, as ranks 0, 1, ….
+// loadSets reads the kept shingle sets of docs ranks into a scratch file in
+// folder scratch. want tells which, and under what rank they go there.
 func (j *Job) loadSets(ctx context.Context, scratch string, docs int, want func(rank uint32) (as uint32, ok bool)) (*neardup.FileSets, error) {
 	d, done, err := j.unpack(ctx, sweepSets, magicSets)
 	if err != nil {
@@ -243,11 +253,13 @@ func (j *Job) loadSets(ctx context.Context, scratch string, docs int, want func(
 	}
 	var set []uint64
 	var block [1 << 12]byte
-	for rank := uint32(0); d.more(); rank++ {
+	found := 0
+	for d.more() {
 		if err := ctx.Err(); err != nil {
 			return fail(err)
 		}
 		set = set[:0]
+		rank := d.uint32()
 		as, ok := want(rank)
 		for left := d.uint(); left > 0 && d.err == nil; {
 			b := block[:8*min(left, uint64(len(block)/8))]
@@ -264,8 +276,12 @@ func (j *Job) loadSets(ctx context.Context, scratch string, docs int, want func(
 			d.fail(fmt.Errorf("%w: the set of rank %d does not ascend", doc.ErrCorrupt, rank))
 		}
 		if d.err == nil && ok {
-			d.fail(w.Append(as, set))
+			found++
+			d.err = w.Append(as, set)
 		}
+	}
+	if d.err == nil && found != docs {
+		d.err = fmt.Errorf("%w: %d sets of %d", doc.ErrCorrupt, found, docs)
 	}
 	if d.err != nil {
 		return fail(d.err)
@@ -434,13 +450,30 @@ func (j *Job) Rethreshold(ctx context.Context, from *Job, engines []string, crea
 	if err := r.decide(ctx); err != nil {
 		return err
 	}
-	if err := r.keepForSweep(ctx); err != nil {
-		return err
+	for _, path := range []string{sweepGraph, sweepSets} {
+		if err := t.copyFrom(ctx, from, path); err != nil {
+			return err
+		}
 	}
 	if err := r.write(ctx); err != nil {
 		return err
 	}
 	return t.commit(ctx)
+}
+
+// copyFrom copies a file of another run.
+func (t *taskRun) copyFrom(ctx context.Context, from *Job, path string) error {
+	f, err := from.Out.Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w, err := t.create(ctx, path)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, f)
+	return err
 }
 
 // takeDocs makes the records of a shard what they were in another run.

@@ -34,7 +34,7 @@ type Document struct {
 // Corpus is what all thresholds have in common.
 type Corpus struct {
 	Documents    []Document
-	Contributors []Contributor // by name, bytewise
+	Contributors []Contributor // in the order they were met
 	In           doc.Counts    // of all lines
 	Rejected     doc.Counts
 }
@@ -60,6 +60,8 @@ type Row struct {
 	Groups       Groups       `json:"groups"`
 	Losers       []Loser      `json:"losers"`
 	Samples      []Sample     `json:"samples"`
+
+	lost []uint64 // tokens, by contributor: what Courses shows
 }
 
 // Lost is what was dropped as a duplicate, of either kind.
@@ -128,8 +130,10 @@ func NewRow(c *Corpus, threshold string, fates []Fate, most int) Row {
 	}
 	r.Kept = minus(minus(c.In, c.Rejected), r.Lost())
 
+	r.lost = make([]uint64, len(lost))
 	for i, l := range lost {
 		in := c.Contributors[i].In
+		r.lost[i] = l.Lost().Tokens
 		if in.Documents == 0 {
 			continue
 		}
@@ -184,4 +188,40 @@ func newGroups(witnessed []uint64) Groups {
 		}
 	}
 	return g
+}
+
+// Course is how much a contributor loses, threshold by threshold.
+type Course struct {
+	Contributor Contributor
+	Lost        []uint64 // tokens, by row
+}
+
+// Courses returns those who lose most at any threshold, by the most that they
+// lose, of the rows of one corpus.
+func Courses(c *Corpus, rows []Row, most int) []Course {
+	peak := make([]uint64, len(c.Contributors))
+	var losers []int
+	for i := range peak {
+		for r := range rows {
+			peak[i] = max(peak[i], rows[r].lost[i])
+		}
+		if peak[i] > 0 {
+			losers = append(losers, i)
+		}
+	}
+	slices.SortFunc(losers, func(a, b int) int {
+		return cmp.Or(cmp.Compare(peak[b], peak[a]), cmp.Compare(c.Contributors[a].Name, c.Contributors[b].Name))
+	})
+	if most > 0 {
+		losers = losers[:min(most, len(losers))]
+	}
+	var out []Course
+	for _, i := range losers {
+		course := Course{Contributor: c.Contributors[i]}
+		for r := range rows {
+			course.Lost = append(course.Lost, rows[r].lost[i])
+		}
+		out = append(out, course)
+	}
+	return out
 }

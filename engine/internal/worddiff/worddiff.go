@@ -1,5 +1,5 @@
-// Package worddiff shows how two texts differ, word by word, to people. The
-// differences are those of Myers, "An O(ND) difference algorithm and its
+// Package worddiff shows how two texts differ, word by word, to people: how
+// much space is between words is no difference. The differences are those of Myers, "An O(ND) difference algorithm and its
 // variations" (1986), in linear space.
 package worddiff
 
@@ -42,11 +42,11 @@ const (
 func Diff(a, b string) []Part {
 	x, y := split(a), split(b)
 	head := 0
-	for head < len(x) && head < len(y) && x[head] == y[head] {
+	for head < len(x) && head < len(y) && key(x[head]) == key(y[head]) {
 		head++
 	}
 	tail := 0
-	for tail < len(x)-head && tail < len(y)-head && x[len(x)-1-tail] == y[len(y)-1-tail] {
+	for tail < len(x)-head && tail < len(y)-head && key(x[len(x)-1-tail]) == key(y[len(y)-1-tail]) {
 		tail++
 	}
 	d := differ{}
@@ -87,10 +87,33 @@ func split(s string) []string {
 				n += size
 			}
 		}
-		out = append(out, s[:n])
+		piece := s[:n]
+		if kind(r) == 2 {
+			piece = space(piece)
+		}
+		out = append(out, piece)
 		s = s[n:]
 	}
 	return out
+}
+
+// space is what is left of a run of space: whether lines and paragraphs end.
+func space(s string) string {
+	switch strings.Count(s, "\n") {
+	case 0:
+		return " "
+	case 1:
+		return "\n"
+	}
+	return "\n\n"
+}
+
+// key is what two pieces that count as equal have in common: space is space.
+func key(piece string) string {
+	if strings.TrimSpace(piece) == "" {
+		return " "
+	}
+	return piece
 }
 
 // run is a Part before it is shortened.
@@ -118,10 +141,10 @@ func (d *differ) number(x, y []string) {
 	of := func(pieces []string) []int32 {
 		out := make([]int32, len(pieces))
 		for i, p := range pieces {
-			n, known := numbers[p]
+			n, known := numbers[key(p)]
 			if !known {
 				n = int32(len(numbers))
-				numbers[p] = n
+				numbers[key(p)] = n
 			}
 			out[i] = n
 		}

@@ -20,6 +20,7 @@ func TestDiff(t *testing.T) {
 		{"a, b", "", []Part{{Removed, "a, b", 3}}},
 		{"the old man sat", "the young boy sat", []Part{{Same, "the ", 1}, {Removed, "old man", 2}, {Added, "young boy", 2}, {Same, " sat", 1}}},
 		{"one two three", "one three", []Part{{Same, "one ", 1}, {Removed, "two ", 1}, {Same, "three", 1}}},
+		{"one  two\n\n\nthree", "one two three", []Part{{Same, "one two\n\nthree", 3}}},
 		{"我爱北京", "我爱上海", []Part{{Same, "我爱", 2}, {Removed, "北京", 2}, {Added, "上海", 2}}},
 	} {
 		if diff := cmp.Diff(c.want, Diff(c.a, c.b)); diff != "" {
