@@ -306,7 +306,7 @@ func OpenKept(ctx context.Context, job *Job, scratch string) (*Kept, error) {
 	if err := k.r.loadGraph(ctx, job); err != nil {
 		return nil, err
 	}
-	if err := k.readDocs(ctx); err != nil {
+	if err := k.readDocs(ctx, nil); err != nil {
 		return nil, err
 	}
 	docs := k.r.graph.Len()
@@ -321,8 +321,9 @@ func OpenKept(ctx context.Context, job *Job, scratch string) (*Kept, error) {
 // Close frees the scratch file.
 func (k *Kept) Close() { k.r.close() }
 
-// readDocs describes the nodes and adds up what came in.
-func (k *Kept) readDocs(ctx context.Context) error {
+// readDocs describes the nodes and adds up what came in. each, if not nil, is
+// told of every line; node is -1 for one that shares no key.
+func (k *Kept) readDocs(ctx context.Context, each func(place doc.Place, node int32, rec *docRecord)) error {
 	r, c := k.r, &k.Corpus
 	c.Documents = make([]sweep.Document, len(r.nodes))
 	numbers := map[string]int32{}
@@ -342,6 +343,13 @@ func (k *Kept) readDocs(ctx context.Context) error {
 			}
 			counts := doc.Counts{Documents: 1, Bytes: rec.Bytes, Tokens: rec.Tokens}
 			c.In.Add(counts)
+			place, node := doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}, int32(-1)
+			if at < len(r.nodes) && r.nodes[at].place == place {
+				node = int32(at)
+			}
+			if each != nil {
+				each(place, node, &rec)
+			}
 			if rec.Reason != doc.OK {
 				c.Rejected.Add(counts)
 				continue
@@ -353,7 +361,7 @@ func (k *Kept) readDocs(ctx context.Context) error {
 				c.Contributors = append(c.Contributors, sweep.Contributor{Name: string(rec.Contributor)})
 			}
 			c.Contributors[number].In.Add(counts)
-			if at < len(r.nodes) && r.nodes[at].place == (doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}) {
+			if node >= 0 {
 				r.nodes[at].describe(&rec)
 				c.Documents[at] = sweep.Document{Contributor: number, Bytes: rec.Bytes, Tokens: rec.Tokens, Hash: rec.Hash}
 				at++
