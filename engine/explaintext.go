@@ -162,7 +162,7 @@ type explanationJSON struct {
 	sweep.Ref
 	Class      string          `json:"class"`
 	Reason     doc.Reason      `json:"reason,omitempty"`
-	Tokens     *int64          `json:"tokens,omitempty"` // of a dropped document
+	Tokens     *int64          `json:"dropped_tokens,omitempty"` // of a dropped document
 	Witness    *sweep.Ref      `json:"witness,omitempty"`
 	Score      *scoreJSON      `json:"score,omitempty"` // of a near_dup
 	Threshold  string          `json:"threshold"`

@@ -22,6 +22,9 @@ var (
 		zero + `, "near_dup": ` + zero + `, "excluded": ` + zero + `, "rejected": ` + zero
 )
 
+// classesOfSweep are those that a sweep tells apart.
+const classesOfSweep = `"in": ` + zero + `, "kept": ` + zero + `, "exact_dup": ` + zero + `, "near_dup": ` + zero + `, "rejected": ` + zero
+
 // example is a valid instance of a schema.
 type example struct{ name, json string }
 
@@ -46,6 +49,18 @@ var examples = []example{
 	{"pay", `{"record": "statement", "version": 1, "run_id": "` + digest + `", "currency": "USD", "exponent": 2, "unit": "1e-9 minor units",
 		"pool": "50000000000000000000", "share": "0.2", "payable": "10000000000000000000", "minimum": "0", "carry_in_sha256": "", "tokens": "300",
 		"carry_in": "0", "paid": "9", "carried": "1", "rows": 2}`},
+	{"sweep", `{"threshold": "0.8", "recall_ppm": 998000, ` + classesOfSweep + `, "contributors": {"all": 3, "losing": 2, "losing_all": 1},
+		"groups": {"count": 1, "largest": 3, "sizes": [{"from": 3, "to": 4, "groups": 1}]},
+		"losers": [{"contributor": "ann", "in": ` + zero + `, "exact_dup": ` + zero + `, "near_dup": ` + zero + `}],
+		"samples": [{"dropped": {"id": "a", "file": "a.jsonl", "line": 2, "contributor": "ann"}, "witness": {"id": "", "file": "a.jsonl", "line": 1, "contributor": "bob"},
+			"overlap": 8, "union": 10, "jaccard": 0.8, "diff": [{"kind": "removed", "text": "old", "words": 1}]}]}`},
+	{"explain", `{"id": "a", "file": "a.jsonl", "line": 2, "contributor": "ann", "class": "near_dup", "dropped_tokens": 7,
+		"witness": {"id": "", "file": "a.jsonl", "line": 1, "contributor": "bob"}, "score": {"overlap": 8, "union": 10, "jaccard": 0.8}, "threshold": "0.8",
+		"shared_buckets": 1, "bands": 72, "bucket_keys": ["0123456789abcdef"], "diff": [{"kind": "removed", "text": "old", "words": 1}],
+		"witness_of": [{"id": "", "file": "a.jsonl", "line": 1, "contributor": "bob", "class": "exact_dup"}],
+		"neighbours": [{"id": "", "file": "a.jsonl", "line": 1, "contributor": "bob", "class": "kept", "score": {"overlap": 7, "union": 10, "jaccard": 0.7}}],
+		"at": [{"from": "0.5", "to": "0.8", "class": "near_dup", "witness": {"id": "", "file": "a.jsonl", "line": 1, "contributor": "bob"}, "score": {"overlap": 8, "union": 10, "jaccard": 0.8}}]}`},
+	{"explain", `{"id": "", "file": "a.jsonl", "line": 2, "contributor": "ann", "class": "rejected", "reason": "invalid_json", "threshold": "0.8", "bands": 72}`},
 	{"pay", `{"record": "row", "kind": "contributor", "contributor": "ann", "tokens": 130, "carry_in": "0", "amount": "9", "paid": "9", "carried": "0",
 		"amount_major": "0.00000000009", "paid_major": "0.00"}`},
 }
@@ -149,6 +164,8 @@ func TestStatementMayNameItsTokenizer(t *testing.T) {
 var optional = map[string]bool{
 	"wordhash": true, "llama3": true, "further_tokens": true, "further_tokenizers": true, "label": true,
 	"floor_num": true, "floor_den": true,
+	// Of what sweep and explain print.
+	"diff": true, "witness": true, "score": true, "shared_buckets": true, "bucket_keys": true, "witness_of": true, "neighbours": true, "at": true, "reason": true, "dropped_tokens": true,
 }
 
 // spoil changes one thing in v after the other, calls fn, and puts it back.

@@ -10,7 +10,7 @@ import (
 
 // Ref names a document.
 type Ref struct {
-	ID          string `json:"id,omitempty"`
+	ID          string `json:"id"` // empty if it has none
 	File        string `json:"file"`
 	Line        int64  `json:"line"` // one-based
 	Contributor string `json:"contributor"`

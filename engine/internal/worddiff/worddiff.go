@@ -14,7 +14,7 @@ import (
 // that are left out ("skipped", without text).
 type Part struct {
 	Kind  Kind   `json:"kind"`
-	Text  string `json:"text,omitempty"`
+	Text  string `json:"text"`
 	Words int    `json:"words"` // and marks, but not spaces
 }
 
