@@ -76,7 +76,7 @@ type sweepLegend struct{ Class, Text string }
 type sweepLoser struct {
 	sweep.Course
 	At    []sweepLost
-	Spark string // points, in a box of 100 × 24
+	Spark string // points, in a box of 100 × 24; the area below adds two corners
 }
 
 type sweepLost struct{ Threshold, Percent string }
@@ -262,12 +262,12 @@ func markRows(d SweepData) []int {
 // spark draws what a contributor loses in a box of 100 × 24, as a share of all
 // they have.
 func spark(rows []sweep.Row, c sweep.Course) string {
-	points := []string{"0,24"}
+	var points []string
 	for i, lost := range c.Lost {
 		x := 100 * position(rows, rows[i].Threshold)
 		points = append(points, coordinate(x)+","+coordinate(24-22*float64(lost)/float64(max(1, c.Contributor.In.Tokens))))
 	}
-	return strings.Join(append(points, "100,24"), " ")
+	return strings.Join(points, " ")
 }
 
 // maxSizeColumns fit side by side on a phone.
