@@ -99,16 +99,15 @@ func (r Rules) nearDup() (plan.NearDup, error) {
 	if n.ThresholdNum, n.ThresholdDen, err = neardup.ParseThreshold(r.Threshold); err != nil {
 		return n, err
 	}
-	num, den := n.ThresholdNum, n.ThresholdDen
 	if r.Floor != "" {
-		if num, den, err = neardup.ParseThreshold(r.Floor); err != nil {
+		if n.FloorNum, n.FloorDen, err = neardup.ParseThreshold(r.Floor); err != nil {
 			return n, fmt.Errorf("floor: %w", err)
 		}
-		n.FloorNum, n.FloorDen = num, den
 		if err := aboveFloor(n); err != nil {
 			return n, err
 		}
 	}
+	num, den := n.Lowest()
 	if n.Bands, n.Rows, err = neardup.Bands(num, den, r.Recall); err != nil {
 		return n, err
 	}

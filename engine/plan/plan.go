@@ -93,6 +93,14 @@ type NearDup struct {
 // Sweepable reports whether a run keeps what other thresholds need.
 func (n NearDup) Sweepable() bool { return n.FloorDen != 0 }
 
+// Lowest returns the lowest threshold that the keys of documents must serve.
+func (n NearDup) Lowest() (num, den int64) {
+	if n.Sweepable() {
+		return n.FloorNum, n.FloorDen
+	}
+	return n.ThresholdNum, n.ThresholdDen
+}
+
 // Point is the predicted probability (parts per million) that a pair of the
 // given Jaccard (parts per hundred) shares a bucket.
 type Point struct {
