@@ -29,6 +29,7 @@ type Rules struct {
 	Seed        uint64
 	ShardSize   int64 // bytes
 	MaxLine     int64 // bytes
+	Policy      Policy
 }
 
 // Means are the parts of a request that decide only how fast it is served.
@@ -56,6 +57,14 @@ type Prepared struct {
 // when "-" is among the inputs.
 func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, error) {
 	fail := func(err error) (Prepared, error) { return Prepared{}, err }
+	if err := r.Policy.check(r.Inputs); err != nil {
+		return fail(err)
+	}
+	if !r.Policy.usesSource() {
+		r.Fields.Source = ""
+	} else if r.Fields.Source == "" {
+		return fail(fmt.Errorf("%w: sources decide, but the source field has no path", doc.ErrUsage))
+	}
 	// Before anything is read or written: field paths may make no sense.
 	if _, err := r.parser(m); err != nil {
 		return fail(err)
@@ -65,10 +74,6 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 		return fail(err)
 	}
 	near, err := r.nearDup()
-	if err != nil {
-		return fail(err)
-	}
-	in, err := readInputs(ctx, r, m, dir, true)
 	if err != nil {
 		return fail(err)
 	}
@@ -82,9 +87,28 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 		Tokenizer: tokenizers.Plan[0], Further: tokenizers.Plan[1:],
 		NearDup: near,
 		Seed:    r.Seed, ShardSize: r.ShardSize, MaxLine: r.MaxLine,
-		Partitions: min(256, max(4, len(in.shards))),
-		Files:      in.files, Shards: in.shards,
 	}
+	r.Policy.apply(&p)
+	// Before the inputs are read: an earlier run may be of no use.
+	earlier, err := r.Policy.loadEarlier(&p, dir)
+	if err != nil {
+		return fail(err)
+	}
+	in, err := readInputs(ctx, r, m, dir, true)
+	if err != nil {
+		return fail(err)
+	}
+	p.Files, p.Shards = in.files, in.shards
+	if err := r.Policy.addReference(ctx, r, m, dir, &p); err != nil {
+		return fail(err)
+	}
+	for _, e := range earlier {
+		e.addTo(&p)
+	}
+	if near.Sweepable() && (p.Index || p.Delivery() < len(p.Shards)) {
+		return fail(fmt.Errorf("%w: a sweepable run (--sweepable) has neither earlier runs nor a reference corpus, and keeps no index for later ones", doc.ErrUsage))
+	}
+	p.Partitions = min(256, max(4, len(p.Shards)))
 	if p.RunID, err = p.ComputeRunID(); err != nil {
 		return fail(err)
 	}

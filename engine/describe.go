@@ -16,6 +16,8 @@ import (
 
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/manifest"
+	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/report"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/tally"
@@ -166,8 +168,23 @@ func reportData(ctx context.Context, dir string, t Timings, res *Result) (report
 	if n := res.Manifest.CreatedUnreadable; n > 0 {
 		d.Notes = append(d.Notes, fmt.Sprintf("The created field of %d documents could not be read; they count as undated and come last in priority order.", n))
 	}
+	if s := res.Manifest.Standing; s != nil {
+		d.Notes = append(d.Notes, standingNote(&d.Plan, s))
+	}
 	d.Files, err = listFiles(dir)
 	return d, err
+}
+
+// standingNote says what the delivery was compared with.
+func standingNote(p *plan.Plan, s *manifest.Standing) string {
+	if p.Scope != plan.ScopeReference {
+		return fmt.Sprintf("Documents that earlier runs kept: %d. They come first and are not tallied again.", s.Documents)
+	}
+	note := fmt.Sprintf("Documents of the reference corpus: %d. Only what duplicates one of them is dropped, and they are not tallied.", s.Documents-s.Rejected)
+	if s.Rejected > 0 {
+		note += fmt.Sprintf(" Lines of it that could not be used: %d.", s.Rejected)
+	}
+	return note
 }
 
 // addFlows reads the decisions for who duplicates whom, and the scores.
@@ -242,6 +259,7 @@ func listFiles(dir string) ([]report.File, error) {
 		{Name: "tally.jsonl", What: "the same as JSON lines"},
 		{Name: "decisions", What: "every dropped document with its witness and score"},
 		{Name: "bitmaps", What: "the lines of each class"},
+		{Name: "index", What: "what a later run --against this one needs"},
 		{Name: "rejects.jsonl", What: "every line that could not be used"},
 		{Name: "plan.json", What: "configuration and inputs"},
 		{Name: "manifest.json", What: "size and digest of every file"},

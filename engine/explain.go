@@ -29,6 +29,7 @@ type Explanation struct {
 	Reason          doc.Reason     // of a rejected line
 	Decision        *decision.Row  // of a dropped document
 	Witnessed       []decision.Row // documents dropped in favour of a kept one
+	Origin          string         // what it is part of (plan.Origin), if that is not the delivery
 
 	// Of a dropped document, from the witness's text and its own; NoText says
 	// why they are missing.
@@ -61,6 +62,7 @@ func Explain(ctx context.Context, dir, id string, o ExplainOptions, m Means) (pl
 	}
 	var found []Explanation
 	var witnessed []decision.Row
+	standing := map[doc.Place]int{} // explanations of witnesses that stand
 	err = eachDecision(dir, p, func(row *decision.Row) error {
 		file := p.Files[p.Shards[row.Shard].File].Path
 		if matches(id, row.ID, file, row.Line) {
@@ -72,8 +74,25 @@ func Explain(ctx context.Context, dir, id string, o ExplainOptions, m Means) (pl
 			})
 		}
 		witnessFile := p.Files[p.Shards[row.WitnessShard].File].Path
-		if matches(id, row.WitnessID, witnessFile, row.WitnessLine) {
+		if !matches(id, row.WitnessID, witnessFile, row.WitnessLine) {
+			return nil
+		}
+		origin := p.Origin(int(row.WitnessShard))
+		if origin == "" {
 			witnessed = append(witnessed, *row)
+			return nil
+		}
+		at := doc.Place{Shard: uint32(row.WitnessShard), Ordinal: uint32(row.WitnessLine - p.Shards[row.WitnessShard].FirstLine)}
+		i, known := standing[at]
+		if !known {
+			i = len(found)
+			standing[at] = i
+			found = append(found, Explanation{
+				ID: row.WitnessID, Contributor: row.WitnessContributor, File: witnessFile, Line: row.WitnessLine, Class: doc.Kept, Origin: origin,
+			})
+		}
+		if e := &found[i]; len(e.Witnessed) < MaxWitnessed {
+			e.Witnessed = append(e.Witnessed, *row)
 		}
 		return nil
 	})
@@ -138,7 +157,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 // eachDecision calls fn for every dropped document of a finished run, by shard
 // and line. row is reused.
 func eachDecision(dir string, p plan.Plan, fn func(row *decision.Row) error) error {
-	for shard := range p.Shards {
+	for shard := range p.Delivery() {
 		if err := eachDecisionOf(dir, p, shard, fn); err != nil {
 			return err
 		}
@@ -208,7 +227,7 @@ func findKept(ctx context.Context, dir string, p plan.Plan, id string) ([]Explan
 		return nil, err
 	}
 	var out []Explanation
-	for i, s := range p.Shards {
+	for i, s := range p.Shards[:p.Delivery()] {
 		name := filepath.Join(dir, bitmap.Path(i, doc.Kept))
 		data, err := os.ReadFile(name)
 		if errors.Is(err, os.ErrNotExist) {

@@ -50,6 +50,18 @@ func tokensOf(p plan.Plan, d *decision.Row) string {
 	return text
 }
 
+func whyKept(p plan.Plan, e *Explanation) string {
+	switch {
+	case e.Origin != "":
+		return "it comes before all of this delivery"
+	case p.Scope == plan.ScopeSource:
+		return "no earlier kept document of its source duplicates it"
+	case p.Scope == plan.ScopeReference:
+		return "it duplicates nothing in the reference corpus"
+	}
+	return "no earlier kept document duplicates it"
+}
+
 func printExplanation(w *strings.Builder, p plan.Plan, e *Explanation) {
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "%-12s %s\n", name, fmt.Sprintf(format, args...))
@@ -58,13 +70,16 @@ func printExplanation(w *strings.Builder, p plan.Plan, e *Explanation) {
 		row("document", "%s", label(e.ID))
 	}
 	row("place", "%s:%d", e.File, e.Line)
+	if e.Origin != "" {
+		row("part of", "%s, which is not tallied here", e.Origin)
+	}
 	row("contributor", "%s", label(e.Contributor))
 	row("class", "%s", e.Class)
 	switch e.Class {
 	case doc.Rejected:
 		row("reason", "%s", e.Reason)
 	case doc.Kept:
-		row("why", "no earlier kept document duplicates it")
+		row("why", "%s", whyKept(p, e))
 		for _, w := range e.Witnessed {
 			row("witness of", "%s:%d  %s  by %s  %s, Jaccard %.6f", p.Files[p.Shards[w.Shard].File].Path, w.Line, label(w.ID), label(w.Contributor), w.Class, w.Jaccard)
 		}
@@ -72,7 +87,14 @@ func printExplanation(w *strings.Builder, p plan.Plan, e *Explanation) {
 		d := e.Decision
 		row("tokens", "%s", tokensOf(p, d))
 		row("witness", "%s:%d  %s", p.Files[p.Shards[d.WitnessShard].File].Path, d.WitnessLine, label(d.WitnessID))
-		row("", "by %s, kept: it comes first in priority order", label(d.WitnessContributor))
+		if origin := p.Origin(int(d.WitnessShard)); origin != "" {
+			row("", "by %s, of %s", label(d.WitnessContributor), origin)
+		} else {
+			row("", "by %s, kept: it comes first in priority order", label(d.WitnessContributor))
+		}
+		for _, line := range p.Policy() {
+			row(line[0], "%s", line[1])
+		}
 		if e.Class == doc.ExactDup {
 			row("score", "1 (the texts are equal byte for byte)")
 			break

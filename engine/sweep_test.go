@@ -208,3 +208,28 @@ func TestSweepRefuses(t *testing.T) {
 		t.Errorf("a damaged file: %v", err)
 	}
 }
+
+// TestSweepUnderPolicies: whoever is first, and among whatever documents.
+func TestSweepUnderPolicies(t *testing.T) {
+	for name, policy := range map[string]Policy{
+		"longest": {Priority: plan.PriorityLongest},
+		"ranking": {Priority: plan.PrioritySource, SourceRank: []string{"Sean Wheeler"}},
+		"scope":   {Scope: plan.ScopeSource},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := sweepRules("0.5", "0.8", "../testdata/corpus/powershell-docs-history.jsonl.zst")
+			r.Policy, r.Fields.Source = policy, "contributor"
+			base := runAt(t, r)
+			r.Threshold = "0.6"
+			want, got := runAt(t, r), runRethreshold(t, base, "0.6")
+			if diff := gocmp.Diff(string(readFile(t, want, manifest.Name)), string(readFile(t, got, manifest.Name))); diff != "" {
+				t.Errorf("manifest (-run +rethreshold):\n%s", diff)
+			}
+		})
+	}
+	r := sweepRules("0.5", "0.8", "../testdata/corpus/phpdoc.jsonl")
+	r.Policy.Index = true
+	if _, err := MakePlan(t.Context(), r, sweepMeans, ""); !errors.Is(err, doc.ErrUsage) {
+		t.Errorf("a sweepable run with an index: %v", err)
+	}
+}

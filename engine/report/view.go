@@ -15,17 +15,18 @@ import (
 // view is Data with everything worked out that a template cannot.
 type view struct {
 	Data
-	Style     template.CSS
-	In        doc.Counts
-	Rows      []classRow
-	Bar       []segment
-	People    []personRow
-	Exchanges []flowRow
-	Timings   []timingRow
-	Histogram *histogram // nil if nothing was near_dup
-	Curve     *curve     // nil if the plan predicts nothing
-	InputSize uint64
-	Facts     []fact
+	Style      template.CSS
+	In         doc.Counts
+	Rows       []classRow
+	Bar        []segment
+	People     []personRow
+	Exchanges  []flowRow
+	Timings    []timingRow
+	Histogram  *histogram // nil if nothing was near_dup
+	Curve      *curve     // nil if the plan predicts nothing
+	InputSize  uint64     // of the delivery, bytes on disk
+	InputFiles int
+	Facts      []fact
 }
 
 type classRow struct {
@@ -90,7 +91,10 @@ func newView(d Data) view {
 	v.Histogram = newHistogram(d.Scores, d.Plan.NearDup)
 	v.Curve = newCurve(d.Plan.NearDup)
 	for _, f := range d.Plan.Files {
-		v.InputSize += uint64(max(f.Size, 0))
+		if !f.IsStanding() {
+			v.InputSize += uint64(max(f.Size, 0))
+			v.InputFiles++
+		}
 	}
 	v.Facts = facts(d)
 	return v
@@ -215,6 +219,11 @@ func facts(d Data) []fact {
 		{"bands × rows", fmt.Sprintf("%d × %d", n.Bands, n.Rows)},
 		{"target recall", n.Recall},
 		{"seed", strconv.FormatUint(p.Seed, 10)},
+	}...)
+	for _, line := range p.Policy() {
+		all = append(all, fact{line[0], line[1]})
+	}
+	all = append(all, []fact{
 		{"fields", fmt.Sprintf("text = %s, id = %s, contributor = %s, created = %s",
 			p.Fields.Text, p.Fields.ID, p.Fields.Contributor, p.Fields.Created)},
 		{"rules", fmt.Sprintf("%s, %s, %s, %s, %s, %s",

@@ -34,7 +34,7 @@ type Found struct {
 // OpenAround finds the documents of a sweepable run that match, and opens what
 // is around them.
 func OpenAround(ctx context.Context, job *Job, scratch string, match func(sweep.Ref) bool) (*Around, error) {
-	a := &Around{kept: &Kept{r: &resolver{taskRun: job.newTask(Resolve, 0)}}, mates: map[int32][]int32{}}
+	a := &Around{kept: &Kept{r: newResolver(job.newTask(Resolve, 0))}, mates: map[int32][]int32{}}
 	r := a.kept.r
 	if err := r.loadGraph(ctx, job); err != nil {
 		return nil, err

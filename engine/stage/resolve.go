@@ -19,6 +19,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/shingle"
 	"github.com/tallystick/tallystick/engine/sweep"
 )
@@ -33,18 +34,21 @@ type node struct {
 	length      uint64 // of the text, bytes
 	id          string
 	contributor string
+	turn        uint64 // what the priority begins with
+	source      int32  // number of its source, where sources are kept apart
 
 	sum   [sha256.Size]byte // of the text, where hash and length are another's too
 	first int32             // node that stands for its exact group; itself if there is none
 	rank  int32             // priority among the documents that share buckets; -1 outside
 }
 
-// compare is the priority order of the plan: created, content, contributor,
-// id. Texts whose hashes collide are told apart by length and digest, so that
+// compare is the priority order of the plan: turn, created, content,
+// contributor, id. Texts whose hashes collide are told apart by length and digest, so that
 // documents which differ in nothing but their place are the only ones that the
 // place decides.
 func (a *node) compare(b *node) int {
 	return cmp.Or(
+		cmp.Compare(a.turn, b.turn),
 		a.created.Compare(b.created),
 		cmp.Compare(a.hash, b.hash),
 		cmp.Compare(a.contributor, b.contributor),
@@ -55,10 +59,11 @@ func (a *node) compare(b *node) int {
 	)
 }
 
-// describe fills in what scan learned of the document.
-func (n *node) describe(rec *docRecord) {
+// describe fills in what scan learned of the document of a node.
+func (r *resolver) describe(n *node, rec *docRecord, standing bool) {
 	n.offset, n.created, n.hash, n.length = rec.Offset, rec.Created, rec.Hash, rec.Bytes
 	n.id, n.contributor = string(rec.ID), string(rec.Contributor)
+	n.turn, n.source = r.turn(rec, standing), r.sourceOf(rec)
 }
 
 // resolve decides every document that shares a key with another one.
@@ -71,9 +76,10 @@ func resolve(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	r := &resolver{taskRun: t, scanned: scanned, matched: matched}
+	r := newResolver(t)
+	r.scanned, r.matched = scanned, matched
 	for _, step := range []func(context.Context) error{
-		r.collect, r.collapseExact, r.buildGraph, r.loadSets, r.decide, r.keepForSweep,
+		r.collect, r.carry, r.collapseExact, r.buildGraph, r.loadSets, r.decide, r.keepForSweep,
 	} {
 		if err := step(ctx); err != nil {
 			r.close()
@@ -95,6 +101,14 @@ type resolver struct {
 	sets     *neardup.FileSets
 	verdicts []neardup.Verdict
 	texts    atomic.Int64 // bytes of text read again
+
+	delivery int                       // shards of the delivery
+	sources  map[string]int32          // numbers of the sources
+	carried  map[int32]*decisionRecord // of nodes that an earlier run dropped
+}
+
+func newResolver(t *taskRun) *resolver {
+	return &resolver{taskRun: t, delivery: t.Plan.Delivery()}
 }
 
 func (r *resolver) close() {
@@ -140,13 +154,14 @@ func (r *resolver) describeNodes(ctx context.Context) error {
 		}
 		d, err := newDecoder(f, magicDocs)
 		if err == nil {
-			d.further = len(r.Plan.Further)
+			d.further, d.sources = len(r.Plan.Further), r.Plan.UsesSource()
 		}
+		standing := r.Plan.IsStanding(shard)
 		for err == nil && d.more() && at < len(r.nodes) && r.nodes[at].place.Shard == uint32(shard) {
 			if d.doc(&rec); d.err != nil || rec.Ordinal != r.nodes[at].place.Ordinal {
 				continue
 			}
-			r.nodes[at].describe(&rec)
+			r.describe(&r.nodes[at], &rec, standing)
 			at++
 		}
 		if err == nil {
@@ -223,11 +238,11 @@ func (r *resolver) collapseExact(ctx context.Context) error {
 	}
 	for _, g := range groups {
 		slices.SortFunc(g, func(a, b int32) int {
-			return cmp.Or(bytes.Compare(r.nodes[a].sum[:], r.nodes[b].sum[:]), r.nodes[a].compare(&r.nodes[b]))
+			return cmp.Or(cmp.Compare(r.nodes[a].source, r.nodes[b].source), bytes.Compare(r.nodes[a].sum[:], r.nodes[b].sum[:]), r.nodes[a].compare(&r.nodes[b]))
 		})
 		first := g[0]
 		for _, n := range g {
-			if r.nodes[n].sum != r.nodes[first].sum {
+			if r.nodes[n].sum != r.nodes[first].sum || r.nodes[n].source != r.nodes[first].source {
 				first = n
 			}
 			r.nodes[n].first = first
@@ -254,17 +269,19 @@ func (r *resolver) buildGraph(ctx context.Context) error {
 				bucket = append(bucket, n)
 			}
 		}
-		if len(bucket) < 2 {
-			return nil
-		}
-		for _, n := range bucket {
-			if r.nodes[n].rank < 0 {
-				r.nodes[n].rank = 0
-				r.byRank = append(r.byRank, n)
+		r.bySource(bucket, func(bucket []int32) {
+			if len(bucket) < 2 {
+				return
 			}
-			shared = append(shared, uint32(n))
-		}
-		offsets = append(offsets, uint64(len(shared)))
+			for _, n := range bucket {
+				if r.nodes[n].rank < 0 {
+					r.nodes[n].rank = 0
+					r.byRank = append(r.byRank, n)
+				}
+				shared = append(shared, uint32(n))
+			}
+			offsets = append(offsets, uint64(len(shared)))
+		})
 		return nil
 	})
 	if err != nil {
@@ -331,7 +348,7 @@ func (r *resolver) fetch(ctx context.Context, nodes []int32, newFn func() func(n
 			s := r.Plan.Shards[shard]
 			file := r.File(s.File)
 			exact := xxhash.New()
-			return corpus.Fetch(file, s, r.Plan.MaxLine, wants, func(i int, line []byte) error {
+			err = corpus.Fetch(file, s, r.Plan.MaxLine, wants, func(i int, line []byte) error {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
@@ -347,6 +364,10 @@ func (r *resolver) fetch(ctx context.Context, nodes []int32, newFn func() func(n
 				r.advance(int64(len(rec.Text)))
 				return fn(list[i], rec.Text)
 			})
+			if origin := r.Plan.Origin(shard); err != nil && origin != "" {
+				err = fmt.Errorf("%w (texts of %s are read again to prove duplicates of them)", err, origin)
+			}
+			return err
 		})
 	}
 	return group.Wait()
@@ -354,7 +375,8 @@ func (r *resolver) fetch(ctx context.Context, nodes []int32, newFn func() func(n
 
 func (r *resolver) decide(ctx context.Context) error {
 	nd := r.Plan.NearDup
-	verdicts, stats, err := neardup.Resolve(ctx, r.graph, r.sets, nd.ThresholdNum, nd.ThresholdDen, max(1, r.Workers), nil)
+	verdicts, stats, err := neardup.ResolveAfter(ctx, r.graph, r.sets, nd.ThresholdNum, nd.ThresholdDen, max(1, r.Workers),
+		neardup.Standing{First: r.standing(), Alone: r.Plan.Scope == plan.ScopeReference})
 	if err != nil {
 		return err
 	}
@@ -386,7 +408,8 @@ func (r *resolver) fates() []sweep.Fate {
 	}
 	for i := range r.nodes {
 		if first := r.nodes[i].first; first != int32(i) {
-			if fates[i] = fates[first]; fates[i].Class == doc.Kept {
+			fates[i] = fates[first]
+			if fates[i].Class == doc.Kept && (r.Plan.Scope != plan.ScopeReference || r.isStanding(first)) {
 				fates[i] = sweep.Fate{Class: doc.ExactDup, Witness: first}
 			}
 		}
@@ -398,7 +421,7 @@ func (r *resolver) fates() []sweep.Fate {
 func (r *resolver) write(ctx context.Context) error {
 	fates := r.fates()
 	at := 0
-	for shard := range r.Plan.Shards {
+	for shard := range r.delivery {
 		w, err := r.create(ctx, workPath(Resolve, shard, "decisions"))
 		if err != nil {
 			return err
@@ -408,6 +431,12 @@ func (r *resolver) write(ctx context.Context) error {
 			return err
 		}
 		for ; at < len(r.nodes) && r.nodes[at].place.Shard == uint32(shard); at++ {
+			if c := r.carried[r.nodes[at].first]; c != nil && fates[at].Class != doc.NearDup {
+				copied := *c
+				copied.Ordinal = r.nodes[at].place.Ordinal
+				e.decision(&copied)
+				continue
+			}
 			f := &fates[at]
 			if f.Class == doc.Kept {
 				continue

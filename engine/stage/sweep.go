@@ -53,7 +53,11 @@ func (t *taskRun) pack(ctx context.Context, path, magic string) (*packer, error)
 		return nil, err
 	}
 	e, err := newEncoder(z, magic)
-	return &packer{e, z}, err
+	if err != nil {
+		return nil, err
+	}
+	e.sources = t.Plan.UsesSource()
+	return &packer{e, z}, nil
 }
 
 func (p *packer) doc(r *docRecord) {
@@ -90,7 +94,7 @@ func (j *Job) unpack(ctx context.Context, path, magic string) (*decoder, func(),
 		closeAll()
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	d.further = len(j.Plan.Further)
+	d.further, d.sources = len(j.Plan.Further), j.Plan.UsesSource()
 	return d, closeAll, nil
 }
 
@@ -302,7 +306,7 @@ func OpenKept(ctx context.Context, job *Job, scratch string) (*Kept, error) {
 	if !job.Plan.NearDup.Sweepable() {
 		return nil, fmt.Errorf("%w: the run in %s kept nothing for other thresholds (run it with --sweepable)", doc.ErrUsage, job.Dir)
 	}
-	k := &Kept{r: &resolver{taskRun: job.newTask(Resolve, 0)}}
+	k := &Kept{r: newResolver(job.newTask(Resolve, 0))}
 	if err := k.r.loadGraph(ctx, job); err != nil {
 		return nil, err
 	}
@@ -362,7 +366,7 @@ func (k *Kept) readDocs(ctx context.Context, each func(place doc.Place, node int
 			}
 			c.Contributors[number].In.Add(counts)
 			if node >= 0 {
-				r.nodes[at].describe(&rec)
+				r.describe(&r.nodes[at], &rec, false)
 				c.Documents[at] = sweep.Document{Contributor: number, Bytes: rec.Bytes, Tokens: rec.Tokens, Hash: rec.Hash}
 				at++
 			}
@@ -383,7 +387,8 @@ func (k *Kept) readDocs(ctx context.Context, each func(place doc.Place, node int
 func (k *Kept) Decide(ctx context.Context, num, den int64) ([]sweep.Fate, error) {
 	job := *k.r.Job
 	job.Plan.NearDup.ThresholdNum, job.Plan.NearDup.ThresholdDen = num, den
-	r := &resolver{taskRun: job.newTask(Resolve, 0), nodes: k.r.nodes, byRank: k.r.byRank, graph: k.r.graph, sets: k.r.sets}
+	r := newResolver(job.newTask(Resolve, 0))
+	r.nodes, r.byRank, r.graph, r.sets = k.r.nodes, k.r.byRank, k.r.graph, k.r.sets
 	if err := r.decide(ctx); err != nil {
 		return nil, err
 	}
@@ -439,7 +444,7 @@ func (j *Job) Rethreshold(ctx context.Context, from *Job, engines []string, crea
 	}
 	t := j.newTask(Resolve, 0)
 	defer t.abort()
-	r := &resolver{taskRun: t}
+	r := newResolver(t)
 	defer r.close()
 	if err := r.loadGraph(ctx, from); err != nil {
 		return err
@@ -500,6 +505,7 @@ func (t *taskRun) takeDocs(ctx context.Context, from *Job) error {
 	if err != nil {
 		return err
 	}
+	e.sources = t.Plan.UsesSource()
 	var rec docRecord
 	for d.more() {
 		if d.doc(&rec); d.err != nil {

@@ -16,6 +16,9 @@ import (
 // tallyShard adds up one shard and writes its decisions, bitmaps and rejects.
 func tallyShard(ctx context.Context, t *taskRun) error {
 	shard := t.rec.Task
+	if t.Plan.IsStanding(shard) {
+		return t.carryIndex(ctx, shard)
+	}
 	scanned, err := t.needs(ctx, Scan, shard)
 	if err != nil {
 		return err
@@ -122,6 +125,11 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 			return err
 		}
 	}
+	if t.Plan.Index {
+		if err := t.writeIndex(ctx, shard, &lines[doc.Kept], &lines[doc.NearDup]); err != nil {
+			return err
+		}
+	}
 	w, err := t.create(ctx, workPath(Tally, shard, "sums"))
 	if err != nil {
 		return err
@@ -165,6 +173,6 @@ func (j *Job) decode(ctx context.Context, rec *Record, path, magic string) (*dec
 		r.Close()
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	d.further = len(j.Plan.Further)
+	d.further, d.sources = len(j.Plan.Further), j.Plan.UsesSource()
 	return d, func() { r.Close() }, nil
 }

@@ -40,6 +40,13 @@ type manifestFile struct {
 	Files             []listed    `json:"files"`
 	Totals            classCounts `json:"totals"`
 	CreatedUnreadable uint64      `json:"created_unreadable"`
+	Standing          *standing   `json:"standing"`
+}
+
+// standing counts the documents that are compared with and not tallied.
+type standing struct {
+	Documents uint64 `json:"documents"`
+	Rejected  uint64 `json:"rejected"`
 }
 
 type listed struct {
@@ -192,6 +199,9 @@ func (c *checker) checkPlan(_ context.Context, f *findings) (string, error) {
 		Document: plan.RuleDocument, Token: plan.RuleToken, Shingle: plan.RuleShingle, WordHash: plan.RuleWordHash,
 		Sketch: plan.RuleSketch, ExactKey: plan.RuleExactKey, Priority: plan.RulePriority,
 	}
+	if r := p.Rules.Priority; r == plan.RulePriorityLongest || r == plan.RulePrioritySource {
+		rules.Priority = r
+	}
 	if p.Rules != rules {
 		f.add("%s: rules %+v are not those known here, %+v", planName, p.Rules, rules)
 	}
@@ -213,6 +223,7 @@ func (c *checker) checkPlan(_ context.Context, f *findings) (string, error) {
 		f.add("%s: near_dup floor %d/%d makes no sense below threshold %d/%d", planName, n.FloorNum, n.FloorDen, n.ThresholdNum, n.ThresholdDen)
 	}
 	checkShards(&p, f)
+	checkPolicy(&p, f)
 	if f.count == 0 {
 		c.plan = &p
 	}
@@ -258,10 +269,15 @@ func (c *checker) checkLayout(_ context.Context, f *findings) (string, error) {
 	}
 	required := map[string]bool{planName: true, jsonlName: true, parquetName: true, rejectsName: true}
 	optional := make(map[string]bool)
+	if c.plan.Index {
+		for shard := range c.plan.Shards {
+			required[indexName(shard)] = true
+		}
+	}
 	if c.plan.NearDup.Sweepable() {
 		required["sweep/graph.zst"], required["sweep/sets.zst"] = true, true
 	}
-	for shard := range c.plan.Shards {
+	for shard := range c.plan.Delivery() {
 		if c.plan.NearDup.Sweepable() {
 			required[fmt.Sprintf("sweep/%05d.docs.zst", shard)] = true
 		}
@@ -284,7 +300,7 @@ func (c *checker) checkLayout(_ context.Context, f *findings) (string, error) {
 	for _, name := range missing {
 		f.add("%s: is not listed in %s", name, manifestName)
 	}
-	return fmt.Sprintf("%d shards", len(c.plan.Shards)), nil
+	return fmt.Sprintf("%d shards", c.plan.Delivery()), nil
 }
 
 func decisionsName(shard int) string { return fmt.Sprintf("decisions/%05d.parquet", shard) }

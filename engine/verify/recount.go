@@ -3,7 +3,6 @@ package verify
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -86,13 +85,18 @@ func (c *checker) checkRecount(ctx context.Context, f *findings) (string, error)
 	var total int64
 	for shard := range c.lines {
 		kept += c.lines[shard].count(doc.Kept)
-		total += c.plan.Shards[shard].Length
+	}
+	for _, s := range c.plan.Shards {
+		total += s.Length
+	}
+	if c.manifest.Standing != nil {
+		kept += c.manifest.Standing.Documents
 	}
 	spill, err := newSpill(kept)
 	if err != nil {
 		return "", err
 	}
-	c.recount = &recount{offsets: make([][]int64, len(c.lines)), keptTexts: spill}
+	c.recount = &recount{offsets: make([][]int64, len(c.plan.Shards)), keptTexts: spill}
 
 	var mu sync.Mutex
 	sum := shardCount{contributors: make(map[string]*sums)}
@@ -111,6 +115,9 @@ func (c *checker) checkRecount(ctx context.Context, f *findings) (string, error)
 		return nil
 	})
 	if err != nil {
+		return "", err
+	}
+	if err := c.readStanding(ctx, done, f); err != nil {
 		return "", err
 	}
 	c.linesMatch = f.count == 0
@@ -249,7 +256,7 @@ func (c *checker) recountShard(ctx context.Context, shard int, counters []*token
 			if c.witness != nil && c.witness[shard].Contains(line.Ordinal) {
 				c.recount.offsets[shard] = append(c.recount.offsets[shard], line.Offset)
 			}
-			return c.recount.keptTexts.add(sha256.Sum256(rec.Text), doc.Place{Shard: uint32(shard), Ordinal: line.Ordinal})
+			return c.recount.keptTexts.add(c.digest(&rec), doc.Place{Shard: uint32(shard), Ordinal: line.Ordinal})
 		}
 		d := nextDecided()
 		if d == nil {
@@ -282,7 +289,7 @@ func (c *checker) newParser() (jsonl.Parser, error) {
 	fields := c.plan.Fields
 	return jsonl.New(jsonl.Native, jsonl.Options{
 		Text: fields.Text, ID: fields.ID, Contributor: fields.Contributor, Created: fields.Created,
-		RequireContributor: fields.RequireContributor,
+		RequireContributor: fields.RequireContributor, Source: fields.Source,
 	})
 }
 

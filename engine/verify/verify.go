@@ -138,7 +138,7 @@ type checker struct {
 	plan     *plan.Plan
 	tally    []tallyRow // of tally.jsonl
 	lines    []shardLines
-	witness  []roaring.Bitmap // per shard, the ordinals that are witnesses
+	witness  []roaring.Bitmap // per shard of the plan, the ordinals that are witnesses
 	rejects  []rejectSpan     // per shard
 
 	inputsMatch bool // every input is the one that was planned

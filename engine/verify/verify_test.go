@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
@@ -106,6 +107,13 @@ var forgeries = []struct {
 	{"bytes in no shard", false, func(a *artefacts) { a.plan.Shards[1].Length-- }, "plan", []string{"plain.jsonl", "cover"}},
 	{"bytes in two shards", false, func(a *artefacts) { a.plan.Shards[1].Offset-- }, "plan", []string{"shard 1"}},
 	{"part of a gzip file", false, func(a *artefacts) { a.plan.Shards[2].Length-- }, "plan", []string{"packed.jsonl.gz"}},
+	{"unknown priority", false, func(a *artefacts) { a.plan.Rules.Priority = "alphabet-v1" }, "plan", []string{"alphabet-v1"}},
+	{"ranking that nothing asks for", false, func(a *artefacts) { a.plan.SourceRank = []string{"wiki"} }, "plan", []string{"makes no sense"}},
+	{"unknown scope", false, func(a *artefacts) { a.plan.Scope = "planet" }, "plan", []string{`"planet"`}},
+	{"earlier run before the delivery", false, func(a *artefacts) { a.plan.Files[0].Run = strings.Repeat("00", 32) }, "plan", []string{"packed.jsonl.gz", "follows"}},
+	{"earlier run that is not named", false, func(a *artefacts) { a.plan.Files[1].Run = strings.Repeat("00", 32) }, "plan", []string{"packed.jsonl.gz", "no earlier run"}},
+	{"reference corpus without its scope", false, func(a *artefacts) { a.plan.Files[1].Reference = true }, "plan", []string{"packed.jsonl.gz", "no use"}},
+	{"index that is missing", false, func(a *artefacts) { a.plan.Index = true }, "layout", []string{"index/00000.bin"}},
 	{"first line", false, func(a *artefacts) { a.plan.Shards[1].FirstLine = 1 }, "plan", []string{"shard 1", "first line 1"}},
 	{"stray file", false, func(a *artefacts) { a.trailing["decisions/00009.parquet"] = "x" }, "layout", []string{"decisions/00009.parquet"}},
 	{"other tokenizer digest", true, func(a *artefacts) { a.plan.Tokenizer.SHA256 = strings.Repeat("00", 32) }, "recount", []string{"tokenizer gpt2"}},
@@ -167,6 +175,7 @@ var forgeries = []struct {
 	{"witness in no shard", false, func(a *artefacts) { a.dropped("b3").WitnessShard = 3 }, "decisions", []string{"decisions/00002.parquet: row 2", "shard 3"}},
 	{"witness before the shard", false, func(a *artefacts) { a.dropped("b1").WitnessLine = 1 }, "decisions", []string{"decisions/00002.parquet: row 1", "line 1"}},
 	{"witness contributor without kept documents", false, func(a *artefacts) { a.dropped("b3").WitnessContributor = "zoë" }, "decisions", []string{"row 2", `"zoë"`}},
+	{"witness outside the reference corpus", false, func(a *artefacts) { a.plan.Scope = plan.ScopeReference }, "decisions", []string{"decisions/00000.parquet: row 1", "reference corpus"}},
 	{"jaccard", false, func(a *artefacts) { a.dropped("a4").Jaccard = 0.99 }, "decisions", []string{"decisions/00000.parquet: row 2", "0.99"}},
 	{"below the threshold", false, func(a *artefacts) {
 		r := a.dropped("a4")
@@ -251,6 +260,19 @@ var forgeries = []struct {
 	}, "proofs", []string{"decisions/00000.parquet: row 1", "equal"}},
 	{"witness id", true, func(a *artefacts) { a.dropped("a6").WitnessID = "a5" }, "proofs", []string{"decisions/00001.parquet: row 1", `"a5"`}},
 	{"witness contributor", true, func(a *artefacts) { a.dropped("a6").WitnessContributor = "bob" }, "proofs", []string{"decisions/00001.parquet: row 1", `"bob"`}},
+	{"witness of another source", true, func(a *artefacts) {
+		a.plan.Scope, a.plan.Fields.Source = plan.ScopeSource, "contributor"
+	}, "proofs", []string{"decisions/00000.parquet: row 1", `"bob"`, `"ann"`}},
+	{"witness of a source ranked later", true, func(a *artefacts) {
+		a.plan.Rules.Priority, a.plan.SourceRank, a.plan.Fields.Source = plan.RulePrioritySource, []string{"bob"}, "contributor"
+	}, "proofs", []string{"decisions/00000.parquet: row 1", "later"}},
+	{"shorter witness", true, func(a *artefacts) {
+		a.plan.Rules.Priority = plan.RulePriorityLongest
+		long, short := a.lines["a4"], a.lines["b3"]
+		a.reclass(short, doc.Kept)
+		a.decisions[2] = a.decisions[2][:1]
+		a.decisions[0][1] = a.decide(long, short)
+	}, "proofs", []string{"decisions/00000.parquet: row 2", "later"}},
 	{"the later one kept", true, func(a *artefacts) {
 		early, late := a.lines["a7"], a.lines["b1"]
 		a.reclass(late, doc.Kept)
