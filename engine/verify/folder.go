@@ -192,6 +192,9 @@ func (c *checker) checkPlan(_ context.Context, f *findings) (string, error) {
 		Document: plan.RuleDocument, Token: plan.RuleToken, Shingle: plan.RuleShingle, WordHash: plan.RuleWordHash,
 		Sketch: plan.RuleSketch, ExactKey: plan.RuleExactKey, Priority: plan.RulePriority,
 	}
+	if _, known := plan.ShingleWords(p.Rules.Shingle); known {
+		rules.Shingle = p.Rules.Shingle
+	}
 	if p.Rules != rules {
 		f.add("%s: rules %+v are not those known here, %+v", planName, p.Rules, rules)
 	}

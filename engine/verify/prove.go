@@ -11,6 +11,7 @@ import (
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/jsonl"
+	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/shingle"
 )
 
@@ -106,7 +107,7 @@ func (c *checker) proveBatch(ctx context.Context, shard int, batch []*decided, f
 		for _, d := range groups[i] {
 			own := found[c.ownPlace(shard, d)]
 			if d.class == doc.NearDup && witnessSet == nil {
-				witnessSet = shingle.Reference(w.text)
+				witnessSet = shingle.ReferenceOf(w.text, c.shingleWords())
 			}
 			if fault := c.compare(d, own, w, witnessSet); fault != "" {
 				f.add("%s: row %d (%s, line %d; witness %s, line %d): %s", decisionsName(shard), d.row,
@@ -161,7 +162,7 @@ func (c *checker) compare(d *decided, own, witness *evidence, witnessSet map[str
 	if witness.created.Compare(own.created) > 0 {
 		return "the witness is the later one in priority order"
 	}
-	set := shingle.Reference(own.text)
+	set := shingle.ReferenceOf(own.text, c.shingleWords())
 	overlap := 0
 	for s := range set {
 		if _, both := witnessSet[s]; both {
@@ -173,6 +174,12 @@ func (c *checker) compare(d *decided, own, witness *evidence, witnessSet map[str
 		return fmt.Sprintf("claims overlap %d of union %d, the shingle sets say %d of %d", d.overlap, d.union, overlap, union)
 	}
 	return ""
+}
+
+// shingleWords is that of the plan, whose rule checkPlan knows.
+func (c *checker) shingleWords() int {
+	words, _ := plan.ShingleWords(c.plan.Rules.Shingle)
+	return words
 }
 
 // precedes reports whether a comes before b in priority order, where the
