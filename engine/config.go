@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/shingle"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
@@ -24,6 +26,7 @@ type Rules struct {
 	AddedTokens string   // "match" or "text"
 	Fields      plan.Fields
 	Threshold   string // decimal, 0 < t ≤ 1
+	Shingle     int    // words in a shingle; 0: five
 	Floor       string // lowest threshold that a sweepable run can answer for; empty: it is not one
 	Recall      float64
 	Seed        uint64
@@ -77,10 +80,13 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 	if err != nil {
 		return fail(err)
 	}
+	if err := r.checkShingle(); err != nil {
+		return fail(err)
+	}
 	p := plan.Plan{
 		Version: plan.Version,
 		Rules: plan.Rules{
-			Document: plan.RuleDocument, Token: plan.RuleToken, Shingle: plan.RuleShingle, WordHash: plan.RuleWordHash,
+			Document: plan.RuleDocument, Token: plan.RuleToken, Shingle: r.shingleRule(), WordHash: plan.RuleWordHash,
 			Sketch: plan.RuleSketch, ExactKey: plan.RuleExactKey, Priority: plan.RulePriority,
 		},
 		Fields:    r.Fields,
@@ -113,6 +119,17 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 		return fail(err)
 	}
 	return Prepared{p, tokenizers.Counters, in.timing}, nil
+}
+
+func (r Rules) shingleRule() string {
+	return plan.ShingleRule(cmp.Or(r.Shingle, shingle.Width))
+}
+
+func (r Rules) checkShingle() error {
+	if _, known := plan.ShingleWords(r.shingleRule()); !known {
+		return fmt.Errorf("%w: a shingle has 1 to %d words", doc.ErrUsage, plan.MaxShingleWords)
+	}
+	return nil
 }
 
 // nearDup resolves the near-duplicate rule. The bands of a sweepable run are

@@ -76,7 +76,11 @@ func addTexts(ctx context.Context, p plan.Plan, m Means, found []Explanation) {
 		}
 	}
 	err := readTexts(ctx, p, m, wanted)
-	scanner := shingle.NewHasher(p.Seed).NewScanner()
+	hasher, unknown := shingle.HasherFor(p.Rules.Shingle, p.Seed)
+	if err = cmp.Or(err, unknown); err != nil {
+		hasher = shingle.NewHasher(p.Seed) // not used
+	}
+	scanner := hasher.NewScanner()
 	sketcher := neardup.NewSketcher(p.NearDup.Bands, p.NearDup.Rows, p.Seed)
 	for i := range found {
 		e := &found[i]

@@ -22,6 +22,7 @@ type sweepCmd struct {
 
 	Floor     string   `group:"Near duplicates:" placeholder:"F" help:"Lowest threshold (default: that of the run; ${default_floor} for inputs)."`
 	Recall    float64  `group:"Near duplicates:" default:"0.99" placeholder:"R" help:"Least predicted recall at the floor; chooses the bands (default: 0.99)."`
+	Shingle   natural  `group:"Near duplicates:" name:"shingle-words" default:"5" placeholder:"N" help:"As in run (default: 5)."`
 	Seed      uint64   `group:"Near duplicates:" default:"1" placeholder:"N" help:"As in run (default: 1)."`
 	ShardSize byteSize `group:"Near duplicates:" default:"64MiB" placeholder:"SIZE" help:"As in run (default: 64MiB)."`
 
@@ -122,7 +123,7 @@ func (c *sweepCmd) runOnInputs(ctx context.Context, m engine.Means, out string) 
 	}
 	res, err := engine.Run(ctx, engine.Rules{
 		Inputs: c.Inputs, Tokenizers: tokenizers, AddedTokens: c.AddedTokens, Fields: c.fields(),
-		Threshold: threshold, Floor: floor, Recall: c.Recall, Seed: c.Seed, ShardSize: int64(c.ShardSize), MaxLine: int64(c.MaxLine),
+		Threshold: threshold, Floor: floor, Shingle: shingleWords(c.Shingle), Recall: c.Recall, Seed: c.Seed, ShardSize: int64(c.ShardSize), MaxLine: int64(c.MaxLine),
 	}, m, engine.RunOptions{Out: out, KeepWork: c.Out == "" && slices.Contains(c.Inputs, "-")})
 	return natural(res.Manifest.Totals.Rejected.Documents), err
 }

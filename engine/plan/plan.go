@@ -17,7 +17,7 @@ const Version = 1
 const (
 	RuleDocument = "json-line-v1"
 	RuleToken    = "hf-tokenizers-0.22.2-v1"
-	RuleShingle  = "w5-v1"
+	RuleShingle  = "w5-v1" // by default; see ShingleRule
 	RuleWordHash = "aes3-v1"
 	RuleSketch   = "oph-fallback-v1"
 	RuleExactKey = "xxh64-len-sha256-v1"

@@ -301,11 +301,14 @@ func (r *resolver) buildGraph(ctx context.Context) error {
 // loadSets reads the text of every document that must be compared once more
 // and spills its shingle set to a scratch file.
 func (r *resolver) loadSets(ctx context.Context) error {
+	hasher, err := shingle.HasherFor(r.Plan.Rules.Shingle, r.Plan.Seed)
+	if err != nil {
+		return err
+	}
 	w, err := neardup.NewSetWriter(filepath.Join(r.Dir, WorkDir), len(r.byRank))
 	if err != nil {
 		return err
 	}
-	hasher := shingle.NewHasher(r.Plan.Seed)
 	err = r.fetch(ctx, r.byRank, func() func(n int32, text []byte) error {
 		s := hasher.NewScanner()
 		return func(n int32, text []byte) error {

@@ -202,6 +202,9 @@ func (c *checker) checkPlan(_ context.Context, f *findings) (string, error) {
 	if r := p.Rules.Priority; r == plan.RulePriorityLongest || r == plan.RulePrioritySource {
 		rules.Priority = r
 	}
+	if _, known := plan.ShingleWords(p.Rules.Shingle); known {
+		rules.Shingle = p.Rules.Shingle
+	}
 	if p.Rules != rules {
 		f.add("%s: rules %+v are not those known here, %+v", planName, p.Rules, rules)
 	}
