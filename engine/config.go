@@ -60,13 +60,8 @@ type Prepared struct {
 // when "-" is among the inputs.
 func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, error) {
 	fail := func(err error) (Prepared, error) { return Prepared{}, err }
-	if err := r.Policy.check(r.Inputs); err != nil {
+	if err := r.checkPolicy(); err != nil {
 		return fail(err)
-	}
-	if !r.Policy.usesSource() {
-		r.Fields.Source = ""
-	} else if r.Fields.Source == "" {
-		return fail(fmt.Errorf("%w: sources decide, but the source field has no path", doc.ErrUsage))
 	}
 	// Before anything is read or written: field paths may make no sense.
 	if _, err := r.parser(m); err != nil {

@@ -32,14 +32,25 @@ type PairsResult struct {
 // member is a line of a pairs run; a rejected one has no label, no keys and
 // the empty set, and so is in no pair.
 type member struct {
-	label string
-	keys  []uint64
+	label     string
+	keys      []uint64
+	source    string // of plan.ScopeSource
+	reference bool   // of the reference corpus
+}
+
+// mayPair reports whether the scope lets two documents be a pair.
+func (p *Policy) mayPair(a, b *member) bool {
+	if len(p.Reference) > 0 {
+		return a.reference != b.reference
+	}
+	return a.source == b.source
 }
 
 // Pairs finds the pairs of documents whose Jaccard is at least the threshold:
 // all of them if exact is set, else those that share a bucket under the
 // rule's bands. Unlike a run it reports exact duplicates as pairs too and
-// drops nothing. Memory grows with the number of documents.
+// drops nothing. In the scope of a source both are of one; with a reference
+// corpus exactly one is of it. Memory grows with the number of documents.
 func Pairs(ctx context.Context, r Rules, m Means, dir string, exact bool) (PairsResult, error) {
 	var res PairsResult
 	if err := r.checkShingle(); err != nil {
@@ -53,9 +64,19 @@ func Pairs(ctx context.Context, r Rules, m Means, dir string, exact bool) (Pairs
 	if err != nil {
 		return res, err
 	}
+	if err := r.checkPolicy(); err != nil {
+		return res, err
+	}
 	in, err := readInputs(ctx, r, m, dir, false)
 	if err != nil {
 		return res, err
+	}
+	if len(r.Policy.Reference) > 0 {
+		reference, err := readReference(ctx, r, m, dir, in.files, false)
+		if err != nil {
+			return res, err
+		}
+		in.add(reference)
 	}
 	reader := setReader{r: r, m: m, in: in, bands: bands, rows: rows}
 	members, sets, err := reader.read(ctx, dir)
@@ -72,6 +93,9 @@ func Pairs(ctx context.Context, r Rules, m Means, dir string, exact bool) (Pairs
 
 	track := start(m.Progress, "pairs", int64(len(members)), "documents")
 	emit := func(a, b uint32, overlap, union int) error {
+		if !r.Policy.mayPair(&members[a], &members[b]) {
+			return nil
+		}
 		x, y := members[a].label, members[b].label
 		if x > y {
 			x, y = y, x
@@ -202,6 +226,7 @@ func (s *setReader) sketch(ctx context.Context, shard int, members []member, bas
 		if d.label = string(rec.ID); d.label == "" {
 			d.label = fmt.Sprintf("%s:%d", s.in.files[sh.File].Path, sh.FirstLine+int64(line.Ordinal))
 		}
+		d.source, d.reference = string(rec.Source), s.in.files[sh.File].Reference
 		set := scanner.Set(rec.Text)
 		d.keys = sketcher.BandKeys(nil, set)
 		return w.Append(uint32(base+at), set)

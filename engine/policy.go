@@ -57,6 +57,21 @@ func (p *Policy) check(inputs []string) error {
 	return nil
 }
 
+// checkPolicy checks the policy, and forgets the source field where nothing
+// asks for it: a line may say "source" twice then.
+func (r *Rules) checkPolicy() error {
+	if err := r.Policy.check(r.Inputs); err != nil {
+		return err
+	}
+	switch {
+	case !r.Policy.usesSource():
+		r.Fields.Source = ""
+	case r.Fields.Source == "":
+		return fmt.Errorf("%w: sources decide, but the source field has no path", doc.ErrUsage)
+	}
+	return nil
+}
+
 // usesSource reports whether a document's source decides anything.
 func (p *Policy) usesSource() bool {
 	return p.Priority == plan.PrioritySource || p.Scope == plan.ScopeSource
@@ -81,20 +96,45 @@ func (p *Policy) addReference(ctx context.Context, r Rules, m Means, dir string,
 	if len(p.Reference) == 0 {
 		return nil
 	}
-	r.Inputs = p.Reference
-	in, err := readInputs(ctx, r, m, dir, true)
+	in, err := readReference(ctx, r, m, dir, out.Files, true)
 	if err != nil {
-		return fmt.Errorf("reference corpus: %w", err)
+		return err
+	}
+	addStanding(out, in.files, in.shards)
+	return nil
+}
+
+// readReference reads the inputs of the reference corpus, none of which may be
+// in the delivery.
+func readReference(ctx context.Context, r Rules, m Means, dir string, delivery []plan.File, digests bool) (*inputs, error) {
+	r.Inputs = r.Policy.Reference
+	in, err := readInputs(ctx, r, m, dir, digests)
+	if err != nil {
+		return nil, fmt.Errorf("reference corpus: %w", err)
+	}
+	delivered := make(map[string]bool, len(delivery))
+	for i := range delivery {
+		delivered[canonical(delivery[i].Path)] = true
 	}
 	for i := range in.files {
 		f := &in.files[i]
 		f.Reference = true
-		if slices.ContainsFunc(out.Files, func(o plan.File) bool { return sameFile(o.Path, f.Path) }) {
-			return fmt.Errorf("%w: %s is in the delivery and in the reference corpus", doc.ErrUsage, f.Path)
+		if delivered[canonical(f.Path)] {
+			return nil, fmt.Errorf("%w: %s is in the delivery and in the reference corpus", doc.ErrUsage, f.Path)
 		}
 	}
-	addStanding(out, in.files, in.shards)
-	return nil
+	return in, nil
+}
+
+// add appends the files and shards of other inputs.
+func (in *inputs) add(other *inputs) {
+	base := len(in.files)
+	in.files = append(in.files, other.files...)
+	in.opened = append(in.opened, other.opened...)
+	for _, s := range other.shards {
+		s.File += base
+		in.shards = append(in.shards, s)
+	}
 }
 
 // addStanding appends files and their shards, whose file numbers count from
@@ -215,6 +255,17 @@ func agree(p, old *plan.Plan) error {
 		}
 	}
 	return nil
+}
+
+// canonical is one name for a file that has several, as far as links tell.
+func canonical(path string) string {
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute
+	}
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		path = resolved
+	}
+	return path
 }
 
 // sameFile reports whether two paths lead to one existing file or folder.

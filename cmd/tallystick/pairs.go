@@ -11,6 +11,7 @@ import (
 type pairsCmd struct {
 	inputFlags   `embed:"" group:"Documents:"`
 	nearDupFlags `embed:"" group:"Near duplicates:"`
+	scopeFlags   `embed:"" group:"Near duplicates:"`
 	Exact        bool `help:"All pairs, without LSH: complete, for small corpora."`
 }
 
@@ -23,7 +24,8 @@ the corpus: this is a tool for researchers, not the job.
 
 Examples:
   tallystick pairs sample.jsonl --threshold 0.7
-  tallystick pairs sample.jsonl --threshold 0.5 --exact`
+  tallystick pairs sample.jsonl --threshold 0.5 --exact
+  tallystick pairs new.jsonl --reference benchmarks/ --threshold 0.5`
 }
 
 // Run lists pairs.
@@ -34,7 +36,9 @@ func (c *pairsCmd) Run(ctx context.Context, env *environment) error {
 	}
 	defer cleanup()
 	m := engine.Means{Parser: c.Parser, Workers: workers(c.Workers), Progress: env.progress()}
-	res, err := engine.Pairs(ctx, rules(&c.inputFlags, nil, &c.nearDupFlags), m, dir, c.Exact)
+	r := rules(&c.inputFlags, nil, &c.nearDupFlags)
+	c.scopeFlags.apply(&r)
+	res, err := engine.Pairs(ctx, r, m, dir, c.Exact)
 	if err != nil {
 		return err
 	}

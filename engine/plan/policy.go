@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"slices"
 	"sort"
 	"strings"
 )
@@ -81,15 +80,6 @@ func (p *Plan) Delivery() int {
 
 // UsesSource reports whether a document's source decides anything.
 func (p *Plan) UsesSource() bool { return p.Fields.Source != "" }
-
-// SourceTurn is the place of a source in the ranking, from 0; all that are not
-// in it share the last.
-func (p *Plan) SourceTurn(source string) int {
-	if i := slices.Index(p.SourceRank, source); i >= 0 {
-		return i
-	}
-	return len(p.SourceRank)
-}
 
 // TallyTasks is how many tasks the stage tally has: one for every shard of the
 // delivery and, where the run keeps an index, for every earlier shard, whose

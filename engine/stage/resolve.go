@@ -103,12 +103,13 @@ type resolver struct {
 	texts    atomic.Int64 // bytes of text read again
 
 	delivery int                       // shards of the delivery
+	ranking  map[string]int            // places of the ranked sources
 	sources  map[string]int32          // numbers of the sources
 	carried  map[int32]*decisionRecord // of nodes that an earlier run dropped
 }
 
 func newResolver(t *taskRun) *resolver {
-	return &resolver{taskRun: t, delivery: t.Plan.Delivery()}
+	return &resolver{taskRun: t, delivery: t.Plan.Delivery(), ranking: rankingOf(&t.Plan)}
 }
 
 func (r *resolver) close() {

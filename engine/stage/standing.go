@@ -33,6 +33,15 @@ const (
 	turnPolicy   = 1<<62 - 1
 )
 
+// rankingOf gives every ranked source its place, from 0.
+func rankingOf(p *plan.Plan) map[string]int {
+	ranking := make(map[string]int, len(p.SourceRank))
+	for i, source := range p.SourceRank {
+		ranking[source] = i
+	}
+	return ranking
+}
+
 // turn returns the turn of a document that was not dropped by an earlier run.
 func (r *resolver) turn(rec *docRecord, standing bool) uint64 {
 	var turn uint64
@@ -43,7 +52,11 @@ func (r *resolver) turn(rec *docRecord, standing bool) uint64 {
 	case plan.RulePriorityLongest:
 		turn |= turnPolicy - min(rec.Bytes, turnPolicy)
 	case plan.RulePrioritySource:
-		turn |= uint64(r.Plan.SourceTurn(string(rec.Source)))
+		place, ranked := r.ranking[string(rec.Source)]
+		if !ranked {
+			place = len(r.ranking)
+		}
+		turn |= uint64(place)
 	}
 	return turn
 }

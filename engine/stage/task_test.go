@@ -48,7 +48,7 @@ func newJob(t *testing.T, seed uint64) *Job {
 		Version: plan.Version, Rules: plan.Rules{Shingle: plan.RuleShingle}, Fields: plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 		NearDup:   plan.NearDup{ThresholdNum: 4, ThresholdDen: 5, Bands: 16, Rows: 5},
 		Tokenizer: plan.Tokenizer{Name: "words", SHA256: strings.Repeat("0", 64), AddedTokens: "match"},
-		Seed:      seed, ShardSize: 1 << 20, MaxLine: 1 << 20, Partitions: 4, Files: files, Shards: shards,
+		Seed:      seed, ShardSize: 1 << 20, MaxLine: 1 << 20, Partitions: 4, Index: true, Files: files, Shards: shards,
 	}
 	if p.RunID, err = p.ComputeRunID(); err != nil {
 		t.Fatal(err)

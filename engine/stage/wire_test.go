@@ -74,16 +74,18 @@ func TestDocsRoundTrip(t *testing.T) {
 	})
 }
 
-// Further tokenizers add their figures to documents and sums.
+// Further tokenizers add their figures to documents and sums, and sources
+// theirs to documents.
 func TestFurtherTokensRoundTrip(t *testing.T) {
 	var b bytes.Buffer
 	e, err := newEncoder(&b, magicDocs)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := docRecord{Ordinal: 3, Tokens: 7, Further: []uint64{0, 1 << 40}, Contributor: []byte("Ann"), ID: []byte("id")}
+	want := docRecord{Ordinal: 3, Tokens: 7, Further: []uint64{0, 1 << 40}, Contributor: []byte("Ann"), ID: []byte("id"), Source: []byte("wiki")}
 	rejected := docRecord{Ordinal: 4, Reason: doc.InvalidUTF8, Contributor: []byte("Ann"), Further: []uint64{}}
 	row := tally.Row{Contributor: "Ann", Further: []doc.ClassTokens{{doc.Kept: 5, doc.NearDup: 1 << 50}, {doc.Excluded: 9}}}
+	e.sources = true
 	e.doc(&want)
 	e.doc(&rejected)
 	e.sums(&row)
@@ -94,7 +96,7 @@ func TestFurtherTokensRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.further = 2
+	d.further, d.sources = 2, true
 	for _, w := range []docRecord{want, rejected} {
 		got := docRecord{Further: make([]uint64, 1)}
 		if d.doc(&got); d.err != nil {

@@ -73,7 +73,7 @@ func (c *checker) standingNote(rows int64) string {
 	if c.plan.Scope == plan.ScopeReference {
 		return fmt.Sprintf(" (%d in the reference corpus)", rows)
 	}
-	return fmt.Sprintf(" (%d in earlier runs: that those kept it is theirs to prove, verify them too)", rows)
+	return fmt.Sprintf(" (%d in earlier runs: that those were right to keep it is theirs to prove, verify them too)", rows)
 }
 
 // digest is of what makes two kept texts one too many.

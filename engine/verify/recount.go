@@ -43,8 +43,19 @@ func (c *checker) checkInputs(ctx context.Context, f *findings) (string, error) 
 		}
 		return nil
 	})
-	c.inputsMatch = err == nil && f.count == 0
-	return fmt.Sprintf("%d inputs, %d bytes digested", len(c.plan.Files), total), err
+	if err != nil {
+		return "", err
+	}
+	detail := fmt.Sprintf("%d inputs, %d bytes digested", len(c.plan.Files), total)
+	if len(c.plan.Earlier) > 0 {
+		witnesses, err := c.checkEarlier(ctx, f)
+		if err != nil {
+			return "", err
+		}
+		detail += fmt.Sprintf("; %d witnesses are in the indexes of earlier runs", witnesses)
+	}
+	c.inputsMatch = f.count == 0
+	return detail, nil
 }
 
 // recount is what reading the inputs again leaves for the proofs.
