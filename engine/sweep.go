@@ -153,6 +153,17 @@ func openSweepable(ctx context.Context, dir string, m Means) (*stage.Job, manife
 // most thresholds of one sweep: each decides anew.
 const mostThresholds = 1000
 
+// Check refuses options that make no sense for a run with the given floor, so
+// that it need not be made first.
+func (o SweepOptions) Check(floor string) error {
+	num, den, err := neardup.ParseThreshold(floor)
+	if err != nil {
+		return fmt.Errorf("floor: %w", err)
+	}
+	_, err = o.thresholds(plan.NearDup{FloorNum: num, FloorDen: den})
+	return err
+}
+
 // thresholds lists what is swept, ascending.
 func (o SweepOptions) thresholds(n plan.NearDup) ([]sweep.Threshold, error) {
 	var out []sweep.Threshold

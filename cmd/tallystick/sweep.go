@@ -79,6 +79,9 @@ func (c *sweepCmd) Run(ctx context.Context, env *environment) error {
 		if run = c.Out; run == "" {
 			run = filepath.Join(dir, "run")
 		}
+		if err := o.Check(cmp.Or(c.Floor, defaultFloor)); err != nil {
+			return err
+		}
 		if rejected, err = c.runOnInputs(ctx, m, run); err != nil {
 			return err
 		}
