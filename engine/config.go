@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/shingle"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
@@ -24,6 +26,8 @@ type Rules struct {
 	AddedTokens string   // "match" or "text"
 	Fields      plan.Fields
 	Threshold   string // decimal, 0 < t ≤ 1
+	Shingle     int    // words in a shingle; 0: five
+	Floor       string // lowest threshold that a sweepable run can answer for; empty: it is not one
 	Recall      float64
 	Seed        uint64
 	Credit      string       // "first", or empty for that, or "shared"
@@ -70,27 +74,23 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 	if err != nil {
 		return fail(err)
 	}
-	num, den, err := neardup.ParseThreshold(r.Threshold)
+	near, err := r.nearDup()
 	if err != nil {
 		return fail(err)
 	}
-	bands, rows, err := neardup.Bands(num, den, r.Recall)
-	if err != nil {
+	if err := r.checkShingle(); err != nil {
 		return fail(err)
 	}
 	p := plan.Plan{
 		Version: plan.Version,
 		Rules: plan.Rules{
-			Document: plan.RuleDocument, Token: plan.RuleToken, Shingle: plan.RuleShingle, WordHash: plan.RuleWordHash,
+			Document: plan.RuleDocument, Token: plan.RuleToken, Shingle: r.shingleRule(), WordHash: plan.RuleWordHash,
 			Sketch: plan.RuleSketch, ExactKey: plan.RuleExactKey, Priority: plan.RulePriority,
 		},
 		Fields:    r.Fields,
 		Tokenizer: tokenizers.Plan[0], Further: tokenizers.Plan[1:],
-		NearDup: plan.NearDup{
-			ThresholdNum: num, ThresholdDen: den, Recall: strconv.FormatFloat(r.Recall, 'g', -1, 64),
-			Bands: bands, Rows: rows, Curve: neardup.Curve(bands, rows),
-		},
-		Seed: r.Seed, ShardSize: r.ShardSize, MaxLine: r.MaxLine,
+		NearDup: near,
+		Seed:    r.Seed, ShardSize: r.ShardSize, MaxLine: r.MaxLine,
 	}
 	r.Policy.apply(&p)
 	// Before the inputs are read: an earlier run may be of no use.
@@ -109,6 +109,9 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 	for _, e := range earlier {
 		e.addTo(&p)
 	}
+	if near.Sweepable() && (p.Index || p.Delivery() < len(p.Shards)) {
+		return fail(fmt.Errorf("%w: a sweepable run (--sweepable) has neither earlier runs nor a reference corpus, and keeps no index for later ones", doc.ErrUsage))
+	}
 	p.Partitions = min(256, max(4, len(p.Shards)))
 	p.AuditPPM = r.AuditPPM
 	if p.AuditPPM > 0 && (p.Scope != "" || len(p.Earlier) > 0) {
@@ -124,6 +127,51 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 		return fail(err)
 	}
 	return Prepared{p, tokenizers.Counters, in.timing}, nil
+}
+
+func (r Rules) shingleRule() string {
+	return plan.ShingleRule(cmp.Or(r.Shingle, shingle.Width))
+}
+
+func (r Rules) checkShingle() error {
+	if _, known := plan.ShingleWords(r.shingleRule()); !known {
+		return fmt.Errorf("%w: a shingle has 1 to %d words", doc.ErrUsage, plan.MaxShingleWords)
+	}
+	return nil
+}
+
+// nearDup resolves the near-duplicate rule. The bands of a sweepable run are
+// those of its floor.
+func (r Rules) nearDup() (plan.NearDup, error) {
+	n := plan.NearDup{Recall: strconv.FormatFloat(r.Recall, 'g', -1, 64)}
+	var err error
+	if n.ThresholdNum, n.ThresholdDen, err = neardup.ParseThreshold(r.Threshold); err != nil {
+		return n, err
+	}
+	if r.Floor != "" {
+		if n.FloorNum, n.FloorDen, err = neardup.ParseThreshold(r.Floor); err != nil {
+			return n, fmt.Errorf("floor: %w", err)
+		}
+		if err := aboveFloor(n); err != nil {
+			return n, err
+		}
+	}
+	num, den := n.Lowest()
+	if n.Bands, n.Rows, err = neardup.Bands(num, den, r.Recall); err != nil {
+		return n, err
+	}
+	n.Curve = neardup.Curve(n.Bands, n.Rows)
+	return n, nil
+}
+
+// aboveFloor returns an error if the threshold is below the floor: pairs there
+// were not looked for.
+func aboveFloor(n plan.NearDup) error {
+	if n.ThresholdNum*n.FloorDen < n.FloorNum*n.ThresholdDen {
+		return fmt.Errorf("%w: threshold %d/%d is below the floor %d/%d of what the run looks for",
+			doc.ErrUsage, n.ThresholdNum, n.ThresholdDen, n.FloorNum, n.FloorDen)
+	}
+	return nil
 }
 
 // LoadPlan reads plan.json and checks that nobody edited it.

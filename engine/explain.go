@@ -14,6 +14,7 @@ import (
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/worddiff"
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
@@ -29,6 +30,18 @@ type Explanation struct {
 	Decision        *decision.Row  // of a dropped document
 	Witnessed       []decision.Row // documents dropped in favour of a kept one
 	Origin          string         // what it is part of (plan.Origin), if that is not the delivery
+
+	// Of a dropped document, from the witness's text and its own; NoText says
+	// why they are missing.
+	Diff    []worddiff.Part
+	Buckets []uint64 // band keys that both have
+	NoText  error
+
+	// Of a sweepable run.
+	Neighbours []stage.Neighbour // the most similar kept documents, the witness aside
+	At         []Outcome         // what becomes of it, by threshold
+
+	place doc.Place
 }
 
 // MaxWitnessed bounds Explanation.Witnessed.
@@ -36,9 +49,10 @@ const MaxWitnessed = 20
 
 // Explain finds every document of a finished run with the given id, or the one
 // that stands at "file:line". Ids are labels: several documents may share one.
-// A kept document is found by reading the inputs again, so they must still be
-// there; if they are not, what was found without them comes with the error.
-func Explain(ctx context.Context, dir, id string) (plan.Plan, []Explanation, error) {
+// A kept document is found by reading the inputs again (in a sweepable run
+// without them), so they must still be there; if they are not, what was found
+// without them comes with the error.
+func Explain(ctx context.Context, dir, id string, o ExplainOptions, m Means) (plan.Plan, []Explanation, error) {
 	p, err := LoadPlan(filepath.Join(dir, stage.PlanFile))
 	if err != nil {
 		return p, nil, err
@@ -56,6 +70,7 @@ func Explain(ctx context.Context, dir, id string) (plan.Plan, []Explanation, err
 			class, _ := doc.ParseClass(row.Class)
 			found = append(found, Explanation{
 				ID: row.ID, Contributor: row.Contributor, File: file, Line: row.Line, Class: class, Decision: &own,
+				place: placeOf(p, row.Shard, row.Line),
 			})
 		}
 		witnessFile := p.Files[p.Shards[row.WitnessShard].File].Path
@@ -89,7 +104,18 @@ func Explain(ctx context.Context, dir, id string) (plan.Plan, []Explanation, err
 		return p, nil, err
 	}
 	found = append(found, rejected...)
-	kept, lookupErr := findKept(ctx, dir, p, id)
+	var kept []Explanation
+	var around *stage.Around
+	var lookupErr error
+	if p.NearDup.Sweepable() {
+		if around, err = openAround(ctx, dir, id, o, m); err != nil {
+			return p, nil, err
+		}
+		defer around.Close()
+		kept = keptAround(around, found)
+	} else {
+		kept, lookupErr = findKept(ctx, dir, p, id)
+	}
 	for _, k := range kept {
 		for _, w := range witnessed {
 			if w.WitnessLine == k.Line && p.Files[p.Shards[w.WitnessShard].File].Path == k.File && len(k.Witnessed) < MaxWitnessed {
@@ -97,6 +123,12 @@ func Explain(ctx context.Context, dir, id string) (plan.Plan, []Explanation, err
 			}
 		}
 		found = append(found, k)
+	}
+	addTexts(ctx, p, m, found)
+	if around != nil {
+		if err := addThresholds(ctx, dir, p, o, around, found); err != nil {
+			return p, nil, err
+		}
 	}
 	if lookupErr != nil {
 		return p, found, lookupErr
@@ -222,7 +254,7 @@ func findKept(ctx context.Context, dir string, p plan.Plan, id string) ([]Explan
 				if contributor == "" {
 					contributor = doc.Unattributed
 				}
-				out = append(out, Explanation{ID: string(rec.ID), Contributor: contributor, File: f.Path, Line: number, Class: doc.Kept})
+				out = append(out, Explanation{ID: string(rec.ID), Contributor: contributor, File: f.Path, Line: number, Class: doc.Kept, place: doc.Place{Shard: uint32(i), Ordinal: line.Ordinal}})
 			}
 			return nil
 		})

@@ -53,6 +53,9 @@ func (p *Policy) mayPair(a, b *member) bool {
 // corpus exactly one is of it. Memory grows with the number of documents.
 func Pairs(ctx context.Context, r Rules, m Means, dir string, exact bool) (PairsResult, error) {
 	var res PairsResult
+	if err := r.checkShingle(); err != nil {
+		return res, err
+	}
 	num, den, err := neardup.ParseThreshold(r.Threshold)
 	if err != nil {
 		return res, err
@@ -202,7 +205,11 @@ func (s *setReader) sketch(ctx context.Context, shard int, members []member, bas
 	if err != nil {
 		return err
 	}
-	scanner := shingle.NewHasher(s.r.Seed).NewScanner()
+	hasher, err := shingle.HasherFor(s.r.shingleRule(), s.r.Seed)
+	if err != nil {
+		return err
+	}
+	scanner := hasher.NewScanner()
 	sketcher := neardup.NewSketcher(s.bands, s.rows, s.r.Seed)
 	sh := s.in.shards[shard]
 	at := -1

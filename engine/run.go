@@ -191,7 +191,7 @@ func writePlan(ctx context.Context, dir string, p plan.Plan) error {
 // be replaced.
 func clearRun(dir string) error {
 	names := append([]string{}, manifest.Unlisted...)
-	names = append(names, alarm.Name, audit.Name, "tally.jsonl", "tally.parquet", "rejects.jsonl", "decisions", "bitmaps", "index")
+	names = append(names, alarm.Name, audit.Name, "tally.jsonl", "tally.parquet", "rejects.jsonl", "decisions", "bitmaps", "index", stage.SweepDir)
 	for _, stageName := range stage.Order {
 		names = append(names, filepath.Join(stage.WorkDir, string(stageName)))
 	}

@@ -4,32 +4,44 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
 
 	"github.com/tallystick/tallystick/engine"
-	"github.com/tallystick/tallystick/engine/decision"
-	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 )
 
 type explainCmd struct {
-	Dir string `arg:"" help:"Output folder of a finished run."`
-	ID  string `arg:"" help:"Id of a document, or FILE:LINE."`
+	Dir        string  `arg:"" help:"Output folder of a finished run."`
+	ID         string  `arg:"" help:"Id of a document, or FILE:LINE."`
+	Format     string  `enum:"text,json" default:"text" help:"text or json (default: text)."`
+	Step       string  `default:"0.05" placeholder:"S" help:"Between the other thresholds that a sweepable run is asked about (default: 0.05)."`
+	Neighbours natural `default:"5" placeholder:"N" help:"Most similar kept documents shown of a sweepable run (default: 5)."`
 }
 
 // Help is shown by "tallystick explain --help".
 func (*explainCmd) Help() string {
-	return `Says what became of a document: its class and, if it was dropped, the kept
-document it duplicates and the score. Several documents may share an id; all are
-shown. A kept document is looked up in the inputs, which must still be there.
+	return `Says what became of a document and why: its class and, if it was dropped, the
+kept document it duplicates, the score, the buckets that the two share, and the
+words in which they differ: [-only in the kept one-] {+only in the dropped one+}.
+Several documents may share an id; all are shown.
 
-Example:
-  tallystick explain out reference/7.4/Get-Help.md`
+Of a run with --sweepable also: the most similar kept documents, and what would
+become of it at other thresholds. Of another run a kept document is looked up in
+the inputs, which must still be there; texts are always read from them.
+
+Examples:
+  tallystick explain out reference/7.4/Get-Help.md
+  tallystick explain out corpus/a.jsonl:17 --format json`
 }
 
 // Run explains.
 func (c *explainCmd) Run(ctx context.Context, env *environment) error {
-	p, found, err := engine.Explain(ctx, c.Dir, c.ID)
+	dir, cleanup, err := scratch()
+	if err != nil {
+		return err
+	}
+	defer cleanup()
+	o := engine.ExplainOptions{Step: c.Step, Neighbours: int(c.Neighbours), Scratch: dir}
+	p, found, err := engine.Explain(ctx, c.Dir, c.ID, o, engine.Means{Parser: "native", Workers: workers(0)})
 	if len(found) == 0 && err != nil {
 		return err
 	}
@@ -37,76 +49,13 @@ func (c *explainCmd) Run(ctx context.Context, env *environment) error {
 		fmt.Fprintln(env.stderr, "tallystick: kept documents are not shown:", err)
 	}
 	for i := range found {
-		if i > 0 {
-			fmt.Fprintln(env.stdout)
+		if found[i].NoText != nil {
+			fmt.Fprintln(env.stderr, "tallystick: texts are not compared:", found[i].NoText)
+			break
 		}
-		printExplanation(env.stdout, p, &found[i])
 	}
-	return nil
-}
-
-// tokensOf spells the tokens of a dropped document by each tokenizer.
-func tokensOf(p plan.Plan, d *decision.Row) string {
-	if len(d.Further) == 0 {
-		return strconv.FormatInt(d.Tokens, 10)
-	}
-	text := fmt.Sprintf("%d (%s)", d.Tokens, p.Tokenizer.Label)
-	for i, n := range d.Further {
-		text += fmt.Sprintf(", %d (%s)", n, p.Further[i].Label)
-	}
-	return text
-}
-
-func whyKept(p plan.Plan, e *engine.Explanation) string {
-	switch {
-	case e.Origin != "":
-		return "it comes before all of this delivery"
-	case p.Scope == plan.ScopeSource:
-		return "no earlier kept document of its source duplicates it"
-	case p.Scope == plan.ScopeReference:
-		return "it duplicates nothing in the reference corpus"
-	}
-	return "no earlier kept document duplicates it"
-}
-
-func printExplanation(w io.Writer, p plan.Plan, e *engine.Explanation) {
-	row := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%-12s %s\n", name, fmt.Sprintf(format, args...))
-	}
-	if e.ID != "" {
-		row("document", "%s", escapeTSV(e.ID))
-	}
-	row("place", "%s:%d", e.File, e.Line)
-	if e.Origin != "" {
-		row("part of", "%s, which is not tallied here", e.Origin)
-	}
-	row("contributor", "%s", escapeTSV(e.Contributor))
-	row("class", "%s", e.Class)
-	switch e.Class {
-	case doc.Rejected:
-		row("reason", "%s", e.Reason)
-	case doc.Kept:
-		row("why", "%s", whyKept(p, e))
-		for _, w := range e.Witnessed {
-			row("witness of", "%s:%d  %s  by %s  %s, Jaccard %.6f", p.Files[p.Shards[w.Shard].File].Path, w.Line, escapeTSV(w.ID), escapeTSV(w.Contributor), w.Class, w.Jaccard)
-		}
-	default:
-		d := e.Decision
-		row("tokens", "%s", tokensOf(p, d))
-		row("witness", "%s:%d  %s", p.Files[p.Shards[d.WitnessShard].File].Path, d.WitnessLine, escapeTSV(d.WitnessID))
-		if origin := p.Origin(int(d.WitnessShard)); origin != "" {
-			row("", "by %s, of %s", escapeTSV(d.WitnessContributor), origin)
-		} else {
-			row("", "by %s, kept: it comes first in priority order", escapeTSV(d.WitnessContributor))
-		}
-		for _, line := range p.Policy() {
-			row(line[0], "%s", line[1])
-		}
-		if e.Class == doc.ExactDup {
-			row("score", "1 (the texts are equal byte for byte)")
-			return
-		}
-		row("score", "%.6f = %d / %d shingles, threshold %d/%d", d.Jaccard, d.Overlap, d.Union, p.NearDup.ThresholdNum, p.NearDup.ThresholdDen)
-		row("buckets", "%d of %d bands shared", d.SharedBuckets, p.NearDup.Bands)
-	}
+	write := map[string]func(io.Writer, plan.Plan, []engine.Explanation) error{
+		"text": engine.WriteExplanations, "json": engine.WriteExplanationsJSON,
+	}[c.Format]
+	return write(env.stdout, p, found)
 }

@@ -98,8 +98,33 @@ type countingFlags struct {
 type nearDupFlags struct {
 	Threshold string   `default:"0.8" placeholder:"T" help:"Jaccard at which a document is a near duplicate, 0 < T <= 1 (default: 0.8)."`
 	Recall    float64  `default:"0.99" placeholder:"R" help:"Least predicted recall at the threshold; chooses the bands (default: 0.99)."`
+	Shingle   natural  `name:"shingle-words" default:"5" placeholder:"N" help:"Words in a shingle, 1 to 32; 5 is fast, fewer find looser likeness (default: 5)."`
 	Seed      uint64   `default:"1" placeholder:"N" help:"Keys all hashes that decide anything; draw it after the delivery closes (default: 1)."`
 	ShardSize byteSize `default:"64MiB" placeholder:"SIZE" help:"Nominal size of a shard of an uncompressed file (default: 64MiB)."`
+}
+
+// defaultFloor is that of a sweepable run that names none.
+const defaultFloor = "0.5"
+
+type sweepableFlags struct {
+	Sweepable bool   `help:"Also keep what sweep, rethreshold and explain need for other thresholds (DIR/sweep)."`
+	Floor     string `placeholder:"F" help:"Lowest threshold that a sweepable run can answer for; chooses the bands (default: ${default_floor})."`
+}
+
+// floor is empty for a run that is not sweepable.
+func (f *sweepableFlags) floor() string {
+	if f.Sweepable && f.Floor == "" {
+		return defaultFloor
+	}
+	return f.Floor
+}
+
+// shingleWords makes 0, which is none, a number that is refused as well.
+func shingleWords(n natural) int {
+	if n == 0 {
+		return -1
+	}
+	return int(min(n, 1<<16))
 }
 
 func rules(in *inputFlags, tok *tokenizerFlags, near *nearDupFlags) engine.Rules {
@@ -109,6 +134,7 @@ func rules(in *inputFlags, tok *tokenizerFlags, near *nearDupFlags) engine.Rules
 	}
 	if near != nil {
 		r.Threshold, r.Recall, r.Seed, r.ShardSize = near.Threshold, near.Recall, near.Seed, int64(near.ShardSize)
+		r.Shingle = shingleWords(near.Shingle)
 	}
 	return r
 }

@@ -31,9 +31,13 @@ type cli struct {
 	Run     runCmd     `cmd:"" help:"Do the whole job: deduplicate, count, tally."`
 	Count   countCmd   `cmd:"" help:"Count tokens alone."`
 	Pairs   pairsCmd   `cmd:"" help:"List proven near-duplicate pairs."`
+	Sweep   sweepCmd   `cmd:"" help:"Show what every threshold would drop, and from whom."`
 	Explain explainCmd `cmd:"" help:"Say why a document was kept or dropped."`
 	Verify  verifyCmd  `cmd:"" help:"Check a finished run without trusting the code that wrote it."`
 	Pay     payCmd     `cmd:"" help:"Turn a tally into amounts."`
+
+	Rethreshold rethresholdCmd `cmd:"" help:"Write what a sweepable run would have been at another threshold."`
+
 	Plan    planCmd    `cmd:"" help:"Freeze inputs and rules in plan.json, for tasks of a cluster."`
 	Stage   stageCmd   `cmd:"" help:"Do one task of one stage of a plan."`
 	Version versionCmd `cmd:"" help:"Print the version and what this machine offers."`
@@ -72,7 +76,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		kong.Name("tallystick"),
 		kong.Description("Whose tokens are in this training set, and how many?\n\nReads JSONL corpora, proves and removes duplicates, counts tokens exactly as Hugging Face tokenizers would, and writes a tally per contributor."),
 		kong.Writers(stdout, stderr),
-		kong.Vars{"builtins": strings.Join(tokenize.Builtins(), ", "), "default_tokenizer": defaultTokenizer},
+		kong.Vars{"builtins": strings.Join(tokenize.Builtins(), ", "), "default_tokenizer": defaultTokenizer, "default_floor": defaultFloor},
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
 		kong.ShortUsageOnError(),

@@ -82,6 +82,17 @@ func TestMetamorphic(t *testing.T) {
 		}
 	})
 
+	t.Run("sweepable", func(t *testing.T) {
+		kept := runTool(t, asm, nil, one, filepath.Join(t.TempDir(), "out"), "--workers", "1", "--floor", "0.6")
+		sameFolder(t, kept, runTool(t, asm, []string{"TALLYSTICK_KERNELS=generic"}, one, filepath.Join(t.TempDir(), "out"), "--workers", "3", "--floor", "0.6"))
+		sameFolder(t, kept, runTool(t, pure, nil, one, filepath.Join(t.TempDir(), "out"), "--workers", "7", "--floor", "0.6"))
+		low, back := filepath.Join(t.TempDir(), "low"), filepath.Join(t.TempDir(), "back")
+		command(t, asm, nil, "rethreshold", kept, "--threshold", "0.6", "--out", low)
+		sameFolder(t, low, runTool(t, asm, nil, one, filepath.Join(t.TempDir(), "out"), "--floor", "0.6", "--threshold", "0.6"))
+		command(t, pure, nil, "rethreshold", low, "--threshold", "0.8", "--out", back, "--workers", "3")
+		sameFolder(t, kept, back)
+	})
+
 	t.Run("tasks one at a time, in any order", func(t *testing.T) {
 		out := filepath.Join(t.TempDir(), "out")
 		command(t, asm, nil, "plan", one, "--tokenizer", "gpt2", "--tokenizer", bytesTokenizer, "--out", out, "--shard-size", shardSize, "--max-rejects", "1000")

@@ -18,7 +18,7 @@ type pairsCmd struct {
 // Help is shown by "tallystick pairs --help".
 func (*pairsCmd) Help() string {
 	return `Prints id<TAB>id<TAB>jaccard (six decimals), sorted, for every pair of documents
-whose true Jaccard over w5-v1 shingles is at least the threshold and, without
+whose true Jaccard over shingles is at least the threshold and, without
 --exact, which share a bucket. Exact duplicates are pairs too. Memory grows with
 the corpus: this is a tool for researchers, not the job.
 

@@ -14,6 +14,7 @@ type runCmd struct {
 	inputFlags     `embed:"" group:"Documents:"`
 	tokenizerFlags `embed:"" group:"Counting:"`
 	nearDupFlags   `embed:"" group:"Near duplicates:"`
+	sweepableFlags `embed:"" group:"Near duplicates:"`
 	policyFlags    `embed:"" group:"Who is first:"`
 	creditFlags    `embed:"" group:"Credit:"`
 	alarmFlags     `embed:"" group:"Alarms:"`
@@ -72,6 +73,7 @@ rejected than --max-rejects, 130 interrupted (resumable).`
 func (c *runCmd) Run(ctx context.Context, env *environment) error {
 	m := c.means(env)
 	r := rules(&c.inputFlags, &c.tokenizerFlags, &c.nearDupFlags)
+	r.Floor = c.floor()
 	if err := c.policyFlags.apply(&r); err != nil {
 		return err
 	}
@@ -108,6 +110,7 @@ type planCmd struct {
 	inputFlags     `embed:"" group:"Documents:"`
 	tokenizerFlags `embed:"" group:"Counting:"`
 	nearDupFlags   `embed:"" group:"Near duplicates:"`
+	sweepableFlags `embed:"" group:"Near duplicates:"`
 	policyFlags    `embed:"" group:"Who is first:"`
 	creditFlags    `embed:"" group:"Credit:"`
 	alarmFlags     `embed:"" group:"Alarms:"`
@@ -136,6 +139,7 @@ done by another process:
 func (c *planCmd) Run(ctx context.Context, env *environment) error {
 	m := means(&c.inputFlags, &c.countingFlags, env)
 	r := rules(&c.inputFlags, &c.tokenizerFlags, &c.nearDupFlags)
+	r.Floor = c.floor()
 	if err := c.policyFlags.apply(&r); err != nil {
 		return err
 	}

@@ -24,6 +24,9 @@ var (
 		zero + `, "near_dup": ` + zero + `, "excluded": ` + zero + `, "rejected": ` + zero
 )
 
+// classesOfSweep are those that a sweep tells apart.
+const classesOfSweep = `"in": ` + zero + `, "kept": ` + zero + `, "exact_dup": ` + zero + `, "near_dup": ` + zero + `, "rejected": ` + zero
+
 // example is a valid instance of a schema.
 type example struct{ name, json string }
 
@@ -38,7 +41,7 @@ var examples = []example{
 		"fields": {"text": "text", "id": "id", "contributor": "meta.author", "created": "", "require_contributor": false},
 		"tokenizer": {"name": "gpt2", "sha256": "` + digest + `", "added_tokens": "match", "label": "gpt2"},
 		"further_tokenizers": [{"name": "l/tokenizer.json", "sha256": "` + digest + `", "added_tokens": "match", "label": "llama3"}],
-		"near_dup": {"threshold_num": 4, "threshold_den": 5, "recall": "0.99", "bands": 16, "rows": 5, "predicted_recall": [{"jaccard_percent": 80, "recall_ppm": 998000}]},
+		"near_dup": {"threshold_num": 4, "threshold_den": 5, "recall": "0.99", "bands": 16, "rows": 5, "predicted_recall": [{"jaccard_percent": 80, "recall_ppm": 998000}], "floor_num": 1, "floor_den": 2},
 		"alarms": ` + limits + `, "audit_ppm": 1000,
 		"seed": 18446744073709551615, "shard_size": 67108864, "max_line": 16777216, "partitions": 4,
 		"files": [{"path": "a.jsonl", "size": 10, "sha256": "` + digest + `", "compression": "none"}],
@@ -67,6 +70,18 @@ var examples = []example{
 	{"pay", `{"record": "statement", "version": 1, "run_id": "` + digest + `", "currency": "USD", "exponent": 2, "unit": "1e-9 minor units",
 		"pool": "50000000000000000000", "share": "0.2", "payable": "10000000000000000000", "minimum": "0", "carry_in_sha256": "", "tokens": "300",
 		"carry_in": "0", "paid": "9", "carried": "1", "rows": 2}`},
+	{"sweep", `{"threshold": "0.8", "recall_ppm": 998000, ` + classesOfSweep + `, "contributors": {"all": 3, "losing": 2, "losing_all": 1},
+		"groups": {"count": 1, "largest": 3, "sizes": [{"from": 3, "to": 4, "groups": 1}]},
+		"losers": [{"contributor": "ann", "in": ` + zero + `, "exact_dup": ` + zero + `, "near_dup": ` + zero + `}],
+		"samples": [{"dropped": {"id": "a", "file": "a.jsonl", "line": 2, "contributor": "ann"}, "witness": {"id": "", "file": "a.jsonl", "line": 1, "contributor": "bob"},
+			"overlap": 8, "union": 10, "jaccard": 0.8, "diff": [{"kind": "removed", "text": "old", "words": 1}]}]}`},
+	{"explain", `{"id": "a", "file": "a.jsonl", "line": 2, "contributor": "ann", "class": "near_dup", "dropped_tokens": 7,
+		"witness": {"id": "", "file": "a.jsonl", "line": 1, "contributor": "bob"}, "score": {"overlap": 8, "union": 10, "jaccard": 0.8}, "threshold": "0.8",
+		"shared_buckets": 1, "bands": 72, "bucket_keys": ["0123456789abcdef"], "diff": [{"kind": "removed", "text": "old", "words": 1}],
+		"witness_of": [{"id": "", "file": "a.jsonl", "line": 1, "contributor": "bob", "class": "exact_dup"}],
+		"neighbours": [{"id": "", "file": "a.jsonl", "line": 1, "contributor": "bob", "class": "kept", "score": {"overlap": 7, "union": 10, "jaccard": 0.7}}],
+		"at": [{"from": "0.5", "to": "0.8", "class": "near_dup", "witness": {"id": "", "file": "a.jsonl", "line": 1, "contributor": "bob"}, "score": {"overlap": 8, "union": 10, "jaccard": 0.8}}]}`},
+	{"explain", `{"id": "", "file": "a.jsonl", "line": 2, "contributor": "ann", "class": "rejected", "reason": "invalid_json", "threshold": "0.8", "bands": 72}`},
 	{"pay", `{"record": "row", "kind": "contributor", "contributor": "ann", "tokens": 130, "carry_in": "0", "amount": "9", "paid": "9", "carried": "0",
 		"amount_major": "0.00000000009", "paid_major": "0.00"}`},
 	{"pay", `{"record": "row", "kind": "contributor", "contributor": "bob", "tokens": 6, "fraction": "5/6", "carry_in": "0", "amount": "9", "paid": "9", "carried": "0",
@@ -192,6 +207,9 @@ func TestSubjectsOfAlarms(t *testing.T) {
 // tokenizers are free, and most runs have no such tokenizers, and no policy.
 var optional = map[string]bool{
 	"wordhash": true, "llama3": true, "further_tokens": true, "further_tokenizers": true, "label": true,
+	"floor_num": true, "floor_den": true,
+	// Of what sweep and explain print.
+	"diff": true, "witness": true, "score": true, "shared_buckets": true, "bucket_keys": true, "witness_of": true, "neighbours": true, "at": true, "reason": true, "dropped_tokens": true,
 	"source": true, "source_rank": true, "scope": true, "earlier_runs": true, "index": true, "reference": true, "run": true, "standing": true,
 	"credit": true, "further_credit": true, "fraction": true,
 	"alarms": true, "of": true, "audit_ppm": true,

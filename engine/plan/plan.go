@@ -17,7 +17,7 @@ const Version = 1
 const (
 	RuleDocument = "json-line-v1"
 	RuleToken    = "hf-tokenizers-0.22.2-v1"
-	RuleShingle  = "w5-v1"
+	RuleShingle  = "w5-v1" // by default; see ShingleRule
 	RuleWordHash = "aes3-v1"
 	RuleSketch   = "oph-fallback-v1"
 	RuleExactKey = "xxh64-len-sha256-v1"
@@ -100,6 +100,22 @@ type NearDup struct {
 	Bands        int     `json:"bands"`
 	Rows         int     `json:"rows"`
 	Curve        []Point `json:"predicted_recall"`
+	// The floor of a sweepable run, FloorNum/FloorDen, is the lowest threshold
+	// that what it keeps can answer for; the bands are chosen at the floor. Both
+	// are 0 for a run that keeps nothing for other thresholds.
+	FloorNum int64 `json:"floor_num,omitempty"`
+	FloorDen int64 `json:"floor_den,omitempty"`
+}
+
+// Sweepable reports whether a run keeps what other thresholds need.
+func (n NearDup) Sweepable() bool { return n.FloorDen != 0 }
+
+// Lowest returns the lowest threshold that the keys of documents must serve.
+func (n NearDup) Lowest() (num, den int64) {
+	if n.Sweepable() {
+		return n.FloorNum, n.FloorDen
+	}
+	return n.ThresholdNum, n.ThresholdDen
 }
 
 // Point is the predicted probability (parts per million) that a pair of the

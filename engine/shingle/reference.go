@@ -2,16 +2,19 @@ package shingle
 
 import "strings"
 
-// Reference returns the shingles of text as the rule says it, words joined by a
-// space: slow and obvious, the oracle of the hashed sets.
-func Reference(text []byte) map[string]struct{} {
+// Reference returns the shingles of text as rule w5-v1 says it, words joined by
+// a space: slow and obvious, the oracle of the hashed sets.
+func Reference(text []byte) map[string]struct{} { return ReferenceOf(text, Width) }
+
+// ReferenceOf is Reference for shingles of width words.
+func ReferenceOf(text []byte, width int) map[string]struct{} {
 	words := referenceWords(string(text))
 	shingles := make(map[string]struct{})
-	if 0 < len(words) && len(words) < Width {
+	if 0 < len(words) && len(words) < width {
 		shingles[strings.Join(words, " ")] = struct{}{}
 	}
-	for i := 0; i+Width <= len(words); i++ {
-		shingles[strings.Join(words[i:i+Width], " ")] = struct{}{}
+	for i := 0; i+width <= len(words); i++ {
+		shingles[strings.Join(words[i:i+width], " ")] = struct{}{}
 	}
 	return shingles
 }

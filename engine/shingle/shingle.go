@@ -1,5 +1,6 @@
-// Package shingle turns a text into its shingles: shingle rule w5-v1 and word
-// hash aes3-v1, both normative and named in the plan.
+// Package shingle turns a text into its shingles: shingle rules w5-v1 and, for
+// other numbers of words, wN-v1, and word hash aes3-v1; all normative, and named
+// in the plan.
 //
 // # Words
 //
@@ -12,7 +13,8 @@
 // # Shingles
 //
 // The shingles of a text are its distinct windows of 5 consecutive words. Fewer
-// than 5 words make one shingle of all of them; no words, none.
+// than 5 words make one shingle of all of them; no words, none. Rule wN-v1 says
+// the same of N words.
 //
 // # Hashes
 //
@@ -27,7 +29,7 @@
 //	x = (x ^ x >> 32) · 0x9e3779b1
 //	shingle hash = x ^ x >> 32
 //
-// where operators apply from left to right. Of n < 5 words, the filler Fn takes
+// where operators apply from left to right; other widths are in width.go. Of n < 5 words, the filler Fn takes
 // the place of the words that are missing at the end.
 //
 // Rotations by whole bytes and a factor of 32 bits are what AVX2 does in one
@@ -46,18 +48,19 @@ import (
 	"github.com/tallystick/tallystick/kernels/wordhash"
 )
 
-// Width is the number of words in a shingle.
+// Width is the number of words in a shingle, but where the plan says otherwise.
 const Width = 5
 
 // Hasher holds the keys of one seed. It is safe for concurrent use.
 type Hasher struct {
 	keys    wordhash.Keys
 	fillers [Width]uint64 // [n] stands for the words that a text of n words lacks
+	width   int           // words in a shingle
 }
 
 // NewHasher derives the keys of seed.
 func NewHasher(seed uint64) *Hasher {
-	h := new(Hasher)
+	h := &Hasher{width: Width}
 	for i := range h.keys {
 		block := keyBlock(seed, uint64(i/2))
 		copy(h.keys[i][:], block[16*(i%2):])
@@ -97,6 +100,12 @@ func (s *Scanner) Shingles(text []byte) []uint64 {
 	n := len(s.hashes)
 	if n == 0 {
 		return nil
+	}
+	if width := s.hasher.width; width != Width {
+		width = min(width, n)
+		s.shingles = slices.Grow(s.shingles[:0], n-width+1)[:n-width+1]
+		wide(s.shingles, s.hashes, width)
+		return s.shingles
 	}
 	if n < Width {
 		for len(s.hashes) < Width {

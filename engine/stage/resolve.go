@@ -22,6 +22,7 @@ import (
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/shingle"
+	"github.com/tallystick/tallystick/engine/sweep"
 )
 
 // node is a document that shares a key with another one; all others are kept
@@ -59,6 +60,13 @@ func (a *node) compare(b *node) int {
 	)
 }
 
+// describe fills in what scan learned of the document of a node.
+func (r *resolver) describe(n *node, rec *docRecord, standing bool) {
+	n.offset, n.created, n.hash, n.length = rec.Offset, rec.Created, rec.Hash, rec.Bytes
+	n.id, n.contributor = string(rec.ID), string(rec.Contributor)
+	n.turn, n.source = r.turn(rec, standing), r.sourceOf(rec)
+}
+
 // resolve decides every document that shares a key with another one.
 func resolve(ctx context.Context, t *taskRun) error {
 	scanned, err := t.Records(ctx, Scan)
@@ -69,9 +77,10 @@ func resolve(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	r := &resolver{taskRun: t, scanned: scanned, matched: matched, delivery: t.Plan.Delivery(), ranking: rankingOf(&t.Plan)}
+	r := newResolver(t)
+	r.scanned, r.matched = scanned, matched
 	for _, step := range []func(context.Context) error{
-		r.collect, r.carry, r.collapseExact, r.buildGraph, r.loadSets, r.decide, r.audit,
+		r.collect, r.carry, r.collapseExact, r.buildGraph, r.loadSets, r.decide, r.audit, r.keepForSweep,
 	} {
 		if err := step(ctx); err != nil {
 			r.close()
@@ -103,6 +112,10 @@ type resolver struct {
 	carried  map[int32]*decisionRecord // of nodes that an earlier run dropped
 }
 
+func newResolver(t *taskRun) *resolver {
+	return &resolver{taskRun: t, delivery: t.Plan.Delivery(), ranking: rankingOf(&t.Plan)}
+}
+
 func (r *resolver) close() {
 	if r.sets != nil {
 		r.sets.Close()
@@ -131,6 +144,11 @@ func (r *resolver) collect(ctx context.Context) error {
 	for i, p := range places {
 		r.nodes[i] = node{place: p, first: int32(i), rank: -1}
 	}
+	return r.describeNodes(ctx)
+}
+
+// describeNodes reads the records of the documents that nodes stand for.
+func (r *resolver) describeNodes(ctx context.Context) error {
 	var rec docRecord
 	at := 0
 	for shard := range r.Plan.Shards {
@@ -148,10 +166,7 @@ func (r *resolver) collect(ctx context.Context) error {
 			if d.doc(&rec); d.err != nil || rec.Ordinal != r.nodes[at].place.Ordinal {
 				continue
 			}
-			n := &r.nodes[at]
-			n.offset, n.created, n.hash, n.length = rec.Offset, rec.Created, rec.Hash, rec.Bytes
-			n.id, n.contributor = string(rec.ID), string(rec.Contributor)
-			n.turn, n.source = r.turn(&rec, standing), r.sourceOf(&rec)
+			r.describe(&r.nodes[at], &rec, standing)
 			at++
 		}
 		if err == nil {
@@ -291,11 +306,14 @@ func (r *resolver) buildGraph(ctx context.Context) error {
 // loadSets reads the text of every document that must be compared once more
 // and spills its shingle set to a scratch file.
 func (r *resolver) loadSets(ctx context.Context) error {
+	hasher, err := shingle.HasherFor(r.Plan.Rules.Shingle, r.Plan.Seed)
+	if err != nil {
+		return err
+	}
 	w, err := neardup.NewSetWriter(filepath.Join(r.Dir, WorkDir), len(r.byRank))
 	if err != nil {
 		return err
 	}
-	hasher := shingle.NewHasher(r.Plan.Seed)
 	err = r.fetch(ctx, r.byRank, func() func(n int32, text []byte) error {
 		s := hasher.NewScanner()
 		return func(n int32, text []byte) error {
@@ -386,13 +404,30 @@ func (r *resolver) decide(ctx context.Context) error {
 	return nil
 }
 
-// write spells the decisions out, a file per shard.
-func (r *resolver) write(ctx context.Context) error {
-	verdictOf := make(map[int32]*neardup.Verdict, len(r.verdicts))
+// fates returns what the verdicts make of every node. A copy of a document that
+// was dropped is near_dup too, with the same witness and score.
+func (r *resolver) fates() []sweep.Fate {
+	fates := make([]sweep.Fate, len(r.nodes))
 	for i := range r.verdicts {
 		v := &r.verdicts[i]
-		verdictOf[r.byRank[v.Doc]] = v
+		fates[r.byRank[v.Doc]] = sweep.Fate{
+			Class: doc.NearDup, Witness: r.byRank[v.Witness], Overlap: v.Overlap, Union: v.Union, Shared: uint32(v.Shared),
+		}
 	}
+	for i := range r.nodes {
+		if first := r.nodes[i].first; first != int32(i) {
+			fates[i] = fates[first]
+			if fates[i].Class == doc.Kept && (r.Plan.Scope != plan.ScopeReference || r.isStanding(first)) {
+				fates[i] = sweep.Fate{Class: doc.ExactDup, Witness: first}
+			}
+		}
+	}
+	return fates
+}
+
+// write spells the decisions out, a file per shard.
+func (r *resolver) write(ctx context.Context) error {
+	fates := r.fates()
 	at := 0
 	members := make(map[int32]uint64)
 	for shard := range r.delivery {
@@ -405,25 +440,23 @@ func (r *resolver) write(ctx context.Context) error {
 			return err
 		}
 		for ; at < len(r.nodes) && r.nodes[at].place.Shard == uint32(shard); at++ {
-			n := &r.nodes[at]
-			d := decisionRecord{Ordinal: n.place.Ordinal}
-			witness := n.first
-			if v := verdictOf[n.first]; v != nil {
-				d.Class, d.Overlap, d.Union, d.Shared = doc.NearDup, int(v.Overlap), int(v.Union), int(v.Shared)
-				witness = r.byRank[v.Witness]
-			} else if c := r.carried[n.first]; c != nil {
+			if c := r.carried[r.nodes[at].first]; c != nil && fates[at].Class != doc.NearDup {
 				copied := *c
-				copied.Ordinal = d.Ordinal
+				copied.Ordinal = r.nodes[at].place.Ordinal
 				e.decision(&copied)
 				continue
-			} else if n.first != int32(at) && (r.Plan.Scope != plan.ScopeReference || r.isStanding(n.first)) {
-				d.Class = doc.ExactDup
-			} else {
+			}
+			f := &fates[at]
+			if f.Class == doc.Kept {
 				continue
 			}
-			members[witness]++
-			r.own(int32(at), witness)
-			k := &r.nodes[witness]
+			members[f.Witness]++
+			r.own(int32(at), f.Witness)
+			d := decisionRecord{
+				Ordinal: r.nodes[at].place.Ordinal, Class: f.Class,
+				Overlap: int(f.Overlap), Union: int(f.Union), Shared: int(f.Shared),
+			}
+			k := &r.nodes[f.Witness]
 			d.Witness = k.place
 			d.WitnessLine = r.Plan.Shards[k.place.Shard].FirstLine + int64(k.place.Ordinal)
 			d.WitnessID, d.WitnessContrib = k.id, k.contributor

@@ -114,9 +114,13 @@ func newScanner(j *Job, docs, keys io.Writer) (*scanner, error) {
 	if err != nil {
 		return nil, err
 	}
+	hasher, err := shingle.HasherFor(j.Plan.Rules.Shingle, j.Plan.Seed)
+	if err != nil {
+		return nil, err
+	}
 	s := &scanner{
 		Job: j, parser: parser,
-		shingles: shingle.NewHasher(j.Plan.Seed).NewScanner(),
+		shingles: hasher.NewScanner(),
 		sketch:   neardup.NewSketcher(j.Plan.NearDup.Bands, j.Plan.NearDup.Rows, j.Plan.Seed),
 		exact:    xxhash.NewWithSeed(j.Plan.Seed),
 		texts:    gather.New(j.Counters),

@@ -119,7 +119,7 @@ func (j *Job) Do(ctx context.Context, n Name, task int) (rec Record, fresh bool,
 		return Record{}, false, err
 	}
 	start := time.Now()
-	t := &taskRun{Job: j, rec: Record{Stage: n, Task: task, RunID: j.Plan.RunID, Numbers: map[string]int64{}}}
+	t := j.newTask(n, task)
 	defer t.abort()
 	run := map[Name]func(context.Context, *taskRun) error{
 		Scan: scan, Match: match, Resolve: resolve, Tally: tallyShard, Seal: seal,
@@ -218,6 +218,10 @@ type taskRun struct {
 type output struct {
 	w    *store.HashedWriter
 	path string
+}
+
+func (j *Job) newTask(n Name, task int) *taskRun {
+	return &taskRun{Job: j, rec: Record{Stage: n, Task: task, RunID: j.Plan.RunID, Numbers: map[string]int64{}}}
 }
 
 // create starts an output file of the task.

@@ -45,6 +45,10 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	dropped := decision.NewWriter(decisionsFile, shard, decision.Meta{
 		RunID: t.Plan.RunID, TokenizerSHA256: t.Plan.Tokenizer.SHA256,
 	}, t.Plan.Further...)
+	kept, err := t.keepDocs(ctx, shard)
+	if err != nil {
+		return err
+	}
 	rejectsFile, err := t.create(ctx, workPath(Tally, shard, "rejects"))
 	if err != nil {
 		return err
@@ -75,6 +79,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 		if docs.doc(&rec); docs.err != nil {
 			break
 		}
+		kept.doc(&rec)
 		if !pending && decided.more() {
 			decided.decision(&next)
 			pending = decided.err == nil
@@ -117,7 +122,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	if err := dropped.Close(); err != nil {
 		return err
 	}
-	if err := rejects.Close(); err != nil {
+	if err := errors.Join(rejects.Close(), kept.close()); err != nil {
 		return err
 	}
 	for class := range doc.NumClasses {

@@ -45,7 +45,7 @@ func newJob(t *testing.T, seed uint64) *Job {
 		t.Fatal(err)
 	}
 	p := plan.Plan{
-		Version: plan.Version, Fields: plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
+		Version: plan.Version, Rules: plan.Rules{Shingle: plan.RuleShingle}, Fields: plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 		NearDup:   plan.NearDup{ThresholdNum: 4, ThresholdDen: 5, Bands: 16, Rows: 5},
 		Tokenizer: plan.Tokenizer{Name: "words", SHA256: strings.Repeat("0", 64), AddedTokens: "match"},
 		Seed:      seed, ShardSize: 1 << 20, MaxLine: 1 << 20, Partitions: 4, Index: true, Files: files, Shards: shards,

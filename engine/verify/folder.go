@@ -207,6 +207,9 @@ func (c *checker) checkPlan(_ context.Context, f *findings) (string, error) {
 	if knownCredit(p.Rules.Credit) {
 		rules.Credit = p.Rules.Credit
 	}
+	if _, known := plan.ShingleWords(p.Rules.Shingle); known {
+		rules.Shingle = p.Rules.Shingle
+	}
 	if p.Rules != rules {
 		f.add("%s: rules %+v are not those known here, %+v", planName, p.Rules, rules)
 	}
@@ -223,6 +226,9 @@ func (c *checker) checkPlan(_ context.Context, f *findings) (string, error) {
 	n := p.NearDup
 	if n.ThresholdNum < 1 || n.ThresholdDen < n.ThresholdNum || n.Bands < 1 || n.Rows < 1 {
 		f.add("%s: near_dup %d/%d in %d bands of %d rows makes no sense", planName, n.ThresholdNum, n.ThresholdDen, n.Bands, n.Rows)
+	}
+	if n.Sweepable() && (n.FloorDen < n.FloorNum || n.FloorNum < 1 || n.ThresholdNum*n.FloorDen < n.FloorNum*n.ThresholdDen) {
+		f.add("%s: near_dup floor %d/%d makes no sense below threshold %d/%d", planName, n.FloorNum, n.FloorDen, n.ThresholdNum, n.ThresholdDen)
 	}
 	checkShards(&p, f)
 	checkPolicy(&p, f)
@@ -276,7 +282,13 @@ func (c *checker) checkLayout(_ context.Context, f *findings) (string, error) {
 			required[indexName(shard)] = true
 		}
 	}
+	if c.plan.NearDup.Sweepable() {
+		required["sweep/graph.zst"], required["sweep/sets.zst"] = true, true
+	}
 	for shard := range c.plan.Delivery() {
+		if c.plan.NearDup.Sweepable() {
+			required[fmt.Sprintf("sweep/%05d.docs.zst", shard)] = true
+		}
 		required[decisionsName(shard)] = true
 		for class := range doc.NumClasses {
 			optional[bitmapName(shard, class)] = true

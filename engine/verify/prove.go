@@ -109,7 +109,7 @@ func (c *checker) proveBatch(ctx context.Context, shard int, batch []*decided, f
 		for _, d := range groups[i] {
 			own := found[c.ownPlace(shard, d)]
 			if d.class == doc.NearDup && witnessSet == nil {
-				witnessSet = shingle.Reference(w.text)
+				witnessSet = shingle.ReferenceOf(w.text, c.shingleWords())
 			}
 			if fault := c.compare(d, own, w, witnessSet); fault != "" {
 				f.add("%s: row %d (%s, line %d; witness %s, line %d): %s", decisionsName(shard), d.row,
@@ -167,7 +167,7 @@ func (c *checker) compare(d *decided, own, witness *evidence, witnessSet map[str
 	if !c.precedes(witness, own, false) {
 		return "the witness is the later one in priority order"
 	}
-	set := shingle.Reference(own.text)
+	set := shingle.ReferenceOf(own.text, c.shingleWords())
 	overlap := 0
 	for s := range set {
 		if _, both := witnessSet[s]; both {
@@ -179,6 +179,12 @@ func (c *checker) compare(d *decided, own, witness *evidence, witnessSet map[str
 		return fmt.Sprintf("claims overlap %d of union %d, the shingle sets say %d of %d", d.overlap, d.union, overlap, union)
 	}
 	return ""
+}
+
+// shingleWords is that of the plan, whose rule checkPlan knows.
+func (c *checker) shingleWords() int {
+	words, _ := plan.ShingleWords(c.plan.Rules.Shingle)
+	return words
 }
 
 // fetch reads the lines of all places, one shard after the other.

@@ -102,7 +102,7 @@ var forgeries = []struct {
 	says   []string
 }{
 	{"run id", false, func(a *artefacts) { a.plan.RunID, a.badRunID = strings.Repeat("00", 32), true }, "plan", []string{"plan.json", "run_id"}},
-	{"rule version", false, func(a *artefacts) { a.plan.Rules.Shingle = "w4-v1" }, "plan", []string{"plan.json", "w4-v1"}},
+	{"rule version", false, func(a *artefacts) { a.plan.Rules.Shingle = "w5-v9" }, "plan", []string{"plan.json", "w5-v9"}},
 	{"threshold above one", false, func(a *artefacts) { a.plan.NearDup.ThresholdNum = 6 }, "plan", []string{"6/5"}},
 	{"bytes in no shard", false, func(a *artefacts) { a.plan.Shards[1].Length-- }, "plan", []string{"plain.jsonl", "cover"}},
 	{"bytes in two shards", false, func(a *artefacts) { a.plan.Shards[1].Offset-- }, "plan", []string{"shard 1"}},

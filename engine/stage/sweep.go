@@ -1,0 +1,524 @@
+package stage
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/sweep"
+)
+
+// SweepDir is the folder, in that of a sweepable run, that holds what other
+// thresholds need: the records of all documents, the buckets of those that
+// share one, and their shingle sets. Its files depend on the floor, not on the
+// threshold. It holds no proven pairs: among revisions of one page there are as
+// many as the square of their number, while to decide again takes but a few
+// proofs for each.
+const SweepDir = "sweep"
+
+const (
+	magicGraph = "tallystick graph 1\n"
+	magicSets  = "tallystick sets 1\n"
+
+	sweepGraph = SweepDir + "/graph.zst"
+	sweepSets  = SweepDir + "/sets.zst"
+)
+
+func sweepDocs(shard int) string { return fmt.Sprintf("%s/%05d.docs.zst", SweepDir, shard) }
+
+// packer is an encoder whose output is compressed. The nil packer takes
+// everything and writes nothing.
+type packer struct {
+	*encoder
+	z *zstd.Encoder
+}
+
+func (t *taskRun) pack(ctx context.Context, path, magic string) (*packer, error) {
+	w, err := t.create(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	// One goroutine: the bytes must not depend on how many there are.
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithWindowSize(8<<20))
+	if err != nil {
+		return nil, err
+	}
+	e, err := newEncoder(z, magic)
+	if err != nil {
+		return nil, err
+	}
+	e.sources = t.Plan.UsesSource()
+	return &packer{e, z}, nil
+}
+
+func (p *packer) doc(r *docRecord) {
+	if p != nil {
+		p.encoder.doc(r)
+	}
+}
+
+func (p *packer) close() error {
+	if p == nil {
+		return nil
+	}
+	if err := p.flush(); err != nil {
+		return err
+	}
+	return p.z.Close()
+}
+
+// unpack opens a file of SweepDir. Whoever opened the run has compared its
+// digest with the manifest.
+func (j *Job) unpack(ctx context.Context, path, magic string) (*decoder, func(), error) {
+	f, err := j.Out.Open(ctx, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	closeAll := func() { z.Close(); f.Close() }
+	d, err := newDecoder(z, magic)
+	if err != nil {
+		closeAll()
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	d.further, d.sources = len(j.Plan.Further), j.Plan.UsesSource()
+	return d, closeAll, nil
+}
+
+// keepDocs starts the copy of a shard's records, nil if none is wanted.
+func (t *taskRun) keepDocs(ctx context.Context, shard int) (*packer, error) {
+	if !t.Plan.NearDup.Sweepable() {
+		return nil, nil
+	}
+	return t.pack(ctx, sweepDocs(shard), magicDocs)
+}
+
+// keepForSweep writes the buckets and the shingle sets of a sweepable run.
+func (r *resolver) keepForSweep(ctx context.Context) error {
+	if !r.Plan.NearDup.Sweepable() {
+		return nil
+	}
+	if err := r.keepGraph(ctx); err != nil {
+		return err
+	}
+	return r.keepSets(ctx)
+}
+
+// keepGraph writes, for every node in order of place, where it is, who stands
+// for it, and its rank; then the buckets of every rank.
+func (r *resolver) keepGraph(ctx context.Context) error {
+	p, err := r.pack(ctx, sweepGraph, magicGraph)
+	if err != nil {
+		return err
+	}
+	p.uint(uint64(len(r.nodes)))
+	for i := range r.nodes {
+		n := &r.nodes[i]
+		p.place(n.place)
+		p.int(int64(n.first) - int64(i))
+		p.uint(uint64(n.rank + 1))
+	}
+	p.uint(uint64(r.graph.Len()))
+	p.uint(uint64(r.graph.Buckets))
+	for d := range uint32(r.graph.Len()) {
+		ids := r.graph.Of(d)
+		p.uint(uint64(len(ids)))
+		last := uint32(0)
+		for _, b := range ids {
+			p.uint(uint64(b - last))
+			last = b
+		}
+	}
+	return p.close()
+}
+
+// keepSets writes the shingle sets, those that share a bucket next to each
+// other: only so does a window of a few megabytes see that they are alike.
+func (r *resolver) keepSets(ctx context.Context) error {
+	p, err := r.pack(ctx, sweepSets, magicSets)
+	if err != nil {
+		return err
+	}
+	ranks := make([]uint32, r.graph.Len())
+	for i := range ranks {
+		ranks[i] = uint32(i)
+	}
+	// Whoever has a rank is in a bucket.
+	slices.SortFunc(ranks, func(a, b uint32) int {
+		return cmp.Or(cmp.Compare(r.graph.Of(a)[0], r.graph.Of(b)[0]), cmp.Compare(a, b))
+	})
+	var set []uint64
+	for _, d := range ranks {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if set, err = r.sets.Load(d, set); err != nil {
+			return err
+		}
+		p.uint(uint64(d))
+		p.uint(uint64(len(set)))
+		for _, x := range set {
+			p.fixed64(x)
+		}
+	}
+	return p.close()
+}
+
+// loadGraph is the inverse of keepGraph.
+func (r *resolver) loadGraph(ctx context.Context, from *Job) error {
+	d, done, err := from.unpack(ctx, sweepGraph, magicGraph)
+	if err != nil {
+		return err
+	}
+	defer done()
+	nodes := d.uint()
+	for i := range nodes {
+		n := node{place: d.place(), first: int32(int64(i) + d.int()), rank: int32(d.uint()) - 1}
+		if d.err != nil {
+			break
+		}
+		if n.first < 0 || uint64(n.first) >= nodes || uint64(n.rank+1) > nodes ||
+			int(n.place.Shard) >= len(r.Plan.Shards) || i > 0 && r.nodes[i-1].place.Compare(n.place) >= 0 {
+			d.fail(fmt.Errorf("%w: node %d", doc.ErrCorrupt, i))
+			break
+		}
+		r.nodes = append(r.nodes, n)
+	}
+	docs, buckets := d.uint(), d.uint()
+	if d.err == nil && (docs > nodes || buckets > 1<<32-1) {
+		d.fail(fmt.Errorf("%w: %d documents in %d buckets", doc.ErrCorrupt, docs, buckets))
+	}
+	if d.err != nil {
+		return fmt.Errorf("%s: %w", sweepGraph, d.err)
+	}
+	r.byRank = make([]int32, docs)
+	for i := range r.byRank {
+		r.byRank[i] = -1
+	}
+	for i := range r.nodes {
+		if rank := r.nodes[i].rank; rank >= 0 {
+			if uint64(rank) >= docs || r.byRank[rank] >= 0 {
+				return fmt.Errorf("%s: %w: rank %d", sweepGraph, doc.ErrCorrupt, rank)
+			}
+			r.byRank[rank] = int32(i)
+		}
+	}
+	if slices.Contains(r.byRank, -1) {
+		return fmt.Errorf("%s: %w: a rank without document", sweepGraph, doc.ErrCorrupt)
+	}
+	r.graph = neardup.Graph{Offsets: []uint64{0}, Buckets: int(buckets)}
+	for range docs {
+		last := uint64(0)
+		for i, n := uint64(0), d.uint(); i < n && d.err == nil; i++ {
+			step := d.uint()
+			if i > 0 && step == 0 || step >= buckets || last+step >= buckets {
+				d.fail(fmt.Errorf("%w: bucket %d of %d", doc.ErrCorrupt, last+step, buckets))
+				break
+			}
+			last += step
+			r.graph.IDs = append(r.graph.IDs, uint32(last))
+		}
+		r.graph.Offsets = append(r.graph.Offsets, uint64(len(r.graph.IDs)))
+	}
+	if d.err != nil {
+		return fmt.Errorf("%s: %w", sweepGraph, d.err)
+	}
+	return nil
+}
+
+// loadSets reads the kept shingle sets of docs ranks into a scratch file in
+// folder scratch. want tells which, and under what rank they go there.
+func (j *Job) loadSets(ctx context.Context, scratch string, docs int, want func(rank uint32) (as uint32, ok bool)) (*neardup.FileSets, error) {
+	d, done, err := j.unpack(ctx, sweepSets, magicSets)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	w, err := neardup.NewSetWriter(scratch, docs)
+	if err != nil {
+		return nil, err
+	}
+	fail := func(err error) (*neardup.FileSets, error) {
+		w.Abort()
+		return nil, fmt.Errorf("%s: %w", sweepSets, err)
+	}
+	var set []uint64
+	var block [1 << 12]byte
+	found := 0
+	for d.more() {
+		if err := ctx.Err(); err != nil {
+			return fail(err)
+		}
+		set = set[:0]
+		rank := d.uint32()
+		as, ok := want(rank)
+		for left := d.uint(); left > 0 && d.err == nil; {
+			b := block[:8*min(left, uint64(len(block)/8))]
+			if _, err := io.ReadFull(d.r, b); err != nil {
+				d.fail(err)
+				break
+			}
+			left -= uint64(len(b) / 8)
+			for ; ok && len(b) > 0; b = b[8:] {
+				set = append(set, binary.LittleEndian.Uint64(b))
+			}
+		}
+		if d.err == nil && !slices.IsSorted(set) {
+			d.fail(fmt.Errorf("%w: the set of rank %d does not ascend", doc.ErrCorrupt, rank))
+		}
+		if d.err == nil && ok {
+			found++
+			d.err = w.Append(as, set)
+		}
+	}
+	if d.err == nil && found != docs {
+		d.err = fmt.Errorf("%w: %d sets of %d", doc.ErrCorrupt, found, docs)
+	}
+	if d.err != nil {
+		return fail(d.err)
+	}
+	return w.Finish()
+}
+
+// Kept is a finished sweepable run, opened to ask it about other thresholds.
+type Kept struct {
+	Corpus sweep.Corpus
+	r      *resolver
+}
+
+// OpenKept reads what the run of job kept. Shingle sets are unpacked into a
+// file in folder scratch: 8 bytes for each shingle of each document that is
+// compared. Memory is that of resolve.
+func OpenKept(ctx context.Context, job *Job, scratch string) (*Kept, error) {
+	if !job.Plan.NearDup.Sweepable() {
+		return nil, fmt.Errorf("%w: the run in %s kept nothing for other thresholds (run it with --sweepable)", doc.ErrUsage, job.Dir)
+	}
+	k := &Kept{r: newResolver(job.newTask(Resolve, 0))}
+	if err := k.r.loadGraph(ctx, job); err != nil {
+		return nil, err
+	}
+	if err := k.readDocs(ctx, nil); err != nil {
+		return nil, err
+	}
+	docs := k.r.graph.Len()
+	var err error
+	k.r.sets, err = job.loadSets(ctx, scratch, docs, func(rank uint32) (uint32, bool) { return rank, int(rank) < docs })
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// Close frees the scratch file.
+func (k *Kept) Close() { k.r.close() }
+
+// readDocs describes the nodes and adds up what came in. each, if not nil, is
+// told of every line; node is -1 for one that shares no key.
+func (k *Kept) readDocs(ctx context.Context, each func(place doc.Place, node int32, rec *docRecord)) error {
+	r, c := k.r, &k.Corpus
+	c.Documents = make([]sweep.Document, len(r.nodes))
+	numbers := map[string]int32{}
+	at := 0
+	for shard := range r.Plan.Shards {
+		d, done, err := r.unpack(ctx, sweepDocs(shard), magicDocs)
+		if err != nil {
+			return err
+		}
+		var rec docRecord
+		for n := 0; d.more(); n++ {
+			if n%4096 == 0 && ctx.Err() != nil {
+				break
+			}
+			if d.doc(&rec); d.err != nil {
+				break
+			}
+			counts := doc.Counts{Documents: 1, Bytes: rec.Bytes, Tokens: rec.Tokens}
+			c.In.Add(counts)
+			place, node := doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}, int32(-1)
+			if at < len(r.nodes) && r.nodes[at].place == place {
+				node = int32(at)
+			}
+			if each != nil {
+				each(place, node, &rec)
+			}
+			if rec.Reason != doc.OK {
+				c.Rejected.Add(counts)
+				continue
+			}
+			number, known := numbers[string(rec.Contributor)]
+			if !known {
+				number = int32(len(c.Contributors))
+				numbers[string(rec.Contributor)] = number
+				c.Contributors = append(c.Contributors, sweep.Contributor{Name: string(rec.Contributor)})
+			}
+			c.Contributors[number].In.Add(counts)
+			if node >= 0 {
+				r.describe(&r.nodes[at], &rec, false)
+				c.Documents[at] = sweep.Document{Contributor: number, Bytes: rec.Bytes, Tokens: rec.Tokens, Hash: rec.Hash}
+				at++
+			}
+		}
+		done()
+		if err := cmp.Or(d.err, ctx.Err()); err != nil {
+			return fmt.Errorf("%s: %w", sweepDocs(shard), err)
+		}
+	}
+	if at != len(r.nodes) {
+		return fmt.Errorf("%s: %w: node %d has no record", SweepDir, doc.ErrCorrupt, at)
+	}
+	return nil
+}
+
+// Decide returns the fate of every document of the corpus at the threshold
+// num/den: that of a run of the same plan at that threshold.
+func (k *Kept) Decide(ctx context.Context, num, den int64) ([]sweep.Fate, error) {
+	job := *k.r.Job
+	job.Plan.NearDup.ThresholdNum, job.Plan.NearDup.ThresholdDen = num, den
+	r := newResolver(job.newTask(Resolve, 0))
+	r.nodes, r.byRank, r.graph, r.sets = k.r.nodes, k.r.byRank, k.r.graph, k.r.sets
+	if err := r.decide(ctx); err != nil {
+		return nil, err
+	}
+	return r.fates(), nil
+}
+
+// Ref names document i of the corpus.
+func (k *Kept) Ref(i int32) sweep.Ref {
+	n := &k.r.nodes[i]
+	s := k.r.Plan.Shards[n.place.Shard]
+	return sweep.Ref{
+		ID: n.id, Contributor: n.contributor,
+		File: k.r.Plan.Files[s.File].Path, Line: s.FirstLine + int64(n.place.Ordinal),
+	}
+}
+
+// Texts reads the texts of some documents of the corpus from the inputs.
+func (k *Kept) Texts(ctx context.Context, docs []int32) (map[int32]string, error) {
+	docs = slices.Clone(docs)
+	slices.Sort(docs)
+	texts := map[int32]string{}
+	var mu sync.Mutex
+	err := k.r.fetch(ctx, slices.Compact(docs), func() func(n int32, text []byte) error {
+		return func(n int32, text []byte) error {
+			mu.Lock()
+			defer mu.Unlock()
+			texts[n] = string(text)
+			return nil
+		}
+	})
+	return texts, err
+}
+
+// Rethreshold does what comes before tally and seal for the plan of job, which
+// differs from that of the finished sweepable run from in its threshold (and
+// run id) alone: from what that run kept, without the inputs. What describes
+// its scan goes along: the engines that counted, and createdUnreadable, the
+// lines whose created field could not be read.
+func (j *Job) Rethreshold(ctx context.Context, from *Job, engines []string, createdUnreadable int64) error {
+	for shard := range j.Plan.Shards {
+		t := j.newTask(Scan, shard)
+		if err := t.takeDocs(ctx, from); err != nil {
+			t.abort()
+			return err
+		}
+		t.rec.Engines = engines
+		if shard == 0 {
+			t.rec.Numbers["created_unreadable"] = createdUnreadable
+		}
+		if err := t.commit(ctx); err != nil {
+			return err
+		}
+	}
+	t := j.newTask(Resolve, 0)
+	defer t.abort()
+	r := newResolver(t)
+	defer r.close()
+	if err := r.loadGraph(ctx, from); err != nil {
+		return err
+	}
+	var err error
+	if r.scanned, err = j.Records(ctx, Scan); err != nil {
+		return err
+	}
+	if err := r.describeNodes(ctx); err != nil {
+		return err
+	}
+	scratch := filepath.Join(j.Dir, WorkDir)
+	if r.sets, err = from.loadSets(ctx, scratch, r.graph.Len(), func(rank uint32) (uint32, bool) { return rank, int(rank) < r.graph.Len() }); err != nil {
+		return err
+	}
+	if err := r.decide(ctx); err != nil {
+		return err
+	}
+	for _, path := range []string{sweepGraph, sweepSets} {
+		if err := t.copyFrom(ctx, from, path); err != nil {
+			return err
+		}
+	}
+	if err := r.write(ctx); err != nil {
+		return err
+	}
+	return t.commit(ctx)
+}
+
+// copyFrom copies a file of another run.
+func (t *taskRun) copyFrom(ctx context.Context, from *Job, path string) error {
+	f, err := from.Out.Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w, err := t.create(ctx, path)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, f)
+	return err
+}
+
+// takeDocs makes the records of a shard what they were in another run.
+func (t *taskRun) takeDocs(ctx context.Context, from *Job) error {
+	shard := t.rec.Task
+	d, done, err := from.unpack(ctx, sweepDocs(shard), magicDocs)
+	if err != nil {
+		return err
+	}
+	defer done()
+	w, err := t.create(ctx, workPath(Scan, shard, "docs"))
+	if err != nil {
+		return err
+	}
+	e, err := newEncoder(w, magicDocs)
+	if err != nil {
+		return err
+	}
+	e.sources = t.Plan.UsesSource()
+	var rec docRecord
+	for d.more() {
+		if d.doc(&rec); d.err != nil {
+			break
+		}
+		e.doc(&rec)
+		t.rec.Numbers["documents"]++
+		if rec.Reason != doc.OK {
+			t.rec.Numbers["rejected"]++
+		}
+	}
+	if d.err != nil {
+		return fmt.Errorf("%s: %w", sweepDocs(shard), d.err)
+	}
+	return e.flush()
+}

@@ -1,0 +1,235 @@
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/manifest"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/sweep"
+	"github.com/tallystick/tallystick/engine/verify"
+)
+
+func sweepRules(floor, threshold string, inputs ...string) Rules {
+	return Rules{
+		Inputs: inputs, Tokenizers: []string{"gpt2"}, AddedTokens: "match",
+		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
+		Threshold: threshold, Floor: floor, Recall: 0.99, Seed: 7, ShardSize: 1 << 20, MaxLine: 1 << 20,
+	}
+}
+
+var sweepMeans = Means{Engine: "native", Parser: "native", Workers: 2}
+
+func runAt(t *testing.T, r Rules) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "out")
+	if _, err := Run(t.Context(), r, sweepMeans, RunOptions{Out: dir}); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestSweepIsRuns: whatever a sweepable run says of another threshold, a run at
+// that threshold says too; and the run that Rethreshold writes is that run, to
+// the last byte of every file of the manifest.
+func TestSweepIsRuns(t *testing.T) {
+	inputs := []string{
+		"../testdata/corpus/peps-history.jsonl.gz", "../testdata/corpus/powershell-docs-history.jsonl.zst",
+		"../testdata/corpus/tldr.jsonl", "../testdata/corpus/phpdoc.jsonl",
+	}
+	rejected := filepath.Join(t.TempDir(), "rejected.jsonl")
+	lines := "[]\n" + `{"text":"kept alone","created":"nonsense","contributor":"Ann"}` + "\n" + strings.Repeat(`{"text":"a copy","contributor":"Ann"}`+"\n", 3)
+	if err := os.WriteFile(rejected, []byte(lines), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	inputs = append(inputs, rejected)
+	base := runAt(t, sweepRules("0.5", "0.8", inputs...))
+	thresholds := []string{"0.5", "0.62", "0.8", "0.95", "1"}
+	res, err := Sweep(t.Context(), base, SweepOptions{At: thresholds, Samples: 2, Scratch: t.TempDir()}, sweepMeans)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.NoText != nil || len(res.Rows) != len(thresholds) {
+		t.Fatalf("%d rows, %v", len(res.Rows), res.NoText)
+	}
+	dropped := map[uint64]bool{}
+	for i, at := range thresholds {
+		want := runAt(t, sweepRules("0.5", at, inputs...))
+		got := filepath.Join(t.TempDir(), "rethresholded")
+		if _, err := Rethreshold(t.Context(), base, at, sweepMeans, RunOptions{Out: got}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := gocmp.Diff(string(readFile(t, want, manifest.Name)), string(readFile(t, got, manifest.Name))); diff != "" {
+			t.Errorf("threshold %s: manifest (-run +rethreshold):\n%s", at, diff)
+		}
+		m, err := ReadManifest(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row := res.Rows[i]
+		if row.Threshold != at || row.In != m.Totals.In || row.Kept != m.Totals.Kept || row.ExactDup != m.Totals.ExactDup ||
+			row.NearDup != m.Totals.NearDup || row.Rejected != m.Totals.Rejected {
+			t.Errorf("threshold %s: swept %+v, the run has %+v", at, row, m.Totals)
+		}
+		compareLosers(t, want, &row)
+		dropped[row.NearDup.Documents] = true
+	}
+	if len(dropped) < 4 {
+		t.Errorf("all thresholds drop about the same: %v", dropped)
+	}
+	report, err := verify.Run(t.Context(), runRethreshold(t, base, "0.7"), verify.Options{Inputs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range report.Checks {
+		if !c.OK {
+			t.Errorf("verify %s: %v", c.Name, c.Failures)
+		}
+	}
+}
+
+func runRethreshold(t *testing.T, base, at string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "again")
+	if _, err := Rethreshold(t.Context(), base, at, sweepMeans, RunOptions{Out: dir}); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// compareLosers compares a row with the tally of a run.
+func compareLosers(t *testing.T, dir string, row *sweep.Row) {
+	t.Helper()
+	p, err := LoadPlan(filepath.Join(dir, "plan.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := readTally(t.Context(), dir, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]sweep.Loser{}
+	for _, l := range row.Losers {
+		listed[l.Contributor] = l
+	}
+	var all, losing, losingAll uint64
+	for _, r := range rows {
+		in := r.In().Documents - r.Class[doc.Rejected].Documents
+		lost := r.Class[doc.ExactDup].Documents + r.Class[doc.NearDup].Documents
+		if in > 0 {
+			all++
+		}
+		if lost > 0 {
+			losing++
+			if lost == in {
+				losingAll++
+			}
+			l := listed[r.Contributor]
+			if l.ExactDup != r.Class[doc.ExactDup] || l.NearDup != r.Class[doc.NearDup] {
+				t.Errorf("threshold %s: %s loses %+v, tally %+v", row.Threshold, r.Contributor, l, r.Class)
+			}
+		}
+	}
+	if want := (sweep.Contributors{All: all, Losing: losing, LosingAll: losingAll}); row.Contributors != want || len(listed) != int(losing) {
+		t.Errorf("threshold %s: contributors %+v, tally %+v", row.Threshold, row.Contributors, want)
+	}
+}
+
+func readFile(t *testing.T, dir, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestSweepRefuses what it cannot answer for.
+func TestSweepRefuses(t *testing.T) {
+	input := filepath.Join(t.TempDir(), "in.jsonl")
+	var b bytes.Buffer
+	for i := range 20 {
+		fmt.Fprintf(&b, `{"text":"one two three four five six seven eight nine ten eleven %d"}`+"\n", i)
+	}
+	if err := os.WriteFile(input, b.Bytes(), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	o := SweepOptions{Step: "0.1", Scratch: t.TempDir()}
+	plain := runAt(t, sweepRules("", "0.8", input))
+	if _, err := Sweep(t.Context(), plain, o, sweepMeans); !errors.Is(err, doc.ErrUsage) || !strings.Contains(err.Error(), "--sweepable") {
+		t.Errorf("a run that kept nothing: %v", err)
+	}
+	if _, err := MakePlan(t.Context(), sweepRules("0.8", "0.7", input), sweepMeans, ""); !errors.Is(err, doc.ErrUsage) {
+		t.Errorf("a threshold below the floor: %v", err)
+	}
+	kept := runAt(t, sweepRules("0.6", "0.8", input))
+	for _, at := range []string{"0.59", "0", "1.1", "x"} {
+		if _, err := Rethreshold(t.Context(), kept, at, sweepMeans, RunOptions{Out: filepath.Join(t.TempDir(), "o")}); !errors.Is(err, doc.ErrUsage) {
+			t.Errorf("rethreshold at %s: %v", at, err)
+		}
+		if _, err := Sweep(t.Context(), kept, SweepOptions{At: []string{at}, Scratch: t.TempDir()}, sweepMeans); !errors.Is(err, doc.ErrUsage) {
+			t.Errorf("sweep at %s: %v", at, err)
+		}
+	}
+	if _, err := Sweep(t.Context(), kept, SweepOptions{Step: "0.0001", Scratch: t.TempDir()}, sweepMeans); !errors.Is(err, doc.ErrUsage) {
+		t.Errorf("thousands of thresholds: %v", err)
+	}
+	if _, err := Rethreshold(t.Context(), kept, "0.7", sweepMeans, RunOptions{Out: kept, Force: true}); !errors.Is(err, doc.ErrUsage) {
+		t.Errorf("onto itself: %v", err)
+	}
+	res, err := Sweep(t.Context(), kept, o, sweepMeans)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at []string
+	for _, r := range res.Rows {
+		at = append(at, r.Threshold)
+	}
+	if diff := gocmp.Diff([]string{"0.6", "0.7", "0.8", "0.9", "1"}, at); diff != "" {
+		t.Error(diff)
+	}
+
+	// What it keeps is checked before it is believed.
+	name := filepath.Join(kept, "sweep", "graph.zst")
+	data := readFile(t, kept, "sweep/graph.zst")
+	data[len(data)/2] ^= 1
+	if err := os.WriteFile(name, data, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Sweep(t.Context(), kept, o, sweepMeans); !errors.Is(err, doc.ErrCorrupt) {
+		t.Errorf("a damaged file: %v", err)
+	}
+}
+
+// TestSweepUnderPolicies: whoever is first, and among whatever documents.
+func TestSweepUnderPolicies(t *testing.T) {
+	for name, policy := range map[string]Policy{
+		"longest": {Priority: plan.PriorityLongest},
+		"ranking": {Priority: plan.PrioritySource, SourceRank: []string{"Sean Wheeler"}},
+		"scope":   {Scope: plan.ScopeSource},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := sweepRules("0.5", "0.8", "../testdata/corpus/powershell-docs-history.jsonl.zst")
+			r.Policy, r.Fields.Source = policy, "contributor"
+			base := runAt(t, r)
+			r.Threshold = "0.6"
+			want, got := runAt(t, r), runRethreshold(t, base, "0.6")
+			if diff := gocmp.Diff(string(readFile(t, want, manifest.Name)), string(readFile(t, got, manifest.Name))); diff != "" {
+				t.Errorf("manifest (-run +rethreshold):\n%s", diff)
+			}
+		})
+	}
+	r := sweepRules("0.5", "0.8", "../testdata/corpus/phpdoc.jsonl")
+	r.Policy.Index = true
+	if _, err := MakePlan(t.Context(), r, sweepMeans, ""); !errors.Is(err, doc.ErrUsage) {
+		t.Errorf("a sweepable run with an index: %v", err)
+	}
+}
