@@ -85,7 +85,7 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 		Tokenizer: tokenizers.Plan[0], Further: tokenizers.Plan[1:],
 		NearDup: plan.NearDup{
 			ThresholdNum: num, ThresholdDen: den, Recall: strconv.FormatFloat(r.Recall, 'g', -1, 64),
-			Bands: bands, Rows: rows, Curve: neardup.Curve(bands, rows),
+			Bands: bands, Rows: rows, PrefixUpTo: neardup.PrefixUpTo, Curve: neardup.Curve(bands, rows),
 		},
 		Seed: r.Seed, ShardSize: r.ShardSize, MaxLine: r.MaxLine,
 		Partitions: min(256, max(4, len(in.shards))),

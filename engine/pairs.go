@@ -13,6 +13,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/shingle"
 )
 
@@ -54,7 +55,8 @@ func Pairs(ctx context.Context, r Rules, m Means, dir string, exact bool) (Pairs
 	if err != nil {
 		return res, err
 	}
-	reader := setReader{r: r, m: m, in: in, bands: bands, rows: rows}
+	rule := plan.NearDup{ThresholdNum: num, ThresholdDen: den, Bands: bands, Rows: rows, PrefixUpTo: neardup.PrefixUpTo}
+	reader := setReader{r: r, m: m, in: in, rule: rule}
 	members, sets, err := reader.read(ctx, dir)
 	if err != nil {
 		return res, err
@@ -106,10 +108,10 @@ func Pairs(ctx context.Context, r Rules, m Means, dir string, exact bool) (Pairs
 
 // setReader reads the shingle sets and band keys of all documents.
 type setReader struct {
-	r           Rules
-	m           Means
-	in          *inputs
-	bands, rows int
+	r    Rules
+	m    Means
+	in   *inputs
+	rule plan.NearDup
 }
 
 func (s *setReader) read(ctx context.Context, dir string) ([]member, *neardup.FileSets, error) {
@@ -179,7 +181,7 @@ func (s *setReader) sketch(ctx context.Context, shard int, members []member, bas
 		return err
 	}
 	scanner := shingle.NewHasher(s.r.Seed).NewScanner()
-	sketcher := neardup.NewSketcher(s.bands, s.rows, s.r.Seed)
+	sketcher := neardup.NewSketcher(s.rule, s.r.Seed)
 	sh := s.in.shards[shard]
 	at := -1
 	return s.eachLine(ctx, shard, track.add, func(line *corpus.Line) error {

@@ -85,6 +85,6 @@ func printExplanation(w io.Writer, p plan.Plan, e *engine.Explanation) {
 			return
 		}
 		row("score", "%.6f = %d / %d shingles, threshold %d/%d", d.Jaccard, d.Overlap, d.Union, p.NearDup.ThresholdNum, p.NearDup.ThresholdDen)
-		row("buckets", "%d of %d bands shared", d.SharedBuckets, p.NearDup.Bands)
+		row("buckets", "%d shared", d.SharedBuckets)
 	}
 }
