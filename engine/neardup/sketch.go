@@ -165,8 +165,10 @@ func (s *Sketcher) gatherFew(shingles []uint64) bool {
 		if len(few) == cap(few) {
 			return false
 		}
-		few = few[:len(few)+1]
-		copy(few[i+1:], few[i:])
+		few = append(few, x)
+		for j := len(few) - 1; j > i; j-- {
+			few[j] = few[j-1]
+		}
 		few[i] = x
 	}
 	s.few = few
