@@ -189,41 +189,47 @@ func (s *Sketcher) appendKeys(dst []uint64) []uint64 {
 	return dst
 }
 
-// noValue stands in a slot whose bin is empty so far: values have 32 bits.
-const noValue = math.MaxUint64
-
-// fellBack tells what a slot holds that fell back from the values of bins.
-const fellBack = 1 << 32
+const (
+	// fellBack tells what a slot holds that fell back from the values of bins,
+	// which have 32 bits.
+	fellBack = 1 << 32
+	// noValue stands in a slot whose bin is empty so far.
+	noValue = math.MaxUint64
+)
 
 // sketch fills s.slots from at least one shingle.
 func (s *Sketcher) sketch(shingles []uint64) {
-	slots := s.slots
-	for j := range slots {
-		slots[j] = noValue
-	}
-	k := uint64(len(slots))
-	for _, x := range shingles {
-		slot := &slots[uint64(uint32(x))*k>>32]
-		*slot = min(*slot, x>>32)
-	}
-	if len(shingles) < len(slots) {
-		// Many bins are empty: all slots at once, without a list of them.
+	if 2*len(shingles) < len(s.slots) {
+		// Most bins are empty. All slots at once, and without a list of the
+		// vacant ones: the values of bins are less than those of the fallback.
 		linmin.Min(s.least, s.a, s.b, shingles)
-		for j, v := range slots {
-			if v == noValue {
-				v = fellBack | uint64(s.least[j])
-			}
-			slots[j] = v
+		for j := range s.slots {
+			s.slots[j] = fellBack | uint64(s.least[j])
 		}
+		s.fillBins(shingles)
 		return
 	}
+	for j := range s.slots {
+		s.slots[j] = noValue
+	}
+	s.fillBins(shingles)
 	n := 0
-	for j, v := range slots {
+	for j, v := range s.slots {
 		s.vacant[n] = uint32(j)
 		n += one(v == noValue)
 	}
 	if n > 0 {
 		s.fallBack(s.vacant[:n], shingles)
+	}
+}
+
+// fillBins lowers each slot to the least value of its bin.
+func (s *Sketcher) fillBins(shingles []uint64) {
+	slots := s.slots
+	k := uint64(len(slots))
+	for _, x := range shingles {
+		slot := &slots[uint64(uint32(x))*k>>32]
+		*slot = min(*slot, x>>32)
 	}
 }
 
