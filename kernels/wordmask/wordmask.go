@@ -35,8 +35,8 @@ type state struct{ word, cut, known, lower uint64 }
 //   - words of their own: U+3041 to U+3096, U+30A1 to U+30FA, U+3400 to U+4DBF,
 //     U+4E00 to U+9FFF;
 //   - not in words: U+0080 to U+00BF but ª, µ and º; × and ÷; U+2000 to U+203F,
-//     U+21C0 to U+2BFF, U+3000 to U+3004, U+3008 to U+3020, U+4DC0 to U+4DFF,
-//     U+FF00 to U+FF0F, U+FF1A to U+FF20, U+FF3B to U+FF3F.
+//     U+21C0 to U+2BFF, U+3000 to U+3004, U+3008 to U+3020, U+FF00 to U+FF0F,
+//     U+FF1A to U+FF20, U+FF3B to U+FF3F.
 //
 // All other bytes from 0x80 on, of characters or not, are open: neither in words
 // nor changed.

@@ -10,10 +10,13 @@
 // of x itself it is the mask of bytes >= 0x80. A block without such bytes is done.
 //
 // In the others, loads of the text one and two bytes further on put the second
-// and third byte of a character beside its first one. Comparisons of all three
-// find the first bytes of the characters that the doc comment lists; shifts of
-// these masks add their other bytes, and what they shift out belongs to the next
-// block. First bytes are never other bytes of a character, so characters that
+// and third byte of a character beside its first one. Of two-byte characters
+// comparisons of both find those that the doc comment lists. Those of three bytes
+// are in 16 sets, two times eight bits: a character is in a set if its first byte
+// is, both halves of its second and, where that matters, its third (VPSHUFB looks
+// each of them up by a half of the byte, as in Keiser, Lemire: "Validating UTF-8
+// in less than one instruction per byte", 2021). Shifts of the masks of first
+// bytes add the other bytes; what they shift out belongs to the next block. First bytes are never other bytes of a character, so characters that
 // are not UTF-8 do not matter: a first byte without what must follow it is none
 // that is found. The parts for characters of three and of two bytes are left
 // out where there is no first byte of one.
@@ -58,6 +61,346 @@
 //go:build !purego
 
 #include "textflag.h"
+
+DATA sets0First<>+0(SB)/1, $0x00
+DATA sets0First<>+1(SB)/1, $0x00
+DATA sets0First<>+2(SB)/1, $0x00
+DATA sets0First<>+3(SB)/1, $0x08
+DATA sets0First<>+4(SB)/1, $0x06
+DATA sets0First<>+5(SB)/1, $0x01
+DATA sets0First<>+6(SB)/1, $0x01
+DATA sets0First<>+7(SB)/1, $0x01
+DATA sets0First<>+8(SB)/1, $0x01
+DATA sets0First<>+9(SB)/1, $0x01
+DATA sets0First<>+10(SB)/1, $0x20
+DATA sets0First<>+11(SB)/1, $0x10
+DATA sets0First<>+12(SB)/1, $0x10
+DATA sets0First<>+13(SB)/1, $0xc0
+DATA sets0First<>+14(SB)/1, $0x00
+DATA sets0First<>+15(SB)/1, $0x00
+DATA sets0First<>+16(SB)/1, $0x00
+DATA sets0First<>+17(SB)/1, $0x00
+DATA sets0First<>+18(SB)/1, $0x00
+DATA sets0First<>+19(SB)/1, $0x08
+DATA sets0First<>+20(SB)/1, $0x06
+DATA sets0First<>+21(SB)/1, $0x01
+DATA sets0First<>+22(SB)/1, $0x01
+DATA sets0First<>+23(SB)/1, $0x01
+DATA sets0First<>+24(SB)/1, $0x01
+DATA sets0First<>+25(SB)/1, $0x01
+DATA sets0First<>+26(SB)/1, $0x20
+DATA sets0First<>+27(SB)/1, $0x10
+DATA sets0First<>+28(SB)/1, $0x10
+DATA sets0First<>+29(SB)/1, $0xc0
+DATA sets0First<>+30(SB)/1, $0x00
+DATA sets0First<>+31(SB)/1, $0x00
+GLOBL sets0First<>(SB), RODATA|NOPTR, $32
+
+DATA sets0Upper2<>+0(SB)/1, $0x00
+DATA sets0Upper2<>+1(SB)/1, $0x00
+DATA sets0Upper2<>+2(SB)/1, $0x00
+DATA sets0Upper2<>+3(SB)/1, $0x00
+DATA sets0Upper2<>+4(SB)/1, $0x00
+DATA sets0Upper2<>+5(SB)/1, $0x00
+DATA sets0Upper2<>+6(SB)/1, $0x00
+DATA sets0Upper2<>+7(SB)/1, $0x00
+DATA sets0Upper2<>+8(SB)/1, $0x53
+DATA sets0Upper2<>+9(SB)/1, $0x9b
+DATA sets0Upper2<>+10(SB)/1, $0x1b
+DATA sets0Upper2<>+11(SB)/1, $0x3d
+DATA sets0Upper2<>+12(SB)/1, $0x00
+DATA sets0Upper2<>+13(SB)/1, $0x00
+DATA sets0Upper2<>+14(SB)/1, $0x00
+DATA sets0Upper2<>+15(SB)/1, $0x00
+DATA sets0Upper2<>+16(SB)/1, $0x00
+DATA sets0Upper2<>+17(SB)/1, $0x00
+DATA sets0Upper2<>+18(SB)/1, $0x00
+DATA sets0Upper2<>+19(SB)/1, $0x00
+DATA sets0Upper2<>+20(SB)/1, $0x00
+DATA sets0Upper2<>+21(SB)/1, $0x00
+DATA sets0Upper2<>+22(SB)/1, $0x00
+DATA sets0Upper2<>+23(SB)/1, $0x00
+DATA sets0Upper2<>+24(SB)/1, $0x53
+DATA sets0Upper2<>+25(SB)/1, $0x9b
+DATA sets0Upper2<>+26(SB)/1, $0x1b
+DATA sets0Upper2<>+27(SB)/1, $0x3d
+DATA sets0Upper2<>+28(SB)/1, $0x00
+DATA sets0Upper2<>+29(SB)/1, $0x00
+DATA sets0Upper2<>+30(SB)/1, $0x00
+DATA sets0Upper2<>+31(SB)/1, $0x00
+GLOBL sets0Upper2<>(SB), RODATA|NOPTR, $32
+
+DATA sets0Lower2<>+0(SB)/1, $0xff
+DATA sets0Lower2<>+1(SB)/1, $0xff
+DATA sets0Lower2<>+2(SB)/1, $0xff
+DATA sets0Lower2<>+3(SB)/1, $0xff
+DATA sets0Lower2<>+4(SB)/1, $0xff
+DATA sets0Lower2<>+5(SB)/1, $0xff
+DATA sets0Lower2<>+6(SB)/1, $0xff
+DATA sets0Lower2<>+7(SB)/1, $0xfb
+DATA sets0Lower2<>+8(SB)/1, $0xff
+DATA sets0Lower2<>+9(SB)/1, $0xff
+DATA sets0Lower2<>+10(SB)/1, $0xff
+DATA sets0Lower2<>+11(SB)/1, $0xff
+DATA sets0Lower2<>+12(SB)/1, $0xff
+DATA sets0Lower2<>+13(SB)/1, $0xff
+DATA sets0Lower2<>+14(SB)/1, $0x7f
+DATA sets0Lower2<>+15(SB)/1, $0x7f
+DATA sets0Lower2<>+16(SB)/1, $0xff
+DATA sets0Lower2<>+17(SB)/1, $0xff
+DATA sets0Lower2<>+18(SB)/1, $0xff
+DATA sets0Lower2<>+19(SB)/1, $0xff
+DATA sets0Lower2<>+20(SB)/1, $0xff
+DATA sets0Lower2<>+21(SB)/1, $0xff
+DATA sets0Lower2<>+22(SB)/1, $0xff
+DATA sets0Lower2<>+23(SB)/1, $0xfb
+DATA sets0Lower2<>+24(SB)/1, $0xff
+DATA sets0Lower2<>+25(SB)/1, $0xff
+DATA sets0Lower2<>+26(SB)/1, $0xff
+DATA sets0Lower2<>+27(SB)/1, $0xff
+DATA sets0Lower2<>+28(SB)/1, $0xff
+DATA sets0Lower2<>+29(SB)/1, $0xff
+DATA sets0Lower2<>+30(SB)/1, $0x7f
+DATA sets0Lower2<>+31(SB)/1, $0x7f
+GLOBL sets0Lower2<>(SB), RODATA|NOPTR, $32
+
+DATA sets1First<>+0(SB)/1, $0x00
+DATA sets1First<>+1(SB)/1, $0x00
+DATA sets1First<>+2(SB)/1, $0x03
+DATA sets1First<>+3(SB)/1, $0x7c
+DATA sets1First<>+4(SB)/1, $0x00
+DATA sets1First<>+5(SB)/1, $0x00
+DATA sets1First<>+6(SB)/1, $0x00
+DATA sets1First<>+7(SB)/1, $0x00
+DATA sets1First<>+8(SB)/1, $0x00
+DATA sets1First<>+9(SB)/1, $0x00
+DATA sets1First<>+10(SB)/1, $0x00
+DATA sets1First<>+11(SB)/1, $0x00
+DATA sets1First<>+12(SB)/1, $0x00
+DATA sets1First<>+13(SB)/1, $0x00
+DATA sets1First<>+14(SB)/1, $0x00
+DATA sets1First<>+15(SB)/1, $0x80
+DATA sets1First<>+16(SB)/1, $0x00
+DATA sets1First<>+17(SB)/1, $0x00
+DATA sets1First<>+18(SB)/1, $0x03
+DATA sets1First<>+19(SB)/1, $0x7c
+DATA sets1First<>+20(SB)/1, $0x00
+DATA sets1First<>+21(SB)/1, $0x00
+DATA sets1First<>+22(SB)/1, $0x00
+DATA sets1First<>+23(SB)/1, $0x00
+DATA sets1First<>+24(SB)/1, $0x00
+DATA sets1First<>+25(SB)/1, $0x00
+DATA sets1First<>+26(SB)/1, $0x00
+DATA sets1First<>+27(SB)/1, $0x00
+DATA sets1First<>+28(SB)/1, $0x00
+DATA sets1First<>+29(SB)/1, $0x00
+DATA sets1First<>+30(SB)/1, $0x00
+DATA sets1First<>+31(SB)/1, $0x80
+GLOBL sets1First<>(SB), RODATA|NOPTR, $32
+
+DATA sets1Upper2<>+0(SB)/1, $0x00
+DATA sets1Upper2<>+1(SB)/1, $0x00
+DATA sets1Upper2<>+2(SB)/1, $0x00
+DATA sets1Upper2<>+3(SB)/1, $0x00
+DATA sets1Upper2<>+4(SB)/1, $0x00
+DATA sets1Upper2<>+5(SB)/1, $0x00
+DATA sets1Upper2<>+6(SB)/1, $0x00
+DATA sets1Upper2<>+7(SB)/1, $0x00
+DATA sets1Upper2<>+8(SB)/1, $0x7d
+DATA sets1Upper2<>+9(SB)/1, $0x02
+DATA sets1Upper2<>+10(SB)/1, $0x02
+DATA sets1Upper2<>+11(SB)/1, $0x80
+DATA sets1Upper2<>+12(SB)/1, $0x00
+DATA sets1Upper2<>+13(SB)/1, $0x00
+DATA sets1Upper2<>+14(SB)/1, $0x00
+DATA sets1Upper2<>+15(SB)/1, $0x00
+DATA sets1Upper2<>+16(SB)/1, $0x00
+DATA sets1Upper2<>+17(SB)/1, $0x00
+DATA sets1Upper2<>+18(SB)/1, $0x00
+DATA sets1Upper2<>+19(SB)/1, $0x00
+DATA sets1Upper2<>+20(SB)/1, $0x00
+DATA sets1Upper2<>+21(SB)/1, $0x00
+DATA sets1Upper2<>+22(SB)/1, $0x00
+DATA sets1Upper2<>+23(SB)/1, $0x00
+DATA sets1Upper2<>+24(SB)/1, $0x7d
+DATA sets1Upper2<>+25(SB)/1, $0x02
+DATA sets1Upper2<>+26(SB)/1, $0x02
+DATA sets1Upper2<>+27(SB)/1, $0x80
+DATA sets1Upper2<>+28(SB)/1, $0x00
+DATA sets1Upper2<>+29(SB)/1, $0x00
+DATA sets1Upper2<>+30(SB)/1, $0x00
+DATA sets1Upper2<>+31(SB)/1, $0x00
+GLOBL sets1Upper2<>(SB), RODATA|NOPTR, $32
+
+DATA sets1Lower2<>+0(SB)/1, $0x07
+DATA sets1Lower2<>+1(SB)/1, $0x0a
+DATA sets1Lower2<>+2(SB)/1, $0x12
+DATA sets1Lower2<>+3(SB)/1, $0x62
+DATA sets1Lower2<>+4(SB)/1, $0x02
+DATA sets1Lower2<>+5(SB)/1, $0x02
+DATA sets1Lower2<>+6(SB)/1, $0x02
+DATA sets1Lower2<>+7(SB)/1, $0x03
+DATA sets1Lower2<>+8(SB)/1, $0x03
+DATA sets1Lower2<>+9(SB)/1, $0x03
+DATA sets1Lower2<>+10(SB)/1, $0x03
+DATA sets1Lower2<>+11(SB)/1, $0x03
+DATA sets1Lower2<>+12(SB)/1, $0x83
+DATA sets1Lower2<>+13(SB)/1, $0x03
+DATA sets1Lower2<>+14(SB)/1, $0x03
+DATA sets1Lower2<>+15(SB)/1, $0x03
+DATA sets1Lower2<>+16(SB)/1, $0x07
+DATA sets1Lower2<>+17(SB)/1, $0x0a
+DATA sets1Lower2<>+18(SB)/1, $0x12
+DATA sets1Lower2<>+19(SB)/1, $0x62
+DATA sets1Lower2<>+20(SB)/1, $0x02
+DATA sets1Lower2<>+21(SB)/1, $0x02
+DATA sets1Lower2<>+22(SB)/1, $0x02
+DATA sets1Lower2<>+23(SB)/1, $0x03
+DATA sets1Lower2<>+24(SB)/1, $0x03
+DATA sets1Lower2<>+25(SB)/1, $0x03
+DATA sets1Lower2<>+26(SB)/1, $0x03
+DATA sets1Lower2<>+27(SB)/1, $0x03
+DATA sets1Lower2<>+28(SB)/1, $0x83
+DATA sets1Lower2<>+29(SB)/1, $0x03
+DATA sets1Lower2<>+30(SB)/1, $0x03
+DATA sets1Lower2<>+31(SB)/1, $0x03
+GLOBL sets1Lower2<>(SB), RODATA|NOPTR, $32
+
+DATA sets1Third8<>+0(SB)/1, $0xb7
+DATA sets1Third8<>+1(SB)/1, $0xbf
+DATA sets1Third8<>+2(SB)/1, $0xbf
+DATA sets1Third8<>+3(SB)/1, $0xbf
+DATA sets1Third8<>+4(SB)/1, $0xbf
+DATA sets1Third8<>+5(SB)/1, $0xbb
+DATA sets1Third8<>+6(SB)/1, $0xbb
+DATA sets1Third8<>+7(SB)/1, $0xbb
+DATA sets1Third8<>+8(SB)/1, $0xbf
+DATA sets1Third8<>+9(SB)/1, $0xbf
+DATA sets1Third8<>+10(SB)/1, $0xbf
+DATA sets1Third8<>+11(SB)/1, $0xbf
+DATA sets1Third8<>+12(SB)/1, $0xbf
+DATA sets1Third8<>+13(SB)/1, $0xbf
+DATA sets1Third8<>+14(SB)/1, $0xbf
+DATA sets1Third8<>+15(SB)/1, $0xbf
+DATA sets1Third8<>+16(SB)/1, $0xb7
+DATA sets1Third8<>+17(SB)/1, $0xbf
+DATA sets1Third8<>+18(SB)/1, $0xbf
+DATA sets1Third8<>+19(SB)/1, $0xbf
+DATA sets1Third8<>+20(SB)/1, $0xbf
+DATA sets1Third8<>+21(SB)/1, $0xbb
+DATA sets1Third8<>+22(SB)/1, $0xbb
+DATA sets1Third8<>+23(SB)/1, $0xbb
+DATA sets1Third8<>+24(SB)/1, $0xbf
+DATA sets1Third8<>+25(SB)/1, $0xbf
+DATA sets1Third8<>+26(SB)/1, $0xbf
+DATA sets1Third8<>+27(SB)/1, $0xbf
+DATA sets1Third8<>+28(SB)/1, $0xbf
+DATA sets1Third8<>+29(SB)/1, $0xbf
+DATA sets1Third8<>+30(SB)/1, $0xbf
+DATA sets1Third8<>+31(SB)/1, $0xbf
+GLOBL sets1Third8<>(SB), RODATA|NOPTR, $32
+
+DATA sets1Third9<>+0(SB)/1, $0x3f
+DATA sets1Third9<>+1(SB)/1, $0x3f
+DATA sets1Third9<>+2(SB)/1, $0x3f
+DATA sets1Third9<>+3(SB)/1, $0x3f
+DATA sets1Third9<>+4(SB)/1, $0x3f
+DATA sets1Third9<>+5(SB)/1, $0x3f
+DATA sets1Third9<>+6(SB)/1, $0x3f
+DATA sets1Third9<>+7(SB)/1, $0x2f
+DATA sets1Third9<>+8(SB)/1, $0x2f
+DATA sets1Third9<>+9(SB)/1, $0x2f
+DATA sets1Third9<>+10(SB)/1, $0xaf
+DATA sets1Third9<>+11(SB)/1, $0xaf
+DATA sets1Third9<>+12(SB)/1, $0xaf
+DATA sets1Third9<>+13(SB)/1, $0xaf
+DATA sets1Third9<>+14(SB)/1, $0xaf
+DATA sets1Third9<>+15(SB)/1, $0xaf
+DATA sets1Third9<>+16(SB)/1, $0x3f
+DATA sets1Third9<>+17(SB)/1, $0x3f
+DATA sets1Third9<>+18(SB)/1, $0x3f
+DATA sets1Third9<>+19(SB)/1, $0x3f
+DATA sets1Third9<>+20(SB)/1, $0x3f
+DATA sets1Third9<>+21(SB)/1, $0x3f
+DATA sets1Third9<>+22(SB)/1, $0x3f
+DATA sets1Third9<>+23(SB)/1, $0x2f
+DATA sets1Third9<>+24(SB)/1, $0x2f
+DATA sets1Third9<>+25(SB)/1, $0x2f
+DATA sets1Third9<>+26(SB)/1, $0xaf
+DATA sets1Third9<>+27(SB)/1, $0xaf
+DATA sets1Third9<>+28(SB)/1, $0xaf
+DATA sets1Third9<>+29(SB)/1, $0xaf
+DATA sets1Third9<>+30(SB)/1, $0xaf
+DATA sets1Third9<>+31(SB)/1, $0xaf
+GLOBL sets1Third9<>(SB), RODATA|NOPTR, $32
+
+DATA sets1Third10<>+0(SB)/1, $0xaf
+DATA sets1Third10<>+1(SB)/1, $0x3b
+DATA sets1Third10<>+2(SB)/1, $0x3b
+DATA sets1Third10<>+3(SB)/1, $0x3b
+DATA sets1Third10<>+4(SB)/1, $0x3b
+DATA sets1Third10<>+5(SB)/1, $0x3b
+DATA sets1Third10<>+6(SB)/1, $0x3b
+DATA sets1Third10<>+7(SB)/1, $0x3b
+DATA sets1Third10<>+8(SB)/1, $0x3b
+DATA sets1Third10<>+9(SB)/1, $0x3b
+DATA sets1Third10<>+10(SB)/1, $0x3b
+DATA sets1Third10<>+11(SB)/1, $0x3b
+DATA sets1Third10<>+12(SB)/1, $0x3b
+DATA sets1Third10<>+13(SB)/1, $0x3b
+DATA sets1Third10<>+14(SB)/1, $0x3b
+DATA sets1Third10<>+15(SB)/1, $0x3b
+DATA sets1Third10<>+16(SB)/1, $0xaf
+DATA sets1Third10<>+17(SB)/1, $0x3b
+DATA sets1Third10<>+18(SB)/1, $0x3b
+DATA sets1Third10<>+19(SB)/1, $0x3b
+DATA sets1Third10<>+20(SB)/1, $0x3b
+DATA sets1Third10<>+21(SB)/1, $0x3b
+DATA sets1Third10<>+22(SB)/1, $0x3b
+DATA sets1Third10<>+23(SB)/1, $0x3b
+DATA sets1Third10<>+24(SB)/1, $0x3b
+DATA sets1Third10<>+25(SB)/1, $0x3b
+DATA sets1Third10<>+26(SB)/1, $0x3b
+DATA sets1Third10<>+27(SB)/1, $0x3b
+DATA sets1Third10<>+28(SB)/1, $0x3b
+DATA sets1Third10<>+29(SB)/1, $0x3b
+DATA sets1Third10<>+30(SB)/1, $0x3b
+DATA sets1Third10<>+31(SB)/1, $0x3b
+GLOBL sets1Third10<>(SB), RODATA|NOPTR, $32
+
+DATA sets1Third11<>+0(SB)/1, $0x3b
+DATA sets1Third11<>+1(SB)/1, $0x3b
+DATA sets1Third11<>+2(SB)/1, $0x3b
+DATA sets1Third11<>+3(SB)/1, $0x3b
+DATA sets1Third11<>+4(SB)/1, $0x3b
+DATA sets1Third11<>+5(SB)/1, $0x3b
+DATA sets1Third11<>+6(SB)/1, $0x3b
+DATA sets1Third11<>+7(SB)/1, $0x3b
+DATA sets1Third11<>+8(SB)/1, $0x3b
+DATA sets1Third11<>+9(SB)/1, $0x3b
+DATA sets1Third11<>+10(SB)/1, $0x3b
+DATA sets1Third11<>+11(SB)/1, $0x9b
+DATA sets1Third11<>+12(SB)/1, $0xdb
+DATA sets1Third11<>+13(SB)/1, $0x9b
+DATA sets1Third11<>+14(SB)/1, $0x9b
+DATA sets1Third11<>+15(SB)/1, $0x9b
+DATA sets1Third11<>+16(SB)/1, $0x3b
+DATA sets1Third11<>+17(SB)/1, $0x3b
+DATA sets1Third11<>+18(SB)/1, $0x3b
+DATA sets1Third11<>+19(SB)/1, $0x3b
+DATA sets1Third11<>+20(SB)/1, $0x3b
+DATA sets1Third11<>+21(SB)/1, $0x3b
+DATA sets1Third11<>+22(SB)/1, $0x3b
+DATA sets1Third11<>+23(SB)/1, $0x3b
+DATA sets1Third11<>+24(SB)/1, $0x3b
+DATA sets1Third11<>+25(SB)/1, $0x3b
+DATA sets1Third11<>+26(SB)/1, $0x3b
+DATA sets1Third11<>+27(SB)/1, $0x9b
+DATA sets1Third11<>+28(SB)/1, $0xdb
+DATA sets1Third11<>+29(SB)/1, $0x9b
+DATA sets1Third11<>+30(SB)/1, $0x9b
+DATA sets1Third11<>+31(SB)/1, $0x9b
+GLOBL sets1Third11<>(SB), RODATA|NOPTR, $32
 
 // func scanAVX2(lower *byte, masks *byte, text *byte, blocks int, s *byte)
 // Requires: AVX, AVX2, BMI
@@ -160,211 +503,146 @@ wide:
 	VMOVDQA    Y2, Y15
 
 three:
-	VPADDB   byte90<>+0(SB), Y0, Y2
-	VPCMPGTB byte71<>+0(SB), Y2, Y2
-	VPADDB   byte90<>+0(SB), Y1, Y3
-	VPCMPGTB byte71<>+0(SB), Y3, Y3
-	VPOR     Y2, Y3, Y2
-	VPTEST   Y2, Y2
-	JZ       known
-	VMOVDQU  1(SI), Y2
-	VMOVDQU  2(SI), Y3
-	VPADDB   bytec0<>+0(SB), Y2, Y4
-	VPCMPGTB byte3f<>+0(SB), Y4, Y4
-	VPADDB   bytec0<>+0(SB), Y3, Y6
-	VPCMPGTB byte3f<>+0(SB), Y6, Y6
-	VPAND    Y6, Y4, Y4
-	VPCMPEQB bytee3<>+0(SB), Y0, Y5
-
-	// Alone: Han, but for the hexagrams in between
-	VPADDB   byte96<>+0(SB), Y0, Y6
-	VPCMPGTB byte79<>+0(SB), Y6, Y6
-	VPCMPEQB bytee4<>+0(SB), Y0, Y10
-	VPCMPEQB byteb7<>+0(SB), Y2, Y7
-	VPAND    Y7, Y10, Y10
-	VPANDN   Y6, Y10, Y6
-	VPADDB   bytec0<>+0(SB), Y2, Y7
-	VPCMPGTB byte4f<>+0(SB), Y7, Y7
-
-	// Hiragana, Katakana
-	VPCMPEQB  byte81<>+0(SB), Y2, Y8
+	VPADDB    byte90<>+0(SB), Y0, Y2
+	VPCMPGTB  byte71<>+0(SB), Y2, Y2
+	VPADDB    byte90<>+0(SB), Y1, Y3
+	VPCMPGTB  byte71<>+0(SB), Y3, Y3
+	VPOR      Y2, Y3, Y2
+	VPTEST    Y2, Y2
+	JZ        known
+	VMOVDQU   1(SI), Y2
+	VMOVDQU   2(SI), Y3
+	VPXOR     bytee0<>+0(SB), Y0, Y4
+	VPADDUSB  byte70<>+0(SB), Y4, Y4
+	VPSRLW    $0x04, Y2, Y5
+	VPAND     byte0f<>+0(SB), Y5, Y5
+	VPAND     byte0f<>+0(SB), Y2, Y6
+	VMOVDQU   sets0First<>+0(SB), Y7
+	VPSHUFB   Y4, Y7, Y7
+	VMOVDQU   sets0Upper2<>+0(SB), Y9
+	VPSHUFB   Y5, Y9, Y9
+	VPAND     Y9, Y7, Y7
+	VMOVDQU   sets0Lower2<>+0(SB), Y9
+	VPSHUFB   Y6, Y9, Y9
+	VPAND     Y9, Y7, Y7
+	VMOVDQU   sets1First<>+0(SB), Y8
+	VPSHUFB   Y4, Y8, Y8
+	VMOVDQU   sets1Upper2<>+0(SB), Y9
+	VPSHUFB   Y5, Y9, Y9
+	VPAND     Y9, Y8, Y8
+	VMOVDQU   sets1Lower2<>+0(SB), Y9
+	VPSHUFB   Y6, Y9, Y9
+	VPAND     Y9, Y8, Y8
 	VPADDB    bytec0<>+0(SB), Y3, Y9
-	VPCMPGTB  byte40<>+0(SB), Y9, Y9
-	VPAND     Y8, Y9, Y8
-	VPOR      Y8, Y7, Y7
-	VPADDB    bytee9<>+0(SB), Y3, Y8
-	VPCMPGTB  byte68<>+0(SB), Y8, Y8
-	VPADDB    bytec0<>+0(SB), Y3, Y9
-	VPCMPGTB  byte60<>+0(SB), Y9, Y9
-	VPOR      Y8, Y9, Y8
-	VPCMPEQB  byte82<>+0(SB), Y2, Y9
-	VPAND     Y8, Y9, Y8
-	VPOR      Y8, Y7, Y7
-	VPCMPEQB  byte83<>+0(SB), Y2, Y8
-	VPADDB    bytec5<>+0(SB), Y3, Y9
-	VPCMPGTB  byte44<>+0(SB), Y9, Y9
-	VPAND     Y8, Y9, Y9
-	VPOR      Y9, Y7, Y7
-	VPAND     Y7, Y5, Y7
-	VPOR      Y6, Y7, Y6
-	VPAND     Y6, Y4, Y6
-	VPMOVMSKB Y6, R9
-
-	// In a word: Hangul, the mark for long vowels
-	VPCMPEQB  bytebc<>+0(SB), Y3, Y9
-	VPAND     Y8, Y9, Y8
-	VPAND     Y8, Y5, Y8
-	VPADDB    byte93<>+0(SB), Y0, Y7
-	VPCMPGTB  byte7d<>+0(SB), Y7, Y7
-	VPOR      Y7, Y8, Y8
-	VPCMPEQB  byteea<>+0(SB), Y0, Y7
-	VPADDB    bytec0<>+0(SB), Y2, Y9
-	VPCMPGTB  byte6f<>+0(SB), Y9, Y9
-	VPAND     Y7, Y9, Y7
-	VPOR      Y7, Y8, Y8
-	VPCMPEQB  byteed<>+0(SB), Y0, Y7
-	VPADDB    bytee2<>+0(SB), Y2, Y9
-	VPCMPGTB  byte61<>+0(SB), Y9, Y9
-	VPAND     Y7, Y9, Y7
-	VPOR      Y7, Y8, Y8
-	VPAND     Y8, Y4, Y8
-	VPOR      Y6, Y8, Y6
-	VPMOVMSKB Y6, R10
-
-	// Separators: punctuation, symbols, full-width punctuation
-	VPCMPEQB  byte80<>+0(SB), Y2, Y7
-	VPADDB    byted0<>+0(SB), Y2, Y8
-	VPCMPGTB  byte56<>+0(SB), Y8, Y8
-	VPOR      Y7, Y8, Y8
-	VPCMPEQB  bytee2<>+0(SB), Y0, Y9
-	VPAND     Y8, Y9, Y8
-	VPOR      Y8, Y10, Y10
-	VPAND     Y7, Y5, Y7
-	VPADDB    bytefb<>+0(SB), Y3, Y8
-	VPCMPGTB  byte7a<>+0(SB), Y8, Y8
-	VPADDB    bytedf<>+0(SB), Y3, Y9
-	VPCMPGTB  byte66<>+0(SB), Y9, Y9
-	VPOR      Y8, Y9, Y8
-	VPAND     Y7, Y8, Y7
-	VPOR      Y7, Y10, Y10
-	VPCMPEQB  byteef<>+0(SB), Y0, Y7
-	VPCMPEQB  bytebc<>+0(SB), Y2, Y8
-	VPAND     Y7, Y8, Y7
-	VPADDB    bytef0<>+0(SB), Y3, Y8
-	VPCMPGTB  byte6f<>+0(SB), Y8, Y8
-	VPADDB    bytedf<>+0(SB), Y3, Y9
-	VPCMPGTB  byte78<>+0(SB), Y9, Y9
-	VPOR      Y8, Y9, Y8
-	VPADDB    bytec0<>+0(SB), Y3, Y9
-	VPCMPGTB  byte7a<>+0(SB), Y9, Y9
-	VPOR      Y8, Y9, Y8
-	VPAND     Y7, Y8, Y7
-	VPOR      Y7, Y10, Y10
-	VPAND     Y10, Y4, Y7
-	VPOR      Y6, Y7, Y6
-	VPMOVMSKB Y6, R14
+	VPCMPGTB  byte3f<>+0(SB), Y9, Y9
+	VPAND     Y9, Y7, Y7
+	VPXOR     byte80<>+0(SB), Y3, Y13
+	VPADDUSB  byte70<>+0(SB), Y13, Y13
+	VMOVDQU   sets1Third8<>+0(SB), Y9
+	VPSHUFB   Y13, Y9, Y9
+	VPXOR     byte90<>+0(SB), Y3, Y13
+	VPADDUSB  byte70<>+0(SB), Y13, Y13
+	VMOVDQU   sets1Third9<>+0(SB), Y10
+	VPSHUFB   Y13, Y10, Y10
+	VPXOR     bytea0<>+0(SB), Y3, Y13
+	VPADDUSB  byte70<>+0(SB), Y13, Y13
+	VMOVDQU   sets1Third10<>+0(SB), Y11
+	VPSHUFB   Y13, Y11, Y11
+	VPXOR     byteb0<>+0(SB), Y3, Y13
+	VPADDUSB  byte70<>+0(SB), Y13, Y13
+	VMOVDQU   sets1Third11<>+0(SB), Y12
+	VPSHUFB   Y13, Y12, Y12
+	VPOR      Y10, Y9, Y9
+	VPOR      Y12, Y11, Y11
+	VPOR      Y11, Y9, Y9
+	VPAND     Y9, Y8, Y8
+	VPXOR     Y14, Y14, Y14
+	VPAND     byte0f<>+0(SB), Y7, Y9
+	VPAND     byte38<>+0(SB), Y8, Y10
+	VPOR      Y10, Y9, Y9
+	VPCMPEQB  Y14, Y9, Y9
+	VPMOVMSKB Y9, R9
+	VPAND     byteff<>+0(SB), Y7, Y9
+	VPAND     byte78<>+0(SB), Y8, Y10
+	VPOR      Y10, Y9, Y9
+	VPCMPEQB  Y14, Y9, Y9
+	VPMOVMSKB Y9, R10
+	VPAND     byteff<>+0(SB), Y7, Y9
+	VPAND     byteff<>+0(SB), Y8, Y10
+	VPOR      Y10, Y9, Y9
+	VPCMPEQB  Y14, Y9, Y9
+	VPMOVMSKB Y9, R14
 	VMOVDQU   33(SI), Y2
 	VMOVDQU   34(SI), Y3
-	VPADDB    bytec0<>+0(SB), Y2, Y4
-	VPCMPGTB  byte3f<>+0(SB), Y4, Y4
-	VPADDB    bytec0<>+0(SB), Y3, Y6
-	VPCMPGTB  byte3f<>+0(SB), Y6, Y6
-	VPAND     Y6, Y4, Y4
-	VPCMPEQB  bytee3<>+0(SB), Y1, Y5
-
-	// Alone: Han, but for the hexagrams in between
-	VPADDB   byte96<>+0(SB), Y1, Y6
-	VPCMPGTB byte79<>+0(SB), Y6, Y6
-	VPCMPEQB bytee4<>+0(SB), Y1, Y10
-	VPCMPEQB byteb7<>+0(SB), Y2, Y7
-	VPAND    Y7, Y10, Y10
-	VPANDN   Y6, Y10, Y6
-	VPADDB   bytec0<>+0(SB), Y2, Y7
-	VPCMPGTB byte4f<>+0(SB), Y7, Y7
-
-	// Hiragana, Katakana
-	VPCMPEQB  byte81<>+0(SB), Y2, Y8
+	VPXOR     bytee0<>+0(SB), Y1, Y4
+	VPADDUSB  byte70<>+0(SB), Y4, Y4
+	VPSRLW    $0x04, Y2, Y5
+	VPAND     byte0f<>+0(SB), Y5, Y5
+	VPAND     byte0f<>+0(SB), Y2, Y6
+	VMOVDQU   sets0First<>+0(SB), Y7
+	VPSHUFB   Y4, Y7, Y7
+	VMOVDQU   sets0Upper2<>+0(SB), Y9
+	VPSHUFB   Y5, Y9, Y9
+	VPAND     Y9, Y7, Y7
+	VMOVDQU   sets0Lower2<>+0(SB), Y9
+	VPSHUFB   Y6, Y9, Y9
+	VPAND     Y9, Y7, Y7
+	VMOVDQU   sets1First<>+0(SB), Y8
+	VPSHUFB   Y4, Y8, Y8
+	VMOVDQU   sets1Upper2<>+0(SB), Y9
+	VPSHUFB   Y5, Y9, Y9
+	VPAND     Y9, Y8, Y8
+	VMOVDQU   sets1Lower2<>+0(SB), Y9
+	VPSHUFB   Y6, Y9, Y9
+	VPAND     Y9, Y8, Y8
 	VPADDB    bytec0<>+0(SB), Y3, Y9
-	VPCMPGTB  byte40<>+0(SB), Y9, Y9
-	VPAND     Y8, Y9, Y8
-	VPOR      Y8, Y7, Y7
-	VPADDB    bytee9<>+0(SB), Y3, Y8
-	VPCMPGTB  byte68<>+0(SB), Y8, Y8
-	VPADDB    bytec0<>+0(SB), Y3, Y9
-	VPCMPGTB  byte60<>+0(SB), Y9, Y9
-	VPOR      Y8, Y9, Y8
-	VPCMPEQB  byte82<>+0(SB), Y2, Y9
-	VPAND     Y8, Y9, Y8
-	VPOR      Y8, Y7, Y7
-	VPCMPEQB  byte83<>+0(SB), Y2, Y8
-	VPADDB    bytec5<>+0(SB), Y3, Y9
-	VPCMPGTB  byte44<>+0(SB), Y9, Y9
-	VPAND     Y8, Y9, Y9
-	VPOR      Y9, Y7, Y7
-	VPAND     Y7, Y5, Y7
-	VPOR      Y6, Y7, Y6
-	VPAND     Y6, Y4, Y6
-	VPMOVMSKB Y6, R15
+	VPCMPGTB  byte3f<>+0(SB), Y9, Y9
+	VPAND     Y9, Y7, Y7
+	VPXOR     byte80<>+0(SB), Y3, Y13
+	VPADDUSB  byte70<>+0(SB), Y13, Y13
+	VMOVDQU   sets1Third8<>+0(SB), Y9
+	VPSHUFB   Y13, Y9, Y9
+	VPXOR     byte90<>+0(SB), Y3, Y13
+	VPADDUSB  byte70<>+0(SB), Y13, Y13
+	VMOVDQU   sets1Third9<>+0(SB), Y10
+	VPSHUFB   Y13, Y10, Y10
+	VPXOR     bytea0<>+0(SB), Y3, Y13
+	VPADDUSB  byte70<>+0(SB), Y13, Y13
+	VMOVDQU   sets1Third10<>+0(SB), Y11
+	VPSHUFB   Y13, Y11, Y11
+	VPXOR     byteb0<>+0(SB), Y3, Y13
+	VPADDUSB  byte70<>+0(SB), Y13, Y13
+	VMOVDQU   sets1Third11<>+0(SB), Y12
+	VPSHUFB   Y13, Y12, Y12
+	VPOR      Y10, Y9, Y9
+	VPOR      Y12, Y11, Y11
+	VPOR      Y11, Y9, Y9
+	VPAND     Y9, Y8, Y8
+	VPXOR     Y14, Y14, Y14
+	VPAND     byte0f<>+0(SB), Y7, Y9
+	VPAND     byte38<>+0(SB), Y8, Y10
+	VPOR      Y10, Y9, Y9
+	VPCMPEQB  Y14, Y9, Y9
+	VPMOVMSKB Y9, R15
 	SHLQ      $0x20, R15
 	ORQ       R15, R9
-
-	// In a word: Hangul, the mark for long vowels
-	VPCMPEQB  bytebc<>+0(SB), Y3, Y9
-	VPAND     Y8, Y9, Y8
-	VPAND     Y8, Y5, Y8
-	VPADDB    byte93<>+0(SB), Y1, Y7
-	VPCMPGTB  byte7d<>+0(SB), Y7, Y7
-	VPOR      Y7, Y8, Y8
-	VPCMPEQB  byteea<>+0(SB), Y1, Y7
-	VPADDB    bytec0<>+0(SB), Y2, Y9
-	VPCMPGTB  byte6f<>+0(SB), Y9, Y9
-	VPAND     Y7, Y9, Y7
-	VPOR      Y7, Y8, Y8
-	VPCMPEQB  byteed<>+0(SB), Y1, Y7
-	VPADDB    bytee2<>+0(SB), Y2, Y9
-	VPCMPGTB  byte61<>+0(SB), Y9, Y9
-	VPAND     Y7, Y9, Y7
-	VPOR      Y7, Y8, Y8
-	VPAND     Y8, Y4, Y8
-	VPOR      Y6, Y8, Y6
-	VPMOVMSKB Y6, R15
+	VPAND     byteff<>+0(SB), Y7, Y9
+	VPAND     byte78<>+0(SB), Y8, Y10
+	VPOR      Y10, Y9, Y9
+	VPCMPEQB  Y14, Y9, Y9
+	VPMOVMSKB Y9, R15
 	SHLQ      $0x20, R15
 	ORQ       R15, R10
-
-	// Separators: punctuation, symbols, full-width punctuation
-	VPCMPEQB  byte80<>+0(SB), Y2, Y7
-	VPADDB    byted0<>+0(SB), Y2, Y8
-	VPCMPGTB  byte56<>+0(SB), Y8, Y8
-	VPOR      Y7, Y8, Y8
-	VPCMPEQB  bytee2<>+0(SB), Y1, Y9
-	VPAND     Y8, Y9, Y8
-	VPOR      Y8, Y10, Y10
-	VPAND     Y7, Y5, Y7
-	VPADDB    bytefb<>+0(SB), Y3, Y8
-	VPCMPGTB  byte7a<>+0(SB), Y8, Y8
-	VPADDB    bytedf<>+0(SB), Y3, Y9
-	VPCMPGTB  byte66<>+0(SB), Y9, Y9
-	VPOR      Y8, Y9, Y8
-	VPAND     Y7, Y8, Y7
-	VPOR      Y7, Y10, Y10
-	VPCMPEQB  byteef<>+0(SB), Y1, Y7
-	VPCMPEQB  bytebc<>+0(SB), Y2, Y8
-	VPAND     Y7, Y8, Y7
-	VPADDB    bytef0<>+0(SB), Y3, Y8
-	VPCMPGTB  byte6f<>+0(SB), Y8, Y8
-	VPADDB    bytedf<>+0(SB), Y3, Y9
-	VPCMPGTB  byte78<>+0(SB), Y9, Y9
-	VPOR      Y8, Y9, Y8
-	VPADDB    bytec0<>+0(SB), Y3, Y9
-	VPCMPGTB  byte7a<>+0(SB), Y9, Y9
-	VPOR      Y8, Y9, Y8
-	VPAND     Y7, Y8, Y7
-	VPOR      Y7, Y10, Y10
-	VPAND     Y10, Y4, Y7
-	VPOR      Y6, Y7, Y6
-	VPMOVMSKB Y6, R15
+	VPAND     byteff<>+0(SB), Y7, Y9
+	VPAND     byteff<>+0(SB), Y8, Y10
+	VPOR      Y10, Y9, Y9
+	VPCMPEQB  Y14, Y9, Y9
+	VPMOVMSKB Y9, R15
 	SHLQ      $0x20, R15
 	ORQ       R15, R14
+	NOTQ      R9
+	NOTQ      R10
+	NOTQ      R14
 	ORQ       R9, BX
 	MOVQ      R9, R15
 	SHLQ      $0x03, R15
@@ -590,6 +868,24 @@ DATA byte71<>+16(SB)/8, $0x7171717171717171
 DATA byte71<>+24(SB)/8, $0x7171717171717171
 GLOBL byte71<>(SB), RODATA|NOPTR, $32
 
+DATA bytee0<>+0(SB)/8, $0xe0e0e0e0e0e0e0e0
+DATA bytee0<>+8(SB)/8, $0xe0e0e0e0e0e0e0e0
+DATA bytee0<>+16(SB)/8, $0xe0e0e0e0e0e0e0e0
+DATA bytee0<>+24(SB)/8, $0xe0e0e0e0e0e0e0e0
+GLOBL bytee0<>(SB), RODATA|NOPTR, $32
+
+DATA byte70<>+0(SB)/8, $0x7070707070707070
+DATA byte70<>+8(SB)/8, $0x7070707070707070
+DATA byte70<>+16(SB)/8, $0x7070707070707070
+DATA byte70<>+24(SB)/8, $0x7070707070707070
+GLOBL byte70<>(SB), RODATA|NOPTR, $32
+
+DATA byte0f<>+0(SB)/8, $0x0f0f0f0f0f0f0f0f
+DATA byte0f<>+8(SB)/8, $0x0f0f0f0f0f0f0f0f
+DATA byte0f<>+16(SB)/8, $0x0f0f0f0f0f0f0f0f
+DATA byte0f<>+24(SB)/8, $0x0f0f0f0f0f0f0f0f
+GLOBL byte0f<>(SB), RODATA|NOPTR, $32
+
 DATA bytec0<>+0(SB)/8, $0xc0c0c0c0c0c0c0c0
 DATA bytec0<>+8(SB)/8, $0xc0c0c0c0c0c0c0c0
 DATA bytec0<>+16(SB)/8, $0xc0c0c0c0c0c0c0c0
@@ -602,191 +898,29 @@ DATA byte3f<>+16(SB)/8, $0x3f3f3f3f3f3f3f3f
 DATA byte3f<>+24(SB)/8, $0x3f3f3f3f3f3f3f3f
 GLOBL byte3f<>(SB), RODATA|NOPTR, $32
 
-DATA bytee3<>+0(SB)/8, $0xe3e3e3e3e3e3e3e3
-DATA bytee3<>+8(SB)/8, $0xe3e3e3e3e3e3e3e3
-DATA bytee3<>+16(SB)/8, $0xe3e3e3e3e3e3e3e3
-DATA bytee3<>+24(SB)/8, $0xe3e3e3e3e3e3e3e3
-GLOBL bytee3<>(SB), RODATA|NOPTR, $32
-
-DATA byte96<>+0(SB)/8, $0x9696969696969696
-DATA byte96<>+8(SB)/8, $0x9696969696969696
-DATA byte96<>+16(SB)/8, $0x9696969696969696
-DATA byte96<>+24(SB)/8, $0x9696969696969696
-GLOBL byte96<>(SB), RODATA|NOPTR, $32
-
-DATA byte79<>+0(SB)/8, $0x7979797979797979
-DATA byte79<>+8(SB)/8, $0x7979797979797979
-DATA byte79<>+16(SB)/8, $0x7979797979797979
-DATA byte79<>+24(SB)/8, $0x7979797979797979
-GLOBL byte79<>(SB), RODATA|NOPTR, $32
-
-DATA bytee4<>+0(SB)/8, $0xe4e4e4e4e4e4e4e4
-DATA bytee4<>+8(SB)/8, $0xe4e4e4e4e4e4e4e4
-DATA bytee4<>+16(SB)/8, $0xe4e4e4e4e4e4e4e4
-DATA bytee4<>+24(SB)/8, $0xe4e4e4e4e4e4e4e4
-GLOBL bytee4<>(SB), RODATA|NOPTR, $32
-
-DATA byteb7<>+0(SB)/8, $0xb7b7b7b7b7b7b7b7
-DATA byteb7<>+8(SB)/8, $0xb7b7b7b7b7b7b7b7
-DATA byteb7<>+16(SB)/8, $0xb7b7b7b7b7b7b7b7
-DATA byteb7<>+24(SB)/8, $0xb7b7b7b7b7b7b7b7
-GLOBL byteb7<>(SB), RODATA|NOPTR, $32
-
-DATA byte4f<>+0(SB)/8, $0x4f4f4f4f4f4f4f4f
-DATA byte4f<>+8(SB)/8, $0x4f4f4f4f4f4f4f4f
-DATA byte4f<>+16(SB)/8, $0x4f4f4f4f4f4f4f4f
-DATA byte4f<>+24(SB)/8, $0x4f4f4f4f4f4f4f4f
-GLOBL byte4f<>(SB), RODATA|NOPTR, $32
-
-DATA byte81<>+0(SB)/8, $0x8181818181818181
-DATA byte81<>+8(SB)/8, $0x8181818181818181
-DATA byte81<>+16(SB)/8, $0x8181818181818181
-DATA byte81<>+24(SB)/8, $0x8181818181818181
-GLOBL byte81<>(SB), RODATA|NOPTR, $32
-
-DATA byte40<>+0(SB)/8, $0x4040404040404040
-DATA byte40<>+8(SB)/8, $0x4040404040404040
-DATA byte40<>+16(SB)/8, $0x4040404040404040
-DATA byte40<>+24(SB)/8, $0x4040404040404040
-GLOBL byte40<>(SB), RODATA|NOPTR, $32
-
-DATA bytee9<>+0(SB)/8, $0xe9e9e9e9e9e9e9e9
-DATA bytee9<>+8(SB)/8, $0xe9e9e9e9e9e9e9e9
-DATA bytee9<>+16(SB)/8, $0xe9e9e9e9e9e9e9e9
-DATA bytee9<>+24(SB)/8, $0xe9e9e9e9e9e9e9e9
-GLOBL bytee9<>(SB), RODATA|NOPTR, $32
-
-DATA byte68<>+0(SB)/8, $0x6868686868686868
-DATA byte68<>+8(SB)/8, $0x6868686868686868
-DATA byte68<>+16(SB)/8, $0x6868686868686868
-DATA byte68<>+24(SB)/8, $0x6868686868686868
-GLOBL byte68<>(SB), RODATA|NOPTR, $32
-
-DATA byte60<>+0(SB)/8, $0x6060606060606060
-DATA byte60<>+8(SB)/8, $0x6060606060606060
-DATA byte60<>+16(SB)/8, $0x6060606060606060
-DATA byte60<>+24(SB)/8, $0x6060606060606060
-GLOBL byte60<>(SB), RODATA|NOPTR, $32
-
-DATA byte82<>+0(SB)/8, $0x8282828282828282
-DATA byte82<>+8(SB)/8, $0x8282828282828282
-DATA byte82<>+16(SB)/8, $0x8282828282828282
-DATA byte82<>+24(SB)/8, $0x8282828282828282
-GLOBL byte82<>(SB), RODATA|NOPTR, $32
-
-DATA byte83<>+0(SB)/8, $0x8383838383838383
-DATA byte83<>+8(SB)/8, $0x8383838383838383
-DATA byte83<>+16(SB)/8, $0x8383838383838383
-DATA byte83<>+24(SB)/8, $0x8383838383838383
-GLOBL byte83<>(SB), RODATA|NOPTR, $32
-
-DATA bytec5<>+0(SB)/8, $0xc5c5c5c5c5c5c5c5
-DATA bytec5<>+8(SB)/8, $0xc5c5c5c5c5c5c5c5
-DATA bytec5<>+16(SB)/8, $0xc5c5c5c5c5c5c5c5
-DATA bytec5<>+24(SB)/8, $0xc5c5c5c5c5c5c5c5
-GLOBL bytec5<>(SB), RODATA|NOPTR, $32
-
-DATA byte44<>+0(SB)/8, $0x4444444444444444
-DATA byte44<>+8(SB)/8, $0x4444444444444444
-DATA byte44<>+16(SB)/8, $0x4444444444444444
-DATA byte44<>+24(SB)/8, $0x4444444444444444
-GLOBL byte44<>(SB), RODATA|NOPTR, $32
-
-DATA bytebc<>+0(SB)/8, $0xbcbcbcbcbcbcbcbc
-DATA bytebc<>+8(SB)/8, $0xbcbcbcbcbcbcbcbc
-DATA bytebc<>+16(SB)/8, $0xbcbcbcbcbcbcbcbc
-DATA bytebc<>+24(SB)/8, $0xbcbcbcbcbcbcbcbc
-GLOBL bytebc<>(SB), RODATA|NOPTR, $32
-
-DATA byte93<>+0(SB)/8, $0x9393939393939393
-DATA byte93<>+8(SB)/8, $0x9393939393939393
-DATA byte93<>+16(SB)/8, $0x9393939393939393
-DATA byte93<>+24(SB)/8, $0x9393939393939393
-GLOBL byte93<>(SB), RODATA|NOPTR, $32
-
-DATA byte7d<>+0(SB)/8, $0x7d7d7d7d7d7d7d7d
-DATA byte7d<>+8(SB)/8, $0x7d7d7d7d7d7d7d7d
-DATA byte7d<>+16(SB)/8, $0x7d7d7d7d7d7d7d7d
-DATA byte7d<>+24(SB)/8, $0x7d7d7d7d7d7d7d7d
-GLOBL byte7d<>(SB), RODATA|NOPTR, $32
-
-DATA byteea<>+0(SB)/8, $0xeaeaeaeaeaeaeaea
-DATA byteea<>+8(SB)/8, $0xeaeaeaeaeaeaeaea
-DATA byteea<>+16(SB)/8, $0xeaeaeaeaeaeaeaea
-DATA byteea<>+24(SB)/8, $0xeaeaeaeaeaeaeaea
-GLOBL byteea<>(SB), RODATA|NOPTR, $32
-
-DATA byte6f<>+0(SB)/8, $0x6f6f6f6f6f6f6f6f
-DATA byte6f<>+8(SB)/8, $0x6f6f6f6f6f6f6f6f
-DATA byte6f<>+16(SB)/8, $0x6f6f6f6f6f6f6f6f
-DATA byte6f<>+24(SB)/8, $0x6f6f6f6f6f6f6f6f
-GLOBL byte6f<>(SB), RODATA|NOPTR, $32
-
-DATA byteed<>+0(SB)/8, $0xedededededededed
-DATA byteed<>+8(SB)/8, $0xedededededededed
-DATA byteed<>+16(SB)/8, $0xedededededededed
-DATA byteed<>+24(SB)/8, $0xedededededededed
-GLOBL byteed<>(SB), RODATA|NOPTR, $32
-
-DATA bytee2<>+0(SB)/8, $0xe2e2e2e2e2e2e2e2
-DATA bytee2<>+8(SB)/8, $0xe2e2e2e2e2e2e2e2
-DATA bytee2<>+16(SB)/8, $0xe2e2e2e2e2e2e2e2
-DATA bytee2<>+24(SB)/8, $0xe2e2e2e2e2e2e2e2
-GLOBL bytee2<>(SB), RODATA|NOPTR, $32
-
 DATA byte80<>+0(SB)/8, $0x8080808080808080
 DATA byte80<>+8(SB)/8, $0x8080808080808080
 DATA byte80<>+16(SB)/8, $0x8080808080808080
 DATA byte80<>+24(SB)/8, $0x8080808080808080
 GLOBL byte80<>(SB), RODATA|NOPTR, $32
 
-DATA byted0<>+0(SB)/8, $0xd0d0d0d0d0d0d0d0
-DATA byted0<>+8(SB)/8, $0xd0d0d0d0d0d0d0d0
-DATA byted0<>+16(SB)/8, $0xd0d0d0d0d0d0d0d0
-DATA byted0<>+24(SB)/8, $0xd0d0d0d0d0d0d0d0
-GLOBL byted0<>(SB), RODATA|NOPTR, $32
+DATA byteb0<>+0(SB)/8, $0xb0b0b0b0b0b0b0b0
+DATA byteb0<>+8(SB)/8, $0xb0b0b0b0b0b0b0b0
+DATA byteb0<>+16(SB)/8, $0xb0b0b0b0b0b0b0b0
+DATA byteb0<>+24(SB)/8, $0xb0b0b0b0b0b0b0b0
+GLOBL byteb0<>(SB), RODATA|NOPTR, $32
 
-DATA byte56<>+0(SB)/8, $0x5656565656565656
-DATA byte56<>+8(SB)/8, $0x5656565656565656
-DATA byte56<>+16(SB)/8, $0x5656565656565656
-DATA byte56<>+24(SB)/8, $0x5656565656565656
-GLOBL byte56<>(SB), RODATA|NOPTR, $32
+DATA byte38<>+0(SB)/8, $0x3838383838383838
+DATA byte38<>+8(SB)/8, $0x3838383838383838
+DATA byte38<>+16(SB)/8, $0x3838383838383838
+DATA byte38<>+24(SB)/8, $0x3838383838383838
+GLOBL byte38<>(SB), RODATA|NOPTR, $32
 
-DATA bytefb<>+0(SB)/8, $0xfbfbfbfbfbfbfbfb
-DATA bytefb<>+8(SB)/8, $0xfbfbfbfbfbfbfbfb
-DATA bytefb<>+16(SB)/8, $0xfbfbfbfbfbfbfbfb
-DATA bytefb<>+24(SB)/8, $0xfbfbfbfbfbfbfbfb
-GLOBL bytefb<>(SB), RODATA|NOPTR, $32
-
-DATA byte7a<>+0(SB)/8, $0x7a7a7a7a7a7a7a7a
-DATA byte7a<>+8(SB)/8, $0x7a7a7a7a7a7a7a7a
-DATA byte7a<>+16(SB)/8, $0x7a7a7a7a7a7a7a7a
-DATA byte7a<>+24(SB)/8, $0x7a7a7a7a7a7a7a7a
-GLOBL byte7a<>(SB), RODATA|NOPTR, $32
-
-DATA bytedf<>+0(SB)/8, $0xdfdfdfdfdfdfdfdf
-DATA bytedf<>+8(SB)/8, $0xdfdfdfdfdfdfdfdf
-DATA bytedf<>+16(SB)/8, $0xdfdfdfdfdfdfdfdf
-DATA bytedf<>+24(SB)/8, $0xdfdfdfdfdfdfdfdf
-GLOBL bytedf<>(SB), RODATA|NOPTR, $32
-
-DATA byte66<>+0(SB)/8, $0x6666666666666666
-DATA byte66<>+8(SB)/8, $0x6666666666666666
-DATA byte66<>+16(SB)/8, $0x6666666666666666
-DATA byte66<>+24(SB)/8, $0x6666666666666666
-GLOBL byte66<>(SB), RODATA|NOPTR, $32
-
-DATA byteef<>+0(SB)/8, $0xefefefefefefefef
-DATA byteef<>+8(SB)/8, $0xefefefefefefefef
-DATA byteef<>+16(SB)/8, $0xefefefefefefefef
-DATA byteef<>+24(SB)/8, $0xefefefefefefefef
-GLOBL byteef<>(SB), RODATA|NOPTR, $32
-
-DATA bytef0<>+0(SB)/8, $0xf0f0f0f0f0f0f0f0
-DATA bytef0<>+8(SB)/8, $0xf0f0f0f0f0f0f0f0
-DATA bytef0<>+16(SB)/8, $0xf0f0f0f0f0f0f0f0
-DATA bytef0<>+24(SB)/8, $0xf0f0f0f0f0f0f0f0
-GLOBL bytef0<>(SB), RODATA|NOPTR, $32
+DATA byteff<>+0(SB)/8, $0xffffffffffffffff
+DATA byteff<>+8(SB)/8, $0xffffffffffffffff
+DATA byteff<>+16(SB)/8, $0xffffffffffffffff
+DATA byteff<>+24(SB)/8, $0xffffffffffffffff
+GLOBL byteff<>(SB), RODATA|NOPTR, $32
 
 DATA byte78<>+0(SB)/8, $0x7878787878787878
 DATA byte78<>+8(SB)/8, $0x7878787878787878
@@ -800,23 +934,29 @@ DATA bytec3<>+16(SB)/8, $0xc3c3c3c3c3c3c3c3
 DATA bytec3<>+24(SB)/8, $0xc3c3c3c3c3c3c3c3
 GLOBL bytec3<>(SB), RODATA|NOPTR, $32
 
+DATA byted0<>+0(SB)/8, $0xd0d0d0d0d0d0d0d0
+DATA byted0<>+8(SB)/8, $0xd0d0d0d0d0d0d0d0
+DATA byted0<>+16(SB)/8, $0xd0d0d0d0d0d0d0d0
+DATA byted0<>+24(SB)/8, $0xd0d0d0d0d0d0d0d0
+GLOBL byted0<>(SB), RODATA|NOPTR, $32
+
 DATA byte97<>+0(SB)/8, $0x9797979797979797
 DATA byte97<>+8(SB)/8, $0x9797979797979797
 DATA byte97<>+16(SB)/8, $0x9797979797979797
 DATA byte97<>+24(SB)/8, $0x9797979797979797
 GLOBL byte97<>(SB), RODATA|NOPTR, $32
 
+DATA byteb7<>+0(SB)/8, $0xb7b7b7b7b7b7b7b7
+DATA byteb7<>+8(SB)/8, $0xb7b7b7b7b7b7b7b7
+DATA byteb7<>+16(SB)/8, $0xb7b7b7b7b7b7b7b7
+DATA byteb7<>+24(SB)/8, $0xb7b7b7b7b7b7b7b7
+GLOBL byteb7<>(SB), RODATA|NOPTR, $32
+
 DATA byted1<>+0(SB)/8, $0xd1d1d1d1d1d1d1d1
 DATA byted1<>+8(SB)/8, $0xd1d1d1d1d1d1d1d1
 DATA byted1<>+16(SB)/8, $0xd1d1d1d1d1d1d1d1
 DATA byted1<>+24(SB)/8, $0xd1d1d1d1d1d1d1d1
 GLOBL byted1<>(SB), RODATA|NOPTR, $32
-
-DATA bytee0<>+0(SB)/8, $0xe0e0e0e0e0e0e0e0
-DATA bytee0<>+8(SB)/8, $0xe0e0e0e0e0e0e0e0
-DATA bytee0<>+16(SB)/8, $0xe0e0e0e0e0e0e0e0
-DATA bytee0<>+24(SB)/8, $0xe0e0e0e0e0e0e0e0
-GLOBL bytee0<>(SB), RODATA|NOPTR, $32
 
 DATA byte5f<>+0(SB)/8, $0x5f5f5f5f5f5f5f5f
 DATA byte5f<>+8(SB)/8, $0x5f5f5f5f5f5f5f5f
@@ -853,6 +993,24 @@ DATA bytee1<>+8(SB)/8, $0xe1e1e1e1e1e1e1e1
 DATA bytee1<>+16(SB)/8, $0xe1e1e1e1e1e1e1e1
 DATA bytee1<>+24(SB)/8, $0xe1e1e1e1e1e1e1e1
 GLOBL bytee1<>(SB), RODATA|NOPTR, $32
+
+DATA byte60<>+0(SB)/8, $0x6060606060606060
+DATA byte60<>+8(SB)/8, $0x6060606060606060
+DATA byte60<>+16(SB)/8, $0x6060606060606060
+DATA byte60<>+24(SB)/8, $0x6060606060606060
+GLOBL byte60<>(SB), RODATA|NOPTR, $32
+
+DATA bytef0<>+0(SB)/8, $0xf0f0f0f0f0f0f0f0
+DATA bytef0<>+8(SB)/8, $0xf0f0f0f0f0f0f0f0
+DATA bytef0<>+16(SB)/8, $0xf0f0f0f0f0f0f0f0
+DATA bytef0<>+24(SB)/8, $0xf0f0f0f0f0f0f0f0
+GLOBL bytef0<>(SB), RODATA|NOPTR, $32
+
+DATA byte6f<>+0(SB)/8, $0x6f6f6f6f6f6f6f6f
+DATA byte6f<>+8(SB)/8, $0x6f6f6f6f6f6f6f6f
+DATA byte6f<>+16(SB)/8, $0x6f6f6f6f6f6f6f6f
+DATA byte6f<>+24(SB)/8, $0x6f6f6f6f6f6f6f6f
+GLOBL byte6f<>(SB), RODATA|NOPTR, $32
 
 DATA byte01<>+0(SB)/8, $0x0101010101010101
 DATA byte01<>+8(SB)/8, $0x0101010101010101

@@ -3,6 +3,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -21,10 +23,13 @@ const prose = `// Masks of what bytes are to words, and the text in lower case, 
 // of x itself it is the mask of bytes >= 0x80. A block without such bytes is done.
 //
 // In the others, loads of the text one and two bytes further on put the second
-// and third byte of a character beside its first one. Comparisons of all three
-// find the first bytes of the characters that the doc comment lists; shifts of
-// these masks add their other bytes, and what they shift out belongs to the next
-// block. First bytes are never other bytes of a character, so characters that
+// and third byte of a character beside its first one. Of two-byte characters
+// comparisons of both find those that the doc comment lists. Those of three bytes
+// are in 16 sets, two times eight bits: a character is in a set if its first byte
+// is, both halves of its second and, where that matters, its third (VPSHUFB looks
+// each of them up by a half of the byte, as in Keiser, Lemire: "Validating UTF-8
+// in less than one instruction per byte", 2021). Shifts of the masks of first
+// bytes add the other bytes; what they shift out belongs to the next block. First bytes are never other bytes of a character, so characters that
 // are not UTF-8 do not matter: a first byte without what must follow it is none
 // that is found. The parts for characters of three and of two bytes are left
 // out where there is no first byte of one.
@@ -66,17 +71,17 @@ const prose = `// Masks of what bytes are to words, and the text in lower case, 
 
 `
 
-var tables = map[byte]Mem{}
+var repeated = map[byte]Mem{}
 
 // bytes32 is 32 times b in memory.
 func bytes32(b byte) Mem {
-	m, ok := tables[b]
+	m, ok := repeated[b]
 	if !ok {
 		m = GLOBL(fmt.Sprintf("byte%02x", b), RODATA|NOPTR)
 		for i := 0; i < 32; i += 8 {
 			DATA(i, U64(0x0101010101010101*uint64(b)))
 		}
-		tables[b] = m
+		repeated[b] = m
 	}
 	return m
 }
@@ -108,89 +113,150 @@ func mask(x VecPhysical, half int, dst, tmp GPPhysical) {
 	ORQ(tmp, dst)
 }
 
-// three leaves the masks of known three-byte characters' first bytes in R9, R10
-// and R14.
-func three(x VecPhysical, half int) {
+// set is a set of three-byte characters, a product of first bytes, of upper and
+// lower halves of second bytes and of ranges of third ones.
+type set struct {
+	class                 int
+	first, upper2, lower2 string // hexadecimal digits
+	third                 [][2]byte
+}
+
+const (
+	separator = iota
+	inWord
+	alone
+)
+
+var (
+	anyUpper, anyLower = "89ab", "0123456789abcdef"
+	anyThird           = [][2]byte{{0x80, 0xbf}}
+)
+
+// threeByteSets are what is known of three-byte characters: eight sets whose
+// third byte may be any, eight more. A set has a bit.
+var threeByteSets = [2][8]set{
+	{
+		{alone, "56789", anyUpper, anyLower, anyThird},
+		{alone, "4", "89a", anyLower, anyThird},
+		{alone, "4", "b", "012345689abcdef", anyThird},
+		{alone, "3", "9ab", anyLower, anyThird},
+		{inWord, "bc", anyUpper, anyLower, anyThird},
+		{inWord, "a", "b", anyLower, anyThird},
+		{inWord, "d", "8", anyLower, anyThird},
+		{inWord, "d", "9", "0123456789abcd", anyThird},
+	},
+	{
+		{separator, "2", "8", "0789abcdef", anyThird},
+		{separator, "2", "9a", anyLower, anyThird},
+		{separator, "3", "8", "0", [][2]byte{{0x80, 0x84}, {0x88, 0xa0}}},
+		{alone, "3", "8", "1", [][2]byte{{0x81, 0xbf}}},
+		{alone, "3", "8", "2", [][2]byte{{0x80, 0x96}, {0xa1, 0xbf}}},
+		{alone, "3", "8", "3", [][2]byte{{0x80, 0xba}}},
+		{inWord, "3", "8", "3", [][2]byte{{0xbc, 0xbc}}},
+		{separator, "f", "b", "c", [][2]byte{{0x80, 0x8f}, {0x9a, 0xa0}, {0xbb, 0xbf}}},
+	},
+}
+
+// lookup is a table for VPSHUFB, the same for both lanes: bit k of entry i is
+// in(i, set k).
+func lookup(name string, sets [8]set, in func(i int, s set) bool) Mem {
+	m := GLOBL(name, RODATA|NOPTR)
+	for i := range 32 {
+		var bits uint8
+		for k, s := range sets {
+			if in(i%16, s) {
+				bits |= 1 << k
+			}
+		}
+		DATA(i, U8(bits))
+	}
+	return m
+}
+
+// threeByteTables are the tables of the sets.
+type threeByteTables struct {
+	first, upper2, lower2 [2]Mem
+	third                 [4]Mem // by its upper half from 8 on, of the second eight sets
+	ofClass               [2][3]byte
+}
+
+func newThreeByteTables() (t threeByteTables) {
+	digit := func(i int) string { return fmt.Sprintf("%x", i) }
+	for group, sets := range threeByteSets {
+		name := fmt.Sprint("sets", group)
+		t.first[group] = lookup(name+"First", sets, func(i int, s set) bool { return strings.Contains(s.first, digit(i)) })
+		t.upper2[group] = lookup(name+"Upper2", sets, func(i int, s set) bool { return strings.Contains(s.upper2, digit(i)) })
+		t.lower2[group] = lookup(name+"Lower2", sets, func(i int, s set) bool { return strings.Contains(s.lower2, digit(i)) })
+		for k, s := range sets {
+			t.ofClass[group][s.class] |= 1 << k
+		}
+	}
+	for upper := range t.third {
+		t.third[upper] = lookup(fmt.Sprint("sets1Third", upper+8), threeByteSets[1], func(i int, s set) bool {
+			third := byte(0x80 + 16*upper + i)
+			return slices.ContainsFunc(s.third, func(r [2]byte) bool { return r[0] <= third && third <= r[1] })
+		})
+	}
+	return t
+}
+
+// three leaves in R9, R10 and R14 where no known three-byte characters begin:
+// alone, in a word or alone, any.
+func three(t threeByteTables, x VecPhysical, half int) {
 	second, third := Y2, Y3
 	VMOVDQU(Mem{Base: RSI, Disp: 32*half + 1}, second)
 	VMOVDQU(Mem{Base: RSI, Disp: 32*half + 2}, third)
-	complete, e3, a, b, c, d, hexagrams := Y4, Y5, Y6, Y7, Y8, Y9, Y10
-	within(second, 0x80, 0xbf, complete)
-	within(third, 0x80, 0xbf, a)
-	and(a, complete, complete)
-	is(x, 0xe3, e3)
+	look := func(table Mem, index, dst VecPhysical) {
+		VMOVDQU(table, dst)
+		VPSHUFB(index, dst, dst)
+	}
+	// upperIs leaves in dst the lower halves of bytes whose upper half is that
+	// of b, else a number that VPSHUFB makes 0 of.
+	upperIs := func(x VecPhysical, b byte, dst VecPhysical) {
+		VPXOR(bytes32(b), x, dst)
+		VPADDUSB(bytes32(0x70), dst, dst)
+	}
+	first, upper2, lower2 := Y4, Y5, Y6
+	upperIs(x, 0xe0, first)
+	VPSRLW(Imm(4), second, upper2)
+	VPAND(bytes32(0x0f), upper2, upper2)
+	VPAND(bytes32(0x0f), second, lower2)
+	for group, in := range []VecPhysical{Y7, Y8} {
+		look(t.first[group], first, in)
+		look(t.upper2[group], upper2, Y9)
+		and(Y9, in, in)
+		look(t.lower2[group], lower2, Y9)
+		and(Y9, in, in)
+	}
+	within(third, 0x80, 0xbf, Y9)
+	and(Y9, Y7, Y7)
+	for upper, table := range t.third {
+		in := []VecPhysical{Y9, Y10, Y11, Y12}[upper]
+		upperIs(third, byte(0x80+16*upper), Y13)
+		look(table, Y13, in)
+	}
+	or(Y10, Y9, Y9)
+	or(Y12, Y11, Y11)
+	or(Y11, Y9, Y9)
+	and(Y9, Y8, Y8)
 
-	Comment("Alone: Han, but for the hexagrams in between")
-	within(x, 0xe4, 0xe9, a)
-	is(x, 0xe4, hexagrams)
-	is(second, 0xb7, b)
-	and(b, hexagrams, hexagrams)
-	without(a, hexagrams, a)
-	within(second, 0x90, 0xbf, b)
-	Comment("Hiragana, Katakana")
-	is(second, 0x81, c)
-	within(third, 0x81, 0xbf, d)
-	and(c, d, c)
-	or(c, b, b)
-	within(third, 0x80, 0x96, c)
-	within(third, 0xa1, 0xbf, d)
-	or(c, d, c)
-	is(second, 0x82, d)
-	and(c, d, c)
-	or(c, b, b)
-	is(second, 0x83, c)
-	within(third, 0x80, 0xba, d)
-	and(c, d, d)
-	or(d, b, b)
-	and(b, e3, b)
-	or(a, b, a)
-	and(a, complete, a)
-	mask(a, half, R9, R15)
-
-	Comment("In a word: Hangul, the mark for long vowels")
-	is(third, 0xbc, d)
-	and(c, d, c)
-	and(c, e3, c)
-	within(x, 0xeb, 0xec, b)
-	or(b, c, c)
-	is(x, 0xea, b)
-	within(second, 0xb0, 0xbf, d)
-	and(b, d, b)
-	or(b, c, c)
-	is(x, 0xed, b)
-	within(second, 0x80, 0x9d, d)
-	and(b, d, b)
-	or(b, c, c)
-	and(c, complete, c)
-	or(a, c, a)
-	mask(a, half, R10, R15)
-
-	Comment("Separators: punctuation, symbols, full-width punctuation")
-	is(second, 0x80, b)
-	within(second, 0x87, 0xaf, c)
-	or(b, c, c)
-	is(x, 0xe2, d)
-	and(c, d, c)
-	or(c, hexagrams, hexagrams)
-	and(b, e3, b)
-	within(third, 0x80, 0x84, c)
-	within(third, 0x88, 0xa0, d)
-	or(c, d, c)
-	and(b, c, b)
-	or(b, hexagrams, hexagrams)
-	is(x, 0xef, b)
-	is(second, 0xbc, c)
-	and(b, c, b)
-	within(third, 0x80, 0x8f, c)
-	within(third, 0x9a, 0xa0, d)
-	or(c, d, c)
-	within(third, 0xbb, 0xbf, d)
-	or(c, d, c)
-	and(b, c, b)
-	or(b, hexagrams, hexagrams)
-	and(hexagrams, complete, b)
-	or(a, b, a)
-	mask(a, half, R14, R15)
+	zero := Y14
+	VPXOR(zero, zero, zero)
+	classes := func(dst GPPhysical, of ...int) {
+		var bits [2]byte
+		for _, class := range of {
+			bits[0] |= t.ofClass[0][class]
+			bits[1] |= t.ofClass[1][class]
+		}
+		VPAND(bytes32(bits[0]), Y7, Y9)
+		VPAND(bytes32(bits[1]), Y8, Y10)
+		or(Y10, Y9, Y9)
+		VPCMPEQB(zero, Y9, Y9)
+		mask(Y9, half, dst, R15)
+	}
+	classes(R9, alone)
+	classes(R10, alone, inWord)
+	classes(R14, alone, inWord, separator)
 }
 
 // two leaves the masks of known two-byte characters' first bytes in R10 and R14
@@ -270,6 +336,7 @@ func spread(first GPPhysical, size int, dst, next GPPhysical) {
 }
 
 func scanAVX2() {
+	tables := newThreeByteTables()
 	TEXT("scanAVX2", NOSPLIT, "func(lower *byte, masks *byte, text *byte, blocks int, s *byte)")
 	Load(Param("lower"), RDI)
 	Load(Param("masks"), R8)
@@ -355,8 +422,11 @@ func scanAVX2() {
 	or(Y2, Y3, Y2)
 	VPTEST(Y2, Y2)
 	JZ(LabelRef("known"))
-	three(Y0, 0)
-	three(Y1, 1)
+	three(tables, Y0, 0)
+	three(tables, Y1, 1)
+	for _, none := range []GPPhysical{R9, R10, R14} {
+		NOTQ(none)
+	}
 	ORQ(R9, RBX)
 	MOVQ(R9, R15)
 	SHLQ(Imm(3), R15)
