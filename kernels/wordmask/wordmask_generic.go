@@ -43,13 +43,15 @@ func scanGeneric(lower []byte, masks []Masks, text []byte, blocks int, s *state)
 		m := Masks{Word: word | s.word, Cut: s.cut, Open: high &^ s.known}
 		*s = state{}
 		var flips [Block + 1]uint8
-		for starts := m.Open; starts != 0; starts &= starts - 1 {
-			j := bits.TrailingZeros64(starts)
+		for left := m.Open; left != 0; {
+			j := bits.TrailingZeros64(left)
+			left &= left - 1
 			size, kind, flip0, flip1 := classify(in[j], in[j+1], in[j+2])
 			if kind == open {
 				continue
 			}
 			all := uint64(1)<<size - 1
+			left &^= all << j
 			m.Open &^= all << j
 			s.known |= all >> (Block - j)
 			if kind >= inWord {
