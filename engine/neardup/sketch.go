@@ -54,7 +54,7 @@ const PrefixUpTo = 8
 //
 // The numbers aⱼ (odd), bⱼ, cᵢ and dᵣ (odd) come from the plan's seed: number n
 // of the stream is bytes 8(n mod 4) … 8(n mod 4)+7 of block n/4, little endian,
-// of SHA-256("tallystick sketch v2" || seed || block) with both numbers 64 bits
+// of SHA-256("tallystick sketch v1" || seed || block) with both numbers 64 bits
 // little endian; a₀, b₀, a₁, b₁, …, modulo 2³², then all c, the one of prefix
 // keys last, then all d; odd ones have their lowest bit set.
 type Sketcher struct {
@@ -83,7 +83,7 @@ type keyStream struct {
 func (s *keyStream) next() uint64 {
 	at := s.n % 4
 	if at == 0 {
-		b := []byte("tallystick sketch v2")
+		b := []byte("tallystick sketch v1")
 		b = binary.LittleEndian.AppendUint64(b, s.seed)
 		s.block = sha256.Sum256(binary.LittleEndian.AppendUint64(b, s.n/4))
 	}
