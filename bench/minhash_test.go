@@ -5,15 +5,14 @@ import (
 	"testing"
 
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/shingle"
 )
 
-// The default near-duplicate rule: threshold 0.8 at a recall of 0.99.
-const (
-	bands = 16
-	rows  = 5
-	seed  = 1
-)
+// defaultRule is that for threshold 0.8 at a recall of 0.99.
+var defaultRule = plan.NearDup{ThresholdNum: 4, ThresholdDen: 5, Bands: 16, Rows: 5, PrefixUpTo: neardup.PrefixUpTo}
+
+const seed = 1
 
 // keyFunc appends the band keys of a text to dst and returns how many windows
 // of words they are made from.
@@ -23,26 +22,26 @@ type keyFunc func(dst []uint64, text []byte) (keys []uint64, windows int)
 // Words and windows are the same for all, their hashes are not.
 var sketchRivals = []struct {
 	name string
-	open func(bands, rows int) keyFunc
+	open func(rule plan.NearDup) keyFunc
 }{
-	{"native", func(bands, rows int) keyFunc {
+	{"native", func(rule plan.NearDup) keyFunc {
 		scanner := shingle.NewHasher(seed).NewScanner()
-		sketcher := neardup.NewSketcher(bands, rows, seed)
+		sketcher := neardup.NewSketcher(rule, seed)
 		return func(dst []uint64, text []byte) ([]uint64, int) {
 			shingles := scanner.Shingles(text)
 			return sketcher.BandKeys(dst, shingles), len(shingles)
 		}
 	}},
-	{"rival-classic-sketch", func(bands, rows int) keyFunc {
+	{"rival-classic-sketch", func(rule plan.NearDup) keyFunc {
 		scanner := shingle.NewHasher(seed).NewScanner()
-		c := newClassic(bands, rows)
+		c := newClassic(rule.Bands, rule.Rows)
 		return func(dst []uint64, text []byte) ([]uint64, int) {
 			shingles := scanner.Shingles(text)
 			return c.bandKeys(dst, shingles), len(shingles)
 		}
 	}},
-	{"rival-classic", func(bands, rows int) keyFunc {
-		c := newClassic(bands, rows)
+	{"rival-classic", func(rule plan.NearDup) keyFunc {
+		c := newClassic(rule.Bands, rule.Rows)
 		return func(dst []uint64, text []byte) ([]uint64, int) {
 			shingles := c.shingles(string(text))
 			return c.bandKeys(dst, shingles), len(shingles)
@@ -61,7 +60,7 @@ func minhashCells() []cell {
 				if err != nil {
 					return work{}, err
 				}
-				keysOf := rival.open(bands, rows)
+				keysOf := rival.open(defaultRule)
 				var keys []uint64
 				return work{totalBytes(docs), func() (answer, error) {
 					var a answer
@@ -98,7 +97,7 @@ func TestSketchRivals(t *testing.T) {
 	const slots = 512
 	a, b := shingle.NewHasher(seed).NewScanner(), shingle.NewHasher(seed).NewScanner()
 	for _, rival := range sketchRivals {
-		keysOf := rival.open(slots, 1)
+		keysOf := rival.open(plan.NearDup{Bands: slots, Rows: 1})
 		var sum float64
 		pairs := 0
 		// Documents far apart in a page's history: Jaccards from low to high.

@@ -143,7 +143,7 @@ func (r Rules) checkShingle() error {
 // nearDup resolves the near-duplicate rule. The bands of a sweepable run are
 // those of its floor.
 func (r Rules) nearDup() (plan.NearDup, error) {
-	n := plan.NearDup{Recall: strconv.FormatFloat(r.Recall, 'g', -1, 64)}
+	n := plan.NearDup{Recall: strconv.FormatFloat(r.Recall, 'g', -1, 64), PrefixUpTo: neardup.PrefixUpTo}
 	var err error
 	if n.ThresholdNum, n.ThresholdDen, err = neardup.ParseThreshold(r.Threshold); err != nil {
 		return n, err

@@ -81,7 +81,7 @@ func addTexts(ctx context.Context, p plan.Plan, m Means, found []Explanation) {
 		hasher = shingle.NewHasher(p.Seed) // not used
 	}
 	scanner := hasher.NewScanner()
-	sketcher := neardup.NewSketcher(p.NearDup.Bands, p.NearDup.Rows, p.Seed)
+	sketcher := neardup.NewSketcher(p.NearDup, p.Seed)
 	for i := range found {
 		e := &found[i]
 		if e.Decision == nil || e.Class != doc.NearDup {

@@ -100,7 +100,7 @@ func printExplanation(w *strings.Builder, p plan.Plan, e *Explanation) {
 			break
 		}
 		row("score", "%.6f = %d / %d shingles, threshold %d/%d", d.Jaccard, d.Overlap, d.Union, p.NearDup.ThresholdNum, p.NearDup.ThresholdDen)
-		row("buckets", "%d of %d bands shared%s", d.SharedBuckets, p.NearDup.Bands, someKeys(e.Buckets))
+		row("buckets", "%d shared%s", d.SharedBuckets, someKeys(e.Buckets))
 		if len(e.Diff) > 0 {
 			printDiff(w, e.Diff)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/shingle"
 )
 
@@ -56,11 +57,7 @@ func Pairs(ctx context.Context, r Rules, m Means, dir string, exact bool) (Pairs
 	if err := r.checkShingle(); err != nil {
 		return res, err
 	}
-	num, den, err := neardup.ParseThreshold(r.Threshold)
-	if err != nil {
-		return res, err
-	}
-	bands, rows, err := neardup.Bands(num, den, r.Recall)
+	rule, err := r.nearDup()
 	if err != nil {
 		return res, err
 	}
@@ -78,7 +75,7 @@ func Pairs(ctx context.Context, r Rules, m Means, dir string, exact bool) (Pairs
 		}
 		in.add(reference)
 	}
-	reader := setReader{r: r, m: m, in: in, bands: bands, rows: rows}
+	reader := setReader{r: r, m: m, in: in, rule: rule}
 	members, sets, err := reader.read(ctx, dir)
 	if err != nil {
 		return res, err
@@ -104,7 +101,7 @@ func Pairs(ctx context.Context, r Rules, m Means, dir string, exact bool) (Pairs
 		return nil
 	}
 	if exact {
-		err = neardup.ExactPairs(ctx, len(members), sets, num, den, m.Workers, emit)
+		err = neardup.ExactPairs(ctx, len(members), sets, rule.ThresholdNum, rule.ThresholdDen, m.Workers, emit)
 	} else {
 		var records []neardup.BandRecord
 		for i, d := range members {
@@ -121,7 +118,7 @@ func Pairs(ctx context.Context, r Rules, m Means, dir string, exact bool) (Pairs
 		if graph, err = neardup.NewGraph(len(members), groups.Offsets, ranks); err != nil {
 			return res, err
 		}
-		err = neardup.Pairs(ctx, graph, sets, num, den, m.Workers, emit)
+		err = neardup.Pairs(ctx, graph, sets, rule.ThresholdNum, rule.ThresholdDen, m.Workers, emit)
 	}
 	if err != nil {
 		return res, err
@@ -133,10 +130,10 @@ func Pairs(ctx context.Context, r Rules, m Means, dir string, exact bool) (Pairs
 
 // setReader reads the shingle sets and band keys of all documents.
 type setReader struct {
-	r           Rules
-	m           Means
-	in          *inputs
-	bands, rows int
+	r    Rules
+	m    Means
+	in   *inputs
+	rule plan.NearDup
 }
 
 func (s *setReader) read(ctx context.Context, dir string) ([]member, *neardup.FileSets, error) {
@@ -210,7 +207,7 @@ func (s *setReader) sketch(ctx context.Context, shard int, members []member, bas
 		return err
 	}
 	scanner := hasher.NewScanner()
-	sketcher := neardup.NewSketcher(s.bands, s.rows, s.r.Seed)
+	sketcher := neardup.NewSketcher(s.rule, s.r.Seed)
 	sh := s.in.shards[shard]
 	at := -1
 	return s.eachLine(ctx, shard, track.add, func(line *corpus.Line) error {

@@ -97,7 +97,7 @@ func mixDates(rng *rand.Rand, docs []policyDoc) {
 // stand first. One whose text (within its scope) was met before shares the fate
 // of the first; else it is dropped if and only if a kept one, within the scope,
 // shares a bucket with it and reaches the threshold.
-func policyOracle(p Policy, standing, delivery []policyDoc, seed uint64, num, den int64, bands, rows int) map[string]fate {
+func policyOracle(p Policy, standing, delivery []policyDoc, seed uint64, rule plan.NearDup) map[string]fate {
 	type entry struct {
 		*policyDoc
 		stands bool
@@ -106,7 +106,7 @@ func policyOracle(p Policy, standing, delivery []policyDoc, seed uint64, num, de
 		keys   []uint64
 	}
 	var all []*entry
-	sketcher := neardup.NewSketcher(bands, rows, seed)
+	sketcher := neardup.NewSketcher(rule, seed)
 	scanner := shingle.NewHasher(seed).NewScanner()
 	add := func(docs []policyDoc, stands bool) {
 		for i := range docs {
@@ -173,8 +173,8 @@ func policyOracle(p Policy, standing, delivery []policyDoc, seed uint64, num, de
 				continue
 			}
 			var shared, overlap int64
-			for b := range min(len(e.keys), len(k.keys)) {
-				if slices.Contains(k.keys, e.keys[b]) {
+			for _, key := range e.keys {
+				if slices.Contains(k.keys, key) {
 					shared++
 				}
 			}
@@ -184,7 +184,7 @@ func policyOracle(p Policy, standing, delivery []policyDoc, seed uint64, num, de
 				}
 			}
 			union := int64(len(e.set)+len(k.set)) - overlap
-			if shared > 0 && union > 0 && overlap*den >= num*union && (best.Class == "" || overlap*best.Union > best.Overlap*union) {
+			if shared > 0 && union > 0 && overlap*rule.ThresholdDen >= rule.ThresholdNum*union && (best.Class == "" || overlap*best.Union > best.Overlap*union) {
 				best = fate{"near_dup", k.ID, overlap, union, shared}
 			}
 		}
@@ -300,7 +300,7 @@ func TestPoliciesAreTheDefinition(t *testing.T) {
 				r := policyRules(p, 7, writeDocs(t, filepath.Join(dir, "in"), delivery, 1, nil))
 				res := runPolicy(t, r, policyMeans(1), filepath.Join(dir, "one"))
 				nd := res.Plan.NearDup
-				want := policyOracle(p, standing, delivery, 7, nd.ThresholdNum, nd.ThresholdDen, nd.Bands, nd.Rows)
+				want := policyOracle(p, standing, delivery, 7, nd)
 				if len(want) < 20 {
 					t.Fatalf("seed %d: only %d documents are dropped: the test shows little", seed, len(want))
 				}

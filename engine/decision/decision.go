@@ -50,7 +50,8 @@ type Row struct {
 	Overlap int64   `parquet:"overlap"`
 	Union   int64   `parquet:"union"`
 	Jaccard float64 `parquet:"jaccard"`
-	// SharedBuckets is how many bands agree; 0 for an exact_dup.
+	// SharedBuckets is how many keys, of bands and prefixes, agree; 0 for an
+	// exact_dup.
 	SharedBuckets int32 `parquet:"shared_buckets"`
 
 	// Further are the tokens by each further tokenizer of the plan: columns

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/internal/refdata"
+	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/shingle"
 )
 
@@ -49,10 +50,10 @@ func readCorpus(t *testing.T, name string) corpus {
 }
 
 // graph puts the documents into buckets, as match does.
-func (c corpus) graph(t *testing.T, bands, rows int) Graph {
+func (c corpus) graph(t *testing.T, rule plan.NearDup) Graph {
 	t.Helper()
 	var records []BandRecord
-	sketcher := NewSketcher(bands, rows, 1)
+	sketcher := NewSketcher(rule, 1)
 	var keys []uint64
 	for d, shingles := range c.shingles {
 		keys = sketcher.BandKeys(keys[:0], shingles)
@@ -161,7 +162,7 @@ func TestRecallAndWrongfulDrops(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				g := real.graph(t, bands, rows)
+				g := real.graph(t, plan.NearDup{ThresholdNum: num, ThresholdDen: den, Bands: bands, Rows: rows, PrefixUpTo: PrefixUpTo})
 
 				found := 0
 				err = Pairs(context.Background(), g, stored, num, den, 2, func(a, b uint32, overlap, union int) error {

@@ -167,8 +167,7 @@ func newPrefixIndex(ctx context.Context, n int, docs []uint32, sets Sets, thresh
 		}
 		slices.Sort(numbers)
 		unique := len(set) - len(numbers)
-		needed := int((threshold.num*uint64(len(set)) + threshold.den - 1) / threshold.den)
-		prefix := len(set) - needed + 1
+		prefix := len(set) - threshold.ofSize(len(set)) + 1
 		numbers = numbers[:min(max(prefix-unique, 0), len(numbers))]
 		x.unique[d], x.begin[d], x.count[d] = uint32(unique), uint64(len(entries)), uint32(len(numbers))
 		for i, s := range numbers {

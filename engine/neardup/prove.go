@@ -27,6 +27,11 @@ func (r ratio) toReach(total int) int {
 	return int((r.num*uint64(total) + sum - 1) / sum)
 }
 
+// ofSize returns ⌈r·n⌉.
+func (r ratio) ofSize(n int) int {
+	return int((r.num*uint64(n) + r.den - 1) / r.den)
+}
+
 // toExceed returns the smallest overlap with which they score more than r.
 func (r ratio) toExceed(total int) int {
 	return int(r.num*uint64(total)/(r.num+r.den)) + 1

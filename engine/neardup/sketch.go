@@ -4,18 +4,29 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math"
+
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/kernels/linmin"
 )
 
-// Sketcher makes band keys: rule oph-fallback-v1. It belongs to one goroutine.
+// PrefixUpTo is the N of new plans. Of longer documents prefixes are longer
+// and, where pages share a template, common to many: of tldr's pages N = 16
+// makes 30 times as many candidates as bands do.
+const PrefixUpTo = 8
+
+// Sketcher makes band keys and prefix keys: rule oph-fallback-prefix-v2. It
+// belongs to one goroutine.
+//
+// # Band keys
 //
 // A signature has k = bands × rows slots. It is one permutation hashing (Li,
 // Owen, Zhang: "One permutation hashing", 2012): the shingle hash x falls into
 // the bin ⌊(x mod 2³²)·k / 2³²⌋ with the value ⌊x / 2³²⌋, and a slot holds the
 // least value of its bin. Slots whose bin stays empty fall back to classic
-// MinHash: slot j holds the least aⱼ·x + bⱼ mod 2⁶⁴ over all shingles x, halved
-// and with the top bit set, so that it never equals the value of a bin (as the
-// first round of Dahlgaard, Knudsen, Thorup: "Fast similarity sketching", 2017,
-// with a second round that leaves nothing empty).
+// MinHash: slot j holds 2³² plus the least aⱼ·x + bⱼ mod 2³² over all shingles
+// x, which never equals the value of a bin (as the first round of Dahlgaard,
+// Knudsen, Thorup: "Fast similarity sketching", 2017, with a second round that
+// leaves nothing empty).
 //
 // Two sets have the same value in a slot with a probability of exactly their
 // Jaccard J: where the union has elements in the bin, the least of them is in
@@ -28,21 +39,39 @@ import (
 // h = (h xor v)·dᵣ, h = h xor h >> 32, with an odd factor dᵣ for each row r, so
 // that slots that differ in one row never give the same key.
 //
+// # Prefix keys
+//
+// Of n distinct shingles, ascending by hash, the first n − ⌈t·n⌉ + 1 are the
+// prefix for the threshold t. Two documents whose Jaccard is t or more have an
+// element of both prefixes in common (prefix filtering; Chaudhuri, Ganti,
+// Kaushik: "A primitive operator for similarity joins in data cleaning", 2006),
+// so that keys made of prefixes find all such pairs. Tiny documents, of at most
+// N shingles, have prefix keys instead of band keys. Their partners have at most
+// N/t shingles: those of more than N and up to N/t have both kinds. A key of
+// shingle x is that of a band after all others whose only slot holds x.
+//
+// # Numbers
+//
 // The numbers aⱼ (odd), bⱼ, cᵢ and dᵣ (odd) come from the plan's seed: number n
 // of the stream is bytes 8(n mod 4) … 8(n mod 4)+7 of block n/4, little endian,
 // of SHA-256("tallystick sketch v1" || seed || block) with both numbers 64 bits
-// little endian; a₀, b₀, a₁, b₁, …, then all c, then all d; odd ones have their
-// lowest bit set.
+// little endian; a₀, b₀, a₁, b₁, …, modulo 2³², then all c, the one of prefix
+// keys last, then all d; odd ones have their lowest bit set.
 type Sketcher struct {
+	bands     int
+	tiny      int // N
+	threshold ratio
+
 	slots    []uint64
-	fallback []linear // of each slot
-	vacant   []int    // slots whose bin is empty
+	a, b     []uint32 // of each slot, then 0 up to a multiple of linmin.Lanes
 	bandInit []uint64 // c
 	rowOdd   []uint64 // d
-}
 
-// linear is the function x → a·x + b mod 2⁶⁴.
-type linear struct{ a, b uint64 }
+	vacant       []uint32 // slots whose bin is empty
+	someA, someB []uint32 // a and b of those
+	least        []uint32
+	few          []uint64 // distinct shingles of a document of few
+}
 
 // keyStream is the stream of numbers that a seed gives.
 type keyStream struct {
@@ -62,21 +91,34 @@ func (s *keyStream) next() uint64 {
 	return binary.LittleEndian.Uint64(s.block[8*at:])
 }
 
-// NewSketcher returns a Sketcher for the plan's bands, rows and seed. Bands and
-// rows are at least 1 and k is below 2³¹.
-func NewSketcher(bands, rows int, seed uint64) *Sketcher {
-	k := bands * rows
+// NewSketcher returns a Sketcher for the plan's rule and seed. Bands and rows
+// are at least 1, k is below 2³¹, and the threshold is one that ParseThreshold
+// gives; a rule with PrefixUpTo 0 has no prefix keys and needs no threshold.
+func NewSketcher(rule plan.NearDup, seed uint64) *Sketcher {
+	k := rule.Bands * rule.Rows
+	padded := (k + linmin.Lanes - 1) / linmin.Lanes * linmin.Lanes
+	num, den := rule.Lowest()
 	s := &Sketcher{
-		slots:    make([]uint64, k),
-		fallback: make([]linear, k),
-		vacant:   make([]int, 0, k+fallbackWidth),
-		bandInit: make([]uint64, bands),
-		rowOdd:   make([]uint64, rows),
+		bands:     rule.Bands,
+		tiny:      rule.PrefixUpTo,
+		threshold: ratio{uint64(num), uint64(den)},
+		slots:     make([]uint64, k),
+		a:         make([]uint32, padded),
+		b:         make([]uint32, padded),
+		bandInit:  make([]uint64, rule.Bands+1),
+		rowOdd:    make([]uint64, rule.Rows),
+		vacant:    make([]uint32, k),
+		someA:     make([]uint32, padded),
+		someB:     make([]uint32, padded),
+		least:     make([]uint32, padded),
+	}
+	if s.tiny > 0 {
+		s.few = make([]uint64, 0, uint64(s.tiny)*s.threshold.den/s.threshold.num)
 	}
 	keys := keyStream{seed: seed}
-	for j := range s.fallback {
-		s.fallback[j].a = keys.next() | 1
-		s.fallback[j].b = keys.next()
+	for j := range k {
+		s.a[j] = uint32(keys.next()) | 1
+		s.b[j] = uint32(keys.next())
 	}
 	for i := range s.bandInit {
 		s.bandInit[i] = keys.next()
@@ -87,21 +129,57 @@ func NewSketcher(bands, rows int, seed uint64) *Sketcher {
 	return s
 }
 
-// BandKeys appends to dst one key for each band of the document with the given
-// shingle hashes, in any order, repeats allowed; none if there are no shingles.
-// Documents share the bucket of a band iff they have the same key there.
+// BandKeys appends to dst the keys of the document with the given shingle hashes,
+// in any order, repeats allowed: prefix keys if it has few, then one key for
+// each band unless it is tiny; none if there are no shingles. Documents share
+// the bucket of a key iff both have it.
 func (s *Sketcher) BandKeys(dst, shingles []uint64) []uint64 {
 	if len(shingles) == 0 {
 		return dst
+	}
+	if s.gatherFew(shingles) {
+		n := len(s.few)
+		for _, x := range s.few[:n-s.threshold.ofSize(n)+1] {
+			h := (s.bandInit[s.bands] ^ x) * s.rowOdd[0]
+			dst = append(dst, h^h>>32)
+		}
+		if n <= s.tiny {
+			return dst
+		}
 	}
 	s.sketch(shingles)
 	return s.appendKeys(dst)
 }
 
+// gatherFew leaves the distinct shingles in s.few, ascending, and reports
+// whether they are so few that the document has prefix keys.
+func (s *Sketcher) gatherFew(shingles []uint64) bool {
+	few := s.few[:0]
+	for _, x := range shingles {
+		i := len(few)
+		for i > 0 && few[i-1] > x {
+			i--
+		}
+		if i > 0 && few[i-1] == x {
+			continue
+		}
+		if len(few) == cap(few) {
+			return false
+		}
+		few = append(few, x)
+		for j := len(few) - 1; j > i; j-- {
+			few[j] = few[j-1]
+		}
+		few[i] = x
+	}
+	s.few = few
+	return true
+}
+
 // appendKeys appends the keys of the bands of s.slots.
 func (s *Sketcher) appendKeys(dst []uint64) []uint64 {
 	slots := s.slots
-	for _, h := range s.bandInit {
+	for _, h := range s.bandInit[:s.bands] {
 		for r, d := range s.rowOdd {
 			h = (h ^ slots[r]) * d
 			h ^= h >> 32
@@ -112,52 +190,66 @@ func (s *Sketcher) appendKeys(dst []uint64) []uint64 {
 	return dst
 }
 
+const (
+	// fellBack tells what a slot holds that fell back from the values of bins,
+	// which have 32 bits.
+	fellBack = 1 << 32
+	// noValue stands in a slot whose bin is empty so far.
+	noValue = math.MaxUint64
+)
+
 // sketch fills s.slots from at least one shingle.
 func (s *Sketcher) sketch(shingles []uint64) {
-	const noValue = math.MaxUint64 // no bin holds it: values have 32 bits
+	if 2*len(shingles) < len(s.slots) {
+		// Most bins are empty. All slots at once, and without a list of the
+		// vacant ones: the values of bins are less than those of the fallback.
+		linmin.Min(s.least, s.a, s.b, shingles)
+		for j := range s.slots {
+			s.slots[j] = fellBack | uint64(s.least[j])
+		}
+		s.fillBins(shingles)
+		return
+	}
 	for j := range s.slots {
 		s.slots[j] = noValue
 	}
-	k := uint64(len(s.slots))
+	s.fillBins(shingles)
+	n := 0
+	for j, v := range s.slots {
+		s.vacant[n] = uint32(j)
+		n += one(v == noValue)
+	}
+	if n > 0 {
+		s.fallBack(s.vacant[:n], shingles)
+	}
+}
+
+// fillBins lowers each slot to the least value of its bin.
+func (s *Sketcher) fillBins(shingles []uint64) {
+	slots := s.slots
+	k := uint64(len(slots))
 	for _, x := range shingles {
-		slot := &s.slots[uint64(uint32(x))*k>>32]
+		slot := &slots[uint64(uint32(x))*k>>32]
 		*slot = min(*slot, x>>32)
 	}
-	s.vacant = s.vacant[:0]
-	for j, v := range s.slots {
-		if v == noValue {
-			s.vacant = append(s.vacant, j)
-		}
+}
+
+// fallBack fills the slots that are vacant.
+func (s *Sketcher) fallBack(vacant []uint32, shingles []uint64) {
+	for i, j := range vacant {
+		s.someA[i], s.someB[i] = s.a[j], s.b[j]
 	}
-	if len(s.vacant) > 0 {
-		s.fallBack(shingles)
+	// What stands there beyond does no harm.
+	lanes := (len(vacant) + linmin.Lanes - 1) / linmin.Lanes * linmin.Lanes
+	linmin.Min(s.least[:lanes], s.someA[:lanes], s.someB[:lanes], shingles)
+	for i, j := range vacant {
+		s.slots[j] = fellBack | uint64(s.least[i])
 	}
 }
 
-// fallbackWidth is the number of slots that fall back together.
-const fallbackWidth = 4
-
-// fallBack fills the vacant slots. The loop over shingles is the inner one, and
-// goes through them for four slots at a time, whose least values stay in
-// registers. The other order gives the same values, each with a load and a
-// store: measured at half the speed for every size of set.
-func (s *Sketcher) fallBack(shingles []uint64) {
-	for len(s.vacant)%fallbackWidth != 0 {
-		s.vacant = append(s.vacant, s.vacant[0])
+func one(b bool) int {
+	if b {
+		return 1
 	}
-	for i := 0; i < len(s.vacant); i += fallbackWidth {
-		j := (*[fallbackWidth]int)(s.vacant[i:])
-		f0, f1, f2, f3 := s.fallback[j[0]], s.fallback[j[1]], s.fallback[j[2]], s.fallback[j[3]]
-		m0, m1, m2, m3 := uint64(math.MaxUint64), uint64(math.MaxUint64), uint64(math.MaxUint64), uint64(math.MaxUint64)
-		for _, x := range shingles {
-			m0 = min(m0, f0.a*x+f0.b)
-			m1 = min(m1, f1.a*x+f1.b)
-			m2 = min(m2, f2.a*x+f2.b)
-			m3 = min(m3, f3.a*x+f3.b)
-		}
-		s.slots[j[0]], s.slots[j[1]], s.slots[j[2]], s.slots[j[3]] = fellBack(m0), fellBack(m1), fellBack(m2), fellBack(m3)
-	}
+	return 0
 }
-
-// fellBack makes a slot of a least fallback value: unlike any bin's.
-func fellBack(v uint64) uint64 { return v>>1 | 1<<63 }

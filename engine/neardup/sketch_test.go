@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/tallystick/tallystick/engine/plan"
 )
 
 func randomShingles(random *rand.Rand, n int) []uint64 {
@@ -15,6 +17,9 @@ func randomShingles(random *rand.Rand, n int) []uint64 {
 	}
 	return s
 }
+
+// bandsOnly is a rule without prefix keys.
+func bandsOnly(bands, rows int) plan.NearDup { return plan.NearDup{Bands: bands, Rows: rows} }
 
 // slowSlots is the definition of a signature, slot by slot.
 func slowSlots(s *Sketcher, shingles []uint64) []uint64 {
@@ -26,7 +31,7 @@ func slowSlots(s *Sketcher, shingles []uint64) []uint64 {
 			if (x&math.MaxUint32)*k/(1<<32) == j {
 				values = append(values, x>>32)
 			}
-			fallback = append(fallback, (s.fallback[j].a*x+s.fallback[j].b)/2+1<<63)
+			fallback = append(fallback, 1<<32+uint64(s.a[j]*uint32(x)+s.b[j]))
 		}
 		if values != nil {
 			slots[j] = slices.Min(values)
@@ -39,8 +44,8 @@ func slowSlots(s *Sketcher, shingles []uint64) []uint64 {
 
 func TestSketchIsItsDefinition(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 1))
-	for _, shape := range [][2]int{{16, 5}, {26, 5}, {72, 4}, {1, 1}, {3, 1}, {1, 5}, {64, 5}} {
-		s := NewSketcher(shape[0], shape[1], 99)
+	for _, shape := range [][2]int{{16, 5}, {26, 5}, {72, 4}, {1, 1}, {3, 1}, {3, 7}, {1, 5}, {64, 5}} {
+		s := NewSketcher(bandsOnly(shape[0], shape[1]), 99)
 		for _, n := range []int{1, 2, 3, 5, 8, 31, 80, 81, 200, 1000, 5000} {
 			shingles := randomShingles(random, n)
 			keys := s.BandKeys(nil, shingles)
@@ -61,7 +66,7 @@ func TestSketchIsItsDefinition(t *testing.T) {
 }
 
 func TestBandKeysOfNothing(t *testing.T) {
-	if got := NewSketcher(16, 5, 0).BandKeys([]uint64{1}, nil); len(got) != 1 {
+	if got := NewSketcher(bandsOnly(16, 5), 0).BandKeys([]uint64{1}, nil); len(got) != 1 {
 		t.Errorf("%d keys of no shingles", len(got)-1)
 	}
 }
@@ -69,9 +74,19 @@ func TestBandKeysOfNothing(t *testing.T) {
 // Stored band keys depend on these numbers: they never change.
 func TestBandKeysGolden(t *testing.T) {
 	shingles := []uint64{0, 1, math.MaxUint64, 0x0123456789abcdef, 0xfedcba9876543210}
-	got := fmt.Sprintf("%016x", NewSketcher(4, 2, 5).BandKeys(nil, shingles))
-	if want := "[f56f50efef648c14 137977cbab32800a f817439538e34fea ee69cd0d95391c5d]"; got != want {
-		t.Errorf("band keys %s, want %s", got, want)
+	rule := plan.NearDup{ThresholdNum: 4, ThresholdDen: 5, Bands: 4, Rows: 2}
+	for _, c := range []struct {
+		prefixUpTo int
+		want       string
+	}{
+		{0, "[b2439572a84a60a0 7a0c29e85c0fad95 73821b44e95818d1 9a1beb7f53318eeb]"},
+		{8, "[4e48c95f86436aca c96b490be604dc09]"},
+		{4, "[4e48c95f86436aca c96b490be604dc09 b2439572a84a60a0 7a0c29e85c0fad95 73821b44e95818d1 9a1beb7f53318eeb]"},
+	} {
+		rule.PrefixUpTo = c.prefixUpTo
+		if got := fmt.Sprintf("%016x", NewSketcher(rule, 5).BandKeys(nil, shingles)); got != c.want {
+			t.Errorf("keys up to %d shingles %s, want %s", c.prefixUpTo, got, c.want)
+		}
 	}
 }
 
@@ -79,12 +94,12 @@ func TestBandKeysGolden(t *testing.T) {
 // another order or with another seed give another key.
 func TestBandKeysSeparate(t *testing.T) {
 	const bands, rows = 8, 5
-	s := NewSketcher(bands, rows, 3)
+	s := NewSketcher(bandsOnly(bands, rows), 3)
 	for i := range s.slots {
 		s.slots[i] = uint64(i % rows)
 	}
 	keys := s.appendKeys(nil)
-	other := NewSketcher(bands, rows, 4)
+	other := NewSketcher(bandsOnly(bands, rows), 4)
 	copy(other.slots, s.slots)
 	seen := map[uint64]bool{}
 	for _, key := range slices.Concat(keys, other.appendKeys(nil)) {
@@ -117,6 +132,28 @@ func pairWith(random *rand.Rand, n int, j float64) (a, b []uint64, jaccard float
 	return a, b, float64(common) / float64(2*n-common)
 }
 
+// classicMinHash is MinHash as in the books, slow: a hash function per slot.
+type classicMinHash [][2]uint64
+
+func newClassicMinHash(random *rand.Rand, k int) classicMinHash {
+	c := make(classicMinHash, k)
+	for i := range c {
+		c[i] = [2]uint64{random.Uint64() | 1, random.Uint64()}
+	}
+	return c
+}
+
+func (c classicMinHash) slots(set []uint64) []uint64 {
+	slots := make([]uint64, len(c))
+	for i, f := range c {
+		slots[i] = math.MaxUint64
+		for _, x := range set {
+			slots[i] = min(slots[i], f[0]*x+f[1])
+		}
+	}
+	return slots
+}
+
 func equalSlots(a, b []uint64) (n int) {
 	for i := range a {
 		if a[i] == b[i] {
@@ -132,21 +169,8 @@ func equalSlots(a, b []uint64) (n int) {
 func TestEstimator(t *testing.T) {
 	const bands, rows, k = 16, 5, 80
 	random := rand.New(rand.NewPCG(2, 2))
-	s := NewSketcher(bands, rows, 17)
-	classic := make([]linear, k)
-	for i := range classic {
-		classic[i] = linear{random.Uint64() | 1, random.Uint64()}
-	}
-	minHash := func(set []uint64) []uint64 {
-		slots := make([]uint64, k)
-		for i, f := range classic {
-			slots[i] = math.MaxUint64
-			for _, x := range set {
-				slots[i] = min(slots[i], f.a*x+f.b)
-			}
-		}
-		return slots
-	}
+	s := NewSketcher(bandsOnly(bands, rows), 17)
+	classic := newClassicMinHash(random, k)
 	for _, n := range []int{4, 20, 80, 400, 3000} {
 		for _, j := range []float64{0.3, 0.6, 0.8, 0.95} {
 			trials := 1000
@@ -164,7 +188,7 @@ func TestEstimator(t *testing.T) {
 				share := float64(equalSlots(slotsA, s.slots)) / k
 				sum += share
 				squares += (share - jaccard) * (share - jaccard)
-				share = float64(equalSlots(minHash(a), minHash(b))) / k
+				share = float64(equalSlots(classic.slots(a), classic.slots(b))) / k
 				classicSquares += (share - jaccard) * (share - jaccard)
 			}
 			count := float64(trials)
@@ -194,7 +218,7 @@ func TestEstimator(t *testing.T) {
 func TestEverySlotMatchesWithJaccard(t *testing.T) {
 	const trials = 4000
 	random := rand.New(rand.NewPCG(3, 3))
-	s := NewSketcher(8, 2, 23)
+	s := NewSketcher(bandsOnly(8, 2), 23)
 	for _, c := range []struct{ small, large int }{{1, 2}, {10, 30}, {6, 100}} {
 		jaccard := float64(c.small) / float64(c.large)
 		equal := make([]float64, len(s.slots))
@@ -220,7 +244,7 @@ func TestEverySlotMatchesWithJaccard(t *testing.T) {
 
 func TestBandKeysDoNotAllocate(t *testing.T) {
 	random := rand.New(rand.NewPCG(4, 4))
-	s := NewSketcher(26, 5, 1)
+	s := NewSketcher(bandsOnly(26, 5), 1)
 	keys := make([]uint64, 0, 26)
 	for _, n := range []int{1, 50, 1000} {
 		shingles := randomShingles(random, n)
@@ -235,7 +259,7 @@ func BenchmarkBandKeys(b *testing.B) {
 	random := rand.New(rand.NewPCG(5, 5))
 	for _, n := range []int{1, 5, 30, 130, 1000, 10000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			s := NewSketcher(26, 5, 1)
+			s := NewSketcher(bandsOnly(26, 5), 1)
 			shingles := randomShingles(random, n)
 			var keys []uint64
 			b.SetBytes(int64(8 * n))

@@ -19,7 +19,7 @@ const (
 	RuleToken    = "hf-tokenizers-0.22.2-v1"
 	RuleShingle  = "w5-v1" // by default; see ShingleRule
 	RuleWordHash = "aes3-v1"
-	RuleSketch   = "oph-fallback-v1"
+	RuleSketch   = "oph-fallback-prefix-v2"
 	RuleExactKey = "xxh64-len-sha256-v1"
 	RulePriority = "created-content-contributor-id-v1"
 	RuleCredit   = "shared-v1" // of plans that share credit
@@ -94,12 +94,15 @@ type Tokenizer struct {
 // NearDup is the near-duplicate rule. The threshold is the exact fraction
 // ThresholdNum/ThresholdDen.
 type NearDup struct {
-	ThresholdNum int64   `json:"threshold_num"`
-	ThresholdDen int64   `json:"threshold_den"`
-	Recall       string  `json:"recall"` // target, as given
-	Bands        int     `json:"bands"`
-	Rows         int     `json:"rows"`
-	Curve        []Point `json:"predicted_recall"`
+	ThresholdNum int64  `json:"threshold_num"`
+	ThresholdDen int64  `json:"threshold_den"`
+	Recall       string `json:"recall"` // target, as given
+	Bands        int    `json:"bands"`
+	Rows         int    `json:"rows"`
+	// PrefixUpTo is the number of shingles up to which documents have prefix
+	// keys instead of one key for each band.
+	PrefixUpTo int     `json:"prefix_up_to"`
+	Curve      []Point `json:"predicted_recall"`
 	// The floor of a sweepable run, FloorNum/FloorDen, is the lowest threshold
 	// that what it keeps can answer for; the bands are chosen at the floor. Both
 	// are 0 for a run that keeps nothing for other thresholds.
@@ -119,7 +122,7 @@ func (n NearDup) Lowest() (num, den int64) {
 }
 
 // Point is the predicted probability (parts per million) that a pair of the
-// given Jaccard (parts per hundred) shares a bucket.
+// given Jaccard (parts per hundred) shares a bucket, if not by prefix keys.
 type Point struct {
 	JaccardPercent int   `json:"jaccard_percent"`
 	RecallPPM      int64 `json:"recall_ppm"`

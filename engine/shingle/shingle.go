@@ -42,14 +42,14 @@ package shingle
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"math/bits"
 	"slices"
 
+	"github.com/tallystick/tallystick/kernels/windowhash"
 	"github.com/tallystick/tallystick/kernels/wordhash"
 )
 
 // Width is the number of words in a shingle, but where the plan says otherwise.
-const Width = 5
+const Width = windowhash.Width
 
 // Hasher holds the keys of one seed. It is safe for concurrent use.
 type Hasher struct {
@@ -114,21 +114,8 @@ func (s *Scanner) Shingles(text []byte) []uint64 {
 		n = Width
 	}
 	s.shingles = slices.Grow(s.shingles[:0], n-Width+1)[:n-Width+1]
-	mix(s.shingles, s.hashes)
+	windowhash.Hash(s.shingles, s.hashes)
 	return s.shingles
-}
-
-// mix stores in shingles[i] the hash of the window that starts at word i.
-func mix(shingles, words []uint64) {
-	for i := range shingles {
-		w := (*[Width]uint64)(words[i:])
-		x := bits.RotateLeft64(w[0], 24) + w[1]
-		x = bits.RotateLeft64(x, 24) ^ w[2]
-		x = bits.RotateLeft64(x, 24) + w[3]
-		x = bits.RotateLeft64(x, 24) ^ w[4]
-		x = (x ^ x>>32) * 0x9e3779b1
-		shingles[i] = x ^ x>>32
-	}
 }
 
 // Set returns the distinct shingle hashes of text, ascending. They are valid

@@ -278,6 +278,22 @@ func TestSorter(t *testing.T) {
 	}
 }
 
+// Hashes that no distribution tells apart, in an order that costs an insertion
+// sort most.
+func TestSorterOfNeighbours(t *testing.T) {
+	var s sorter
+	for _, n := range []int{33, 100, 100_000} {
+		hashes := make([]uint64, n)
+		for i := range hashes {
+			hashes[i] = 1<<63 + uint64(n-i)%uint64(max(2, n/3))
+		}
+		want := slices.Sorted(slices.Values(hashes))
+		if got := s.sort(hashes); !slices.Equal(got, want) {
+			t.Errorf("sort of %d hashes is wrong", n)
+		}
+	}
+}
+
 func TestNoAllocationInSteadyState(t *testing.T) {
 	s := NewHasher(1).NewScanner()
 	text := []byte(strings.Repeat("Some words, 漢字 and a few İ more é. ", 3000))

@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// sorter sorts hashes. Because they are uniform, one distribution by the
-// leading bits into as many buckets as there are hashes almost sorts them.
+// sorter sorts hashes. Because they are uniform, one distribution by the leading
+// bits into about three buckets a hash almost sorts them.
 type sorter struct {
 	sorted []uint64
-	begin  []uint32 // of each bucket, then its end
+	begin  []uint32 // of each bucket
 }
 
 // fewHashes is up to where the library sorts at least as fast.
@@ -23,50 +23,47 @@ func (s *sorter) sort(hashes []uint64) []uint64 {
 		slices.Sort(hashes)
 		return hashes
 	}
-	width := bits.Len(uint(n - 1))
+	width := bits.Len(uint(n-1)) + 1
 	shift := 64 - width
-	if len(s.begin) < 1<<width+1 {
-		s.begin = make([]uint32, 1<<width+1)
+	if len(s.begin) < 1<<width {
+		s.begin = make([]uint32, 1<<width)
 	}
-	begin := s.begin[:1<<width+1]
+	begin := s.begin[:1<<width]
 	clear(begin)
 	for _, x := range hashes {
-		begin[x>>shift+1]++
+		begin[x>>shift]++
 	}
 	sum := uint32(0)
 	for i, count := range begin {
-		sum += count
 		begin[i] = sum
+		sum += count
 	}
 	s.sorted = slices.Grow(s.sorted[:0], n)[:n]
 	for _, x := range hashes {
-		b := x >> shift
-		s.sorted[begin[b]] = x
-		begin[b]++
+		next := &begin[x>>shift]
+		s.sorted[*next] = x
+		*next++
 	}
-	// Each bucket now begins where the one before it ends: begin[b-1].
-	first := uint32(0)
-	for _, end := range begin[:1<<width] {
-		if bucket := s.sorted[first:end]; len(bucket) > 1 {
-			sortBucket(bucket)
-		}
-		first = end
-	}
+	insertionSort(s.sorted)
 	return s.sorted
 }
 
-// sortBucket sorts a bucket, which is short unless shingles repeat.
-func sortBucket(b []uint64) {
-	if len(b) > fewHashes {
-		slices.Sort(b)
-		return
-	}
-	for i := 1; i < len(b); i++ {
-		x := b[i]
-		j := i
-		for ; j > 0 && b[j-1] > x; j-- {
-			b[j] = b[j-1]
+// insertionSort sorts hashes that are almost in order: a few steps for each,
+// unless shingles repeat.
+func insertionSort(hashes []uint64) {
+	for i := 1; i < len(hashes); i++ {
+		x := hashes[i]
+		if hashes[i-1] <= x {
+			continue
 		}
-		b[j] = x
+		j := i
+		for ; j > 0 && hashes[j-1] > x; j-- {
+			hashes[j] = hashes[j-1]
+		}
+		hashes[j] = x
+		if i-j > fewHashes {
+			slices.Sort(hashes)
+			return
+		}
 	}
 }

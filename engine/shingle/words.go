@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/kernels/wordhash"
-	"github.com/tallystick/tallystick/kernels/wordscan"
+	"github.com/tallystick/tallystick/kernels/wordmask"
 )
 
 // chunkSize is the number of bytes looked at in one go, so that everything
@@ -60,7 +60,7 @@ func runeStart(text []byte, at int) int {
 // lower case; lower goes on for at least wordhash.Slack bytes.
 type finder struct {
 	lower        []byte
-	word, high   []uint64 // masks of wordscan
+	masks        []wordmask.Masks
 	starts, ends []uint32
 }
 
@@ -77,100 +77,64 @@ func (f *finder) find(text []byte) (words, last int) {
 	return words, len(text)
 }
 
-// findInPlace works on masks of 64 bytes, in which runes that are not ASCII are
-// filled in one by one. It gives up, with ok false, when the lower case of a
-// rune has another length than the rune.
+// findInPlace works on masks of 64 bytes, in which the runes that wordmask
+// leaves open are filled in one by one. It gives up, with ok false, when the
+// lower case of a rune has another length than the rune.
 func (f *finder) findInPlace(text []byte) (words int, ok bool) {
-	blocks := wordscan.Blocks(len(text))
+	blocks := wordmask.Blocks(len(text))
 	f.reserve(blocks)
-	wordscan.Scan(f.lower, f.word, f.high, text)
-	lower := f.lower[:(blocks+1)*wordscan.Block]
-	// A rune that the text's end cuts off must not be completed by old bytes.
-	clear(lower[blocks*wordscan.Block:])
-
-	var starts, ends int
-	var carry uint64 // 1 if the last byte was in a word
-	// What a rune at the end of a block leaves to the next one: bytes in a
-	// word, bytes not to look at again, and places where words are cut.
-	var nextWord, nextSeen, nextCut uint64
-	for block := range blocks {
-		word, high := f.word[block]|nextWord, f.high[block]&^nextSeen
-		cut := nextCut
-		nextWord, nextSeen, nextCut = 0, 0, 0
-		for high != 0 {
-			j := bits.TrailingZeros64(high)
-			at := block*wordscan.Block + j
-			r, size := decode(binary.LittleEndian.Uint32(lower[at:]))
-			class := classOf(r)
-			if class > alone {
-				r = class.lower(r)
-				if utf8.RuneLen(r) != size {
-					return 0, false
-				}
-				utf8.EncodeRune(lower[at:], r)
-				class = inWord
-			}
-			bytes := uint64(1)<<size - 1
-			inside := bytes & -uint64(class&inWord|class>>1) // 0 for a separator
-			edges := (bytes + 2) & -uint64(class>>1)         // first byte and the one after: 0 unless alone
-			word |= inside << j
-			nextWord = inside >> (64 - j)
-			cut |= edges << j
-			nextCut = edges >> (64 - j)
-			high &^= bytes << j
-			nextSeen = bytes >> (64 - j)
+	// One more for what the last rune of the last block leaves behind.
+	masks := f.masks[:blocks+1]
+	wordmask.Scan(f.lower, masks, text)
+	masks[blocks] = wordmask.Masks{}
+	for i := range masks[:blocks] {
+		if masks[i].Open != 0 && !f.fillIn(i) {
+			return 0, false
 		}
-		before := word<<1 | carry // byte j−1 is in a word
-		carry = word >> 63
-		base := uint32(block * wordscan.Block)
-		starts = emit(f.starts, starts, word&(^before|cut), base)
-		ends = emit(f.ends, ends, before&(^word|cut), base)
 	}
-	if carry != 0 {
-		f.ends[ends] = uint32(len(text))
-	}
-	return starts, true
+	return wordmask.Edges(f.starts, f.ends, masks[:blocks]), true
 }
 
-// reserve makes room for a text of so many blocks. In a block at most every
-// second byte starts a word, and emit writes up to 8 positions too many.
+// fillIn sets the masks of the open runes that start in block i. It reports
+// false where the lower case of one has another length.
+func (f *finder) fillIn(i int) bool {
+	m, next := &f.masks[i], &f.masks[i+1]
+	for open := m.Open; open != 0; {
+		j := bits.TrailingZeros64(open)
+		at := i*wordmask.Block + j
+		r, size := decode(binary.LittleEndian.Uint32(f.lower[at:]))
+		class := classOf(r)
+		if class > alone {
+			r = class.lower(r)
+			if utf8.RuneLen(r) != size {
+				return false
+			}
+			utf8.EncodeRune(f.lower[at:], r)
+			class = inWord
+		}
+		bytes := uint64(1)<<size - 1
+		inside := bytes & -uint64(class&inWord|class>>1) // 0 for a separator
+		edges := (bytes + 2) & -uint64(class>>1)         // first byte and the one after: 0 unless alone
+		m.Word |= inside << j
+		m.Cut |= edges << j
+		next.Word |= inside >> (64 - j)
+		next.Cut |= edges >> (64 - j)
+		next.Open &^= bytes >> (64 - j)
+		open &^= bytes << j
+	}
+	return true
+}
+
+// reserve makes room for a text of so many blocks.
 func (f *finder) reserve(blocks int) {
-	if len(f.word) >= blocks {
+	if len(f.masks) > blocks {
 		return
 	}
-	blocks = max(blocks, wordscan.Blocks(chunkSize))
-	f.lower = make([]byte, (blocks+1)*wordscan.Block)
-	f.word, f.high = make([]uint64, blocks), make([]uint64, blocks)
-	f.starts = make([]uint32, blocks*wordscan.Block/2+9)
-	f.ends = make([]uint32, blocks*wordscan.Block/2+9)
-}
-
-// emit stores base plus the place of every bit of mask in positions from n on
-// and returns n plus their number.
-func emit(positions []uint32, n int, mask uint64, base uint32) int {
-	end := n + bits.OnesCount64(mask)
-	for ; n < end; n += 8 {
-		// Eight at a time whatever is left: a loop that ends after each bit
-		// is a wrong guess of the branch predictor per block.
-		p := (*[8]uint32)(positions[n:])
-		p[0] = base + uint32(bits.TrailingZeros64(mask))
-		mask &= mask - 1
-		p[1] = base + uint32(bits.TrailingZeros64(mask))
-		mask &= mask - 1
-		p[2] = base + uint32(bits.TrailingZeros64(mask))
-		mask &= mask - 1
-		p[3] = base + uint32(bits.TrailingZeros64(mask))
-		mask &= mask - 1
-		p[4] = base + uint32(bits.TrailingZeros64(mask))
-		mask &= mask - 1
-		p[5] = base + uint32(bits.TrailingZeros64(mask))
-		mask &= mask - 1
-		p[6] = base + uint32(bits.TrailingZeros64(mask))
-		mask &= mask - 1
-		p[7] = base + uint32(bits.TrailingZeros64(mask))
-		mask &= mask - 1
-	}
-	return end
+	blocks = max(blocks, wordmask.Blocks(chunkSize))
+	f.lower = make([]byte, blocks*wordmask.Block+wordmask.Slack)
+	f.masks = make([]wordmask.Masks, blocks+1)
+	f.starts = make([]uint32, blocks*wordmask.Block+wordmask.Room)
+	f.ends = make([]uint32, blocks*wordmask.Block+wordmask.Room)
 }
 
 // decode is utf8.DecodeRune of the bytes of p, the lowest first, quick for runes

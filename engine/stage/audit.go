@@ -217,7 +217,10 @@ func (a *auditor) load(each func(fn func(ctx context.Context, shard int) error) 
 	if err != nil {
 		return err
 	}
-	hasher := shingle.NewHasher(a.Plan.Seed)
+	hasher, err := shingle.HasherFor(a.Plan.Rules.Shingle, a.Plan.Seed)
+	if err != nil {
+		return errors.Join(err, w.Abort())
+	}
 	err = each(func(ctx context.Context, shard int) error {
 		numbers := a.byShard[shard]
 		if len(numbers) == 0 {
@@ -265,12 +268,16 @@ func (a *auditor) stream(ctx context.Context, shard int) ([]hit, error) {
 	if err != nil {
 		return nil, err
 	}
+	hasher, err := shingle.HasherFor(a.Plan.Rules.Shingle, a.Plan.Seed)
+	if err != nil {
+		return nil, err
+	}
 	var (
 		hits    []hit
 		missed  []hit // with names
 		rec     jsonl.Record
 		matcher = a.index.NewMatcher()
-		scanner = shingle.NewHasher(a.Plan.Seed).NewScanner()
+		scanner = hasher.NewScanner()
 		exact   = xxhash.NewWithSeed(a.Plan.Seed)
 		file    = a.File(a.Plan.Shards[shard].File)
 	)

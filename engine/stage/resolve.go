@@ -97,6 +97,7 @@ type resolver struct {
 	scanned  []Record // by shard
 	matched  []Record // by partition
 	nodes    []node   // in order of place
+	places   placeSet // of the nodes, by their numbers
 	byRank   []int32  // rank → node
 	graph    neardup.Graph
 	sets     *neardup.FileSets
@@ -124,7 +125,7 @@ func (r *resolver) close() {
 
 // at returns the node of a place that collect has seen.
 func (r *resolver) at(p doc.Place) (int32, error) {
-	i, ok := slices.BinarySearchFunc(r.nodes, p, func(n node, p doc.Place) int { return n.place.Compare(p) })
+	i, ok := r.places.find(p)
 	if !ok {
 		return 0, fmt.Errorf("%w: line %d of shard %d has keys but no record", doc.ErrCorrupt, p.Ordinal, p.Shard)
 	}
@@ -133,16 +134,16 @@ func (r *resolver) at(p doc.Place) (int32, error) {
 
 // collect makes a node of every document in a group.
 func (r *resolver) collect(ctx context.Context) error {
-	places, err := r.sharing(ctx)
-	if err != nil {
+	if err := r.sharing(ctx); err != nil {
 		return err
 	}
-	if len(places) > math.MaxInt32 {
-		return fmt.Errorf("%d documents share a key with another one; one process resolves at most %d", len(places), math.MaxInt32)
+	count := r.places.number()
+	if count > math.MaxInt32 {
+		return fmt.Errorf("%d documents share a key with another one; one process resolves at most %d", count, math.MaxInt32)
 	}
-	r.nodes = make([]node, len(places))
-	for i, p := range places {
-		r.nodes[i] = node{place: p, first: int32(i), rank: -1}
+	r.nodes = make([]node, 0, count)
+	for p := range r.places.all() {
+		r.nodes = append(r.nodes, node{place: p, first: int32(len(r.nodes)), rank: -1})
 	}
 	return r.describeNodes(ctx)
 }
@@ -185,30 +186,23 @@ func (r *resolver) describeNodes(ctx context.Context) error {
 	return nil
 }
 
-// sharing returns the places of all documents in a group, each once, in order.
-func (r *resolver) sharing(ctx context.Context) ([]doc.Place, error) {
-	var places []doc.Place
-	compact := func() {
-		slices.SortFunc(places, doc.Place.Compare)
-		places = slices.Compact(places)
-	}
-	// A document is in up to as many groups as there are bands: repetitions
-	// are removed whenever they may make up half.
-	next := 1 << 20
+// sharing gathers the places of all documents in a group.
+func (r *resolver) sharing(ctx context.Context) error {
 	for _, kind := range []string{"exact", "buckets"} {
 		err := r.readGroups(ctx, kind, func(members []doc.Place) error {
-			if places = append(places, members...); len(places) > next {
-				compact()
-				next = max(next, 2*len(places))
+			for _, p := range members {
+				if int(p.Shard) >= len(r.Plan.Shards) {
+					return fmt.Errorf("%w: a group of %s names shard %d of %d", doc.ErrCorrupt, kind, p.Shard, len(r.Plan.Shards))
+				}
+				r.places.add(p)
 			}
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	compact()
-	return places, nil
+	return nil
 }
 
 // collapseExact proves the groups of equal hash and length by SHA-256 and

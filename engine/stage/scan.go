@@ -121,7 +121,7 @@ func newScanner(j *Job, docs, keys io.Writer) (*scanner, error) {
 	s := &scanner{
 		Job: j, parser: parser,
 		shingles: hasher.NewScanner(),
-		sketch:   neardup.NewSketcher(j.Plan.NearDup.Bands, j.Plan.NearDup.Rows, j.Plan.Seed),
+		sketch:   neardup.NewSketcher(j.Plan.NearDup, j.Plan.Seed),
 		exact:    xxhash.NewWithSeed(j.Plan.Seed),
 		texts:    gather.New(j.Counters),
 		waiting:  make([]waitingDoc, 0, maxWaiting),

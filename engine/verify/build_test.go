@@ -207,7 +207,7 @@ func build(t testing.TB) *artefacts {
 		},
 		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 		Tokenizer: plan.Tokenizer{Name: "gpt2", SHA256: info.SHA256, AddedTokens: "match"},
-		NearDup:   plan.NearDup{ThresholdNum: 4, ThresholdDen: 5, Recall: "0.99", Bands: 16, Rows: 5},
+		NearDup:   plan.NearDup{ThresholdNum: 4, ThresholdDen: 5, Recall: "0.99", Bands: 16, Rows: 5, PrefixUpTo: 8},
 		ShardSize: 1 << 20, MaxLine: 1 << 20, Partitions: 4,
 	}
 	for i, file := range []struct {

@@ -224,8 +224,9 @@ func (c *checker) checkPlan(_ context.Context, f *findings) (string, error) {
 		f.add("%s: run_id is %s, that of %s is %s", manifestName, c.manifest.RunID, planName, p.RunID)
 	}
 	n := p.NearDup
-	if n.ThresholdNum < 1 || n.ThresholdDen < n.ThresholdNum || n.Bands < 1 || n.Rows < 1 {
-		f.add("%s: near_dup %d/%d in %d bands of %d rows makes no sense", planName, n.ThresholdNum, n.ThresholdDen, n.Bands, n.Rows)
+	const mostPrefix = 1 << 20 // so that products with the threshold's terms fit
+	if n.ThresholdNum < 1 || n.ThresholdDen < n.ThresholdNum || n.Bands < 1 || n.Rows < 1 || n.PrefixUpTo < 0 || n.PrefixUpTo > mostPrefix {
+		f.add("%s: near_dup %d/%d in %d bands of %d rows, prefixes up to %d, makes no sense", planName, n.ThresholdNum, n.ThresholdDen, n.Bands, n.Rows, n.PrefixUpTo)
 	}
 	if n.Sweepable() && (n.FloorDen < n.FloorNum || n.FloorNum < 1 || n.ThresholdNum*n.FloorDen < n.FloorNum*n.ThresholdDen) {
 		f.add("%s: near_dup floor %d/%d makes no sense below threshold %d/%d", planName, n.FloorNum, n.FloorDen, n.ThresholdNum, n.ThresholdDen)

@@ -371,9 +371,18 @@ func (c *checker) checkDecision(shard int, d, previous *decided, f *findings) {
 		fail("jaccard %v is not %d / %d", d.jaccard, d.overlap, d.union)
 	case lessProduct(d.overlap, n.ThresholdDen, n.ThresholdNum, d.union):
 		fail("%d / %d is below the threshold %d / %d", d.overlap, d.union, n.ThresholdNum, n.ThresholdDen)
-	case d.sharedBuckets < 1 || d.sharedBuckets > int64(n.Bands):
-		fail("%d shared buckets of %d", d.sharedBuckets, n.Bands)
+	case d.sharedBuckets < 1 || d.sharedBuckets > mostBuckets(n):
+		fail("%d shared buckets of at most %d", d.sharedBuckets, mostBuckets(n))
 	}
+}
+
+// mostBuckets returns how many buckets a document can be in: one for each band
+// and, if it has few shingles, one for each of its prefix. The longest prefix is
+// that of most shingles: n − ⌈t·n⌉ + 1 never falls with n.
+func mostBuckets(rule plan.NearDup) int64 {
+	few := int64(rule.PrefixUpTo) * rule.ThresholdDen / rule.ThresholdNum
+	needed := (few*rule.ThresholdNum + rule.ThresholdDen - 1) / rule.ThresholdDen
+	return int64(rule.Bands) + few - needed + 1
 }
 
 // lessProduct reports whether a·b < c·d, for factors that are not negative.

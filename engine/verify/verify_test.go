@@ -186,7 +186,7 @@ var forgeries = []struct {
 		r.Overlap, r.Union, r.Jaccard = 5, 4, 1.25
 	}, "decisions", []string{"decisions/00000.parquet: row 2"}},
 	{"no shared bucket", false, func(a *artefacts) { a.dropped("a4").SharedBuckets = 0 }, "decisions", []string{"decisions/00000.parquet: row 2"}},
-	{"more buckets than bands", false, func(a *artefacts) { a.dropped("a4").SharedBuckets = 17 }, "decisions", []string{"decisions/00000.parquet: row 2"}},
+	{"more buckets than bands and prefixes", false, func(a *artefacts) { a.dropped("a4").SharedBuckets = 20 }, "decisions", []string{"decisions/00000.parquet: row 2"}},
 	{"exact_dup with a score", false, func(a *artefacts) { a.dropped("a2").Jaccard = 0.5 }, "decisions", []string{"decisions/00000.parquet: row 1"}},
 	{"tokens of a row", false, func(a *artefacts) { a.dropped("a2").Tokens++ }, "decisions", []string{`"bob"`, "exact_dup"}},
 	{"negative tokens", false, func(a *artefacts) { a.dropped("a2").Tokens = -1 }, "decisions", []string{"decisions/00000.parquet: row 1"}},

@@ -1,0 +1,71 @@
+package stage
+
+import (
+	"iter"
+	"math/bits"
+
+	"github.com/tallystick/tallystick/engine/doc"
+)
+
+// placeSet is a set of places that, once numbered, knows the number of each in
+// their order: a bit for every line up to the last place of a shard, and for
+// every 64 lines the number of places before them.
+type placeSet struct {
+	shards []shardLines
+}
+
+type shardLines struct {
+	has    []uint64
+	before []uint32
+}
+
+func (s *placeSet) add(p doc.Place) {
+	for int(p.Shard) >= len(s.shards) {
+		s.shards = append(s.shards, shardLines{})
+	}
+	lines := &s.shards[p.Shard]
+	for int(p.Ordinal/64) >= len(lines.has) {
+		lines.has = append(lines.has, 0)
+	}
+	lines.has[p.Ordinal/64] |= 1 << (p.Ordinal % 64)
+}
+
+// number gives the places their numbers, modulo 2³², and returns how many there
+// are.
+func (s *placeSet) number() int {
+	n := 0
+	for i := range s.shards {
+		lines := &s.shards[i]
+		lines.before = make([]uint32, len(lines.has))
+		for j, w := range lines.has {
+			lines.before[j] = uint32(n)
+			n += bits.OnesCount64(w)
+		}
+	}
+	return n
+}
+
+// all yields the places in order.
+func (s *placeSet) all() iter.Seq[doc.Place] {
+	return func(yield func(doc.Place) bool) {
+		for shard, lines := range s.shards {
+			for j, w := range lines.has {
+				for ; w != 0; w &= w - 1 {
+					if !yield(doc.Place{Shard: uint32(shard), Ordinal: uint32(j*64 + bits.TrailingZeros64(w))}) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// find returns the number of p and whether p is in the set.
+func (s *placeSet) find(p doc.Place) (uint32, bool) {
+	if int(p.Shard) >= len(s.shards) || int(p.Ordinal/64) >= len(s.shards[p.Shard].has) {
+		return 0, false
+	}
+	lines := &s.shards[p.Shard]
+	w, bit := lines.has[p.Ordinal/64], uint64(1)<<(p.Ordinal%64)
+	return lines.before[p.Ordinal/64] + uint32(bits.OnesCount64(w&(bit-1))), w&bit != 0
+}
