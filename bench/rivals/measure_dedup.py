@@ -17,6 +17,7 @@ characters; those that split texts themselves do it their own way.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -90,19 +91,25 @@ def datasketch(job):
 
 def text_dedup(job, verify=True):
     """As its README shows it, check included, but for the threshold. The result
-    is in the format of datasets."""
+    is in the format of datasets, whose reader guesses the type of every column
+    and then fails on dates that some lines lack: it gets ids and texts alone."""
     import datasets
     from text_dedup.config.base import load_config_from_toml
     from text_dedup.minhash import main
 
-    config = pathlib.Path(job["work"]) / "config.toml"
+    source = pathlib.Path(job["work"]) / "texts.jsonl"
+    with open(job["input"], "rb") as lines, open(source, "w") as out:
+        for line in lines:
+            d = json.loads(line)
+            print(json.dumps({"id": d["id"], "text": d["text"]}), file=out)
+    config = source.with_name("config.toml")
     config.write_text(f"""
 [input]
 input_type = "local_files"
 file_type = "json"
 [input.read_arguments]
 path = "json"
-data_files = "{job["input"]}"
+data_files = "{source}"
 split = "train"
 cache_dir = "{job["work"]}/cache"
 [algorithm]
@@ -197,7 +204,7 @@ def copied(job, keep, batch=1000):
 
     dropped, first = [], 0
     with open(job["input"], "rb") as source, open(job["kept"], "wb") as out:
-        while lines := [line for line, _ in zip(source, range(batch))]:
+        while lines := list(itertools.islice(source, batch)):
             for n, kept in enumerate(keep(first, [loads(line)["text"] for line in lines])):
                 if kept:
                     out.write(lines[n])
@@ -244,6 +251,7 @@ if __name__ == "__main__":
     name, job = sys.argv[1], json.loads(sys.argv[2])
     sys.path.insert(0, job["packages"])
     os.environ["PYTHONPATH"] = job["packages"]  # for processes that a tool starts
+    os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HOME": job["work"] + "/hf"}  # nothing is fetched, nothing stays
     with contextlib.redirect_stdout(sys.stderr):  # some tools talk
         answer = measure(name, job)
     print(json.dumps(answer))

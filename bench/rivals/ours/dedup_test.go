@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -84,5 +85,18 @@ func TestKept(t *testing.T) {
 	}
 	if got, err := os.ReadFile(filepath.Join(run, "out")); err != nil || string(got) != "one\nfour\nfive" {
 		t.Errorf("kept %q, %v", got, err)
+	}
+}
+
+// TestJudge runs the tests of what judges the tools, which is in Python.
+func TestJudge(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil || exec.Command(python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))").Run() != nil {
+		t.Skip("no python3 (3.11 or later)")
+	}
+	command := exec.Command(python, "-B", "-m", "unittest", "-q", "dedup_test")
+	command.Dir = ".."
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
