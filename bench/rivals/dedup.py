@@ -63,7 +63,7 @@ SETTINGS = {
 VARIANTS = {"text-dedup-default": "text-dedup"}
 # Far behind: measured once, for its speed on so much of a corpus. text-dedup
 # takes seconds for any file, so it gets more.
-SLOW = {"text-dedup": 12.5, "text-dedup-default": 12.5, "datatrove": 5}
+SLOW = {"datasketch": 50, "text-dedup": 12.5, "text-dedup-default": 12.5, "datatrove": 5}
 # Who reaches less than this share of the best rival's rate in the first round
 # is left out of the others.
 BEHIND = 0.6
@@ -93,6 +93,7 @@ def arguments():
     p.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="cpu: time of the processor over all threads: for a machine that is not quiet")
     p.add_argument("--minutes", type=float, default=30, metavar="N", help="ends a tool that takes longer on a corpus; default 30")
     p.add_argument("--reuse", action="store_true", help="take the slow tools' measurements from an earlier run on this machine, if it has them; the record says so")
+    p.add_argument("--quick", action="store_true", help="do not run the slow tools; with --reuse, what is known of them is there all the same")
     p.add_argument("--data", type=pathlib.Path, default=ROOT.parent / "shared" / "data", metavar="FOLDER")
     p.add_argument("--record", action="store_true", help="keep the results in bench/rivals/results; else they are build/rivals/last-dedup.{csv,svg}")
     p.add_argument("--floor", action="store_true", help="compare with the rivals and the targets")
@@ -149,6 +150,8 @@ class Bench:
             m = json.loads(saved.read_text())
             self.reused[tool, corpus] = m["date"]
             return m
+        if slow and self.a.quick:
+            return None
         with tempfile.TemporaryDirectory(dir=HOME) as work:
             kept = pathlib.Path(work) / "kept"
             work = pathlib.Path(work) / "work"
@@ -195,6 +198,8 @@ class Bench:
                     self.failures[tool, corpus] = f"not done in {self.a.minutes:g} minutes" if late else f"ended with {e.returncode}"
                     print(f"  {tool}: {self.failures[tool, corpus]}; see {HOME}/dedup/{tool}.log", flush=True)
                     continue
+                if m is None:
+                    continue
                 before = self.samples[corpus, tool]
                 if before and before[0]["dropped"] != m["dropped"]:
                     print(f"  {tool} drops others than in the first round")
@@ -209,8 +214,10 @@ class Bench:
         return tool in first and first[tool] < BEHIND * max(first.values())
 
     def rows(self):
-        for (corpus, tool), ms in self.samples.items():
-            rates, m = [self.rate(m) for m in ms], ms[0]
+        done = [(c, t) for c in self.a.corpora for t in self.a.tools if (c, t) in self.samples]
+        for corpus, tool in done:
+            ms = self.samples[corpus, tool]
+            m, rates = ms[0], [self.rate(m) for m in ms]
             name, _, version = tool.partition("==")
             judged = [0, 0.0, 0, 0]
             if CORPORA[corpus].pairs:
