@@ -214,7 +214,7 @@ class Bench:
         return tool in first and first[tool] < BEHIND * max(first.values())
 
     def rows(self):
-        done = [(c, t) for c in self.a.corpora for t in self.a.tools if (c, t) in self.samples]
+        done = [(c, t) for c in CORPORA for t in self.a.tools if (c, t) in self.samples]
         for corpus, tool in done:
             ms = self.samples[corpus, tool]
             m, rates = ms[0], [self.rate(m) for m in ms]
