@@ -5,7 +5,7 @@ much it finds and how much of what it drops it should not."""
 import chart
 from chart import rect, text
 from record import figure
-from record_dedup import share, short
+from record_dedup import share, short, tools_of
 
 LEFT, TOP, RIGHT, BOTTOM = 130, 96, 14, 46
 FIELD, HEIGHT, GAP = 104, 40, 26  # width and height of a field; between the halves
@@ -14,7 +14,7 @@ BAR = 46  # the length of the longest bar
 
 def draw(head, rows):
     cells = {(r.corpus, r.tool): r for r in rows}
-    tools = list(dict.fromkeys(r.tool for r in rows))
+    tools = tools_of(rows)
     fast = list(dict.fromkeys(r.corpus for r in rows if not r.pairs))
     judged = list(dict.fromkeys(r.corpus for r in rows if r.pairs))
     middle = LEFT + FIELD * len(fast) + GAP

@@ -3,6 +3,7 @@ record says of the machine."""
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -32,8 +33,9 @@ def ours(*args):
     return call([OURS_PROGRAM, *args])
 
 
-def call(command, threads=None, **options):
-    """Returns the standard output of a process, bound to so many cores if asked."""
+def call(command, threads=None, timeout=None, **options):
+    """Returns the standard output of a process, bound to so many cores if asked.
+    If it does not end in time, it and all that it started are killed."""
     unwanted = "PYTHON", "RAYON", "TOKENIZERS", "FASTOKENS", "GOMAXPROCS", "GOGC", "GODEBUG"
     environment = {k: v for k, v in os.environ.items() if not k.startswith(unwanted)}
     if threads:
@@ -41,9 +43,16 @@ def call(command, threads=None, **options):
         if hasattr(os, "sched_setaffinity"):
             cores = sorted(os.sched_getaffinity(0))[-threads:]
             options["preexec_fn"] = lambda: os.sched_setaffinity(0, cores)
-    return subprocess.run(
-        list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True, env=environment, **options
-    ).stdout
+    command = list(map(str, command))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, process_group=0, **options) as p:
+        try:
+            stdout, _ = p.communicate(timeout=timeout)
+        except BaseException:
+            os.killpg(p.pid, signal.SIGKILL)
+            raise
+    if p.returncode:
+        raise subprocess.CalledProcessError(p.returncode, command)
+    return stdout
 
 
 def load_average():

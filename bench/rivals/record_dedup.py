@@ -32,6 +32,12 @@ TIMES_DATATROVE = 400
 RECALL = 0.99
 
 
+def tools_of(rows):
+    """The tools in the order of their rows, those on most corpora first."""
+    names = [r.tool for r in rows]
+    return sorted(dict.fromkeys(names), key=names.count, reverse=True)
+
+
 def short(value):
     return f"{float(f'{value:.2g}'):g}" if value < 10 else f"{value:.0f}"
 
@@ -42,7 +48,7 @@ def share(part, whole):
 
 def table(rows):
     """Two tables in Markdown: how fast, and how well."""
-    tools = list(dict.fromkeys(r.tool for r in rows))
+    tools = tools_of(rows)
     cells = {(r.corpus, r.tool): r for r in rows}
     out = []
     for judged, what in (False, lambda r: f"{short(r.rate)} ({r.peak_mb:.0f})"), (True, quality):
