@@ -26,8 +26,10 @@ type Rules struct {
 	Threshold   string // decimal, 0 < t ≤ 1
 	Recall      float64
 	Seed        uint64
-	ShardSize   int64 // bytes
-	MaxLine     int64 // bytes
+	Credit      string // "first", or empty for that, or "shared"
+	ShardSize   int64  // bytes
+	MaxLine     int64  // bytes
+	Policy      Policy
 }
 
 // Means are the parts of a request that decide only how fast it is served.
@@ -55,6 +57,14 @@ type Prepared struct {
 // when "-" is among the inputs.
 func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, error) {
 	fail := func(err error) (Prepared, error) { return Prepared{}, err }
+	if err := r.Policy.check(r.Inputs); err != nil {
+		return fail(err)
+	}
+	if !r.Policy.usesSource() {
+		r.Fields.Source = ""
+	} else if r.Fields.Source == "" {
+		return fail(fmt.Errorf("%w: sources decide, but the source field has no path", doc.ErrUsage))
+	}
 	// Before anything is read or written: field paths may make no sense.
 	if _, err := r.parser(m); err != nil {
 		return fail(err)
@@ -88,8 +98,14 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 			Bands: bands, Rows: rows, Curve: neardup.Curve(bands, rows),
 		},
 		Seed: r.Seed, ShardSize: r.ShardSize, MaxLine: r.MaxLine,
-		Partitions: min(256, max(4, len(in.shards))),
-		Files:      in.files, Shards: in.shards,
+		Files: in.files, Shards: in.shards,
+	}
+	if err := r.Policy.apply(ctx, r, m, dir, &p); err != nil {
+		return fail(err)
+	}
+	p.Partitions = min(256, max(4, len(p.Shards)))
+	if p.Rules.Credit, err = creditRule(r.Credit); err != nil {
+		return fail(err)
 	}
 	if p.RunID, err = p.ComputeRunID(); err != nil {
 		return fail(err)

@@ -106,7 +106,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 // eachDecision calls fn for every dropped document of a finished run, by shard
 // and line. row is reused.
 func eachDecision(dir string, p plan.Plan, fn func(row *decision.Row) error) error {
-	for shard := range p.Shards {
+	for shard := range p.Delivery() {
 		if err := eachDecisionOf(dir, p, shard, fn); err != nil {
 			return err
 		}
@@ -176,7 +176,7 @@ func findKept(ctx context.Context, dir string, p plan.Plan, id string) ([]Explan
 		return nil, err
 	}
 	var out []Explanation
-	for i, s := range p.Shards {
+	for i, s := range p.Shards[:p.Delivery()] {
 		name := filepath.Join(dir, bitmap.Path(i, doc.Kept))
 		data, err := os.ReadFile(name)
 		if errors.Is(err, os.ErrNotExist) {

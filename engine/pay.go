@@ -45,12 +45,16 @@ func readTally(ctx context.Context, dir string, p plan.Plan) ([]tally.Row, error
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	if len(rows) > 0 && (rows[0].Credit != nil) != p.SharesCredit() {
+		return nil, fmt.Errorf("%s: %w: credit that is not by the plan's rule", path, doc.ErrCorrupt)
+	}
 	return rows, nil
 }
 
-// Pay divides a pool by the tokens kept of the run in dir, counted by the
-// tokenizer that the user calls by that name; empty is the main one. o.RunID
-// and o.Tokenizer are set to those of the run.
+// Pay divides a pool by the tokens kept of the run in dir or, where it shares
+// credit, by the credits, counted by the tokenizer that the user calls by that
+// name; empty is the main one. o.RunID, o.Tokenizer and o.Credit are set to
+// those of the run.
 func Pay(ctx context.Context, dir, tokenizer string, o pay.Options) (pay.Statement, error) {
 	if _, err := ReadManifest(dir); err != nil {
 		return pay.Statement{}, err
@@ -68,11 +72,17 @@ func Pay(ctx context.Context, dir, tokenizer string, o pay.Options) (pay.Stateme
 		return pay.Statement{}, err
 	}
 	o.RunID, o.Tokenizer = p.RunID, p.Tokenizers()[which].Label
+	if p.SharesCredit() {
+		o.Credit = pay.CreditShared
+	}
 	kept := make([]pay.Entitlement, len(rows))
 	for i, r := range rows {
 		kept[i] = pay.Entitlement{Contributor: r.Contributor, Tokens: r.Class[doc.Kept].Tokens}
 		if which > 0 {
 			kept[i].Tokens = r.Further[which-1][doc.Kept]
+		}
+		if p.SharesCredit() {
+			kept[i].Tokens, kept[i].Fraction = splitCredit(r.Credit[which])
 		}
 	}
 	return pay.Compute(kept, o)

@@ -182,7 +182,7 @@ func writePlan(ctx context.Context, dir string, p plan.Plan) error {
 // be replaced.
 func clearRun(dir string) error {
 	names := append([]string{}, manifest.Unlisted...)
-	names = append(names, "tally.jsonl", "tally.parquet", "rejects.jsonl", "decisions", "bitmaps")
+	names = append(names, "tally.jsonl", "tally.parquet", "rejects.jsonl", "decisions", "bitmaps", "index")
 	for _, stageName := range stage.Order {
 		names = append(names, filepath.Join(stage.WorkDir, string(stageName)))
 	}
@@ -240,7 +240,9 @@ func runStage(ctx context.Context, job *stage.Job, name stage.Name, m Means) (Ti
 	case stage.Scan:
 		unit = "bytes"
 		for _, s := range job.Plan.Shards {
-			total += s.Length
+			if s.Index == "" { // else there is nothing to parse
+				total += s.Length
+			}
 		}
 	case stage.Resolve:
 		unit = "bytes" // of the texts to compare; how many is not known before
@@ -270,7 +272,7 @@ func runStage(ctx context.Context, job *stage.Job, name stage.Name, m Means) (Ti
 			switch {
 			case unit == "tasks":
 				track.add(1)
-			case !fresh && name == stage.Scan:
+			case !fresh && name == stage.Scan && job.Plan.Shards[i].Index == "":
 				track.add(job.Plan.Shards[i].Length)
 			}
 			bytes.Add(rec.Bytes)

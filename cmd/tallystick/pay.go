@@ -31,7 +31,9 @@ func (*payCmd) Help() string {
 units, rounded down at the end; what rounding leaves is in the row (carry).
 Payments are whole minor units; fractions, and dues below --minimum, are carried.
 Tokens without contributor are held in the row (unattributed). The sum of all
-payments and carries is the pool times the share, always.
+payments and carries is the pool times the share, always. A run with --credit
+shared is paid by its credits instead of the tokens kept, exactly, fractions and
+all.
 
 Examples:
   tallystick pay out --pool 500000000 --currency USD --share 20%

@@ -14,6 +14,8 @@ type runCmd struct {
 	inputFlags     `embed:"" group:"Documents:"`
 	tokenizerFlags `embed:"" group:"Counting:"`
 	nearDupFlags   `embed:"" group:"Near duplicates:"`
+	policyFlags    `embed:"" group:"Who is first:"`
+	creditFlags    `embed:"" group:"Credit:"`
 	outFlags
 	Resume bool `xor:"existing" help:"Go on with the unfinished run in the output folder."`
 	Force  bool `xor:"existing" help:"Replace the run in the output folder."`
@@ -42,7 +44,12 @@ Examples:
       --contributor-field metadata.author --threshold 0.7 --out out
   tallystick run corpus/ --tokenizer llama3/tokenizer.json --tokenizer qwen=q/tokenizer.json --out out
   zstd -dc big.zst | tallystick run - --tokenizer gpt2 --out out
+  tallystick run corpus/ --tokenizer gpt2 --credit shared --out out
   tallystick run corpus/ --tokenizer gpt2 --out out --resume
+  tallystick run corpus/ --tokenizer gpt2 --priority source --source-rank wiki,books,web --out out
+  tallystick run new/ --tokenizer gpt2 --reference benchmarks/ --out out
+  tallystick run january/ --tokenizer gpt2 --index --out jan
+  tallystick run february/ --tokenizer gpt2 --against jan --index --out feb
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished but more lines were
 rejected than --max-rejects, 130 interrupted (resumable).`
@@ -51,7 +58,12 @@ rejected than --max-rejects, 130 interrupted (resumable).`
 // Run does the job.
 func (c *runCmd) Run(ctx context.Context, env *environment) error {
 	m := c.means(env)
-	res, err := engine.Run(ctx, rules(&c.inputFlags, &c.tokenizerFlags, &c.nearDupFlags), m, engine.RunOptions{
+	r := rules(&c.inputFlags, &c.tokenizerFlags, &c.nearDupFlags)
+	if err := c.policyFlags.apply(&r); err != nil {
+		return err
+	}
+	r.Credit = c.Credit
+	res, err := engine.Run(ctx, r, m, engine.RunOptions{
 		Out: c.Out, Resume: c.Resume, Force: c.Force, KeepWork: c.KeepWork,
 	})
 	if err != nil {
@@ -83,6 +95,8 @@ type planCmd struct {
 	inputFlags     `embed:"" group:"Documents:"`
 	tokenizerFlags `embed:"" group:"Counting:"`
 	nearDupFlags   `embed:"" group:"Near duplicates:"`
+	policyFlags    `embed:"" group:"Who is first:"`
+	creditFlags    `embed:"" group:"Credit:"`
 	Out            string `required:"" placeholder:"DIR" help:"Output folder; must be empty or new."`
 	Force          bool   `help:"Replace the run in the output folder."`
 }
@@ -106,7 +120,12 @@ done by another process:
 // Run makes the plan and prints what it holds.
 func (c *planCmd) Run(ctx context.Context, env *environment) error {
 	m := means(&c.inputFlags, &c.countingFlags, env)
-	prepared, err := engine.Prepare(ctx, rules(&c.inputFlags, &c.tokenizerFlags, &c.nearDupFlags), m, engine.RunOptions{Out: c.Out, Force: c.Force})
+	r := rules(&c.inputFlags, &c.tokenizerFlags, &c.nearDupFlags)
+	if err := c.policyFlags.apply(&r); err != nil {
+		return err
+	}
+	r.Credit = c.Credit
+	prepared, err := engine.Prepare(ctx, r, m, engine.RunOptions{Out: c.Out, Force: c.Force})
 	if err != nil {
 		return err
 	}
@@ -128,13 +147,16 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 	}
 	fmt.Fprintf(out, "near dups   Jaccard >= %d/%d, %d bands x %d rows, seed %d\n",
 		p.NearDup.ThresholdNum, p.NearDup.ThresholdDen, p.NearDup.Bands, p.NearDup.Rows, p.Seed)
+	for _, line := range p.Policy() {
+		fmt.Fprintf(out, "%-11s %s\n", line[0], line[1])
+	}
 	fmt.Fprintf(out, "\npredicted recall of pairs by their Jaccard\n")
 	for _, pt := range p.NearDup.Curve {
 		if pt.JaccardPercent%5 == 0 {
 			fmt.Fprintf(out, "  %.2f  %.4f\n", float64(pt.JaccardPercent)/100, float64(pt.RecallPPM)/1e6)
 		}
 	}
-	fmt.Fprintf(out, "\ntasks       scan 0..%d, match 0..%d, resolve 0, tally 0..%d, seal 0\n", len(p.Shards)-1, p.Partitions-1, len(p.Shards)-1)
+	fmt.Fprintf(out, "\ntasks       scan 0..%d, match 0..%d, resolve 0, tally 0..%d, seal 0\n", len(p.Shards)-1, p.Partitions-1, p.TallyTasks()-1)
 	return nil
 }
 

@@ -18,6 +18,7 @@ const zero = `{"documents": 0, "bytes": 0, "tokens": 0}`
 var (
 	digest  = strings.Repeat("0123456789abcdef", 4)
 	further = `{"llama3": {"in": 9, "kept": 9, "exact_dup": 0, "near_dup": 0, "excluded": 0, "rejected": 0}}`
+	credit  = `{"tokens": 7, "numerator": "1", "denominator": "3"}`
 	classes = `"in": {"documents": 2, "bytes": 20, "tokens": 7}, "kept": {"documents": 2, "bytes": 20, "tokens": 7}, "exact_dup": ` +
 		zero + `, "near_dup": ` + zero + `, "excluded": ` + zero + `, "rejected": ` + zero
 )
@@ -28,10 +29,11 @@ type example struct{ name, json string }
 var examples = []example{
 	{"tally", `{"contributor": "ann", ` + classes + `}`},
 	{"tally", `{"contributor": "ann", ` + classes + `, "further_tokens": ` + further + `}`},
-	{"manifest", `{"version": 1, "run_id": "` + digest + `", "tool": "tallystick", "files": [{"path": "tally.jsonl", "size": 3, "sha256": "` + digest + `"}], "totals": {` + classes + `, "further_tokens": ` + further + `}, "created_unreadable": 0}`},
+	{"manifest", `{"version": 1, "run_id": "` + digest + `", "tool": "tallystick", "files": [{"path": "tally.jsonl", "size": 3, "sha256": "` + digest + `"}], "totals": {` + classes + `, "further_tokens": ` + further + `}, "created_unreadable": 0, "standing": {"documents": 3, "rejected": 1}}`},
+	{"tally", `{"contributor": "ann", ` + classes + `, "further_tokens": ` + further + `, "credit": ` + credit + `, "further_credit": {"llama3": ` + credit + `}}`},
 	{"rejects", `{"file": "a.jsonl", "shard": 0, "line": 3, "offset": 120, "column": 0, "reason": "line_too_long", "contributor": "(unattributed)"}`},
 	{"plan", `{"version": 1, "run_id": "` + digest + `",
-		"rules": {"document": "json-line-v1", "token": "hf-tokenizers-0.22.2-v1", "shingle": "w5-v1", "word_hash": "aes3-v1", "sketch": "oph-fallback-v1", "exact_key": "xxh64-len-sha256-v1", "priority": "created-content-contributor-id-v1"},
+		"rules": {"document": "json-line-v1", "token": "hf-tokenizers-0.22.2-v1", "shingle": "w5-v1", "word_hash": "aes3-v1", "sketch": "oph-fallback-v1", "exact_key": "xxh64-len-sha256-v1", "priority": "created-content-contributor-id-v1", "credit": "shared-v1"},
 		"fields": {"text": "text", "id": "id", "contributor": "meta.author", "created": "", "require_contributor": false},
 		"tokenizer": {"name": "gpt2", "sha256": "` + digest + `", "added_tokens": "match", "label": "gpt2"},
 		"further_tokenizers": [{"name": "l/tokenizer.json", "sha256": "` + digest + `", "added_tokens": "match", "label": "llama3"}],
@@ -39,6 +41,15 @@ var examples = []example{
 		"seed": 18446744073709551615, "shard_size": 67108864, "max_line": 16777216, "partitions": 4,
 		"files": [{"path": "a.jsonl", "size": 10, "sha256": "` + digest + `", "compression": "none"}],
 		"shards": [{"file": 0, "offset": 0, "length": 10, "first_line": 1, "xxh64": "0123456789abcdef"}]}`},
+	{"plan", `{"version": 1, "run_id": "` + digest + `",
+		"rules": {"document": "json-line-v1", "token": "hf-tokenizers-0.22.2-v1", "shingle": "w5-v1", "word_hash": "aes3-v1", "sketch": "oph-fallback-v1", "exact_key": "xxh64-len-sha256-v1", "priority": "source-created-content-contributor-id-v1"},
+		"fields": {"text": "text", "id": "id", "contributor": "meta.author", "created": "", "require_contributor": false, "source": "meta.source"},
+		"tokenizer": {"name": "gpt2", "sha256": "` + digest + `", "added_tokens": "match"},
+		"near_dup": {"threshold_num": 4, "threshold_den": 5, "recall": "0.99", "bands": 16, "rows": 5, "predicted_recall": []},
+		"seed": 1, "shard_size": 67108864, "max_line": 16777216, "partitions": 4,
+		"source_rank": ["wiki", "web"], "scope": "source", "earlier_runs": [{"folder": "jan", "run_id": "` + digest + `", "first_shard": 1, "shards": 1}], "index": true,
+		"files": [{"path": "a.jsonl", "size": 10, "sha256": "` + digest + `", "compression": "none", "reference": false, "run": "` + digest + `"}],
+		"shards": [{"file": 0, "offset": 0, "length": 10, "first_line": 1, "xxh64": "0123456789abcdef", "index": "` + digest + `"}]}`},
 	{"timings", `{"version": 1, "run_id": "` + digest + `",
 		"machine": {"cpu": "a CPU", "cores": 2, "os": "linux", "arch": "amd64", "go": "go1.26", "kernels": {"wordhash": "aesni"}, "engine": "native", "parser": "native", "workers": 2},
 		"stages": [{"stage": "scan", "tasks": 3, "seconds": 1.5, "cpu_seconds": 2.75, "bytes": 1000, "mb_per_second": 0.1, "peak_memory_bytes": 0}],
@@ -47,6 +58,8 @@ var examples = []example{
 		"pool": "50000000000000000000", "share": "0.2", "payable": "10000000000000000000", "minimum": "0", "carry_in_sha256": "", "tokens": "300",
 		"carry_in": "0", "paid": "9", "carried": "1", "rows": 2}`},
 	{"pay", `{"record": "row", "kind": "contributor", "contributor": "ann", "tokens": 130, "carry_in": "0", "amount": "9", "paid": "9", "carried": "0",
+		"amount_major": "0.00000000009", "paid_major": "0.00"}`},
+	{"pay", `{"record": "row", "kind": "contributor", "contributor": "bob", "tokens": 6, "fraction": "5/6", "carry_in": "0", "amount": "9", "paid": "9", "carried": "0",
 		"amount_major": "0.00000000009", "paid_major": "0.00"}`},
 }
 
@@ -145,9 +158,11 @@ func TestStatementMayNameItsTokenizer(t *testing.T) {
 }
 
 // optional are keys that need not be there: names of kernels and of further
-// tokenizers are free, and most runs have no such tokenizers.
+// tokenizers are free, and most runs have no such tokenizers, and no policy.
 var optional = map[string]bool{
 	"wordhash": true, "llama3": true, "further_tokens": true, "further_tokenizers": true, "label": true,
+	"source": true, "source_rank": true, "scope": true, "earlier_runs": true, "index": true, "reference": true, "run": true, "standing": true,
+	"credit": true, "further_credit": true, "fraction": true,
 }
 
 // spoil changes one thing in v after the other, calls fn, and puts it back.
@@ -179,6 +194,9 @@ func spoil(v any, fn func(what string)) {
 		for i := range v {
 			old := v[i]
 			v[i] = "text"
+			if _, isText := old.(string); isText {
+				v[i] = json.Number("1")
+			}
 			fn("an item of another type")
 			v[i] = old
 			spoil(old, fn)

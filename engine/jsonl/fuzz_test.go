@@ -19,7 +19,7 @@ var seeds = []string{
 	`[1,2`, `nul`, ``,
 }
 
-var fuzzed = Options{Text: "text", ID: "id", Contributor: "meta.who", Created: "created"}
+var fuzzed = Options{Text: "text", ID: "id", Contributor: "meta.who", Created: "created", Source: "meta.source"}
 
 // FuzzNativeVsEncodingJSON compares the native parser with the rule written on
 // top of encoding/json.
@@ -56,7 +56,7 @@ func TestPieces(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	scalars := []string{
-		`"text"`, `"id"`, `"meta"`, `"who"`, `"created"`, `"x"`, `""`, `"\n\u00e9"`, `"t\u0065xt"`, `"\ud83d\ude00"`,
+		`"text"`, `"id"`, `"meta"`, `"who"`, `"created"`, `"source"`, `"x"`, `""`, `"\n\u00e9"`, `"t\u0065xt"`, `"\ud83d\ude00"`,
 		`"\ud800"`, `"\q"`, `"\uD8"`, "\"\xff\"", "\"\x02\"", "\"é\"", `"2015-10-16"`, `"2015-10-16T14:28:16.5-07:00"`, `"12"`,
 		`0`, `-0`, `01`, `-01`, `-01.5`, `1.5`, `1e3`, `1E+400`, `-`, `1.`, `12345678901234567890123`, `-9223372036854775809`,
 		`true`, `false`, `null`, `truex`, `nul`, `tru`, `'a'`, `x`, "\x00", "\xff",

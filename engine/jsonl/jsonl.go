@@ -41,6 +41,7 @@ type Options struct {
 	ID          string
 	Contributor string
 	Created     string
+	Source      string
 	// RequireContributor rejects a line without a contributor.
 	RequireContributor bool
 }
@@ -60,6 +61,8 @@ type Record struct {
 	Contributor []byte
 	// Created is not set if absent, null, empty or unreadable.
 	Created doc.Instant
+	// Source is a string, decoded; nil if the field is absent or not a string.
+	Source []byte
 	// CreatedUnreadable says that there is a value, but no instant in it.
 	CreatedUnreadable bool
 	// ErrorOffset is where in a rejected line the violation is, in bytes: the

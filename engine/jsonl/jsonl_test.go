@@ -14,7 +14,7 @@ import (
 	"github.com/tallystick/tallystick/kernels/utf8valid"
 )
 
-var defaults = Options{Text: "text", ID: "id", Contributor: "contributor", Created: "created"}
+var defaults = Options{Text: "text", ID: "id", Contributor: "contributor", Created: "created", Source: "source"}
 
 func newParser(t testing.TB, kind string, o Options) Parser {
 	t.Helper()
@@ -30,6 +30,7 @@ type outcome struct {
 	Reason                         doc.Reason
 	At                             int
 	Text, ID, Contributor, Created string
+	Source                         string // empty for none
 }
 
 func parse(parse func([]byte, *Record) doc.Reason, line []byte) outcome {
@@ -45,7 +46,7 @@ func parse(parse func([]byte, *Record) doc.Reason, line []byte) outcome {
 	if rec.CreatedUnreadable {
 		created = "unreadable"
 	}
-	return outcome{reason, rec.ErrorOffset, show(rec.Text), show(rec.ID), show(rec.Contributor), created}
+	return outcome{reason, rec.ErrorOffset, show(rec.Text), show(rec.ID), show(rec.Contributor), created, strings.TrimPrefix(show(rec.Source), "nil")}
 }
 
 // agreement compares both parsers with the reference.
@@ -204,6 +205,9 @@ func TestFields(t *testing.T) {
 		want outcome
 	}{
 		{`{"text":"a"}`, outcome{Text: `"a"`, ID: "nil", Contributor: "nil", Created: none}},
+		{`{"text":"a","source":"w\u0065b"}`, outcome{Text: `"a"`, ID: "nil", Contributor: "nil", Created: none, Source: `"web"`}},
+		{`{"text":"a","source":""}`, outcome{Text: `"a"`, ID: "nil", Contributor: "nil", Created: none, Source: `""`}},
+		{`{"text":"a","source":7}`, outcome{Text: `"a"`, ID: "nil", Contributor: "nil", Created: none}},
 		{`{"text":""}`, outcome{Text: `""`, ID: "nil", Contributor: "nil", Created: none}},
 		{` { "text" : "a" , "id" : "b" , "contributor" : "c" , "created" : 5 } `,
 			outcome{Text: `"a"`, ID: `"b"`, Contributor: `"c"`, Created: "{Sec:5 Nsec:0 Set:true}"}},

@@ -85,6 +85,9 @@ func (f *found) record(rec *Record, requireContributor bool) doc.Reason {
 	if v := &f.values[id]; v.kind == str || v.kind == number {
 		rec.ID = v.data
 	}
+	if v := &f.values[source]; v.kind == str {
+		rec.Source = v.data
+	}
 	rec.Created, rec.CreatedUnreadable = f.values[created].instant()
 	return doc.OK
 }

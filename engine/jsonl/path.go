@@ -17,6 +17,7 @@ const (
 	id
 	contributor
 	created
+	source
 	numRoles
 )
 
@@ -53,6 +54,7 @@ func newTree(o Options) (*node, error) {
 		id:          {"id", o.ID},
 		contributor: {"contributor", o.Contributor},
 		created:     {"created", o.Created},
+		source:      {"source", o.Source},
 	} {
 		if f.path == "" {
 			if role(r) == text {

@@ -32,6 +32,7 @@ func reference(line []byte, o Options, rec *Record) doc.Reason {
 	body, _ := root.lookup(o.Text, &duplicates)
 	name, _ := root.lookup(o.ID, &duplicates)
 	when, _ := root.lookup(o.Created, &duplicates)
+	from, _ := root.lookup(o.Source, &duplicates)
 	if who != nil && whoOnce && who.kind == str && who.s != "" && who.s != doc.Unattributed {
 		rec.Contributor = []byte(who.s)
 	}
@@ -62,6 +63,9 @@ func reference(line []byte, o Options, rec *Record) doc.Reason {
 	rec.Text = []byte(body.s)
 	if name != nil && (name.kind == str || name.kind == number) {
 		rec.ID = []byte(name.s)
+	}
+	if from != nil && from.kind == str {
+		rec.Source = []byte(from.s)
 	}
 	rec.Created, rec.CreatedUnreadable = referenceCreated(when)
 	return doc.OK

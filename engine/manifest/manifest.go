@@ -39,6 +39,24 @@ type Manifest struct {
 	Files             []File `json:"files"` // ascending by path
 	Totals            Totals `json:"totals"`
 	CreatedUnreadable uint64 `json:"created_unreadable"` // usable lines whose created field could not be read
+	// Standing are the documents that the delivery was compared with and that
+	// are not tallied: a reference corpus, or what earlier runs kept.
+	Standing *Standing `json:"standing,omitempty"`
+}
+
+// Standing counts lines that are not tallied.
+type Standing struct {
+	Documents uint64 `json:"documents"`
+	Rejected  uint64 `json:"rejected"` // lines among them that could not be used
+}
+
+// AddStanding adds lines to Standing.
+func (m *Manifest) AddStanding(documents, rejected int64) {
+	if m.Standing == nil {
+		m.Standing = new(Standing)
+	}
+	m.Standing.Documents += uint64(documents)
+	m.Standing.Rejected += uint64(rejected)
 }
 
 // File is one output.

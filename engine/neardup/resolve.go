@@ -113,6 +113,7 @@ type resolution struct {
 	threshold ratio
 	batch     int
 	hotBucket int
+	standing  Standing
 	progress  func(done int)
 
 	kept     *keptIndex
@@ -151,6 +152,9 @@ func (r *resolution) run(ctx context.Context) ([]Verdict, Stats, error) {
 	r.matches = make([]match, r.batch)
 	r.tested = make([]int, r.batch)
 	each := func(w int, d uint32) error {
+		if d < r.standing.First {
+			return nil // kept, whatever it resembles
+		}
 		at := int(d) % r.batch
 		var err error
 		r.matches[at], r.tested[at], err = r.against(&r.workers[w], d, 0, match{})
@@ -203,6 +207,10 @@ func (r *resolution) decide(d, lo uint32) (bool, error) {
 	if len(buckets) == 0 {
 		return false, nil
 	}
+	if d < r.standing.First {
+		r.stats.Documents++
+		return r.keep(d, buckets), nil
+	}
 	at := int(d) % r.batch
 	m, tested, err := r.against(&r.workers[0], d, lo, r.matches[at])
 	if err != nil {
@@ -220,7 +228,15 @@ func (r *resolution) decide(d, lo uint32) (bool, error) {
 		})
 		return false, nil
 	}
-	crowded := false
+	if r.standing.Alone {
+		return false, nil // kept, but nobody's witness
+	}
+	return r.keep(d, buckets), nil
+}
+
+// keep makes d a document that later ones are tested against. It reports
+// whether that made a bucket hot.
+func (r *resolution) keep(d uint32, buckets []uint32) (crowded bool) {
 	r.kept.add(d, buckets)
 	for _, b := range buckets {
 		crowded = crowded || int(r.kept.kept[b]) > r.hotBucket
@@ -228,7 +244,7 @@ func (r *resolution) decide(d, lo uint32) (bool, error) {
 	if r.hot != nil {
 		r.hot.prefixes.add(d)
 	}
-	return crowded, nil
+	return crowded
 }
 
 // against tests d against the kept documents, no earlier than from, that it

@@ -27,17 +27,17 @@ const (
 // goldenStatement has every kind of row and names that attack each format.
 func goldenStatement(t testing.TB) Statement {
 	rows := []Entitlement{
-		{"Ada Lovelace", 130_000},
-		{"=HYPERLINK(\"http://evil.example\",\"Ada\")", 7},
-		{"'quoted'", 11},
-		{"comma, quote \" and\r\nline end", 13},
-		{"\u202eoverride\x1b[31m", 17},
-		{"山田 太郎", 2_000_000},
-		{"a name that is far too long to fit into a column of anybody's terminal", 19},
-		{"nothing kept", 0},
-		{doc.Unattributed, 70_000},
-		{Remainder, 23},
-		{"the rest", 297_799_910},
+		{"Ada Lovelace", 130_000, nil},
+		{"=HYPERLINK(\"http://evil.example\",\"Ada\")", 7, nil},
+		{"'quoted'", 11, nil},
+		{"comma, quote \" and\r\nline end", 13, nil},
+		{"\u202eoverride\x1b[31m", 17, nil},
+		{"山田 太郎", 2_000_000, nil},
+		{"a name that is far too long to fit into a column of anybody's terminal", 19, nil},
+		{"nothing kept", 0, nil},
+		{doc.Unattributed, 70_000, nil},
+		{Remainder, 23, nil},
+		{"the rest", 297_799_910, nil},
 	}
 	first := compute(t, rows, Options{Pool: "500000", Currency: "USD", Share: "20%", Minimum: "25", RunID: "first"})
 	rows[7].Tokens = 300_000
@@ -198,8 +198,10 @@ func TestSchemaFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	statement := goldenStatement(t)
-	statement.Tokenizer = "llama3" // the only field that may be absent
+	statement := sharedStatement(t)
+	statement.Tokenizer = "llama3"
+	// The fields that may be absent, and whether they were seen.
+	optional := map[string]bool{"tokenizer": false, "credit": false, "fraction": false}
 	if err := WriteJSONL(&b, statement); err != nil {
 		t.Fatal(err)
 	}
@@ -211,17 +213,30 @@ func TestSchemaFields(t *testing.T) {
 		def := schema.Defs[fields["record"].(string)]
 		var written, described []string
 		for f := range fields {
-			written = append(written, f)
+			if _, may := optional[f]; may {
+				optional[f] = true
+				if def.Properties[f] == nil {
+					t.Errorf("%s is not described", f)
+				}
+			} else {
+				written = append(written, f)
+			}
 		}
 		for f := range def.Properties {
-			described = append(described, f)
+			if _, may := optional[f]; !may {
+				described = append(described, f)
+			}
 		}
 		slices.Sort(written)
 		slices.Sort(described)
 		slices.Sort(def.Required)
-		required := slices.DeleteFunc(slices.Clone(written), func(f string) bool { return f == "tokenizer" })
-		if !slices.Equal(written, described) || !slices.Equal(required, def.Required) {
+		if !slices.Equal(written, described) || !slices.Equal(written, def.Required) {
 			t.Fatalf("line has %v, schema describes %v, requires %v", written, described, def.Required)
+		}
+	}
+	for f, seen := range optional {
+		if !seen {
+			t.Errorf("no line has %s", f)
 		}
 	}
 }
@@ -256,7 +271,7 @@ func FuzzReadCarry(f *testing.F) {
 		if err != nil {
 			return
 		}
-		_, err = Compute([]Entitlement{{"a", 1}}, Options{Pool: "1", Currency: c.Currency, CarryIn: &c})
+		_, err = Compute([]Entitlement{{"a", 1, nil}}, Options{Pool: "1", Currency: c.Currency, CarryIn: &c})
 		if err != nil {
 			t.Errorf("accepted carry cannot be used: %v", err)
 		}

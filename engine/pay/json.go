@@ -25,6 +25,7 @@ type headerLine struct {
 	Version   int    `json:"version"`
 	RunID     string `json:"run_id"`
 	Tokenizer string `json:"tokenizer,omitempty"`
+	Credit    string `json:"credit,omitempty"`
 	Currency  string `json:"currency"`
 	Exponent  int    `json:"exponent"`
 	Unit      string `json:"unit"`
@@ -45,6 +46,7 @@ type rowLine struct {
 	Kind        Kind   `json:"kind"`
 	Contributor string `json:"contributor"`
 	Tokens      uint64 `json:"tokens"`
+	Fraction    string `json:"fraction,omitempty"`
 	CarryIn     string `json:"carry_in"`
 	Amount      string `json:"amount"`
 	Paid        string `json:"paid"`
@@ -65,7 +67,7 @@ func WriteJSONL(w io.Writer, s Statement) error {
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(headerLine{
-		Record: "statement", Version: Version, RunID: s.RunID, Tokenizer: s.Tokenizer,
+		Record: "statement", Version: Version, RunID: s.RunID, Tokenizer: s.Tokenizer, Credit: s.Credit,
 		Currency: s.Currency, Exponent: s.Exponent, Unit: unitName,
 		Pool: s.Pool.String(), Share: formatDecimal(s.SharePPB, unitDigits), Payable: s.Payable.String(),
 		Minimum: s.Minimum.String(), Prior: s.CarryInSHA256, Tokens: s.Tokens.String(),
@@ -76,7 +78,7 @@ func WriteJSONL(w io.Writer, s Statement) error {
 	}
 	for _, r := range s.Rows {
 		err := enc.Encode(rowLine{
-			Record: "row", Kind: r.Kind, Contributor: r.Contributor, Tokens: r.Tokens,
+			Record: "row", Kind: r.Kind, Contributor: r.Contributor, Tokens: r.Tokens, Fraction: fractionText(r.Fraction),
 			CarryIn: r.CarryIn.String(), Amount: r.Amount.String(), Paid: r.Paid.String(), Carried: r.Carried.String(),
 			AmountMajor: s.Display(r.Amount), PaidMajor: s.DisplayPaid(r.Paid),
 		})
@@ -135,12 +137,15 @@ func readJSONL(r io.Reader) (Statement, error) {
 	if h.Record != "statement" || h.Unit != unitName {
 		return Statement{}, fmt.Errorf("%w: line 1: not the header of a pay statement", doc.ErrCorrupt)
 	}
+	if h.Credit != "" && h.Credit != CreditShared {
+		return Statement{}, fmt.Errorf("%w: statement of credit %q, which this program does not know", doc.ErrUnsupported, h.Credit)
+	}
 	if h.Version != Version {
 		return Statement{}, fmt.Errorf("%w: statement has version %d, this program reads %d", doc.ErrUnsupported, h.Version, Version)
 	}
 	var p moneyParser
 	s := Statement{
-		RunID: h.RunID, Tokenizer: h.Tokenizer, Currency: h.Currency, Exponent: h.Exponent, CarryInSHA256: h.Prior,
+		RunID: h.RunID, Tokenizer: h.Tokenizer, Credit: h.Credit, Currency: h.Currency, Exponent: h.Exponent, CarryInSHA256: h.Prior,
 		Pool: p.parse(h.Pool), Payable: p.parse(h.Payable), Minimum: p.parse(h.Minimum), Tokens: p.parse(h.Tokens),
 		CarryIn: p.parse(h.CarryIn), Paid: p.parse(h.Paid), Carried: p.parse(h.Carried),
 	}
@@ -170,6 +175,9 @@ func readJSONL(r io.Reader) (Statement, error) {
 		}
 		if p.err != nil {
 			return Statement{}, fmt.Errorf("line %d: %w", n, p.err)
+		}
+		if row.Fraction, err = parseFraction(l.Fraction); err != nil {
+			return Statement{}, fmt.Errorf("line %d: %w", n, err)
 		}
 		name := map[Kind]string{
 			KindContributor: l.Contributor, KindUnattributed: doc.Unattributed, KindRemainder: Remainder,

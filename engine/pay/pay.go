@@ -37,10 +37,12 @@ import (
 // Remainder is the name of the row that keeps what rounding down leaves.
 const Remainder = "(carry)"
 
-// Entitlement is what a contributor brings: the tokens of kept documents.
+// Entitlement is what a contributor brings: the tokens of kept documents or,
+// where credit is shared, the credit, Tokens + Fraction.
 type Entitlement struct {
 	Contributor string
 	Tokens      uint64
+	Fraction    *big.Rat // below one; nil for none
 }
 
 // Options of a statement. Numbers are plain decimals, never floats.
@@ -53,6 +55,7 @@ type Options struct {
 	// Tokenizer is the label of the one whose tokens these are, where the run
 	// has labels.
 	Tokenizer string
+	Credit    string // CreditShared, or empty: the tokens kept
 	CarryIn   *Carry // from an earlier statement, or nil
 }
 
@@ -71,6 +74,7 @@ type Row struct {
 	Kind        Kind
 	Contributor string
 	Tokens      uint64
+	Fraction    *big.Rat // of a token, on top; nil for none
 	CarryIn     *big.Int // carried by the earlier statement
 	Amount      *big.Int // accrued now
 	Paid        *big.Int // whole minor units
@@ -82,6 +86,7 @@ type Row struct {
 type Statement struct {
 	RunID         string
 	Tokenizer     string // label of the one that counted, or empty
+	Credit        string // CreditShared, or empty: the tokens kept
 	Currency      string
 	Exponent      int      // decimals of the minor unit
 	Pool          *big.Int // units
@@ -147,8 +152,8 @@ func newStatement(o Options) (Statement, error) {
 	payable := new(big.Int).Mul(pool, share)
 	payable.Quo(payable, pow10(unitDigits)) // exact: the pool is whole minor units
 	return Statement{
-		RunID: o.RunID, Tokenizer: o.Tokenizer, Currency: o.Currency, Exponent: exponent,
-		Pool: pool, SharePPB: share, Payable: payable, Minimum: minimum, Tokens: new(big.Int),
+		RunID: o.RunID, Tokenizer: o.Tokenizer, Credit: o.Credit, Currency: o.Currency, Exponent: exponent,
+		Pool: pool, SharePPB: share, Payable: payable, Minimum: minimum,
 	}, nil
 }
 
@@ -170,12 +175,11 @@ func (s *Statement) addRows(entitlements []Entitlement, carry Carry) error {
 			return fmt.Errorf("%w: contributor %q is in the tally twice", doc.ErrCorrupt, e.Contributor)
 		}
 		seen[e.Contributor] = true
-		s.Tokens.Add(s.Tokens, new(big.Int).SetUint64(e.Tokens))
 		if e.Contributor == doc.Unattributed {
 			if unattributed == nil {
 				unattributed = &Row{CarryIn: new(big.Int)}
 			}
-			unattributed.Tokens = e.Tokens
+			unattributed.Tokens, unattributed.Fraction = e.Tokens, e.Fraction
 			continue
 		}
 		in := carryIn[e.Contributor]
@@ -183,7 +187,7 @@ func (s *Statement) addRows(entitlements []Entitlement, carry Carry) error {
 			in = new(big.Int)
 		}
 		delete(carryIn, e.Contributor)
-		s.Rows = append(s.Rows, Row{Kind: KindContributor, Contributor: e.Contributor, Tokens: e.Tokens, CarryIn: in})
+		s.Rows = append(s.Rows, Row{Kind: KindContributor, Contributor: e.Contributor, Tokens: e.Tokens, Fraction: e.Fraction, CarryIn: in})
 	}
 	for name, in := range carryIn {
 		s.Rows = append(s.Rows, Row{Kind: KindContributor, Contributor: name, CarryIn: in})
@@ -198,7 +202,9 @@ func (s *Statement) addRows(entitlements []Entitlement, carry Carry) error {
 		remainder.CarryIn = carry.Remainder
 	}
 	s.Rows = append(s.Rows, remainder)
-	return nil
+	var err error
+	s.Tokens, err = wholeSum(s.Rows, s.Credit)
+	return err
 }
 
 // accrue divides Payable by tokens. The last row takes what is left, which is
@@ -208,20 +214,24 @@ func (s *Statement) accrue() {
 	last := len(s.Rows) - 1
 	for i := range s.Rows[:last] {
 		r := &s.Rows[i]
-		r.Amount = s.entitled(r.Tokens)
+		r.Amount = s.entitled(r)
 		left.Sub(left, r.Amount)
 	}
 	s.Rows[last].Amount = left
 }
 
 // entitled is ⌊tokens × payable / total⌋, nothing if the total is nothing.
-func (s *Statement) entitled(tokens uint64) *big.Int {
+func (s *Statement) entitled(r *Row) *big.Int {
 	v := new(big.Int)
 	if s.Tokens.Sign() == 0 {
 		return v
 	}
-	v.SetUint64(tokens)
-	return v.Mul(v, s.Payable).Quo(v, s.Tokens)
+	if r.Fraction == nil {
+		v.SetUint64(r.Tokens)
+		return v.Mul(v, s.Payable).Quo(v, s.Tokens)
+	}
+	tokens := exact(r.Tokens, r.Fraction)
+	return v.Mul(tokens.Num(), s.Payable).Quo(v, new(big.Int).Mul(tokens.Denom(), s.Tokens))
 }
 
 // settle splits what is due in every row into paid and carried, and sums up.
@@ -246,7 +256,11 @@ func (s *Statement) settle() {
 // check proves the identities of the package comment from the rows alone.
 func (s *Statement) check() error {
 	minor := pow10(unitDigits)
-	var in, amount, paid, carried, tokens big.Int
+	tokens, err := wholeSum(s.Rows, s.Credit)
+	if err != nil {
+		return fmt.Errorf("statement: %w", err)
+	}
+	var in, amount, paid, carried big.Int
 	for i := range s.Rows {
 		r := &s.Rows[i]
 		if !balanced(r.CarryIn, r.Amount, r.Paid, r.Carried) {
@@ -262,17 +276,16 @@ func (s *Statement) check() error {
 			return fmt.Errorf("%w: statement: row %s is paid", doc.ErrCorrupt, r.Contributor)
 		}
 		if r.Kind == KindRemainder {
-			if r.Tokens != 0 {
+			if r.Tokens != 0 || r.Fraction != nil {
 				return fmt.Errorf("%w: statement: row %s has tokens", doc.ErrCorrupt, r.Contributor)
 			}
-		} else if r.Amount.Cmp(s.entitled(r.Tokens)) != 0 {
+		} else if r.Amount.Cmp(s.entitled(r)) != 0 {
 			return fmt.Errorf("%w: statement: row of %q: amount is not tokens / total × payable", doc.ErrCorrupt, r.Contributor)
 		}
 		in.Add(&in, r.CarryIn)
 		amount.Add(&amount, r.Amount)
 		paid.Add(&paid, r.Paid)
 		carried.Add(&carried, r.Carried)
-		tokens.Add(&tokens, new(big.Int).SetUint64(r.Tokens))
 	}
 	payable := new(big.Int).Mul(s.Pool, s.SharePPB)
 	switch {

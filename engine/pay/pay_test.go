@@ -46,7 +46,7 @@ func number(t testing.TB, s string) *big.Int {
 // The example that started it: 130,000 of 300 billion tokens, half a billion
 // dollars.
 func TestGoldenRatio(t *testing.T) {
-	rows := []Entitlement{{"author", 130_000}, {"the rest", 300_000_000_000 - 130_000}}
+	rows := []Entitlement{{"author", 130_000, nil}, {"the rest", 300_000_000_000 - 130_000, nil}}
 	for share, want := range map[string][2]string{
 		"":     {"216.666667", "216.66"},
 		"1":    {"216.666667", "216.66"},
@@ -71,7 +71,7 @@ func TestGoldenRatio(t *testing.T) {
 // Products that overflow int64 in a popular money library, and pools at the
 // end of int64.
 func TestLargeProducts(t *testing.T) {
-	s := compute(t, []Entitlement{{"a", 400_000_000}, {"b", 300_000_000_000 - 400_000_000}},
+	s := compute(t, []Entitlement{{"a", 400_000_000, nil}, {"b", 300_000_000_000 - 400_000_000, nil}},
 		Options{Pool: "500000000.00", Currency: "USD"})
 	minor := new(big.Int).Quo(row(t, s, KindContributor, "a").Paid, pow10(unitDigits))
 	if minor.Cmp(big.NewInt(66_666_666)) != 0 {
@@ -79,7 +79,7 @@ func TestLargeProducts(t *testing.T) {
 	}
 
 	pool := "92233720368547758.07" // 2⁶³ − 1 cents
-	s = compute(t, []Entitlement{{"a", math.MaxUint64}, {"b", math.MaxUint64}, {"c", 1}}, Options{Pool: pool, Currency: "USD"})
+	s = compute(t, []Entitlement{{"a", math.MaxUint64, nil}, {"b", math.MaxUint64, nil}, {"c", 1, nil}}, Options{Pool: pool, Currency: "USD"})
 	a := row(t, s, KindContributor, "a").Amount
 	want := new(big.Int).Mul(big.NewInt(math.MaxInt64), pow10(unitDigits))
 	total := new(big.Int).Add(new(big.Int).Lsh(new(big.Int).SetUint64(math.MaxUint64), 1), big.NewInt(1))
@@ -96,7 +96,7 @@ func TestLargeProducts(t *testing.T) {
 func TestNothingKept(t *testing.T) {
 	for name, rows := range map[string][]Entitlement{
 		"empty tally": nil,
-		"zero tokens": {{"a", 0}, {doc.Unattributed, 0}},
+		"zero tokens": {{"a", 0, nil}, {doc.Unattributed, 0, nil}},
 	} {
 		s := compute(t, rows, Options{Pool: "10", Currency: "JPY"})
 		r := row(t, s, KindRemainder, Remainder)
@@ -104,14 +104,14 @@ func TestNothingKept(t *testing.T) {
 			t.Errorf("%s: carry row keeps %s of %s", name, r.Carried, s.Payable)
 		}
 	}
-	s := compute(t, []Entitlement{{"a", 3}}, Options{Pool: "0", Currency: "USD"})
+	s := compute(t, []Entitlement{{"a", 3, nil}}, Options{Pool: "0", Currency: "USD"})
 	if s.Paid.Sign() != 0 || s.Carried.Sign() != 0 {
 		t.Errorf("a pool of nothing pays %s, carries %s", s.Paid, s.Carried)
 	}
 }
 
 func TestUnattributedIsHeld(t *testing.T) {
-	s := compute(t, []Entitlement{{"a", 1}, {doc.Unattributed, 3}}, Options{Pool: "100", Currency: "EUR"})
+	s := compute(t, []Entitlement{{"a", 1, nil}, {doc.Unattributed, 3, nil}}, Options{Pool: "100", Currency: "EUR"})
 	r := row(t, s, KindUnattributed, doc.Unattributed)
 	if r.Paid.Sign() != 0 || s.Display(r.Carried) != "75.000000" {
 		t.Errorf("paid %s, held %s", r.Paid, s.Display(r.Carried))
@@ -123,7 +123,7 @@ func TestUnattributedIsHeld(t *testing.T) {
 
 func TestCurrencyExponents(t *testing.T) {
 	for currency, want := range map[string]string{"JPY": "3", "USD": "3.33", "KWD": "3.333", "CLF": "3.3333"} {
-		s := compute(t, []Entitlement{{"a", 1}, {"b", 2}}, Options{Pool: "10", Currency: currency})
+		s := compute(t, []Entitlement{{"a", 1, nil}, {"b", 2, nil}}, Options{Pool: "10", Currency: currency})
 		r := row(t, s, KindContributor, "a")
 		if got := s.DisplayPaid(r.Paid); got != want {
 			t.Errorf("%s: paid %s, want %s", currency, got, want)
@@ -171,18 +171,18 @@ func TestUsageErrors(t *testing.T) {
 		"minimum":             {Pool: "1", Currency: "USD", Minimum: "a lot"},
 		"other currency":      {Pool: "1", Currency: "USD", CarryIn: &Carry{Currency: "EUR"}},
 	} {
-		if _, err := Compute([]Entitlement{{"a", 1}}, o); !errors.Is(err, doc.ErrUsage) {
+		if _, err := Compute([]Entitlement{{"a", 1, nil}}, o); !errors.Is(err, doc.ErrUsage) {
 			t.Errorf("%s: error %v, want doc.ErrUsage", name, err)
 		}
 	}
-	if _, err := Compute([]Entitlement{{"a", 1}, {"a", 2}}, Options{Pool: "1", Currency: "USD"}); !errors.Is(err, doc.ErrCorrupt) {
+	if _, err := Compute([]Entitlement{{"a", 1, nil}, {"a", 2, nil}}, Options{Pool: "1", Currency: "USD"}); !errors.Is(err, doc.ErrCorrupt) {
 		t.Errorf("contributor twice: error %v, want doc.ErrCorrupt", err)
 	}
 }
 
 // A name equal to one of the special rows is a contributor like any other.
 func TestNameOfTheCarryRow(t *testing.T) {
-	s := compute(t, []Entitlement{{Remainder, 1}, {"a", 2}}, Options{Pool: "1", Currency: "USD"})
+	s := compute(t, []Entitlement{{Remainder, 1, nil}, {"a", 2, nil}}, Options{Pool: "1", Currency: "USD"})
 	if got := s.DisplayPaid(row(t, s, KindContributor, Remainder).Paid); got != "0.33" {
 		t.Errorf("contributor named (carry) is paid %s", got)
 	}
@@ -192,7 +192,7 @@ func TestNameOfTheCarryRow(t *testing.T) {
 // A minimum delays a payment, it never takes it away: month by month, an
 // account below the minimum is paid what it is due when it reaches it.
 func TestMinimumIsCarriedForward(t *testing.T) {
-	rows := []Entitlement{{"large", 2_999_999}, {"small", 1}}
+	rows := []Entitlement{{"large", 2_999_999, nil}, {"small", 1, nil}}
 	var carry *Carry
 	var paid []string
 	all := new(big.Int)
@@ -230,13 +230,13 @@ func TestSplittingNeverGains(t *testing.T) {
 	tokens := rest * 25324 / (50_000_000 - 25324)
 	o := Options{Pool: "5000", Currency: "USD"}
 	cents := func(k uint64) int64 {
-		rows := []Entitlement{{"rest", rest}}
+		rows := []Entitlement{{"rest", rest, nil}}
 		for i := range k {
 			share := tokens / k
 			if i < tokens%k {
 				share++
 			}
-			rows = append(rows, Entitlement{fmt.Sprintf("part %04d", i), share})
+			rows = append(rows, Entitlement{fmt.Sprintf("part %04d", i), share, nil})
 		}
 		s := compute(t, rows, o)
 		paid := new(big.Int).Sub(s.Paid, row(t, s, KindContributor, "rest").Paid)
@@ -261,7 +261,7 @@ func TestStatementProperties(t *testing.T) {
 			0, 20, rapid.ID[string]).Draw(rt, "names")
 		var rows []Entitlement
 		for _, n := range names {
-			rows = append(rows, Entitlement{n, rapid.OneOf(rapid.Uint64(), rapid.Uint64Range(0, 9)).Draw(rt, "tokens")})
+			rows = append(rows, Entitlement{n, rapid.OneOf(rapid.Uint64(), rapid.Uint64Range(0, 9)).Draw(rt, "tokens"), nil})
 		}
 		currency := rapid.SampledFrom([]string{"JPY", "USD", "KWD", "CLF"}).Draw(rt, "currency")
 		o := Options{

@@ -14,7 +14,8 @@ import (
 )
 
 // WriteCSV writes the rows as RFC 4180 CSV (UTF-8, CRLF, a header line).
-// Columns amount, paid and carried are in major units for people (amount and
+// Where credit is shared, a last column has the fraction of a token that each
+// row has on top. Columns amount, paid and carried are in major units for people (amount and
 // carried rounded to six decimals), those ending in _units are exact.
 //
 // Contributors choose their own names and spreadsheets run cells that look
@@ -35,12 +36,20 @@ func WriteCSV(w io.Writer, s Statement) error {
 		}
 		b.WriteString("\r\n")
 	}
-	record("kind", "contributor", "tokens", "currency", "amount", "paid", "carried",
-		"carry_in_units", "amount_units", "paid_units", "carried_units")
+	columns := []string{"kind", "contributor", "tokens", "currency", "amount", "paid", "carried",
+		"carry_in_units", "amount_units", "paid_units", "carried_units"}
+	if s.Credit == CreditShared {
+		columns = append(columns, "tokens_fraction")
+	}
+	record(columns...)
 	for _, r := range s.Rows {
-		record(string(r.Kind), disarm(r.Contributor), strconv.FormatUint(r.Tokens, 10), s.Currency,
+		fields := []string{string(r.Kind), disarm(r.Contributor), strconv.FormatUint(r.Tokens, 10), s.Currency,
 			s.Display(r.Amount), s.DisplayPaid(r.Paid), s.Display(r.Carried),
-			r.CarryIn.String(), r.Amount.String(), r.Paid.String(), r.Carried.String())
+			r.CarryIn.String(), r.Amount.String(), r.Paid.String(), r.Carried.String()}
+		if s.Credit == CreditShared {
+			fields = append(fields, fractionText(r.Fraction))
+		}
+		record(fields...)
 	}
 	if err := b.Flush(); err != nil {
 		return fmt.Errorf("write statement: %w", err)
@@ -72,7 +81,8 @@ const nameWidth = 40
 
 // WriteTable writes the statement for people: what was divided, the largest
 // amounts first (at most limit contributors, all if limit is 0), what is held
-// and carried, and the sum that must come out.
+// and carried, and the sum that must come out. Shared credit is shown without
+// its fractions of a token.
 func WriteTable(w io.Writer, s Statement, limit int) error {
 	if err := s.check(); err != nil {
 		return err
@@ -82,6 +92,11 @@ func WriteTable(w io.Writer, s Statement, limit int) error {
 	tokens := "kept tokens"
 	if s.Tokenizer != "" {
 		tokens += " of " + s.Tokenizer
+	}
+	head := "tokens kept"
+	if s.Credit == CreditShared {
+		tokens += ", credit shared"
+		head = "tokens credited"
 	}
 	fmt.Fprintf(b, "%s %s × share %s = %s %s over %s %s\n",
 		s.Currency, display.Group(s.DisplayPaid(s.Pool)), trimZeros(formatDecimal(s.SharePPB, unitDigits)),
@@ -103,7 +118,7 @@ func WriteTable(w io.Writer, s Statement, limit int) error {
 		return cmp.Or(b.Amount.Cmp(a.Amount), b.CarryIn.Cmp(a.CarryIn))
 	})
 	t := display.Table{
-		Head:  []string{"contributor", "tokens kept", "carry in", "amount", "paid", "carried"},
+		Head:  []string{"contributor", head, "carry in", "amount", "paid", "carried"},
 		Right: []bool{false, true, true, true, true, true},
 	}
 	add := func(name string, tokens string, in, amount, paid, carried *big.Int) {

@@ -22,6 +22,7 @@ const (
 	RuleSketch   = "oph-fallback-v1"
 	RuleExactKey = "xxh64-len-sha256-v1"
 	RulePriority = "created-content-contributor-id-v1"
+	RuleCredit   = "shared-v1" // of plans that share credit
 )
 
 // Plan is the content of plan.json.
@@ -39,8 +40,14 @@ type Plan struct {
 	ShardSize  int64       `json:"shard_size"` // bytes, nominal
 	MaxLine    int64       `json:"max_line"`   // bytes; a longer line is rejected
 	Partitions int         `json:"partitions"` // of band and exact keys
-	Files      []File      `json:"files"`
-	Shards     []Shard     `json:"shards"`
+	// SourceRank orders the sources under RulePrioritySource, first to last.
+	SourceRank []string  `json:"source_rank,omitempty"`
+	Scope      string    `json:"scope,omitempty"`        // ScopeSource or ScopeReference; absent: the whole corpus
+	Earlier    []Earlier `json:"earlier_runs,omitempty"` // whose kept documents stand
+	// Index says that the run keeps what a later one needs to take it as earlier.
+	Index  bool    `json:"index,omitempty"`
+	Files  []File  `json:"files"`
+	Shards []Shard `json:"shards"` // those whose documents stand come last
 }
 
 // Rules names the version of each rule that decides results.
@@ -52,7 +59,14 @@ type Rules struct {
 	Sketch   string `json:"sketch"`
 	ExactKey string `json:"exact_key"`
 	Priority string `json:"priority"`
+	// Credit is absent where the first contributor is credited with all tokens
+	// of a kept document.
+	Credit string `json:"credit,omitempty"`
 }
+
+// SharesCredit reports whether the tokens of a kept document are split among
+// the contributors of its group.
+func (p *Plan) SharesCredit() bool { return p.Rules.Credit != "" }
 
 // Fields are dotted paths into the JSON object of a line.
 type Fields struct {
@@ -61,6 +75,7 @@ type Fields struct {
 	Contributor        string `json:"contributor"`
 	Created            string `json:"created"`
 	RequireContributor bool   `json:"require_contributor"`
+	Source             string `json:"source,omitempty"` // absent where no rule asks for it
 }
 
 // Tokenizer identifies what counts. The engine is not part of it: engines
@@ -97,7 +112,9 @@ type File struct {
 	Path        string `json:"path"`
 	Size        int64  `json:"size"` // bytes on disk
 	SHA256      string `json:"sha256"`
-	Compression string `json:"compression"` // "none", "gzip", "zstd"
+	Compression string `json:"compression"`         // "none", "gzip", "zstd"
+	Reference   bool   `json:"reference,omitempty"` // of the reference corpus
+	Run         string `json:"run,omitempty"`       // id of the earlier run whose input it was
 }
 
 // Shard is one newline-aligned byte range of an uncompressed file, or one
@@ -110,6 +127,8 @@ type Shard struct {
 	// XXH64 of the shard's bytes on disk, 16 hex digits: what a scan checks
 	// cheaply, lest a file that was changed in place be counted.
 	XXH64 string `json:"xxh64"`
+	// Index is the hex SHA-256 of the shard's file in the index of an earlier run.
+	Index string `json:"index,omitempty"`
 }
 
 // ComputeRunID returns the run id that p must carry.

@@ -61,8 +61,8 @@ func (t *taskRun) writeGroups(ctx context.Context, kind string, g neardup.Groups
 	return e.flush()
 }
 
-// readGroups calls fn for every group of one kind, in order of partition and
-// key. members is reused.
+// readGroups calls fn for every group of one kind that can decide anything, in
+// order of partition and key. members is reused.
 func (r *resolver) readGroups(ctx context.Context, kind string, fn func(members []doc.Place) error) error {
 	for task := range r.matched {
 		path := workPath(Match, task, kind)
@@ -70,7 +70,12 @@ func (r *resolver) readGroups(ctx context.Context, kind string, fn func(members 
 		if err != nil {
 			return err
 		}
-		err = decodeGroups(f, fn)
+		err = decodeGroups(f, func(members []doc.Place) error {
+			if !r.matters(members) {
+				return nil
+			}
+			return fn(members)
+		})
 		f.Close()
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)

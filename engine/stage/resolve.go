@@ -19,6 +19,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/shingle"
 )
 
@@ -32,18 +33,21 @@ type node struct {
 	length      uint64 // of the text, bytes
 	id          string
 	contributor string
+	turn        uint64 // what the priority begins with
+	source      int32  // number of its source, where sources are kept apart
 
 	sum   [sha256.Size]byte // of the text, where hash and length are another's too
 	first int32             // node that stands for its exact group; itself if there is none
 	rank  int32             // priority among the documents that share buckets; -1 outside
 }
 
-// compare is the priority order of the plan: created, content, contributor,
-// id. Texts whose hashes collide are told apart by length and digest, so that
+// compare is the priority order of the plan: turn, created, content,
+// contributor, id. Texts whose hashes collide are told apart by length and digest, so that
 // documents which differ in nothing but their place are the only ones that the
 // place decides.
 func (a *node) compare(b *node) int {
 	return cmp.Or(
+		cmp.Compare(a.turn, b.turn),
 		a.created.Compare(b.created),
 		cmp.Compare(a.hash, b.hash),
 		cmp.Compare(a.contributor, b.contributor),
@@ -64,9 +68,9 @@ func resolve(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	r := &resolver{taskRun: t, scanned: scanned, matched: matched}
+	r := &resolver{taskRun: t, scanned: scanned, matched: matched, delivery: t.Plan.Delivery()}
 	for _, step := range []func(context.Context) error{
-		r.collect, r.collapseExact, r.buildGraph, r.loadSets, r.decide,
+		r.collect, r.carry, r.collapseExact, r.buildGraph, r.loadSets, r.decide,
 	} {
 		if err := step(ctx); err != nil {
 			r.close()
@@ -87,7 +91,12 @@ type resolver struct {
 	graph    neardup.Graph
 	sets     *neardup.FileSets
 	verdicts []neardup.Verdict
+	owners   []ownership
 	texts    atomic.Int64 // bytes of text read again
+
+	delivery int                       // shards of the delivery
+	sources  map[string]int32          // numbers of the sources
+	carried  map[int32]*decisionRecord // of nodes that an earlier run dropped
 }
 
 func (r *resolver) close() {
@@ -128,8 +137,9 @@ func (r *resolver) collect(ctx context.Context) error {
 		}
 		d, err := newDecoder(f, magicDocs)
 		if err == nil {
-			d.further = len(r.Plan.Further)
+			d.further, d.sources = len(r.Plan.Further), r.Plan.UsesSource()
 		}
+		standing := r.Plan.IsStanding(shard)
 		for err == nil && d.more() && at < len(r.nodes) && r.nodes[at].place.Shard == uint32(shard) {
 			if d.doc(&rec); d.err != nil || rec.Ordinal != r.nodes[at].place.Ordinal {
 				continue
@@ -137,6 +147,7 @@ func (r *resolver) collect(ctx context.Context) error {
 			n := &r.nodes[at]
 			n.offset, n.created, n.hash, n.length = rec.Offset, rec.Created, rec.Hash, rec.Bytes
 			n.id, n.contributor = string(rec.ID), string(rec.Contributor)
+			n.turn, n.source = r.turn(&rec, standing), r.sourceOf(&rec)
 			at++
 		}
 		if err == nil {
@@ -213,11 +224,11 @@ func (r *resolver) collapseExact(ctx context.Context) error {
 	}
 	for _, g := range groups {
 		slices.SortFunc(g, func(a, b int32) int {
-			return cmp.Or(bytes.Compare(r.nodes[a].sum[:], r.nodes[b].sum[:]), r.nodes[a].compare(&r.nodes[b]))
+			return cmp.Or(cmp.Compare(r.nodes[a].source, r.nodes[b].source), bytes.Compare(r.nodes[a].sum[:], r.nodes[b].sum[:]), r.nodes[a].compare(&r.nodes[b]))
 		})
 		first := g[0]
 		for _, n := range g {
-			if r.nodes[n].sum != r.nodes[first].sum {
+			if r.nodes[n].sum != r.nodes[first].sum || r.nodes[n].source != r.nodes[first].source {
 				first = n
 			}
 			r.nodes[n].first = first
@@ -244,17 +255,19 @@ func (r *resolver) buildGraph(ctx context.Context) error {
 				bucket = append(bucket, n)
 			}
 		}
-		if len(bucket) < 2 {
-			return nil
-		}
-		for _, n := range bucket {
-			if r.nodes[n].rank < 0 {
-				r.nodes[n].rank = 0
-				r.byRank = append(r.byRank, n)
+		r.bySource(bucket, func(bucket []int32) {
+			if len(bucket) < 2 {
+				return
 			}
-			shared = append(shared, uint32(n))
-		}
-		offsets = append(offsets, uint64(len(shared)))
+			for _, n := range bucket {
+				if r.nodes[n].rank < 0 {
+					r.nodes[n].rank = 0
+					r.byRank = append(r.byRank, n)
+				}
+				shared = append(shared, uint32(n))
+			}
+			offsets = append(offsets, uint64(len(shared)))
+		})
 		return nil
 	})
 	if err != nil {
@@ -321,7 +334,7 @@ func (r *resolver) fetch(ctx context.Context, nodes []int32, newFn func() func(n
 			s := r.Plan.Shards[shard]
 			file := r.File(s.File)
 			exact := xxhash.New()
-			return corpus.Fetch(file, s, r.Plan.MaxLine, wants, func(i int, line []byte) error {
+			err = corpus.Fetch(file, s, r.Plan.MaxLine, wants, func(i int, line []byte) error {
 				if err := ctx.Err(); err != nil {
 					return err
 				}
@@ -337,6 +350,10 @@ func (r *resolver) fetch(ctx context.Context, nodes []int32, newFn func() func(n
 				r.advance(int64(len(rec.Text)))
 				return fn(list[i], rec.Text)
 			})
+			if err != nil && r.Plan.IsStanding(shard) {
+				err = fmt.Errorf("%w (texts of %s are read again to prove duplicates of them)", err, standingName(&file))
+			}
+			return err
 		})
 	}
 	return group.Wait()
@@ -344,7 +361,8 @@ func (r *resolver) fetch(ctx context.Context, nodes []int32, newFn func() func(n
 
 func (r *resolver) decide(ctx context.Context) error {
 	nd := r.Plan.NearDup
-	verdicts, stats, err := neardup.Resolve(ctx, r.graph, r.sets, nd.ThresholdNum, nd.ThresholdDen, max(1, r.Workers), nil)
+	verdicts, stats, err := neardup.ResolveAfter(ctx, r.graph, r.sets, nd.ThresholdNum, nd.ThresholdDen, max(1, r.Workers),
+		neardup.Standing{First: r.standing(), Alone: r.Plan.Scope == plan.ScopeReference})
 	if err != nil {
 		return err
 	}
@@ -372,7 +390,7 @@ func (r *resolver) write(ctx context.Context) error {
 		verdictOf[r.byRank[v.Doc]] = v
 	}
 	at := 0
-	for shard := range r.Plan.Shards {
+	for shard := range r.delivery {
 		w, err := r.create(ctx, workPath(Resolve, shard, "decisions"))
 		if err != nil {
 			return err
@@ -388,11 +406,17 @@ func (r *resolver) write(ctx context.Context) error {
 			if v := verdictOf[n.first]; v != nil {
 				d.Class, d.Overlap, d.Union, d.Shared = doc.NearDup, int(v.Overlap), int(v.Union), int(v.Shared)
 				witness = r.byRank[v.Witness]
-			} else if n.first != int32(at) {
+			} else if c := r.carried[n.first]; c != nil {
+				copied := *c
+				copied.Ordinal = d.Ordinal
+				e.decision(&copied)
+				continue
+			} else if n.first != int32(at) && (r.Plan.Scope != plan.ScopeReference || r.isStanding(n.first)) {
 				d.Class = doc.ExactDup
 			} else {
 				continue
 			}
+			r.own(int32(at), witness)
 			k := &r.nodes[witness]
 			d.Witness = k.place
 			d.WitnessLine = r.Plan.Shards[k.place.Shard].FirstLine + int64(k.place.Ordinal)
@@ -403,5 +427,5 @@ func (r *resolver) write(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return r.writeOwners(ctx)
 }

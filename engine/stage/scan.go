@@ -35,7 +35,7 @@ func (j *Job) File(i int) plan.File {
 func NewParser(f plan.Fields, kind string) (jsonl.Parser, error) {
 	return jsonl.New(kind, jsonl.Options{
 		Text: f.Text, ID: f.ID, Contributor: f.Contributor, Created: f.Created,
-		RequireContributor: f.RequireContributor,
+		RequireContributor: f.RequireContributor, Source: f.Source,
 	})
 }
 
@@ -43,6 +43,9 @@ func NewParser(f plan.Fields, kind string) (jsonl.Parser, error) {
 func scan(ctx context.Context, t *taskRun) error {
 	if want := len(t.Plan.Tokenizers()); len(t.Counters) != want {
 		return fmt.Errorf("%d counters for %d tokenizers", len(t.Counters), want)
+	}
+	if shard := t.Plan.Shards[t.rec.Task]; shard.Index != "" {
+		return scanEarlier(ctx, t)
 	}
 	shard := t.Plan.Shards[t.rec.Task]
 	file := t.File(shard.File)
@@ -58,6 +61,7 @@ func scan(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
+	s.standing = t.Plan.IsStanding(t.rec.Task)
 	err = corpus.EachLine(ctx, file, shard, t.Plan.MaxLine, t.read, s.line)
 	if err != nil {
 		return err
@@ -91,6 +95,7 @@ type scanner struct {
 	exact    *xxhash.Digest
 	docs     *encoder
 	keys     *keyWriter
+	standing bool // the shard's documents stand
 
 	rec      jsonl.Record
 	bandKeys []uint64
@@ -99,7 +104,7 @@ type scanner struct {
 	// together.
 	texts   *gather.Texts // nil where they are counted one by one
 	waiting []waitingDoc  // beyond its length, too, for their memory
-	labels  int           // bytes of their ids and contributors
+	labels  int           // bytes of their ids, contributors and sources
 
 	documents, rejected, createdUnreadable int64
 }
@@ -120,6 +125,7 @@ func newScanner(j *Job, docs, keys io.Writer) (*scanner, error) {
 	if s.docs, err = newEncoder(docs, magicDocs); err != nil {
 		return nil, err
 	}
+	s.docs.sources = j.Plan.UsesSource()
 	s.keys, err = newKeyWriter(keys, j.Plan.Partitions)
 	return s, err
 }
@@ -127,7 +133,7 @@ func newScanner(j *Job, docs, keys io.Writer) (*scanner, error) {
 // Limits of what waits to be written.
 const (
 	maxWaiting = 256     // documents
-	maxLabels  = 1 << 16 // bytes of ids and contributors, but for the last ones
+	maxLabels  = 1 << 16 // bytes of ids, contributors and sources, but for the last ones
 	maxLabel   = 1 << 10 // bytes of one whose memory is kept
 )
 
@@ -150,8 +156,8 @@ func (s *scanner) flushWaiting() {
 			counted++
 		}
 		s.docs.doc(&out.docRecord)
-		if cap(out.ID) > maxLabel || cap(out.Contributor) > maxLabel {
-			out.ID, out.Contributor = nil, nil
+		if max(cap(out.ID), cap(out.Contributor), cap(out.Source)) > maxLabel {
+			out.ID, out.Contributor, out.Source = nil, nil, nil
 		}
 	}
 	s.waiting, s.labels = s.waiting[:0], 0
@@ -166,14 +172,15 @@ func (s *scanner) line(line *corpus.Line) error {
 	out := &s.waiting[len(s.waiting)-1]
 	*out = waitingDoc{docRecord: docRecord{
 		Ordinal: line.Ordinal, Offset: line.Offset, Reason: line.Reason,
-		Further: out.Further[:0], Contributor: out.Contributor[:0], ID: out.ID[:0],
+		Further: out.Further[:0], Contributor: out.Contributor[:0], ID: out.ID[:0], Source: out.Source[:0],
 	}}
 	s.rec = jsonl.Record{}
 	if out.Reason == doc.OK {
 		out.Reason = s.parser.Parse(line.Data, &s.rec)
 	}
 	out.Contributor, out.ID = append(out.Contributor, s.rec.Contributor...), append(out.ID, s.rec.ID...)
-	s.labels += len(out.Contributor) + len(out.ID)
+	out.Source = append(out.Source, s.rec.Source...)
+	s.labels += len(out.Contributor) + len(out.ID) + len(out.Source)
 	if len(out.Contributor) == 0 {
 		out.Contributor = append(out.Contributor, doc.Unattributed...)
 	}
@@ -188,17 +195,8 @@ func (s *scanner) line(line *corpus.Line) error {
 		s.createdUnreadable++
 	}
 	text := s.rec.Text
-	if out.uncounted = s.texts.Takes(text); out.uncounted {
-		s.texts.Add(text)
-	} else {
-		// Every tokenizer counts the bytes that the parser has just left in cache.
-		for i, c := range s.Counters {
-			tokens, err := c.TryCount(text)
-			if err != nil {
-				return fmt.Errorf("count tokens: %w", err)
-			}
-			out.setTokens(i, tokens)
-		}
+	if err := s.count(out, text); err != nil {
+		return err
 	}
 	s.exact.ResetWithSeed(s.Plan.Seed)
 	s.exact.Write(text)
@@ -206,10 +204,33 @@ func (s *scanner) line(line *corpus.Line) error {
 	out.Created = s.rec.Created
 
 	ordinal := uint64(line.Ordinal)
-	s.keys.add(exactKey, out.Hash, ordinal, out.Bytes)
+	apart := s.apart(out.Source)
+	s.keys.add(exactKey, out.Hash^apart, ordinal, out.Bytes)
 	s.bandKeys = s.sketch.BandKeys(s.bandKeys[:0], s.shingles.Shingles(text))
 	for _, k := range s.bandKeys {
-		s.keys.add(bandKey, k, ordinal)
+		s.keys.add(bandKey, k^apart, ordinal)
+	}
+	return nil
+}
+
+// count counts the tokens of a text, or lets it wait to be counted with others.
+// What stands is not counted: nobody tallies it.
+func (s *scanner) count(out *waitingDoc, text []byte) error {
+	if s.standing {
+		out.Further = append(out.Further, make([]uint64, len(s.Plan.Further))...)
+		return nil
+	}
+	if out.uncounted = s.texts.Takes(text); out.uncounted {
+		s.texts.Add(text)
+		return nil
+	}
+	// Every tokenizer counts the bytes that the parser has just left in cache.
+	for i, c := range s.Counters {
+		tokens, err := c.TryCount(text)
+		if err != nil {
+			return fmt.Errorf("count tokens: %w", err)
+		}
+		out.setTokens(i, tokens)
 	}
 	return nil
 }

@@ -76,7 +76,11 @@ func seal(ctx context.Context, t *taskRun) error {
 		}
 	}
 	var documents int64
-	for _, r := range scanned {
+	for shard, r := range scanned {
+		if t.Plan.IsStanding(shard) {
+			m.AddStanding(r.Numbers["documents"], r.Numbers["rejected"])
+			continue
+		}
 		documents += r.Numbers["documents"]
 		m.CreatedUnreadable += uint64(r.Numbers["created_unreadable"])
 	}
@@ -91,7 +95,7 @@ func seal(ctx context.Context, t *taskRun) error {
 
 func (t *taskRun) mergeTallies(ctx context.Context, tallied []Record) (*tally.Tally, error) {
 	sums := tally.Tally{Further: len(t.Plan.Further)}
-	for shard := range t.Plan.Shards {
+	for shard := range t.Plan.Delivery() {
 		path := workPath(Tally, shard, "sums")
 		d, closeFile, err := t.decode(ctx, &tallied[shard], path, magicSums)
 		if err != nil {
@@ -107,12 +111,12 @@ func (t *taskRun) mergeTallies(ctx context.Context, tallied []Record) (*tally.Ta
 			return nil, fmt.Errorf("%s: %w", path, d.err)
 		}
 	}
-	return &sums, nil
+	return &sums, t.mergeCredits(ctx, tallied, &sums)
 }
 
 // concatenate copies one kind of per-shard file of the tally stage to w.
 func (t *taskRun) concatenate(ctx context.Context, w io.Writer, tallied []Record, kind string) error {
-	for shard := range t.Plan.Shards {
+	for shard := range t.Plan.Delivery() {
 		f, err := t.openFile(ctx, &tallied[shard], workPath(Tally, shard, kind))
 		if err != nil {
 			return err

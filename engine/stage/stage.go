@@ -82,8 +82,10 @@ type FileSum struct {
 // Tasks returns the number of tasks of stage n.
 func (j *Job) Tasks(n Name) (int, error) {
 	switch n {
-	case Scan, Tally:
+	case Scan:
 		return len(j.Plan.Shards), nil
+	case Tally:
+		return j.Plan.TallyTasks(), nil
 	case Match:
 		return j.Plan.Partitions, nil
 	case Resolve, Seal:

@@ -16,6 +16,9 @@ import (
 // tallyShard adds up one shard and writes its decisions, bitmaps and rejects.
 func tallyShard(ctx context.Context, t *taskRun) error {
 	shard := t.rec.Task
+	if t.Plan.IsStanding(shard) {
+		return t.carryIndex(ctx, shard)
+	}
 	scanned, err := t.needs(ctx, Scan, shard)
 	if err != nil {
 		return err
@@ -57,6 +60,11 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 		file    = t.Plan.Files[t.Plan.Shards[shard].File].Path
 		first   = t.Plan.Shards[shard].FirstLine
 	)
+	credit, err := t.newCrediting(ctx, &resolved, &sums)
+	if err != nil {
+		return err
+	}
+	defer credit.stop()
 	for n := 0; docs.more(); n++ {
 		if n%4096 == 0 {
 			if err := ctx.Err(); err != nil {
@@ -84,6 +92,9 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 		}
 		if err != nil {
 			return err
+		}
+		if class == doc.Kept {
+			credit.kept(&rec)
 		}
 		sums.Add(rec.Contributor, class, rec.Bytes, rec.Tokens, rec.Further...)
 		lines[class].Add(rec.Ordinal)
@@ -117,6 +128,11 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 			return err
 		}
 	}
+	if t.Plan.Index {
+		if err := t.writeIndex(ctx, shard, &lines[doc.Kept], &lines[doc.NearDup]); err != nil {
+			return err
+		}
+	}
 	w, err := t.create(ctx, workPath(Tally, shard, "sums"))
 	if err != nil {
 		return err
@@ -128,7 +144,10 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	for _, r := range sums.Rows() {
 		e.sums(&r)
 	}
-	return e.flush()
+	if err := e.flush(); err != nil {
+		return err
+	}
+	return credit.write(ctx, t)
 }
 
 func (t *taskRun) row(shard int, first int64, rec *docRecord, d *decisionRecord) decision.Row {
@@ -160,6 +179,6 @@ func (j *Job) decode(ctx context.Context, rec *Record, path, magic string) (*dec
 		r.Close()
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	d.further = len(j.Plan.Further)
+	d.further, d.sources = len(j.Plan.Further), j.Plan.UsesSource()
 	return d, func() { r.Close() }, nil
 }

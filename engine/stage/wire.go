@@ -15,7 +15,7 @@ import (
 
 // The files between stages are private to one run and one version: a magic
 // line, then records of varints, little-endian hashes and length-prefixed
-// strings. How many tokenizers counted is the plan's to say. Every read is bounded, so a damaged file is an error, not a panic.
+// strings. How many tokenizers counted, and whether documents have sources, is the plan's to say. Every read is bounded, so a damaged file is an error, not a panic.
 const (
 	magicDocs      = "tallystick docs 1\n"
 	magicKeys      = "tallystick keys 1\n"
@@ -31,6 +31,8 @@ const maxString = 1 << 31
 type encoder struct {
 	w   *bufio.Writer
 	buf [binary.MaxVarintLen64]byte
+
+	sources bool // documents have sources
 }
 
 func newEncoder(w io.Writer, magic string) (*encoder, error) {
@@ -58,7 +60,8 @@ type decoder struct {
 	err error
 	buf [8]byte
 
-	further int // tokenizers of the plan beyond the main one
+	further int  // tokenizers of the plan beyond the main one
+	sources bool // documents have sources
 }
 
 func newDecoder(r io.Reader, magic string) (*decoder, error) {
@@ -194,6 +197,7 @@ type docRecord struct {
 	Created     doc.Instant
 	Contributor []byte // doc.Unattributed if there was none
 	ID          []byte // empty if there was none
+	Source      []byte // empty if there was none, or no rule asks for it
 }
 
 // setTokens sets the tokens by tokenizer i, after those by the ones before.
@@ -228,10 +232,13 @@ func (e *encoder) doc(r *docRecord) {
 		e.byte(0)
 	}
 	e.bytes(r.ID)
+	if e.sources {
+		e.bytes(r.Source)
+	}
 }
 
 func (d *decoder) doc(r *docRecord) {
-	*r = docRecord{Contributor: r.Contributor, ID: r.ID[:0], Further: r.Further[:0]}
+	*r = docRecord{Contributor: r.Contributor, ID: r.ID[:0], Source: r.Source[:0], Further: r.Further[:0]}
 	r.Ordinal = d.uint32()
 	r.Offset = int64(d.uint())
 	r.Reason = doc.Reason(d.string())
@@ -250,6 +257,9 @@ func (d *decoder) doc(r *docRecord) {
 		r.Created = doc.Instant{Sec: d.int(), Nsec: int32(d.uint()), Set: true}
 	}
 	r.ID = d.bytes(r.ID)
+	if d.sources {
+		r.Source = d.bytes(r.Source)
+	}
 }
 
 // decisionRecord is what resolve decides of one dropped line. The witness is
@@ -345,9 +355,14 @@ func newKeyWriter(w io.Writer, partitions int) (*keyWriter, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newKeysOf(e, partitions), nil
+}
+
+// newKeysOf writes to what others write to as well.
+func newKeysOf(e *encoder, partitions int) *keyWriter {
 	return &keyWriter{e, map[keyKind][][]byte{
 		bandKey: make([][]byte, partitions), exactKey: make([][]byte, partitions),
-	}}, nil
+	}}
 }
 
 func (k *keyWriter) add(kind keyKind, key uint64, rest ...uint64) {
@@ -408,38 +423,47 @@ func readKeys(r io.ReadSeeker, shard uint32, partition int, bands []neardup.Band
 			continue
 		}
 		block = d.bytes(block)
-		for b := block; d.err == nil && len(b) > 0; {
-			if len(b) < 8 {
-				d.fail(io.ErrUnexpectedEOF)
-				break
-			}
-			key := binary.LittleEndian.Uint64(b)
-			b = b[8:]
-			ordinal, n := binary.Uvarint(b)
-			if n <= 0 {
-				d.fail(io.ErrUnexpectedEOF)
-				break
-			}
-			b = b[n:]
-			if ordinal > math.MaxUint32 {
-				d.fail(fmt.Errorf("%w: a key of line %d", doc.ErrCorrupt, ordinal))
-				break
-			}
-			at := doc.Place{Shard: shard, Ordinal: uint32(ordinal)}
+		d.eachKey(kind, block, func(key uint64, ordinal uint32, length uint64) {
+			at := doc.Place{Shard: shard, Ordinal: ordinal}
 			if kind == bandKey {
 				bands = append(bands, neardup.BandRecord{Key: key, Doc: at})
-				continue
+			} else {
+				exact = append(exact, neardup.ExactRecord{Hash: key, Length: length, Doc: at})
 			}
-			length, n := binary.Uvarint(b)
-			if n <= 0 {
-				d.fail(io.ErrUnexpectedEOF)
-				break
-			}
-			b = b[n:]
-			exact = append(exact, neardup.ExactRecord{Hash: key, Length: length, Doc: at})
-		}
+		})
 	}
 	return bands, exact, d.err
+}
+
+// eachKey calls fn for the keys of a block; length is that of an exact key.
+func (d *decoder) eachKey(kind keyKind, block []byte, fn func(key uint64, ordinal uint32, length uint64)) {
+	for b := block; d.err == nil && len(b) > 0; {
+		if len(b) < 8 {
+			d.fail(io.ErrUnexpectedEOF)
+			return
+		}
+		key := binary.LittleEndian.Uint64(b)
+		b = b[8:]
+		ordinal, n := binary.Uvarint(b)
+		if n <= 0 {
+			d.fail(io.ErrUnexpectedEOF)
+			return
+		}
+		b = b[n:]
+		if ordinal > math.MaxUint32 {
+			d.fail(fmt.Errorf("%w: a key of line %d", doc.ErrCorrupt, ordinal))
+			return
+		}
+		var length uint64
+		if kind == exactKey {
+			if length, n = binary.Uvarint(b); n <= 0 {
+				d.fail(io.ErrUnexpectedEOF)
+				return
+			}
+			b = b[n:]
+		}
+		fn(key, uint32(ordinal), length)
+	}
 }
 
 // skip passes over n bytes, which must be there: it reads the last of them.

@@ -24,10 +24,13 @@ type jsonRow struct {
 	Rejected    doc.Counts `json:"rejected"`
 	// By the tokenizer's label.
 	Further map[string]doc.ClassTokensJSON `json:"further_tokens,omitempty"`
+	// Where credit is shared; that by further tokenizers by their labels.
+	Credit        *jsonCredit           `json:"credit,omitempty"`
+	FurtherCredit map[string]jsonCredit `json:"further_credit,omitempty"`
 }
 
 func toJSON(r *Row, further []plan.Tokenizer) jsonRow {
-	return jsonRow{
+	j := jsonRow{
 		Contributor: r.Contributor,
 		In:          r.In(),
 		Kept:        r.Class[doc.Kept],
@@ -37,6 +40,8 @@ func toJSON(r *Row, further []plan.Tokenizer) jsonRow {
 		Rejected:    r.Class[doc.Rejected],
 		Further:     FurtherJSON(r.Further, further),
 	}
+	j.setCredit(r, further)
+	return j
 }
 
 // FurtherJSON spells the tokens of the further tokenizers by their labels.
@@ -73,7 +78,10 @@ func (j *jsonRow) row(further []plan.Tokenizer) (Row, error) {
 			return r, err
 		}
 	}
-	return r, conserved(&r, j.In)
+	if err := conserved(&r, j.In); err != nil {
+		return r, err
+	}
+	return r, j.getCredit(&r, further)
 }
 
 // conservedTokens returns an error unless in is the sum of the classes of

@@ -134,7 +134,8 @@ func WriteParquet(w io.Writer, rows []Row, tokenizerSHA256 string, further ...pl
 	for _, t := range further {
 		metadata[MetaTokenizer+"."+t.Label] = t.SHA256
 	}
-	tw := table.NewWriter[parquetRow](w, FormatVersion, metadata, furtherColumns(further)...)
+	integers, texts := columns(further, len(rows) > 0 && rows[0].Credit != nil)
+	tw := table.NewTextWriter[parquetRow](w, FormatVersion, metadata, integers, texts)
 	var tokens []int64
 	for i := range rows {
 		p := parquetRow{Contributor: rows[i].Contributor}
@@ -149,7 +150,8 @@ func WriteParquet(w io.Writer, rows []Row, tokenizerSHA256 string, further ...pl
 				tokens = append(tokens, int64(n))
 			}
 		}
-		if err := tw.Append(p, tokens...); err != nil {
+		credit, texts := rows[i].creditValues()
+		if err := tw.AppendTexts(p, append(tokens, credit...), texts); err != nil {
 			return fmt.Errorf("write tally.parquet: row %d: %w", i+1, err)
 		}
 	}
@@ -159,10 +161,27 @@ func WriteParquet(w io.Writer, rows []Row, tokenizerSHA256 string, further ...pl
 	return nil
 }
 
+// columns returns the names of the columns beyond those of parquetRow.
+func columns(further []plan.Tokenizer, shared bool) (integers, texts []string) {
+	integers = furtherColumns(further)
+	if shared {
+		credit, fractions := creditColumns(further)
+		integers, texts = append(integers, credit...), fractions
+	}
+	return integers, texts
+}
+
 // ReadParquet reads what WriteParquet wrote for these further tokenizers: size
 // bytes of r. Errors wrap doc.ErrCorrupt and name the one-based row.
 func ReadParquet(r io.ReaderAt, size int64, further ...plan.Tokenizer) (rows []Row, tokenizerSHA256 string, err error) {
 	tr, err := table.NewReader[parquetRow](r, size, furtherColumns(further)...)
+	if errors.Is(err, doc.ErrCorrupt) {
+		// Or one of a plan that shares credit.
+		integers, texts := columns(further, true)
+		if shared, sharedErr := table.NewTextReader[parquetRow](r, size, integers, texts); sharedErr == nil {
+			tr, err = shared, nil
+		}
+	}
 	if err != nil {
 		return nil, "", fmt.Errorf("tally.parquet: %w", err)
 	}
@@ -180,6 +199,10 @@ func ReadParquet(r io.ReaderAt, size int64, further ...plan.Tokenizer) (rows []R
 		row, err := p.row()
 		if err == nil {
 			err = row.setFurther(tr.Further(), further)
+		}
+		if err == nil {
+			credit := tr.Further()[columnsPerTokenizer*len(further):]
+			err = row.setCreditValues(credit, tr.Texts())
 		}
 		if err != nil {
 			return nil, "", fmt.Errorf("tally.parquet: row %d: %w: %w", number, doc.ErrCorrupt, err)

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"math/bits"
 	"slices"
 	"unicode/utf8"
@@ -29,6 +30,9 @@ type Row struct {
 	Contributor string
 	Class       [doc.NumClasses]doc.Counts // tokens of the main tokenizer
 	Further     []doc.ClassTokens          // of each further tokenizer of the plan
+	// Credit by each tokenizer, the main one first, where the plan shares credit;
+	// else nil. See Share.
+	Credit []*big.Rat
 }
 
 // In returns what came in: the sum over all classes.
@@ -43,11 +47,13 @@ func (r *Row) In() doc.Counts {
 // Tally is a growing set of rows. The zero value is empty and ready to use.
 // It is not safe for concurrent use: one per goroutine, merged afterwards.
 type Tally struct {
-	Further int // further tokenizers; set before the first row
+	Further int  // further tokenizers; set before the first row
+	Shared  bool // credit is shared; set before the first row
 
 	index    map[string]int
 	rows     []Row
-	overflow bool // a sum wrapped around; sticky
+	shares   [][]share // by row; only where credit is shared
+	overflow bool      // a sum wrapped around; sticky
 }
 
 // Add credits one document of the given class to contributor. It does not
@@ -71,6 +77,7 @@ func (t *Tally) Merge(o *Tally) {
 	for i := range o.rows {
 		t.AddRow(o.rows[i])
 	}
+	o.EachShare(t.Share)
 }
 
 // AddRow adds the figures of one row to t.
@@ -128,6 +135,9 @@ func (t *Tally) Rows() []Row {
 	rows := slices.Clone(t.rows)
 	for i := range rows {
 		rows[i].Further = slices.Clone(rows[i].Further)
+		if t.Shared {
+			rows[i].Credit = t.credit(i)
+		}
 	}
 	slices.SortFunc(rows, func(a, b Row) int { return cmp.Compare(a.Contributor, b.Contributor) })
 	return rows
@@ -202,7 +212,7 @@ func Check(rows []Row) error {
 			}
 		}
 	}
-	return nil
+	return checkCredit(rows)
 }
 
 // addChecked adds c to sum and reports whether no field wrapped around.

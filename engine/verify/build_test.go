@@ -405,9 +405,12 @@ func (a *artefacts) write(t testing.TB) string {
 			int64(r.Rejected.Documents), int64(r.Rejected.Bytes), int64(r.Rejected.Tokens)})
 	}
 	digests := []string{"tallystick.tokenizer", a.plan.Tokenizer.SHA256}
-	if a.second == nil {
+	switch {
+	case a.row("ann").Credit != nil:
+		files["tally.parquet"] = parquetBytes(t, withCredit(rows, source), digests...)
+	case a.second == nil:
 		files["tally.parquet"] = parquetBytes(t, rows, digests...)
-	} else {
+	default:
 		digests = append(digests, "tallystick.tokenizer.bytes", a.plan.Further[0].SHA256)
 		files["tally.parquet"] = parquetBytes(t, withSecond(rows, source), digests...)
 	}

@@ -40,6 +40,13 @@ type manifestFile struct {
 	Files             []listed    `json:"files"`
 	Totals            classCounts `json:"totals"`
 	CreatedUnreadable uint64      `json:"created_unreadable"`
+	Standing          *standing   `json:"standing"`
+}
+
+// standing counts the documents that are compared with and not tallied.
+type standing struct {
+	Documents uint64 `json:"documents"`
+	Rejected  uint64 `json:"rejected"`
 }
 
 type listed struct {
@@ -192,6 +199,12 @@ func (c *checker) checkPlan(_ context.Context, f *findings) (string, error) {
 		Document: plan.RuleDocument, Token: plan.RuleToken, Shingle: plan.RuleShingle, WordHash: plan.RuleWordHash,
 		Sketch: plan.RuleSketch, ExactKey: plan.RuleExactKey, Priority: plan.RulePriority,
 	}
+	if r := p.Rules.Priority; r == plan.RulePriorityLongest || r == plan.RulePrioritySource {
+		rules.Priority = r
+	}
+	if knownCredit(p.Rules.Credit) {
+		rules.Credit = p.Rules.Credit
+	}
 	if p.Rules != rules {
 		f.add("%s: rules %+v are not those known here, %+v", planName, p.Rules, rules)
 	}
@@ -210,6 +223,7 @@ func (c *checker) checkPlan(_ context.Context, f *findings) (string, error) {
 		f.add("%s: near_dup %d/%d in %d bands of %d rows makes no sense", planName, n.ThresholdNum, n.ThresholdDen, n.Bands, n.Rows)
 	}
 	checkShards(&p, f)
+	checkPolicy(&p, f)
 	if f.count == 0 {
 		c.plan = &p
 	}
@@ -255,7 +269,12 @@ func (c *checker) checkLayout(_ context.Context, f *findings) (string, error) {
 	}
 	required := map[string]bool{planName: true, jsonlName: true, parquetName: true, rejectsName: true}
 	optional := make(map[string]bool)
-	for shard := range c.plan.Shards {
+	if c.plan.Index {
+		for shard := range c.plan.Shards {
+			required[indexName(shard)] = true
+		}
+	}
+	for shard := range c.plan.Delivery() {
 		required[decisionsName(shard)] = true
 		for class := range doc.NumClasses {
 			optional[bitmapName(shard, class)] = true
@@ -275,7 +294,7 @@ func (c *checker) checkLayout(_ context.Context, f *findings) (string, error) {
 	for _, name := range missing {
 		f.add("%s: is not listed in %s", name, manifestName)
 	}
-	return fmt.Sprintf("%d shards", len(c.plan.Shards)), nil
+	return fmt.Sprintf("%d shards", c.plan.Delivery()), nil
 }
 
 func decisionsName(shard int) string { return fmt.Sprintf("decisions/%05d.parquet", shard) }

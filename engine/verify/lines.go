@@ -16,6 +16,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/plan"
 )
 
 // checkBitmaps reads every bitmap and adds up the lines per class.
@@ -30,7 +31,7 @@ func (c *checker) checkBitmaps(ctx context.Context, f *findings) (string, error)
 	for _, l := range c.manifest.Files {
 		present[l.Path] = true
 	}
-	lines := make([]shardLines, len(c.plan.Shards))
+	lines := make([]shardLines, c.plan.Delivery())
 	err := c.parallel(ctx, len(lines), f, func(_ context.Context, shard int, f *findings) error {
 		union := roaring.New()
 		for class := range doc.NumClasses {
@@ -240,8 +241,9 @@ func (c *checker) checkDecisions(ctx context.Context, f *findings) (string, erro
 	var (
 		mu      sync.Mutex
 		totals  = make([]sums, len(c.tally))
-		witness = make([]roaring.Bitmap, len(c.lines))
+		witness = make([]roaring.Bitmap, len(c.plan.Shards))
 		rows    int64
+		stood   int64 // rows whose witness stands
 	)
 	done := c.progressOf("decisions", int64(len(c.lines)))
 	err := c.parallel(ctx, len(c.lines), f, func(ctx context.Context, shard int, f *findings) error {
@@ -249,7 +251,7 @@ func (c *checker) checkDecisions(ctx context.Context, f *findings) (string, erro
 		seen := make(map[int]*roaring.Bitmap)
 		var perClass [doc.NumClasses]uint64
 		var previous decided
-		var n int64
+		var n, standing int64
 		err := c.eachDecision(shard, f, func(d *decided) error {
 			n++
 			c.checkDecision(shard, d, &previous, f)
@@ -268,6 +270,9 @@ func (c *checker) checkDecisions(ctx context.Context, f *findings) (string, erro
 					seen[d.witnessShard] = roaring.New()
 				}
 				seen[d.witnessShard].Add(ordinal)
+				if c.plan.IsStanding(d.witnessShard) {
+					standing++
+				}
 			}
 			return ctx.Err()
 		})
@@ -288,6 +293,7 @@ func (c *checker) checkDecisions(ctx context.Context, f *findings) (string, erro
 			witness[i].Or(b)
 		}
 		rows += n
+		stood += standing
 		done(1)
 		return nil
 	})
@@ -304,7 +310,7 @@ func (c *checker) checkDecisions(ctx context.Context, f *findings) (string, erro
 	if f.count == 0 {
 		c.witness = witness
 	}
-	return fmt.Sprintf("%d dropped documents, each with a kept witness", rows), nil
+	return fmt.Sprintf("%d dropped documents, each with a kept witness%s", rows, c.standingNote(stood)), nil
 }
 
 // ordinal returns the zero-based ordinal in its shard of a line of the file.
@@ -339,10 +345,16 @@ func (c *checker) checkDecision(shard int, d, previous *decided, f *findings) {
 	switch {
 	case !ok:
 		fail("witness in shard %d, line %d does not exist", d.witnessShard, d.witnessLine)
+	case c.plan.IsStanding(d.witnessShard):
+		c.checkStandingWitness(d, w, fail)
+	case c.plan.Scope == plan.ScopeReference:
+		fail("witness %s, line %d is not of the reference corpus", c.inputPath(d.witnessShard), d.witnessLine)
 	case !c.lines[d.witnessShard].is(doc.Kept, w):
 		fail("witness %s, line %d is not in %s", c.inputPath(d.witnessShard), d.witnessLine, bitmapName(d.witnessShard, doc.Kept))
 	}
-	if i, found := c.find(d.witnessContributor); !found || c.tally[i].Kept.Documents == 0 {
+	if ok && c.plan.IsStanding(d.witnessShard) {
+		// Its contributor is in the tally of another run, or of none.
+	} else if i, found := c.find(d.witnessContributor); !found || c.tally[i].Kept.Documents == 0 {
 		fail("witness contributor %q has no kept document in %s", d.witnessContributor, jsonlName)
 	}
 	if d.class == doc.ExactDup {

@@ -166,12 +166,24 @@ func (c *checker) compareParquet(rows []tallyRow, f *findings) {
 	}
 	own := len(columns)
 	var labels []string
+	suffixes := []string{""} // of the columns of a tokenizer
 	if c.plan != nil {
 		for _, t := range c.plan.Further {
 			labels = append(labels, t.Label)
+			suffixes = append(suffixes, "_"+t.Label)
 			for _, group := range []string{"in", "kept", "exact_dup", "near_dup", "excluded", "rejected"} {
 				columns = append(columns, parquetColumn{group + "_tokens_" + t.Label, parquet.Int64})
 			}
+		}
+	}
+	credit := len(columns)
+	shared := c.plan != nil && c.plan.SharesCredit() && len(rows) > 0
+	if shared {
+		for _, suffix := range suffixes {
+			columns = append(columns, parquetColumn{"credit_tokens" + suffix, parquet.Int64})
+		}
+		for _, suffix := range suffixes {
+			columns = append(columns, parquetColumn{"credit_numerator" + suffix, parquet.ByteArray}, parquetColumn{"credit_denominator" + suffix, parquet.ByteArray})
 		}
 	}
 	p, err := openParquet(file, columns)
@@ -208,6 +220,21 @@ func (c *checker) compareParquet(rows []tallyRow, f *findings) {
 			got.Further[label] = furtherTokens{
 				In: v[0].Uint64(), Kept: v[1].Uint64(), ExactDup: v[2].Uint64(),
 				NearDup: v[3].Uint64(), Excluded: v[4].Uint64(), Rejected: v[5].Uint64(),
+			}
+		}
+		for k := range suffixes {
+			if !shared {
+				break
+			}
+			text := values[credit+len(suffixes)+2*k:]
+			j := creditFields{values[credit+k].Uint64(), string(text[0].ByteArray()), string(text[1].ByteArray())}
+			want := rows[i].Credit
+			if k > 0 {
+				further := rows[i].FurtherCredit[labels[k-1]]
+				want = &further
+			}
+			if want == nil || j != *want {
+				f.add("%s: row %d: contributor %q: credit%s %+v is not that of line %d of %s, %+v", parquetName, i+1, got.Contributor, suffixes[k], j, i+1, jsonlName, want)
 			}
 		}
 		if want := rows[i]; got.Contributor != want.Contributor || !got.equal(&want.classCounts) {

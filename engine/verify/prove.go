@@ -11,6 +11,7 @@ import (
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/jsonl"
+	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/shingle"
 )
 
@@ -71,6 +72,8 @@ type evidence struct {
 	id          string
 	contributor string
 	created     doc.Instant
+	source      string
+	size        int // of the text, bytes
 }
 
 // proveBatch reads the texts of some rows and of their witnesses, and compares.
@@ -145,12 +148,15 @@ func (c *checker) compare(d *decided, own, witness *evidence, witnessSet map[str
 	if d.witnessID != witness.id || d.witnessContributor != witness.contributor {
 		return fmt.Sprintf("names witness id %q of %q, the input says %q of %q", d.witnessID, d.witnessContributor, witness.id, witness.contributor)
 	}
+	if c.plan.Scope == plan.ScopeSource && own.source != witness.source {
+		return fmt.Sprintf("is of source %q, its witness of %q", own.source, witness.source)
+	}
 	same := own.digest == witness.digest
 	if d.class == doc.ExactDup {
 		switch {
 		case !same:
 			return "is exact_dup, but the texts differ"
-		case !precedes(witness, own):
+		case !c.precedes(witness, own, true):
 			return "the witness is the later one in priority order"
 		}
 		return ""
@@ -158,7 +164,7 @@ func (c *checker) compare(d *decided, own, witness *evidence, witnessSet map[str
 	if same {
 		return "is near_dup, but the texts are equal"
 	}
-	if witness.created.Compare(own.created) > 0 {
+	if !c.precedes(witness, own, false) {
 		return "the witness is the later one in priority order"
 	}
 	set := shingle.Reference(own.text)
@@ -173,17 +179,6 @@ func (c *checker) compare(d *decided, own, witness *evidence, witnessSet map[str
 		return fmt.Sprintf("claims overlap %d of union %d, the shingle sets say %d of %d", d.overlap, d.union, overlap, union)
 	}
 	return ""
-}
-
-// precedes reports whether a comes before b in priority order, where the
-// content is the same.
-func precedes(a, b *evidence) bool {
-	return cmp.Or(
-		a.created.Compare(b.created),
-		cmp.Compare(a.contributor, b.contributor),
-		cmp.Compare(a.id, b.id),
-		a.place.Compare(b.place),
-	) < 0
 }
 
 // fetch reads the lines of all places, one shard after the other.
@@ -212,6 +207,7 @@ func (c *checker) fetch(found map[doc.Place]*evidence) error {
 				return fmt.Errorf("%w: %s: byte %d: %s", doc.ErrInputChanged, file.Path, e.offset, reason)
 			}
 			e.digest, e.id, e.created = sha256.Sum256(rec.Text), string(rec.ID), rec.Created
+			e.source, e.size = string(rec.Source), len(rec.Text)
 			e.contributor = doc.Unattributed
 			if rec.Contributor != nil {
 				e.contributor = string(rec.Contributor)

@@ -3,10 +3,10 @@ package verify
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"slices"
 	"strings"
 	"sync"
@@ -58,6 +58,7 @@ type recount struct {
 type shardCount struct {
 	contributors      map[string]*sums
 	createdUnreadable uint64
+	moved             map[string][]*big.Rat // by the groups that share credit: tokens by tokenizer
 }
 
 // of returns the sums of a contributor.
@@ -86,13 +87,18 @@ func (c *checker) checkRecount(ctx context.Context, f *findings) (string, error)
 	var total int64
 	for shard := range c.lines {
 		kept += c.lines[shard].count(doc.Kept)
-		total += c.plan.Shards[shard].Length
+	}
+	for _, s := range c.plan.Shards {
+		total += s.Length
+	}
+	if c.manifest.Standing != nil {
+		kept += c.manifest.Standing.Documents
 	}
 	spill, err := newSpill(kept)
 	if err != nil {
 		return "", err
 	}
-	c.recount = &recount{offsets: make([][]int64, len(c.lines)), keptTexts: spill}
+	c.recount = &recount{offsets: make([][]int64, len(c.plan.Shards)), keptTexts: spill}
 
 	var mu sync.Mutex
 	sum := shardCount{contributors: make(map[string]*sums)}
@@ -105,6 +111,7 @@ func (c *checker) checkRecount(ctx context.Context, f *findings) (string, error)
 		mu.Lock()
 		defer mu.Unlock()
 		sum.createdUnreadable += s.createdUnreadable
+		sum.mergeMoved(s)
 		for name, counts := range s.contributors {
 			sum.of(name).merge(counts)
 		}
@@ -113,8 +120,12 @@ func (c *checker) checkRecount(ctx context.Context, f *findings) (string, error)
 	if err != nil {
 		return "", err
 	}
+	if err := c.readStanding(ctx, done, f); err != nil {
+		return "", err
+	}
 	c.linesMatch = f.count == 0
 	c.compareTally(&sum, f)
+	c.compareCredit(&sum, f)
 	var engines []string
 	for _, counter := range counters {
 		if !slices.Contains(engines, counter.Engine()) {
@@ -246,10 +257,11 @@ func (c *checker) recountShard(ctx context.Context, shard int, counters []*token
 		}
 		sum.of(string(contributor)).add(class, doc.Counts{Documents: 1, Bytes: uint64(len(rec.Text)), Tokens: uint64(tokens[0])}, tokens[1:])
 		if class == doc.Kept {
+			sum.split(string(contributor), c.groups[doc.Place{Shard: uint32(shard), Ordinal: line.Ordinal}], tokens)
 			if c.witness != nil && c.witness[shard].Contains(line.Ordinal) {
 				c.recount.offsets[shard] = append(c.recount.offsets[shard], line.Offset)
 			}
-			return c.recount.keptTexts.add(sha256.Sum256(rec.Text), doc.Place{Shard: uint32(shard), Ordinal: line.Ordinal})
+			return c.recount.keptTexts.add(c.digest(&rec), doc.Place{Shard: uint32(shard), Ordinal: line.Ordinal})
 		}
 		d := nextDecided()
 		if d == nil {
@@ -282,7 +294,7 @@ func (c *checker) newParser() (jsonl.Parser, error) {
 	fields := c.plan.Fields
 	return jsonl.New(jsonl.Native, jsonl.Options{
 		Text: fields.Text, ID: fields.ID, Contributor: fields.Contributor, Created: fields.Created,
-		RequireContributor: fields.RequireContributor,
+		RequireContributor: fields.RequireContributor, Source: fields.Source,
 	})
 }
 

@@ -154,6 +154,8 @@ func addTo(sum *doc.Counts, c doc.Counts) bool {
 type tallyRow struct {
 	Contributor string `json:"contributor"`
 	classCounts
+	Credit        *creditFields           `json:"credit,omitempty"`
+	FurtherCredit map[string]creditFields `json:"further_credit,omitempty"`
 }
 
 func (c *checker) checkTally(_ context.Context, f *findings) (string, error) {
@@ -190,6 +192,7 @@ func (c *checker) checkTally(_ context.Context, f *findings) (string, error) {
 	if len(rows) > 0 && !totals.equal(&c.manifest.Totals) || len(rows) == 0 && c.manifest.Totals.In != (doc.Counts{}) {
 		f.add("%s: rows add up to %+v, totals of %s are %+v", jsonlName, totals, manifestName, c.manifest.Totals)
 	}
+	c.checkCredits(rows, f)
 	c.compareParquet(rows, f)
 	if f.count == 0 {
 		c.tally = rows

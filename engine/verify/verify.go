@@ -95,6 +95,7 @@ func Run(ctx context.Context, dir string, o Options) (Report, error) {
 		{"tally", c.checkTally},
 		{"bitmaps", c.checkBitmaps},
 		{"decisions", c.checkDecisions},
+		{"credit", c.checkGroups},
 		{"rejects", c.checkRejects},
 	}
 	if o.Inputs {
@@ -112,6 +113,9 @@ func Run(ctx context.Context, dir string, o Options) (Report, error) {
 	for _, s := range steps {
 		if err := ctx.Err(); err != nil {
 			return c.report, err
+		}
+		if s.name == "credit" && (c.plan == nil || !c.plan.SharesCredit()) {
+			continue
 		}
 		var f findings
 		detail, err := s.fn(ctx, &f)
@@ -138,8 +142,12 @@ type checker struct {
 	plan     *plan.Plan
 	tally    []tallyRow // of tally.jsonl
 	lines    []shardLines
-	witness  []roaring.Bitmap // per shard, the ordinals that are witnesses
+	witness  []roaring.Bitmap // per shard of the plan, the ordinals that are witnesses
 	rejects  []rejectSpan     // per shard
+
+	// The contributors of the groups with several, where credit is shared, by
+	// the place of the kept document.
+	groups map[doc.Place][]string
 
 	inputsMatch bool // every input is the one that was planned
 	recount     *recount

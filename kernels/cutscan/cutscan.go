@@ -12,25 +12,32 @@ const Block = 64
 type Table struct {
 	beside  *[1 << 16 / 64]uint64
 	crossed []uint64
-	shift   uint8 // what Place leaves out
+	shift   uint8 // what Places leaves out
 }
 
 // NewTable makes a table of two sets of bits, and keeps them. Bit c%64 of
 // beside[c/64] is set for a character that may stand beside a cut; none of
-// 0xD800 to 0xDFFF is. Bit h%64 of crossed[h/64], a power of two of words and at
-// most 1<<26, is set if there must be no cut between the characters a and b of
-// which h is Place(a, b, shift), where 64*len(crossed) is 1<<(32-shift).
+// 0xD800 to 0xDFFF is. There is no cut between two characters if both bits of
+// crossed are set, a power of two of words and at most 1<<21, that Places tells:
+// bit h%64 of crossed[h/64], where 64*len(crossed) is 1<<(32-shift).
 func NewTable(beside *[1 << 16 / 64]uint64, crossed []uint64, shift uint8) *Table {
-	if uint64(len(crossed))*64 != 1<<(32-shift) {
+	if shift < secondBits || uint64(len(crossed))*64 != 1<<(32-shift) {
 		panic("cutscan: crossed is not as long as shift says")
 	}
 	return &Table{beside, crossed, shift}
 }
 
-// Place is where a Table has the bit of neighbouring characters, a before b.
-func Place(a, b uint32, shift uint8) uint32 {
-	return (a<<16 | b) * multiplier >> (shift & 31)
+// Places is where a Table has the bits of neighbouring characters, a before b.
+// Both are in the same double word, which is looked up once: with two, a set that
+// is as large takes a fraction of the pairs that are none of its for such.
+func Places(a, b uint32, shift uint8) (first, second uint32) {
+	h := (a<<16 | b) * multiplier >> ((shift - secondBits) & 31)
+	first = h >> secondBits
+	return first, first&^(1<<secondBits-1) | h&(1<<secondBits-1)
 }
+
+// secondBits is how many bits of a hash tell of a bit in a double word.
+const secondBits = 5
 
 // multiplier is 2^32 divided by the golden ratio, as Knuth has it.
 const multiplier = 0x9E3779B1

@@ -61,16 +61,16 @@ func (t *Table) scan(starts []uint64, text []byte, at int, leads *Leads) {
 	beside, crossed := &t.beside[0], unsafe.SliceData(t.crossed)
 	switch use {
 	case avx512:
-		scanAVX512(&starts[0], &text[at], len(starts), at, beside, crossed, uint32(t.shift), leads, len(text)-at)
+		scanAVX512(&starts[0], &text[at], len(starts), at, beside, crossed, uint32(t.shift-secondBits), leads, len(text)-at)
 	case avx2:
 		if whole := min(len(starts), (len(text)-at-past)/Block); whole > 0 {
-			scanAVX2(&starts[0], &text[at], whole, at, beside, crossed, uint32(t.shift), leads)
+			scanAVX2(&starts[0], &text[at], whole, at, beside, crossed, uint32(t.shift-secondBits), leads)
 			starts, at = starts[whole:], at+whole*Block
 		}
 		if len(starts) > 0 {
 			last := noChars
 			copy(last[before-min(at, before):], text[at-min(at, before):])
-			scanAVX2(&starts[0], &last[before], len(starts), at, beside, crossed, uint32(t.shift), leads)
+			scanAVX2(&starts[0], &last[before], len(starts), at, beside, crossed, uint32(t.shift-secondBits), leads)
 		}
 	default:
 		t.scanGeneric(starts, text, at, leads)

@@ -10,7 +10,8 @@
 // the powers of two that VPMADDUBSW and VPMADDWD add them up with; with AVX-512 all
 // three lengths are made, and one is chosen by comparing. A character of four bytes
 // becomes a surrogate, which may not stand beside a cut. Bits of both sets of the
-// table are gathered as double words and shifted by their numbers. What is then known
+// table are gathered as double words and shifted by their numbers; neighbours have two
+// numbers, one behind the other, and the bits are ANDed. What is then known
 // is one bit for each character: that of it and of those before, shifted by one
 // and two, are ANDed. PEXT brings the mask of lead bytes from bytes to characters,
 // PDEP the result back.
@@ -20,7 +21,7 @@
 // characters.
 //
 // Registers. SI text, DI starts, CX blocks left, R8 beside, R9 crossed, X15 or X31
-// shift, R10 not 0 if the characters before have to be looked for, R11 their two bits, R12
+// shift less 5, R10 not 0 if the characters before have to be looked for, R11 their two bits, R12
 // mask of lead bytes, R13 of characters; AX, BX temporary. AVX2: R14 characters to
 // go, BX characters done, DX and R15 their bits; Y9 the last characters (the last one
 // last), Y10...Y14 constants, Y4 characters, Y0...Y5 temporary. AVX-512: DX
@@ -34,7 +35,7 @@
 // Why it is safe. AVX2 reads 64*blocks + 4 bytes at text; AVX-512 as many as it is
 // told, by masks. Both read 8 bytes before, if there is text there. Writes 8*blocks
 // at starts. A character is below 0x10000 whatever its bytes are, which is within beside;
-// a place in crossed is below 2^(32-shift), which is its size. VPGATHERDD takes numbers of
+// a double word of crossed is below 2^(27-shift), as they are. VPGATHERDD takes numbers of
 // double words as signed: they are below 2^27. Loads and stores are unaligned.
 // Nothing is called, no stack is used. R14 may be used since it is saved by who
 // calls assembly. VZEROUPPER before the return, so that SSE code of the caller does
@@ -151,8 +152,8 @@ group:
 	VPXOR      Y1, Y1, Y1
 	VPGATHERDD Y2, (R8)(Y0*4), Y1
 	VPANDN     Y10, Y4, Y0
-	VPSLLVD    Y0, Y1, Y1
-	VMOVMSKPS  Y1, AX
+	VPSLLVD    Y0, Y1, Y2
+	VMOVMSKPS  Y2, AX
 	SHLXQ      BX, AX, AX
 	ORQ        AX, DX
 	VPERM2I128 $0x21, Y4, Y9, Y5
@@ -162,13 +163,17 @@ group:
 	VPOR       Y4, Y5, Y5
 	VPMULLD    Y11, Y5, Y5
 	VPSRLD     X15, Y5, Y5
-	VPSRLD     $0x05, Y5, Y0
+	VPSRLD     $0x0a, Y5, Y0
 	VPCMPEQD   Y2, Y2, Y2
 	VPXOR      Y1, Y1, Y1
 	VPGATHERDD Y2, (R9)(Y0*4), Y1
 	VPANDN     Y10, Y5, Y0
+	VPSLLVD    Y0, Y1, Y2
+	VPSRLD     $0x05, Y5, Y0
+	VPANDN     Y10, Y0, Y0
 	VPSLLVD    Y0, Y1, Y1
-	VMOVMSKPS  Y1, AX
+	VPAND      Y1, Y2, Y2
+	VMOVMSKPS  Y2, AX
 	SHLXQ      BX, AX, AX
 	ORQ        AX, R15
 	ADDL       $0x08, BX
@@ -248,8 +253,8 @@ context:
 	VPXOR        Y1, Y1, Y1
 	VPGATHERDD   Y2, (R8)(Y0*4), Y1
 	VPANDN       Y10, Y4, Y0
-	VPSLLVD      Y0, Y1, Y1
-	VMOVMSKPS    Y1, R11
+	VPSLLVD      Y0, Y1, Y2
+	VMOVMSKPS    Y2, R11
 	SHLL         $0x02, R11
 	SHRXL        BX, R11, R11
 	ANDL         $0x03, R11
@@ -430,16 +435,22 @@ wideGroup:
 	VPMULLD    Z20, Z10, Z10
 	VPSRLD     X31, Z9, Z9
 	VPSRLD     X31, Z10, Z10
-	VPSRLD     $0x05, Z9, Z15
+	VPSRLD     $0x0a, Z9, Z15
 	VPXORQ     Z13, Z13, Z13
 	KXNORW     K6, K6, K6
 	VPGATHERDD (R9)(Z15*4), K6, Z13
+	VPSRLD     $0x05, Z9, Z15
+	VPRORVD    Z15, Z13, Z15
 	VPRORVD    Z9, Z13, Z13
-	VPSRLD     $0x05, Z10, Z15
+	VPANDD     Z15, Z13, Z13
+	VPSRLD     $0x0a, Z10, Z15
 	VPXORQ     Z14, Z14, Z14
 	KXNORW     K6, K6, K6
 	VPGATHERDD (R9)(Z15*4), K6, Z14
+	VPSRLD     $0x05, Z10, Z15
+	VPRORVD    Z15, Z14, Z15
 	VPRORVD    Z10, Z14, Z14
+	VPANDD     Z15, Z14, Z14
 	VPSLLD     $0x10, Z14, Z14
 	VMOVDQU16  Z14, K2, Z13
 	VPTESTMW   Z19, Z13, K3

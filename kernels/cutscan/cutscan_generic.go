@@ -58,8 +58,8 @@ func (t *Table) besideBit(c uint32) uint64 {
 }
 
 func (t *Table) crossedBit(a, b uint32) uint64 {
-	h := Place(a, b, t.shift)
-	return t.crossed[h/64] >> (h % 64) & 1
+	h, i := Places(a, b, t.shift)
+	return t.crossed[h/64] >> (h % 64) & (t.crossed[i/64] >> (i % 64)) & 1
 }
 
 // before returns what scanGeneric has of the two characters before i, which is

@@ -23,7 +23,7 @@ func randomTable(size int, seed uint64) *Table {
 	beside[0] |= 1 // NUL, which must not be taken for what is no character
 	crossed := make([]uint64, 1<<size/64)
 	for i := range crossed {
-		crossed[i] = random.Uint64() & random.Uint64() & random.Uint64()
+		crossed[i] = random.Uint64() & random.Uint64()
 	}
 	return NewTable(beside, crossed, uint8(32-size))
 }
@@ -43,8 +43,8 @@ func slow(t *Table, text string, leads *Leads) []uint64 {
 	var chars []rune
 	for i, r := range text {
 		if n := len(chars); n >= 2 && leads.Has(text[i]) && beside(r) && beside(chars[n-1]) && beside(chars[n-2]) {
-			h := Place(uint32(chars[n-1]), uint32(r), t.shift)
-			if t.crossed[h/64]>>(h%64)&1 == 0 {
+			h, k := Places(uint32(chars[n-1]), uint32(r), t.shift)
+			if t.crossed[h/64]>>(h%64)&1 == 0 || t.crossed[k/64]>>(k%64)&1 == 0 {
 				starts[i/64] |= 1 << (i % 64)
 			}
 		}

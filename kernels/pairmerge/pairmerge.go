@@ -107,4 +107,9 @@ func (g *Group) Count(lane int) (n int, ok bool) {
 	return bits.OnesCount32(g.begin[lane%Lanes]), g.wrong>>(lane%Lanes)&1 == 0
 }
 
+// Begins returns the places at which the symbols begin that Count counts.
+func (g *Group) Begins(lane int) (places uint32, ok bool) {
+	return g.begin[lane%Lanes], g.wrong>>(lane%Lanes)&1 == 0
+}
+
 func init() { kernels.Register("pairmerge", implementation()) }

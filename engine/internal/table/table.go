@@ -3,7 +3,8 @@
 // that refuses whatever does not hold exactly the expected columns.
 //
 // The columns are those of a struct and, after them, any number of integers
-// that only the run knows: the tokens of its further tokenizers.
+// and then of strings that only the run knows: the tokens of its further
+// tokenizers, and shared credit.
 package table
 
 import (
@@ -25,17 +26,22 @@ const (
 	rowGroupRows = 64 * batchRows
 )
 
-// schemaOf returns the schema of T, a struct with parquet tags, and of an
-// INT64 column for each further name.
-func schemaOf[T any](further []string) *parquet.Schema {
+// schemaOf returns the schema of T, a struct with parquet tags, of an INT64
+// column for each further name and a string for each of texts.
+func schemaOf[T any](further, texts []string) *parquet.Schema {
 	typ := reflect.TypeFor[T]()
-	if len(further) == 0 {
+	if len(further)+len(texts) == 0 {
 		return parquet.SchemaOf(reflect.New(typ).Interface())
 	}
 	fields := reflect.VisibleFields(typ)
 	for i, name := range further {
 		fields = append(fields, reflect.StructField{
 			Name: fmt.Sprintf("Further%d", i), Type: reflect.TypeFor[int64](), Tag: reflect.StructTag(fmt.Sprintf("parquet:%q", name)),
+		})
+	}
+	for i, name := range texts {
+		fields = append(fields, reflect.StructField{
+			Name: fmt.Sprintf("Text%d", i), Type: reflect.TypeFor[string](), Tag: reflect.StructTag(fmt.Sprintf("parquet:%q", name)),
 		})
 	}
 	return parquet.SchemaOf(reflect.New(reflect.StructOf(fields)).Interface())
@@ -56,8 +62,13 @@ type Writer[T any] struct {
 // the library's run-length encoder, so no column may ask for a dictionary:
 // Zstandard finds repeated strings as well. The created_by field names the format, never the build, for the same reason.
 func NewWriter[T any](w io.Writer, formatVersion string, metadata map[string]string, further ...string) *Writer[T] {
+	return NewTextWriter[T](w, formatVersion, metadata, further, nil)
+}
+
+// NewTextWriter is NewWriter with string columns after the further ones.
+func NewTextWriter[T any](w io.Writer, formatVersion string, metadata map[string]string, further, texts []string) *Writer[T] {
 	options := []parquet.WriterOption{
-		schemaOf[T](further),
+		schemaOf[T](further, texts),
 		parquet.CreatedBy("tallystick", formatVersion, "none"),
 		parquet.Compression(&parquet.Zstd),
 		parquet.MaxRowsPerRowGroup(rowGroupRows),
@@ -67,18 +78,26 @@ func NewWriter[T any](w io.Writer, formatVersion string, metadata map[string]str
 	}
 	return &Writer[T]{
 		w:      parquet.NewGenericWriter[any](w, options...),
-		schema: schemaOf[T](nil),
+		schema: schemaOf[T](nil, nil),
 		batch:  make([]parquet.Row, 0, batchRows),
 	}
 }
 
 // Append adds a row; further has a value for each further column.
 func (w *Writer[T]) Append(row T, further ...int64) error {
+	return w.AppendTexts(row, further, nil)
+}
+
+// AppendTexts adds a row with values for the further columns and the texts.
+func (w *Writer[T]) AppendTexts(row T, further []int64, texts []string) error {
 	n := len(w.batch)
 	w.batch = w.batch[:n+1]
 	values := w.schema.Deconstruct(w.batch[n][:0], &row)
 	for _, v := range further {
 		values = append(values, parquet.Int64Value(v).Level(0, 0, len(values)))
+	}
+	for _, s := range texts {
+		values = append(values, parquet.ByteArrayValue([]byte(s)).Level(0, 0, len(values)))
 	}
 	w.batch[n] = values
 	if n+1 < batchRows {
@@ -107,6 +126,7 @@ type Reader[T any] struct {
 	schema  *parquet.Schema // of T alone
 	fields  []parquet.Field // of the file
 	further []int64
+	texts   []string
 	groups  []parquet.RowGroup // not begun
 	rows    parquet.Rows       // of the row group that is being read
 	batch   []parquet.Row
@@ -119,9 +139,15 @@ type Reader[T any] struct {
 // the columns are exactly those of T and further, by name, order and type.
 // Errors wrap doc.ErrCorrupt.
 func NewReader[T any](r io.ReaderAt, size int64, further ...string) (*Reader[T], error) {
-	all := schemaOf[T](further)
+	return NewTextReader[T](r, size, further, nil)
+}
+
+// NewTextReader is NewReader with string columns after the further ones.
+func NewTextReader[T any](r io.ReaderAt, size int64, further, texts []string) (*Reader[T], error) {
+	all := schemaOf[T](further, texts)
 	t := &Reader[T]{
-		schema: schemaOf[T](nil), fields: all.Fields(), further: make([]int64, len(further)),
+		schema: schemaOf[T](nil, nil), fields: all.Fields(),
+		further: make([]int64, len(further)), texts: make([]string, len(texts)),
 		batch: make([]parquet.Row, 0, batchRows),
 	}
 	err := guard(func() error {
@@ -165,9 +191,12 @@ func (r *Reader[T]) Next() (*T, error) {
 		if err := r.wellTyped(values); err != nil {
 			return err
 		}
-		own := len(values) - len(r.further)
-		for i, v := range values[own:] {
-			r.further[i] = v.Int64()
+		own := len(values) - len(r.further) - len(r.texts)
+		for i := range r.further {
+			r.further[i] = values[own+i].Int64()
+		}
+		for i := range r.texts {
+			r.texts[i] = string(values[own+len(r.further)+i].ByteArray())
 		}
 		return r.schema.Reconstruct(&r.row, values[:own])
 	})
@@ -180,6 +209,9 @@ func (r *Reader[T]) Next() (*T, error) {
 // Further returns the values of the further columns in the row read last,
 // valid until the next call of Next.
 func (r *Reader[T]) Further() []int64 { return r.further }
+
+// Texts returns the values of the string columns after those, likewise.
+func (r *Reader[T]) Texts() []string { return r.texts }
 
 // wellTyped checks that there is one value per column, of its type: the
 // library takes a damaged file's word for it, and then a number for an address.

@@ -13,7 +13,8 @@ type merger struct {
 	cache  *countcache.Cache // that asks, and holds pieces of the keys as well
 	pieces shortPieces       // the short ones
 	short  shortMerge
-	lanes  *lanes    // nil where one key after another is faster
+	lanes  *lanes // nil where one key after another is faster
+	long   *longLanes
 	asked  int       // keys
 	tokens *tokenSet // nil until it is there, or so many have been asked for that making it pays
 }
@@ -115,6 +116,9 @@ func (g *merger) isToken(text []byte) bool {
 // merge is model.merge without clearing memory first.
 func (g *merger) merge(text []byte) int {
 	if len(text) > maxShort {
+		if g.lanes != nil && len(text) >= laneSpan {
+			return g.countLongInLanes(text)
+		}
 		return g.countLong(text)
 	}
 	return g.short.count(g.model, text)

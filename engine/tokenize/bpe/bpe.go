@@ -15,6 +15,8 @@
 package bpe
 
 import (
+	"slices"
+
 	"github.com/tallystick/tallystick/engine/tokenize/automaton"
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
 	"github.com/tallystick/tallystick/engine/tokenize/normalize"
@@ -78,7 +80,7 @@ func (w *worker) Normalize(text []byte) []byte {
 	if quick == len(text) {
 		return text
 	}
-	w.normal = append(w.normal[:0], text[:quick]...)
+	w.normal = append(slices.Grow(w.normal[:0], len(text)), text[:quick]...)
 	w.normal = w.normalizer.AppendNFC(w.normal, text[quick:])
 	return w.normal
 }

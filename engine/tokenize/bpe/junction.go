@@ -50,7 +50,7 @@ func (s charSet) bit(c uint32) uint64 { return s[c/64] >> (c % 64) & 1 }
 func (s charSet) add(c uint32)    { s[c/64] |= 1 << (c % 64) }
 func (s charSet) remove(c uint32) { s[c/64] &^= 1 << (c % 64) }
 
-// charPairs is a set of pairs of characters by one bit of a hash: it may hold
+// charPairs is a set of pairs of characters by two bits of a hash: it may hold
 // pairs that were never added, which only costs time.
 type charPairs struct {
 	bits  []uint64
@@ -65,8 +65,9 @@ func newCharPairs(pairs [][2]uint32, most uint8) charPairs {
 	}
 	s := charPairs{make([]uint64, 1<<size/64), 32 - size}
 	for _, p := range pairs {
-		h := s.place(p[0], p[1])
+		h, i := cutscan.Places(p[0], p[1], s.shift)
 		s.bits[h/64] |= 1 << (h % 64)
+		s.bits[i/64] |= 1 << (i % 64)
 	}
 	return s
 }
@@ -74,19 +75,15 @@ func newCharPairs(pairs [][2]uint32, most uint8) charPairs {
 // charPairsOf is the set of these bits, if they are as many as a set has.
 func charPairsOf(words []uint64) (s charPairs, ok bool) {
 	size := bits.Len(uint(64*len(words))) - 1
-	return charPairs{words, uint8(32 - size)}, len(words) > 0 && size <= 32 && 1<<size == 64*len(words)
-}
-
-func (s *charPairs) place(a, b uint32) uint32 {
-	return cutscan.Place(a, b, s.shift)
+	return charPairs{words, uint8(32 - size)}, len(words) > 0 && size <= 27 && 1<<size == 64*len(words)
 }
 
 func (s *charPairs) has(a, b uint32) bool { return s.bit(a, b) != 0 }
 
 // bit is 1 for a pair of the set, else 0.
 func (s *charPairs) bit(a, b uint32) uint64 {
-	h := s.place(a, b)
-	return s.bits[h/64] >> (h % 64) & 1
+	h, i := cutscan.Places(a, b, s.shift)
+	return s.bits[h/64] >> (h % 64) & (s.bits[i/64] >> (i % 64)) & 1
 }
 
 // Bounds of the work that torn merges make. Known vocabularies have some
@@ -135,7 +132,7 @@ func findJunctions(m *model) *junctions {
 		full = append(full, within...)
 	}
 	j.crossed = newCharPairs(append(full, crossed...), 22)
-	j.torn = newCharPairs(tornPairs, 20)
+	j.torn = newCharPairs(tornPairs, 21)
 	j.setCuts()
 	return j
 }

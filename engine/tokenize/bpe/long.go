@@ -2,8 +2,8 @@ package bpe
 
 import (
 	"bytes"
-	"math"
-	"math/bits"
+
+	"github.com/tallystick/tallystick/engine/tokenize/internal/pairtree"
 )
 
 // Texts too long for shortMerge are merged in windows that fit the first cache,
@@ -27,7 +27,7 @@ func (m *model) countLong(text []byte) int {
 		w = new(longMerge)
 	}
 	n := w.count(m, text, window)
-	if cap(w.symbols) <= 128*window {
+	if w.tree.Cap() <= 128*window {
 		m.windows.Put(w)
 	}
 	return n
@@ -35,13 +35,9 @@ func (m *model) countLong(text []byte) int {
 
 // longMerge is shortMerge for more bytes, with a tree of least pairs.
 type longMerge struct {
-	symbols []symbol   // by the place where they begin
-	levels  [][]uint64 // levels[0]: symbol<<32 | place of pairs; each further one the least of eight
-	begin   []uint64   // bit i: a symbol begins at i
-	done    []byte     // what has been merged
+	tree pairtree.Tree
+	done []byte // what has been merged
 }
-
-const noPair = math.MaxUint64
 
 // count counts in windows of size bytes or more.
 func (w *longMerge) count(m *model, text []byte, size int) (n int) {
@@ -51,19 +47,19 @@ func (w *longMerge) count(m *model, text []byte, size int) (n int) {
 	for from := 0; ; {
 		end := min(from+size, len(text))
 		if end == len(text) {
-			return n + w.tokens(end-from)
+			return n + w.tree.Count(end-from)
 		}
 		joined := false
 		for back := size / 8; back < size/2 && !joined; back *= 2 {
 			// t is the first token from there on.
-			t := w.next(size - back)
+			t := w.tree.Next(size - back)
 			if t >= size {
 				break
 			}
-			length := min(w.next(t+1), size) - t
-			before := w.tokens(t)
+			length := min(w.tree.Next(t+1), size) - t
+			before := w.tree.Count(t)
 			w.run(m, text[from+t:min(from+t+size, len(text))])
-			if joined = w.next(1) == length; joined {
+			if joined = w.tree.Next(1) == length; joined {
 				n += before
 				from += t
 				break
@@ -77,47 +73,6 @@ func (w *longMerge) count(m *model, text []byte, size int) (n int) {
 	}
 }
 
-// tokens counts those that begin before a place.
-func (w *longMerge) tokens(place int) (n int) {
-	for _, word := range w.begin[:place/64] {
-		n += bits.OnesCount64(word)
-	}
-	if place%64 != 0 {
-		n += bits.OnesCount64(w.begin[place/64] & (1<<(place%64) - 1))
-	}
-	return n
-}
-
-// next returns where the first token at place or after it begins, or a place
-// past the end.
-func (w *longMerge) next(place int) int {
-	i := place / 64
-	if i >= len(w.begin) {
-		return math.MaxInt
-	}
-	word := w.begin[i] >> (place % 64) << (place % 64)
-	for word == 0 {
-		if i++; i == len(w.begin) {
-			return math.MaxInt
-		}
-		word = w.begin[i]
-	}
-	return i*64 + bits.TrailingZeros64(word)
-}
-
-// previous returns where the last token before place begins, or -1.
-func (w *longMerge) previous(place int) int {
-	i := place / 64
-	word := w.begin[i] & (1<<(place%64) - 1)
-	for word == 0 {
-		if i--; i < 0 {
-			return -1
-		}
-		word = w.begin[i]
-	}
-	return i*64 + 63 - bits.LeadingZeros64(word)
-}
-
 // run merges one window; one like the last, as in a text that repeats itself,
 // has been merged already.
 func (w *longMerge) run(m *model, text []byte) {
@@ -126,109 +81,43 @@ func (w *longMerge) run(m *model, text []byte) {
 	}
 	w.done = text
 	w.start(m, text)
-	none := uint64(m.pairs.none()) << 32
-	top := w.levels[len(w.levels)-1]
+	none := m.pairs.none()
 	for {
-		best := uint64(noPair)
-		for _, v := range top {
-			best = min(best, v)
-		}
-		if best >= none {
+		id, at := w.tree.Least()
+		if id >= none {
 			return
 		}
-		w.merge(m, best)
+		w.merge(m, id, at)
 	}
 }
 
 func (w *longMerge) start(m *model, text []byte) {
-	n := len(text)
-	w.symbols = resize(w.symbols, n)
-	w.begin = resize(w.begin, n/64+1)
-	for i := range w.begin {
-		w.begin[i] = math.MaxUint64
-	}
-	w.begin[n/64] = 1<<(n%64) - 1
-	w.levels = resize(w.levels, 1)
-	w.levels[0] = resize(w.levels[0], (n+7)&^7)
-	pairs := w.levels[0]
+	symbols := w.tree.Reset(len(text))
 	left := symbol(text[0])
-	w.symbols[0] = left
-	for i := 1; i < n; i++ {
-		right := symbol(text[i])
-		w.symbols[i] = right
-		pairs[i-1] = uint64(m.bytes[right<<8|left])<<32 | uint64(i-1)
+	symbols[0] = left
+	for i, b := range text[1:] {
+		right := symbol(b)
+		symbols[i+1] = right
+		w.tree.SetFirst(i, m.bytes[right<<8|left])
 		left = right
 	}
-	for i := n - 1; i < len(pairs); i++ {
-		pairs[i] = noPair
-	}
-	for level := 0; len(w.levels[level]) > 8; level++ {
-		below := w.levels[level]
-		if level+1 == len(w.levels) {
-			w.levels = resize(w.levels, level+2)
-		}
-		w.levels[level+1] = resize(w.levels[level+1], (len(below)/8+7)&^7)
-		here := w.levels[level+1]
-		for i := range here {
-			here[i] = noPair
-		}
-		for i := range len(below) / 8 {
-			here[i] = least(below, i)
-		}
-	}
+	w.tree.Build()
 }
 
-// resize returns s with n elements, whatever they are.
-func resize[T any](s []T, n int) []T {
-	if n <= cap(s) {
-		return s[:n]
-	}
-	return append(s[:cap(s)], make([]T, n-cap(s))...)
-}
-
-// least returns the smallest of the i-th eight of a level.
-func least(level []uint64, i int) uint64 {
-	p := (*[8]uint64)(level[i*8:])
-	return min(min(min(p[0], p[1]), min(p[2], p[3])), min(min(p[4], p[5]), min(p[6], p[7])))
-}
-
-// merge makes the merge that is best.
-func (w *longMerge) merge(m *model, best uint64) {
-	at, id := int(uint32(best)), symbol(best>>32)
-	next := w.next(at + 1)
-	if !m.pairs.makes(id, w.symbols[at], w.symbols[next]) {
-		made := m.pairs.exact(w.symbols[at], w.symbols[next])
-		w.levels[0][at] = uint64(made)<<32 | uint64(at)
-		w.renew(at)
+// merge makes the merge that Least found.
+func (w *longMerge) merge(m *model, id symbol, at int) {
+	t := &w.tree
+	p := t.PairAt(at)
+	if left, right := t.Symbol(at), t.Symbol(p.Next); !m.pairs.makes(id, left, right) {
+		t.Set(at, m.pairs.exact(left, right))
 		return
 	}
-	w.symbols[at] = id
-	w.begin[next/64] &^= 1 << (next % 64)
-	pairs := w.levels[0]
-	pairs[next], pairs[at] = noPair, noPair
-	if after := w.next(next + 1); after < len(w.symbols) {
-		pairs[at] = uint64(m.pairs.find(id, w.symbols[after]))<<32 | uint64(at)
+	withBefore, withAfter := dead, dead
+	if p.After < t.Len() {
+		withAfter = m.pairs.find(id, t.Symbol(p.After))
 	}
-	if before := w.previous(at); before >= 0 {
-		pairs[before] = uint64(m.pairs.find(w.symbols[before], id))<<32 | uint64(before)
-		if before/8 != at/8 {
-			w.renew(before)
-		}
+	if p.Before >= 0 {
+		withBefore = m.pairs.find(t.Symbol(p.Before), id)
 	}
-	w.renew(at)
-	if next/8 != at/8 {
-		w.renew(next)
-	}
-}
-
-// renew finds the least of the pairs around a place anew.
-func (w *longMerge) renew(place int) {
-	for level := range len(w.levels) - 1 {
-		v := least(w.levels[level], place/8)
-		place /= 8
-		if w.levels[level+1][place] == v {
-			return
-		}
-		w.levels[level+1][place] = v
-	}
+	t.Merge(p, id, withBefore, withAfter)
 }

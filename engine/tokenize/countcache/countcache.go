@@ -11,7 +11,6 @@
 package countcache
 
 import (
-	"maps"
 	"math"
 	"math/bits"
 	"runtime"
@@ -102,16 +101,6 @@ func New(o Options) *Cache {
 	c.short.init(countprobe.Place, o.MaxBytes/shortShare)
 	c.wide.init(countprobe.PlaceWide, o.MaxBytes/wideShare)
 	return c
-}
-
-// Clone returns a cache that holds the same and has the same options. Clones of
-// one cache may be made concurrently while nothing else is done with it.
-func (c *Cache) Clone() *Cache {
-	clone := &Cache{long: maps.Clone(c.long), longBytes: c.longBytes, maxLong: c.maxLong, least: c.least}
-	clone.short = c.short.clone()
-	clone.wide = c.wide.clone()
-	runtime.KeepAlive(c)
-	return clone
 }
 
 // Wipe forgets all entries.

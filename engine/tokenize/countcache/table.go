@@ -47,13 +47,6 @@ func (t *table[K, B, P]) allocate(buckets int) {
 	t.buckets = unsafe.Slice((*B)(unsafe.Pointer(unsafe.SliceData(t.memory.bytes))), buckets)
 }
 
-func (t *table[K, B, P]) clone() table[K, B, P] {
-	clone := *t
-	clone.allocate(len(t.buckets))
-	copy(clone.buckets, t.buckets)
-	return clone
-}
-
 func (t *table[K, B, P]) wipe() {
 	clear(t.buckets)
 	t.held = 0

@@ -3,6 +3,7 @@ package normalize
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
@@ -237,7 +238,9 @@ func (r *Replace) Append(dst, text []byte) []byte {
 // nfc composes.
 type nfc struct{}
 
-func (nfc) Append(dst, text []byte) []byte { return new(ucd.Normalizer).AppendNFC(dst, text) }
+func (nfc) Append(dst, text []byte) []byte {
+	return new(ucd.Normalizer).AppendNFC(slices.Grow(dst, len(text)), text)
+}
 
 // nfd decomposes.
 type nfd struct{ compatible bool }

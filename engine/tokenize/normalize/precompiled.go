@@ -208,6 +208,39 @@ func (p *Precompiled) Append(dst, text []byte) []byte {
 	return append(dst, text[from:]...)
 }
 
+// Cut returns the last place, up to most, before which and from which on text can
+// be normalised apart, if there is one behind its first character; else the next
+// one, or its end.
+func (p *Precompiled) Cut(text []byte, most int) int {
+	if most >= len(text) {
+		return len(text)
+	}
+	for !utf8.RuneStart(text[most]) {
+		most--
+	}
+	for at := most; at > 0; {
+		r, n := utf8.DecodeLastRune(text[:at])
+		if apart(r, text[at:]) {
+			return at
+		}
+		at -= n
+	}
+	for at := most; at < len(text); {
+		r, n := utf8.DecodeRune(text[at:])
+		if at += n; apart(r, text[at:]) {
+			return at
+		}
+	}
+	return len(text)
+}
+
+// apart tells whether a grapheme cluster ends with r, whatever is before it, where
+// text is behind it.
+func apart(r rune, text []byte) bool {
+	next, _ := utf8.DecodeRune(text)
+	return len(text) > 0 && breaksBefore(graphemeClass(r)) && breaksBefore(graphemeClass(next))
+}
+
 func (p *Precompiled) appendCluster(dst, c []byte) []byte {
 	if len(c) <= maxMapped {
 		if to, ok, _ := p.transform(c); ok {

@@ -54,6 +54,16 @@ type Joiner interface {
 	CountJoined(text []byte, added []Span) int
 }
 
+// Streamer is a Worker that need not hold all of a normalised text: that may be
+// many times as long as the text, as where a character stands for a sentence.
+type Streamer interface {
+	Worker
+	// Streams tells whether CountStream may be called.
+	Streams() bool
+	// CountStream is Count of what Normalize returns.
+	CountStream(text []byte, first bool) int
+}
+
 // Span is the part text[Start:Stop] of a text.
 type Span struct{ Start, Stop int }
 
@@ -127,11 +137,18 @@ func (c *Counter) count(text []byte, w Worker) (n int) {
 	if c.joins {
 		return c.countJoined(text, w.(Joiner))
 	}
+	stream, ok := w.(Streamer)
+	streams := ok && len(c.normalized.tokens) == 0 && stream.Streams()
 	first := true
 	pieces := cut(text)
 	for piece, added, ok := c.raw.next(&pieces); ok; piece, added, ok = c.raw.next(&pieces) {
 		if added {
 			n++
+			first = false
+			continue
+		}
+		if streams {
+			n += stream.CountStream(piece, first)
 			first = false
 			continue
 		}

@@ -3,6 +3,7 @@ package spbpe
 import (
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -144,7 +145,8 @@ func (m *tokenMerger) add(token []byte) {
 func (m *tokenMerger) run() {
 	for i := range m.tokens[:m.n] {
 		t := &m.tokens[i]
-		t.ranks = resize(t.ranks, max(len(t.parts), 1)-1)
+		n := max(len(t.parts), 1) - 1
+		t.ranks = slices.Grow(t.ranks[:0], n)[:n]
 		for k := range t.ranks {
 			m.ask(t, k)
 		}
@@ -212,7 +214,7 @@ func (m *tokenMerger) ask(t *text, at int) {
 
 // look looks up all ranks that were asked for.
 func (m *tokenMerger) look() {
-	m.first = resize(m.first, len(m.pairs))
+	m.first = slices.Grow(m.first[:0], len(m.pairs))[:len(m.pairs)]
 	entries, mask := m.ranks.entries, uint64(len(m.ranks.entries)-1)
 	for i, pair := range m.pairs {
 		m.first[i] = entries[m.ranks.place(pair)&mask]

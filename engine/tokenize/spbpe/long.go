@@ -1,9 +1,9 @@
 package spbpe
 
 import (
-	"math"
-	"math/bits"
 	"slices"
+
+	"github.com/tallystick/tallystick/engine/tokenize/internal/pairtree"
 )
 
 // Pieces with more than maxShort symbols are merged in windows that fit the first
@@ -22,14 +22,10 @@ const window = 512 // symbols; an eighth of it is longer than nearly all tokens
 
 // longMerge counts the tokens of a piece of any length.
 type longMerge struct {
-	source  []symbol   // the characters of the window and beyond
-	symbols []symbol   // of the window, by the place where they begin
-	levels  [][]uint64 // levels[0]: symbol<<32 | place of pairs; each further one the least of eight
-	begin   []uint64   // bit i: a symbol begins at i
-	merged  []symbol   // the characters of the window that begin and symbols are the result of
+	source []symbol      // the characters of the window and beyond
+	tree   pairtree.Tree // of the window
+	merged []symbol      // the characters that tree is the result of
 }
-
-const noPair = math.MaxUint64
 
 // count returns the number of tokens of a piece, with a marker in front if
 // lead.
@@ -48,20 +44,20 @@ func (w *longMerge) windows(m *model, r *reader, size int) (n int) {
 		whole := w.fill(r, size)
 		w.run(m, w.source[:min(size, len(w.source))])
 		if whole {
-			return n + w.tokens(len(w.source))
+			return n + w.tree.Count(len(w.source))
 		}
 		joined := false
 		for back := size / 8; back < size/2; back *= 2 {
 			// t is the first token from there on.
-			t := w.next(size - back)
+			t := w.tree.Next(size - back)
 			if t >= size {
 				break
 			}
-			length := min(w.next(t+1), size) - t
-			before := w.tokens(t)
+			length := min(w.tree.Next(t+1), size) - t
+			before := w.tree.Count(t)
 			w.fill(r, t+size)
 			w.run(m, w.source[t:min(t+size, len(w.source))])
-			if joined = min(w.next(1), len(w.symbols)) == length; joined {
+			if joined = min(w.tree.Next(1), w.tree.Len()) == length; joined {
 				n += before
 				w.source = slices.Delete(w.source, 0, t)
 				break
@@ -84,47 +80,6 @@ func (w *longMerge) fill(r *reader, n int) bool {
 	return len(w.source) <= n
 }
 
-// tokens counts those that begin before a place.
-func (w *longMerge) tokens(place int) (n int) {
-	for _, word := range w.begin[:place/64] {
-		n += bits.OnesCount64(word)
-	}
-	if place%64 != 0 {
-		n += bits.OnesCount64(w.begin[place/64] & (1<<(place%64) - 1))
-	}
-	return n
-}
-
-// next returns where the first token at place or after it begins, or a place
-// past the end.
-func (w *longMerge) next(place int) int {
-	i := place / 64
-	if i >= len(w.begin) {
-		return math.MaxInt
-	}
-	word := w.begin[i] >> (place % 64) << (place % 64)
-	for word == 0 {
-		if i++; i == len(w.begin) {
-			return math.MaxInt
-		}
-		word = w.begin[i]
-	}
-	return i*64 + bits.TrailingZeros64(word)
-}
-
-// previous returns where the last token before place begins, or -1.
-func (w *longMerge) previous(place int) int {
-	i := place / 64
-	word := w.begin[i] & (1<<(place%64) - 1)
-	for word == 0 {
-		if i--; i < 0 {
-			return -1
-		}
-		word = w.begin[i]
-	}
-	return i*64 + 63 - bits.LeadingZeros64(word)
-}
-
 // run merges one window. That of a text that repeats itself is often the one
 // before again.
 func (w *longMerge) run(m *model, source []symbol) {
@@ -132,93 +87,25 @@ func (w *longMerge) run(m *model, source []symbol) {
 		return
 	}
 	w.merged = append(w.merged[:0], source...)
-	w.start(m, source)
-	top := w.levels[len(w.levels)-1]
+	t := &w.tree
+	copy(t.Reset(len(source)), source)
+	for i := range len(source) - 1 {
+		t.SetFirst(i, m.pairs.getFiltered(source[i], source[i+1]))
+	}
+	t.Build()
 	for {
-		best := uint64(noPair)
-		for _, v := range top {
-			best = min(best, v)
-		}
-		if best >= uint64(none)<<32 {
+		id, at := t.Least()
+		if id >= none {
 			return
 		}
-		w.merge(m, best)
-	}
-}
-
-func (w *longMerge) start(m *model, source []symbol) {
-	n := len(source)
-	w.symbols = append(w.symbols[:0], source...)
-	w.begin = resize(w.begin, n/64+1)
-	for i := range w.begin {
-		w.begin[i] = math.MaxUint64
-	}
-	w.begin[n/64] = 1<<(n%64) - 1
-	w.levels = resize(w.levels, 1)
-	w.levels[0] = resize(w.levels[0], (n+7)&^7)
-	pairs := w.levels[0]
-	for i := range pairs {
-		pairs[i] = noPair
-		if i+1 < n {
-			pairs[i] = uint64(m.pairs.getFiltered(source[i], source[i+1]))<<32 | uint64(i)
+		p := t.PairAt(at)
+		withBefore, withAfter := none, none
+		if p.After < t.Len() {
+			withAfter = m.pairs.getFiltered(id, t.Symbol(p.After))
 		}
-	}
-	for level := 0; len(w.levels[level]) > 8; level++ {
-		below := w.levels[level]
-		if level+1 == len(w.levels) {
-			w.levels = resize(w.levels, level+2)
+		if p.Before >= 0 {
+			withBefore = m.pairs.getFiltered(t.Symbol(p.Before), id)
 		}
-		w.levels[level+1] = resize(w.levels[level+1], (len(below)/8+7)&^7)
-		here := w.levels[level+1]
-		for i := range here {
-			here[i] = noPair
-		}
-		for i := range len(below) / 8 {
-			here[i] = least(below, i)
-		}
-	}
-}
-
-// resize returns s with n elements, whatever they are.
-func resize[T any](s []T, n int) []T {
-	if n <= cap(s) {
-		return s[:n]
-	}
-	return append(s[:cap(s)], make([]T, n-cap(s))...)
-}
-
-// least returns the smallest of the i-th eight of a level.
-func least(level []uint64, i int) uint64 {
-	p := (*[8]uint64)(level[i*8:])
-	return min(min(min(p[0], p[1]), min(p[2], p[3])), min(min(p[4], p[5]), min(p[6], p[7])))
-}
-
-// merge makes the merge that is best.
-func (w *longMerge) merge(m *model, best uint64) {
-	at, id := int(uint32(best)), symbol(best>>32)
-	next := w.next(at + 1)
-	w.symbols[at] = id
-	w.begin[next/64] &^= 1 << (next % 64)
-	w.set(next, none)
-	made := none
-	if after := w.next(next + 1); after < len(w.symbols) {
-		made = m.pairs.getFiltered(id, w.symbols[after])
-	}
-	w.set(at, made)
-	if before := w.previous(at); before >= 0 {
-		w.set(before, m.pairs.getFiltered(w.symbols[before], id))
-	}
-}
-
-// set gives the symbol at a place what it makes with the next.
-func (w *longMerge) set(place int, made symbol) {
-	w.levels[0][place] = uint64(made)<<32 | uint64(place)
-	for level := range len(w.levels) - 1 {
-		v := least(w.levels[level], place/8)
-		place /= 8
-		if w.levels[level+1][place] == v {
-			return
-		}
-		w.levels[level+1][place] = v
+		t.Merge(p, id, withBefore, withAfter)
 	}
 }

@@ -327,7 +327,7 @@ func TestHostile(t *testing.T) {
 				t.Errorf("%s: %d bytes of %q took %v", name, size, what, took)
 			}
 			w.Trim()
-			if n := cap(w.merger.long.source) + cap(w.merger.long.symbols); n > 200*window {
+			if n := cap(w.merger.long.source) + w.merger.long.tree.Cap(); n > 200*window {
 				t.Errorf("%s: room for %d symbols kept after %q", name, n, what)
 			}
 		}

@@ -20,6 +20,7 @@ package spbpe
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
@@ -140,7 +141,7 @@ func (w *worker) CountJoined(text []byte, added []pipeline.Span) int {
 func (w *worker) Normalize(text []byte) []byte {
 	if w.nfc {
 		if quick := ucd.QuickNFC(text); quick < len(text) {
-			w.composed = append(w.composed[:0], text[:quick]...)
+			w.composed = append(slices.Grow(w.composed[:0], len(text)), text[:quick]...)
 			w.composed = w.normalizer.AppendNFC(w.composed, text[quick:])
 			text = w.composed
 		}

@@ -1,6 +1,7 @@
 package ucd
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/kernels/nfcscan"
@@ -67,9 +68,18 @@ func characterAt(text []byte, i int) int {
 // Normalizer brings text to NFC of Unicode 9.0 (UAX #15). It holds the
 // scratch of one goroutine; its zero value is ready.
 type Normalizer struct {
-	run, sorted []normalRune
-	tables      *normalTables // nil before they are first asked for
+	starter rune         // the last one, which is not written yet; none if it is or there was none
+	marks   []normalRune // those after starter
+	tables  *normalTables
 }
+
+// none is no character.
+const none rune = -1
+
+// mostMarks is how many marks in a row wait to be sorted by insertion, whose
+// work for n of them is n². Where there are as many or more they are sorted in
+// the text that they are written to.
+const mostMarks = 32
 
 func (z *Normalizer) lookups() *normalTables {
 	if z.tables == nil {
@@ -83,7 +93,8 @@ type normalRune struct {
 	ccc byte
 }
 
-// AppendNFC appends the NFC of text, which must be valid UTF-8, to dst.
+// AppendNFC appends the NFC of text, which must be valid UTF-8, to dst. Besides
+// dst it takes a few kilobytes, however many marks stand in a row.
 func (z *Normalizer) AppendNFC(dst, text []byte) []byte {
 	for len(text) > 0 {
 		quick := QuickNFC(text)
@@ -100,7 +111,7 @@ func (z *Normalizer) AppendNFC(dst, text []byte) []byte {
 // starter that nothing before it can reach.
 func unsettledEnd(text []byte) int {
 	for i := 0; i < len(text); {
-		r, n := utf8.DecodeRune(text[i:])
+		r, n := decode(text[i:])
 		if i > 0 && lookup(normalIndex[:], normalBlocks, r) == 0 {
 			return i
 		}
@@ -109,81 +120,104 @@ func unsettledEnd(text []byte) int {
 	return len(text)
 }
 
+// appendRun appends the NFC of text as if nothing stood before it.
 func (z *Normalizer) appendRun(dst, text []byte) []byte {
-	z.run = z.run[:0]
-	for i := 0; i < len(text); {
-		r, n := utf8.DecodeRune(text[i:])
-		z.decompose(r)
-		i += n
+	z.starter, z.marks = none, z.marks[:0]
+	var buf [4]rune
+	for len(text) > 0 {
+		r, n := decode(text)
+		text = text[n:]
+		for _, c := range z.decompose(&buf, r) {
+			if ccc := classOf(c); ccc != 0 {
+				z.marks = append(z.marks, normalRune{c, ccc})
+				continue
+			}
+			z.composeMarks()
+			if len(z.marks) == 0 {
+				if to, ok := z.composite(z.starter, c); ok {
+					z.starter = to
+					continue
+				}
+			}
+			dst = z.write(dst)
+			z.starter = c
+		}
+		if len(z.marks) >= mostMarks {
+			dst, n = z.appendMarks(dst, text)
+			text = text[n:]
+		}
 	}
-	z.order()
-	z.compose()
-	for _, c := range z.run {
-		dst = utf8.AppendRune(dst, c.r)
+	z.composeMarks()
+	return z.write(dst)
+}
+
+// write appends what waits to dst.
+func (z *Normalizer) write(dst []byte) []byte {
+	if z.starter != none {
+		dst = utf8.AppendRune(dst, z.starter)
 	}
-	if cap(z.run) > maxRun {
-		z.run = nil
+	for _, m := range z.marks {
+		dst = utf8.AppendRune(dst, m.r)
 	}
+	z.starter, z.marks = none, z.marks[:0]
 	return dst
 }
 
-// maxRun is the scratch, in characters, that a Normalizer keeps.
-const maxRun = 1 << 16
-
-func (z *Normalizer) push(r rune) {
+// classOf returns the combining class of a character, 0 for a starter.
+func classOf(r rune) byte {
 	ccc := lookup(normalIndex[:], normalBlocks, r)
 	if ccc == unsettled {
-		ccc = 0
+		return 0
 	}
-	z.run = append(z.run, normalRune{r, ccc})
+	return ccc
 }
 
-func (z *Normalizer) decompose(r rune) {
-	if s := r - hangulS; 0 <= s && s < countS {
-		z.push(hangulL + s/(countV*countT))
-		z.push(hangulV + s%(countV*countT)/countT)
-		if t := s % countT; t > 0 {
-			z.push(hangulT + t)
+// decompose returns what a character is decomposed to, perhaps in buf.
+func (z *Normalizer) decompose(buf *[4]rune, r rune) []rune {
+	if s := r - hangulS; uint32(s) < countS {
+		*buf = [4]rune{hangulL + s/(countV*countT), hangulV + s%(countV*countT)/countT, hangulT + s%countT}
+		if s%countT == 0 {
+			return buf[:2]
 		}
-		return
+		return buf[:3]
 	}
 	to := z.lookups().decomposition(r)
 	if to == nil {
-		z.push(r)
-		return
+		buf[0] = r
+		return buf[:1]
 	}
-	for _, d := range to {
+	for i, d := range to {
 		if d == 0 {
-			break
+			return to[:i]
 		}
-		z.push(d)
 	}
+	return to[:]
 }
 
-// order sorts every run of non-starters by combining class, stably.
-func (z *Normalizer) order() {
-	for i := 0; i < len(z.run); {
-		if z.run[i].ccc == 0 {
-			i++
-			continue
-		}
-		j := i + 1
-		for j < len(z.run) && z.run[j].ccc != 0 {
-			j++
-		}
-		z.orderMarks(z.run[i:j])
-		i = j
-	}
-}
-
-// fewMarks is how many are sorted by insertion: the work for n of them is n².
-const fewMarks = 16
-
-func (z *Normalizer) orderMarks(marks []normalRune) {
-	if len(marks) > fewMarks {
-		z.countSort(marks)
+// composeMarks brings the marks into the order of their classes, stably, and
+// joins the starter with those that it has a primary composite with and that
+// are not blocked from it.
+func (z *Normalizer) composeMarks() {
+	z.order()
+	if z.starter == none {
 		return
 	}
+	kept := z.marks[:0]
+	for _, m := range z.marks {
+		if len(kept) == 0 || kept[len(kept)-1].ccc < m.ccc {
+			if to, ok := z.composite(z.starter, m.r); ok {
+				z.starter = to
+				continue
+			}
+		}
+		kept = append(kept, m)
+	}
+	z.marks = kept
+}
+
+// order sorts by insertion, as the marks are few.
+func (z *Normalizer) order() {
+	marks := z.marks
 	for i := 1; i < len(marks); i++ {
 		for k := i; k > 0 && marks[k-1].ccc > marks[k].ccc; k-- {
 			marks[k-1], marks[k] = marks[k], marks[k-1]
@@ -191,48 +225,81 @@ func (z *Normalizer) orderMarks(marks []normalRune) {
 	}
 }
 
-// countSort sorts by combining class, stably, in a time linear in the number of
-// marks.
-func (z *Normalizer) countSort(marks []normalRune) {
-	var places [256]int // where the next mark of a class goes
-	for _, m := range marks {
-		places[m.ccc]++
+// appendMarks is composeMarks and write for the marks that wait and those that
+// text begins with, and returns how long these are. It counts the bytes of every
+// class and then puts every mark in its place, in a time linear in them.
+func (z *Normalizer) appendMarks(dst, text []byte) (_ []byte, n int) {
+	var ends [256]int // of the classes, where their next mark goes in the end
+	n = z.eachMark(text, func(m normalRune) { ends[m.ccc] += utf8.RuneLen(m.r) })
+	base := len(dst)
+	next := base + utf8.UTFMax // the starter has room before the marks
+	for ccc, size := range ends {
+		ends[ccc] = next
+		next += size
 	}
-	next := 0
-	for class, n := range places {
-		places[class] = next
-		next += n
+	begins := ends
+	dst = slices.Grow(dst, next-base)[:next]
+	z.eachMark(text[:n], func(m normalRune) { ends[m.ccc] += utf8.EncodeRune(dst[ends[m.ccc]:], m.r) })
+
+	// Of every class only the first mark is not blocked, and what is then the
+	// first. A starter takes a few: some stay, behind which no other starter
+	// is joined to it.
+	for ccc := range begins {
+		for z.starter != none && begins[ccc] < ends[ccc] {
+			r, size := decode(dst[begins[ccc]:])
+			to, ok := z.composite(z.starter, r)
+			if !ok {
+				break
+			}
+			z.starter = to
+			begins[ccc] += size
+		}
 	}
-	z.sorted = append(z.sorted[:0], marks...)
-	for _, m := range z.sorted {
-		marks[places[m.ccc]] = m
-		places[m.ccc]++
+	z.marks = z.marks[:0]
+	kept := z.write(dst[:base]) // within the room
+	for ccc, begin := range begins {
+		if begin < ends[ccc] {
+			kept = append(kept, dst[begin:ends[ccc]]...)
+		}
 	}
-	if cap(z.sorted) > maxRun {
-		z.sorted = nil
-	}
+	return kept, n
 }
 
-// compose joins every character to the last starter it is not blocked from,
-// where the two have a primary composite.
-func (z *Normalizer) compose() {
-	out := z.run[:0]
-	starter := -1
-	var last byte // combining class of the last character kept after the starter
-	for _, c := range z.run {
-		if starter >= 0 && (len(out) == starter+1 || last < c.ccc) {
-			if r, ok := z.composite(out[starter].r, c.r); ok {
-				out[starter].r = r
-				continue
-			}
-		}
-		if c.ccc == 0 {
-			starter = len(out)
-		}
-		last = c.ccc
-		out = append(out, c)
+// eachMark calls fn for the marks that wait and those that text begins with, and
+// returns how long these are.
+func (z *Normalizer) eachMark(text []byte, fn func(normalRune)) (n int) {
+	for _, m := range z.marks {
+		fn(m)
 	}
-	z.run = out
+	var buf [4]rune
+	for n < len(text) {
+		r, size := decode(text[n:])
+		to := z.decompose(&buf, r)
+		// What begins with a mark, decomposed, is all marks.
+		for _, c := range to {
+			ccc := classOf(c)
+			if ccc == 0 {
+				return n
+			}
+			fn(normalRune{c, ccc})
+		}
+		n += size
+	}
+	return n
+}
+
+// decode is utf8.DecodeRune of valid text.
+func decode(text []byte) (r rune, size int) {
+	switch c := text[0]; {
+	case c < utf8.RuneSelf:
+		return rune(c), 1
+	case c < 0xE0:
+		return rune(c&0x1F)<<6 | rune(text[1]&0x3F), 2
+	case c < 0xF0:
+		return rune(c&0xF)<<12 | rune(text[1]&0x3F)<<6 | rune(text[2]&0x3F), 3
+	default:
+		return rune(c&7)<<18 | rune(text[1]&0x3F)<<12 | rune(text[2]&0x3F)<<6 | rune(text[3]&0x3F), 4
+	}
 }
 
 func (z *Normalizer) composite(a, b rune) (rune, bool) {

@@ -15,6 +15,7 @@ package unigram
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
 	"github.com/tallystick/tallystick/engine/tokenize/normalize"
@@ -58,6 +59,7 @@ type worker struct {
 	viterbi viterbi
 	scan    scanner
 	piece   []byte // one that is not in the text as it is
+	normal  []byte // of CountStream
 
 	// Of one call of Cache.Count:
 	within inPiece
@@ -106,6 +108,70 @@ func (w *worker) Count(text []byte, first bool) (n int) {
 		n += w.marked(text)
 	}
 	return n
+}
+
+// streamBytes is how much text is normalised at a time.
+const streamBytes = 32 << 10
+
+// Streams makes the worker a pipeline.Streamer, where pieces begin at spaces and
+// all that is done to a text is a Precompiled.
+func (w *worker) Streams() bool {
+	return w.charsmap() != nil && w.metaspace && w.split
+}
+
+func (w *worker) charsmap() *normalize.Precompiled {
+	if len(w.steps) != 1 {
+		return nil
+	}
+	p, _ := w.steps[0].(*normalize.Precompiled)
+	return p
+}
+
+// CountStream is Count of what Normalize returns.
+func (w *worker) CountStream(text []byte, first bool) int {
+	return w.countStream(text, first, streamBytes)
+}
+
+// countStream is CountStream by some bytes of text at a time.
+func (w *worker) countStream(text []byte, first bool, size int) (n int) {
+	charsmap := w.charsmap()
+	normal := w.normal[:0]
+	for len(text) > 0 {
+		if len(normal) > 2*streamBytes { // a long word, perhaps the rest of the text
+			normal = slices.Grow(normal, len(text))
+		}
+		end := charsmap.Cut(text, size)
+		from := max(len(normal)-1, 1)
+		normal = charsmap.Append(normal, text[:end])
+		text = text[end:]
+		cut := len(normal)
+		if len(text) > 0 {
+			cut = lastWord(normal, from)
+		}
+		if cut > 0 {
+			n += w.Count(normal[:cut], first)
+			normal = normal[:copy(normal, normal[cut:])]
+			first = false
+		}
+	}
+	w.normal = normal
+	return n
+}
+
+// lastWord returns where in text, from a place on, the last space is that has
+// none before it and something behind it, or 0.
+func lastWord(text []byte, from int) int {
+	for end := len(text) - 1; end > from; {
+		i := bytes.LastIndexByte(text[from:end], ' ')
+		if i < 0 {
+			break
+		}
+		if i += from; text[i-1] != ' ' {
+			return i
+		}
+		end = i
+	}
+	return 0
 }
 
 // maxCopied is how long a text may be that is copied to put a space before it.
@@ -163,6 +229,9 @@ func (w *worker) Trim() {
 	w.chain.Trim(maxScratch)
 	if cap(w.piece) > maxScratch {
 		w.piece = nil
+	}
+	if cap(w.normal) > maxScratch {
+		w.normal = nil
 	}
 	w.scan.text = nil
 }

@@ -2,6 +2,7 @@ package wordpiece
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tallystick/tallystick/engine/tokenize/normalize"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
@@ -35,10 +36,12 @@ func load(file pipeline.Object) (*tokenizer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pre_tokenizer: %w", err)
 	}
-	inText, err := normalizedAddedTokens(file)
+	added, err := file.AddedTokens()
 	if err != nil {
 		return nil, err
 	}
+	// Added tokens may be looked for in normalised text.
+	inText := slices.ContainsFunc(added, func(t pipeline.AddedToken) bool { return t.Flags.Normalized })
 	t := &tokenizer{steps: steps}
 	// What the expression makes of characters that the normalizer leaves out
 	// depends on their neighbours.
@@ -52,23 +55,6 @@ func load(file pipeline.Object) (*tokenizer, error) {
 		return nil, fmt.Errorf("model: %w", err)
 	}
 	return t, nil
-}
-
-// normalizedAddedTokens tells whether any added token is looked for in
-// normalised text.
-func normalizedAddedTokens(file pipeline.Object) (any bool, err error) {
-	var added []pipeline.Object
-	if err := file.Decode("added_tokens", &added); err != nil {
-		return false, err
-	}
-	for _, token := range added {
-		var normalized bool
-		if err := token.Decode("normalized", &normalized); err != nil {
-			return false, fmt.Errorf("added_tokens: %w", err)
-		}
-		any = any || normalized
-	}
-	return any, nil
 }
 
 func parsePretokenizer(o pipeline.Object) (pretokenizer, error) {

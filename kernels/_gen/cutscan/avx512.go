@@ -72,14 +72,21 @@ func scanAVX512() {
 		VPANDQ(evenWords, Z4, Z9)
 		VPSRLD(Imm(16), Z4, Z10)
 	}
-	// bits leaves 32 bits of a set, by their numbers, in a register.
-	bits := func(even, odd VecPhysical, set GPPhysical, to GPPhysical) {
+	// bits leaves 32 bits of a set, by one or two places, in a register.
+	bits := func(even, odd VecPhysical, set GPPhysical, to GPPhysical, places int) {
 		for _, half := range [][2]VecPhysical{{even, Z13}, {odd, Z14}} {
-			VPSRLD(Imm(5), half[0], Z15)
+			VPSRLD(Imm(uint64(5*places)), half[0], Z15)
 			VPXORQ(half[1], half[1], half[1])
 			KXNORW(K6, K6, K6)
 			VPGATHERDD(Mem{Base: set, Index: Z15, Scale: 4}, K6, half[1])
+			if places == 2 {
+				VPSRLD(Imm(5), half[0], Z15)
+				VPRORVD(Z15, half[1], Z15)
+			}
 			VPRORVD(half[0], half[1], half[1])
+			if places == 2 {
+				VPANDD(Z15, half[1], half[1])
+			}
 		}
 		VPSLLD(Imm(16), Z14, Z14)
 		VMOVDQU16(Z14, K2, Z13)
@@ -136,7 +143,7 @@ func scanAVX512() {
 
 	Label("wideGroup")
 	codes(Y0, Y1, Y2)
-	bits(Z9, Z10, R8, R15)
+	bits(Z9, Z10, R8, R15, 1)
 	Comment("Neighbours, and whether they are crossed")
 	VALIGNQ(Imm(6), previous, Z4, Z11)
 	VPALIGNR(Imm(14), Z11, Z4, Z11)
@@ -148,7 +155,7 @@ func scanAVX512() {
 	VPMULLD(hash, Z10, Z10)
 	VPSRLD(X31, Z9, Z9)
 	VPSRLD(X31, Z10, Z10)
-	bits(Z9, Z10, R9, RAX)
+	bits(Z9, Z10, R9, RAX, 2)
 	Comment("The cuts, as bits of characters and then of bytes")
 	SHLQ(Imm(2), R15)
 	ORQ(R11, R15)
@@ -201,7 +208,7 @@ func scanAVX512() {
 	VPCOMPRESSB_Z(X1, K1, X1)
 	VPCOMPRESSB_Z(X2, K1, X2)
 	codes(Y3, Y1, Y2)
-	bits(Z9, Z10, R8, R15)
+	bits(Z9, Z10, R8, R15, 1)
 	SHLQ(Imm(2), R15)
 	POPCNTL(EAX, EBX)
 	keep()

@@ -21,7 +21,8 @@ const prose = `// Places between characters where UTF-8 text can be cut, 64 byte
 // the powers of two that VPMADDUBSW and VPMADDWD add them up with; with AVX-512 all
 // three lengths are made, and one is chosen by comparing. A character of four bytes
 // becomes a surrogate, which may not stand beside a cut. Bits of both sets of the
-// table are gathered as double words and shifted by their numbers. What is then known
+// table are gathered as double words and shifted by their numbers; neighbours have two
+// numbers, one behind the other, and the bits are ANDed. What is then known
 // is one bit for each character: that of it and of those before, shifted by one
 // and two, are ANDed. PEXT brings the mask of lead bytes from bytes to characters,
 // PDEP the result back.
@@ -31,7 +32,7 @@ const prose = `// Places between characters where UTF-8 text can be cut, 64 byte
 // characters.
 //
 // Registers. SI text, DI starts, CX blocks left, R8 beside, R9 crossed, X15 or X31
-// shift, R10 not 0 if the characters before have to be looked for, R11 their two bits, R12
+// shift less 5, R10 not 0 if the characters before have to be looked for, R11 their two bits, R12
 // mask of lead bytes, R13 of characters; AX, BX temporary. AVX2: R14 characters to
 // go, BX characters done, DX and R15 their bits; Y9 the last characters (the last one
 // last), Y10...Y14 constants, Y4 characters, Y0...Y5 temporary. AVX-512: DX
@@ -45,7 +46,7 @@ const prose = `// Places between characters where UTF-8 text can be cut, 64 byte
 // Why it is safe. AVX2 reads 64*blocks + 4 bytes at text; AVX-512 as many as it is
 // told, by masks. Both read 8 bytes before, if there is text there. Writes 8*blocks
 // at starts. A character is below 0x10000 whatever its bytes are, which is within beside;
-// a place in crossed is below 2^(32-shift), which is its size. VPGATHERDD takes numbers of
+// a double word of crossed is below 2^(27-shift), as they are. VPGATHERDD takes numbers of
 // double words as signed: they are below 2^27. Loads and stores are unaligned.
 // Nothing is called, no stack is used. R14 may be used since it is saved by who
 // calls assembly. VZEROUPPER before the return, so that SSE code of the caller does
@@ -150,15 +151,21 @@ func scanAVX2() {
 		VPSRLD(Imm(24), Y1, Y4)
 		VBLENDVPS(Y1, Y3, Y4, Y4)
 	}
-	// bits leaves 8 bits of a set, by their numbers, in a register.
-	bits := func(numbers VecPhysical, set, to GPPhysical) {
-		VPSRLD(Imm(5), numbers, Y0)
+	// bits leaves 8 bits of a set, by one or two places, in a register.
+	bits := func(numbers VecPhysical, set, to GPPhysical, places int) {
+		VPSRLD(Imm(uint64(5*places)), numbers, Y0)
 		VPCMPEQD(Y2, Y2, Y2)
 		VPXOR(Y1, Y1, Y1)
 		VPGATHERDD(Y2, Mem{Base: set, Index: Y0, Scale: 4}, Y1)
 		VPANDN(thirtyOne, numbers, Y0)
-		VPSLLVD(Y0, Y1, Y1)
-		VMOVMSKPS(Y1, to)
+		VPSLLVD(Y0, Y1, Y2)
+		if places == 2 {
+			VPSRLD(Imm(5), numbers, Y0)
+			VPANDN(thirtyOne, Y0, Y0)
+			VPSLLVD(Y0, Y1, Y1)
+			VPAND(Y1, Y2, Y2)
+		}
+		VMOVMSKPS(Y2, to)
 	}
 	// keep makes the last of previous the last of as many of Y4 as EBX says.
 	keep := func() {
@@ -211,7 +218,7 @@ func scanAVX2() {
 
 	Label("group")
 	codes(Mem{Base: RSI})
-	bits(Y4, R8, EAX)
+	bits(Y4, R8, EAX, 1)
 	SHLXQ(RBX, RAX, RAX)
 	ORQ(RAX, RDX)
 	VPERM2I128(Imm(0x21), Y4, previous, Y5)
@@ -221,7 +228,7 @@ func scanAVX2() {
 	VPOR(Y4, Y5, Y5)
 	VPMULLD(hash, Y5, Y5)
 	VPSRLD(shift, Y5, Y5)
-	bits(Y5, R9, EAX)
+	bits(Y5, R9, EAX, 2)
 	SHLXQ(RBX, RAX, RAX)
 	ORQ(RAX, R15)
 	ADDL(Imm(8), EBX)
@@ -256,7 +263,7 @@ func scanAVX2() {
 	MOVL(EAX, R14L)
 	POPCNTL(EAX, EBX)
 	codes(Mem{Base: RSI, Disp: -8})
-	bits(Y4, R8, R11L)
+	bits(Y4, R8, R11L, 1)
 	SHLL(Imm(2), R11L)
 	SHRXL(EBX, R11L, R11L)
 	ANDL(Imm(3), R11L)

@@ -1,0 +1,204 @@
+package stage
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/tally"
+)
+
+// Credit is shared among the distinct contributors of a group: a kept document
+// and those that it is the witness of. resolve, which knows them, writes who
+// they are for every kept document with more than one (owners); tally, which
+// knows the tokens, adds the parts up (credits); seal merges.
+const (
+	magicOwners  = "tallystick owners 1\n"
+	magicCredits = "tallystick credits 1\n"
+)
+
+// ownership is one contributor of the group of a kept document other than the
+// document's own.
+type ownership struct {
+	kept        int32 // node
+	contributor string
+}
+
+// own notes that dropped, a node, is in the group of kept. What stands has been
+// paid for, or never is: its tokens are not split again.
+func (r *resolver) own(dropped, kept int32) {
+	if !r.Plan.SharesCredit() || r.isStanding(kept) {
+		return
+	}
+	if name := r.nodes[dropped].contributor; name != r.nodes[kept].contributor {
+		r.owners = append(r.owners, ownership{kept, name})
+	}
+}
+
+// writeOwners writes the contributors of the groups that have several, by the
+// place of the kept document.
+func (r *resolver) writeOwners(ctx context.Context) error {
+	if !r.Plan.SharesCredit() {
+		return nil
+	}
+	slices.SortFunc(r.owners, func(a, b ownership) int {
+		return cmp.Or(cmp.Compare(a.kept, b.kept), cmp.Compare(a.contributor, b.contributor))
+	})
+	r.owners = slices.Compact(r.owners)
+	rest := r.owners
+	for shard := range r.delivery {
+		w, err := r.create(ctx, workPath(Resolve, shard, "owners"))
+		if err != nil {
+			return err
+		}
+		e, err := newEncoder(w, magicOwners)
+		if err != nil {
+			return err
+		}
+		// Nodes, and so owners, are in order of place.
+		for len(rest) > 0 && r.nodes[rest[0].kept].place.Shard == uint32(shard) {
+			kept := rest[0].kept
+			n := 1
+			for n < len(rest) && rest[n].kept == kept {
+				n++
+			}
+			e.uint(uint64(r.nodes[kept].place.Ordinal))
+			e.uint(uint64(n))
+			for _, o := range rest[:n] {
+				e.string(o.contributor)
+			}
+			rest = rest[n:]
+		}
+		if err := e.flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// crediting shares the tokens of one shard's kept documents. The nil crediting,
+// of a plan that does not share credit, does nothing.
+type crediting struct {
+	sums   *tally.Tally
+	d      *decoder
+	close  func()
+	next   uint32   // ordinal of the kept document that others is about
+	others []string // contributors beside its own
+	tokens []uint64
+}
+
+func (t *taskRun) newCrediting(ctx context.Context, resolved *Record, sums *tally.Tally) (*crediting, error) {
+	if !t.Plan.SharesCredit() {
+		return nil, nil
+	}
+	sums.Shared = true
+	d, closeFile, err := t.decode(ctx, resolved, workPath(Resolve, t.rec.Task, "owners"), magicOwners)
+	if err != nil {
+		return nil, err
+	}
+	c := &crediting{sums: sums, d: d, close: closeFile}
+	c.read()
+	return c, nil
+}
+
+func (c *crediting) read() {
+	c.others = c.others[:0]
+	if !c.d.more() {
+		return
+	}
+	c.next = c.d.uint32()
+	for n := c.d.uint(); n > 0 && c.d.err == nil; n-- {
+		c.others = append(c.others, c.d.string())
+	}
+}
+
+// kept credits the document of rec, which is kept.
+func (c *crediting) kept(rec *docRecord) {
+	if c == nil {
+		return
+	}
+	c.tokens = append(append(c.tokens[:0], rec.Tokens), rec.Further...)
+	if len(c.others) == 0 || c.next != rec.Ordinal {
+		c.sums.Share(string(rec.Contributor), 1, c.tokens)
+		return
+	}
+	parts := uint64(1 + len(c.others))
+	c.sums.Share(string(rec.Contributor), parts, c.tokens)
+	for _, name := range c.others {
+		c.sums.Share(name, parts, c.tokens)
+	}
+	c.read()
+}
+
+func (c *crediting) stop() {
+	if c != nil {
+		c.close()
+	}
+}
+
+// write writes the credits of the shard.
+func (c *crediting) write(ctx context.Context, t *taskRun) error {
+	if c == nil {
+		return nil
+	}
+	if c.d.err == nil && len(c.others) > 0 {
+		c.d.err = fmt.Errorf("%w: a group of line %d of shard %d, which is not kept", doc.ErrCorrupt, c.next, t.rec.Task)
+	}
+	if c.d.err != nil {
+		return c.d.err
+	}
+	w, err := t.create(ctx, workPath(Tally, t.rec.Task, "credits"))
+	if err != nil {
+		return err
+	}
+	e, err := newEncoder(w, magicCredits)
+	if err != nil {
+		return err
+	}
+	c.sums.EachShare(func(contributor string, of uint64, tokens []uint64) {
+		e.string(contributor)
+		e.uint(of)
+		for _, n := range tokens {
+			e.uint(n)
+		}
+	})
+	return e.flush()
+}
+
+// mergeCredits adds the credits of all shards to sums.
+func (t *taskRun) mergeCredits(ctx context.Context, tallied []Record, sums *tally.Tally) error {
+	if !t.Plan.SharesCredit() {
+		return nil
+	}
+	sums.Shared = true
+	tokens := make([]uint64, 1+len(t.Plan.Further))
+	for shard := range t.Plan.Shards {
+		if t.Plan.IsStanding(shard) {
+			continue
+		}
+		path := workPath(Tally, shard, "credits")
+		d, closeFile, err := t.decode(ctx, &tallied[shard], path, magicCredits)
+		if err != nil {
+			return err
+		}
+		for d.more() {
+			contributor, of := d.string(), d.uint()
+			for k := range tokens {
+				tokens[k] = d.uint()
+			}
+			if d.err == nil && of == 0 {
+				d.fail(fmt.Errorf("%w: a part of none", doc.ErrCorrupt))
+			}
+			if d.err == nil {
+				sums.Share(contributor, of, tokens)
+			}
+		}
+		closeFile()
+		if d.err != nil {
+			return fmt.Errorf("%s: %w", path, d.err)
+		}
+	}
+	return nil
+}

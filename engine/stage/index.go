@@ -1,0 +1,271 @@
+package stage
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/store"
+)
+
+// The index of a finished run is what a later run needs to take its kept
+// documents as paid: a file per shard with
+//
+//   - the record of every kept document: id, contributor, created, source,
+//     place, exact key, but no tokens;
+//   - its exact key and band keys;
+//   - of every document that was dropped as near_dup the record, the exact key
+//     and the decision: a later copy of its text has the same witness and score,
+//     as it would have in one run over both.
+//
+// Texts are not in it: those that must be compared are read again from the
+// inputs of the earlier run. An index also holds what the run itself took as
+// earlier, so the latest of a chain of runs stands for all of it.
+//
+// It is a stream of tagged records; blocks of keys are their own tags.
+const magicIndex = "tallystick index 1\n"
+
+const (
+	indexDoc      = 'd'
+	indexDecision = 'v'
+)
+
+// IndexPath names the index file of a shard below the folder of a run.
+func IndexPath(shard int) string { return fmt.Sprintf("index/%05d.bin", shard) }
+
+// standingName says what the documents of a file are.
+func standingName(f *plan.File) string {
+	if f.Run != "" {
+		return "the earlier run " + f.Run[:min(12, len(f.Run))]
+	}
+	return "the reference corpus"
+}
+
+// writeIndex writes the index of a shard of the delivery.
+func (t *taskRun) writeIndex(ctx context.Context, shard int, kept, nearDup *roaring.Bitmap) error {
+	resolved, err := t.needs(ctx, Resolve, 0)
+	if err != nil {
+		return err
+	}
+	return t.indexShard(ctx, shard, &resolved, workPath(Resolve, shard, "decisions"), func(tag byte, ordinal uint32) bool {
+		return nearDup.Contains(ordinal) && tag != byte(bandKey) || kept.Contains(ordinal)
+	})
+}
+
+// carryIndex copies what an earlier run kept.
+func (t *taskRun) carryIndex(ctx context.Context, shard int) error {
+	scanned, err := t.needs(ctx, Scan, shard)
+	if err != nil {
+		return err
+	}
+	return t.indexShard(ctx, shard, &scanned, workPath(Scan, shard, "decisions"), func(byte, uint32) bool { return true })
+}
+
+// indexShard writes the records and keys of a shard that are wanted: what is
+// asked is the tag and the line.
+func (t *taskRun) indexShard(ctx context.Context, shard int, decidedBy *Record, decisions string, wanted func(tag byte, ordinal uint32) bool) error {
+	scanned, err := t.needs(ctx, Scan, shard)
+	if err != nil {
+		return err
+	}
+	w, err := t.create(ctx, IndexPath(shard))
+	if err != nil {
+		return err
+	}
+	e, err := newEncoder(w, magicIndex)
+	if err != nil {
+		return err
+	}
+	e.sources = t.Plan.UsesSource()
+
+	docs, closeDocs, err := t.decode(ctx, &scanned, workPath(Scan, shard, "docs"), magicDocs)
+	if err != nil {
+		return err
+	}
+	defer closeDocs()
+	var rec docRecord
+	for docs.more() {
+		if docs.doc(&rec); docs.err == nil && rec.Reason == doc.OK && wanted(indexDoc, rec.Ordinal) {
+			rec.Tokens, rec.Further = 0, rec.Further[:0]
+			e.byte(indexDoc)
+			e.doc(&rec)
+		}
+	}
+	decided, closeDecided, err := t.decode(ctx, decidedBy, decisions, magicDecisions)
+	if err != nil {
+		return err
+	}
+	defer closeDecided()
+	var d decisionRecord
+	for decided.more() {
+		if decided.decision(&d); decided.err == nil && d.Class == doc.NearDup && wanted(indexDecision, d.Ordinal) {
+			e.byte(indexDecision)
+			e.decision(&d)
+		}
+	}
+	keys, closeKeys, err := t.decode(ctx, &scanned, workPath(Scan, shard, "keys"), magicKeys)
+	if err != nil {
+		return err
+	}
+	defer closeKeys()
+	out := newKeysOf(e, 1)
+	var block []byte
+	for keys.more() {
+		kind := keyKind(keys.byte())
+		keys.uint() // partition
+		block = keys.bytes(block)
+		out.copy(keys, kind, block, wanted)
+	}
+	for _, d := range []*decoder{docs, decided, keys} {
+		if d.err != nil {
+			return fmt.Errorf("index of shard %d: %w", shard, d.err)
+		}
+	}
+	return out.flush()
+}
+
+// copy adds the wanted keys of a block that d has read.
+func (k *keyWriter) copy(d *decoder, kind keyKind, block []byte, wanted func(tag byte, ordinal uint32) bool) {
+	if d.err == nil && kind != bandKey && kind != exactKey {
+		d.fail(fmt.Errorf("%w: keys of kind %d", doc.ErrCorrupt, kind))
+	}
+	d.eachKey(kind, block, func(key uint64, ordinal uint32, length uint64) {
+		switch {
+		case !wanted(byte(kind), ordinal):
+		case kind == bandKey:
+			k.add(kind, key, uint64(ordinal))
+		default:
+			k.add(kind, key, uint64(ordinal), length)
+		}
+	})
+}
+
+// scanEarlier does for a shard of an earlier run what scan does for others,
+// from the index of that run.
+func scanEarlier(ctx context.Context, t *taskRun) error {
+	shard := t.rec.Task
+	var run *plan.Earlier
+	for i := range t.Plan.Earlier {
+		if r := &t.Plan.Earlier[i]; shard >= r.FirstShard && shard < r.FirstShard+r.Shards {
+			run = r
+		}
+	}
+	if run == nil {
+		return fmt.Errorf("%w: shard %d is of no earlier run of the plan", doc.ErrCorrupt, shard)
+	}
+	name := IndexPath(shard - run.FirstShard)
+	file, err := store.NewLocal(run.Folder).Open(ctx, name)
+	if err != nil {
+		return fmt.Errorf("%w: index of earlier run %s: %w", doc.ErrInput, run.Folder, err)
+	}
+	defer file.Close()
+	if err := t.readIndex(ctx, run, file); err != nil {
+		return fmt.Errorf("%s: %w", filepath.Join(run.Folder, name), err)
+	}
+	return nil
+}
+
+func (t *taskRun) readIndex(ctx context.Context, run *plan.Earlier, file io.Reader) error {
+	shard := t.rec.Task
+	digest := sha256.New()
+	d, err := newDecoder(io.TeeReader(file, digest), magicIndex)
+	if err != nil {
+		return err
+	}
+	d.sources = t.Plan.UsesSource()
+	encoders := make([]*encoder, 3)
+	for i, kind := range []struct{ name, magic string }{{"docs", magicDocs}, {"decisions", magicDecisions}, {"keys", magicKeys}} {
+		w, err := t.create(ctx, workPath(Scan, shard, kind.name))
+		if err != nil {
+			return err
+		}
+		if encoders[i], err = newEncoder(w, kind.magic); err != nil {
+			return err
+		}
+	}
+	docs, decisions, keys := encoders[0], encoders[1], newKeysOf(encoders[2], t.Plan.Partitions)
+	docs.sources = d.sources
+	all := func(byte, uint32) bool { return true }
+	var (
+		rec     docRecord
+		decided decisionRecord
+		block   []byte
+		zeros   = make([]uint64, len(t.Plan.Further))
+		kept    int64
+	)
+	for n := 0; d.more(); n++ {
+		if n%4096 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		switch tag := d.byte(); tag {
+		case indexDoc:
+			d.doc(&rec)
+			rec.Further = append(rec.Further[:0], zeros...)
+			docs.doc(&rec)
+			kept++
+		case indexDecision:
+			d.decision(&decided)
+			if decided.Witness.Shard >= uint32(run.Shards) && d.err == nil {
+				return fmt.Errorf("%w: a witness in shard %d of %d", doc.ErrCorrupt, decided.Witness.Shard, run.Shards)
+			}
+			decided.Witness.Shard += uint32(run.FirstShard)
+			decisions.decision(&decided)
+			kept--
+		default:
+			d.uint() // partition
+			block = d.bytes(block)
+			keys.copy(d, keyKind(tag), block, all)
+		}
+	}
+	if d.err != nil {
+		return d.err
+	}
+	if got := hex.EncodeToString(digest.Sum(nil)); got != t.Plan.Shards[shard].Index {
+		return fmt.Errorf("%w: it is not the file that the plan was made from: was the earlier run replaced?", doc.ErrInputChanged)
+	}
+	t.rec.Numbers["documents"] = kept
+	for _, e := range encoders {
+		if err := e.flush(); err != nil {
+			return err
+		}
+	}
+	return keys.flush()
+}
+
+// carry reads what earlier runs decided about the nodes that they dropped, and
+// lets those come after all that were kept.
+func (r *resolver) carry(ctx context.Context) error {
+	r.carried = make(map[int32]*decisionRecord)
+	for shard := r.delivery; shard < len(r.Plan.Shards); shard++ {
+		if r.Plan.Shards[shard].Index == "" {
+			continue
+		}
+		path := workPath(Scan, shard, "decisions")
+		d, closeFile, err := r.decode(ctx, &r.scanned[shard], path, magicDecisions)
+		if err != nil {
+			return err
+		}
+		for d.more() {
+			var decided decisionRecord
+			if d.decision(&decided); d.err != nil {
+				break
+			}
+			if n, err := r.at(doc.Place{Shard: uint32(shard), Ordinal: decided.Ordinal}); err == nil {
+				r.carried[n] = &decided
+				r.nodes[n].turn |= turnDropped
+			}
+		}
+		closeFile()
+		if d.err != nil {
+			return fmt.Errorf("%s: %w", path, d.err)
+		}
+	}
+	return nil
+}
