@@ -21,6 +21,25 @@ text { font: 11px system-ui, sans-serif } .title { font-size: 14px; font-weight:
 """
 
 
+def page(width, height, title):
+    """The beginning of an image."""
+    return [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">',
+        f"<title>{escape(title)}</title>",
+        f"<style>{STYLE}</style>",
+        f'<rect x="0.5" y="0.5" width="{width - 1}" height="{height - 1}" rx="6" class="page"/>',
+    ]
+
+
+def text(x, y, content, classes="ink", anchor="start"):
+    return f'<text x="{x:g}" y="{y:g}" class="{classes}" text-anchor="{anchor}">{escape(content)}</text>'
+
+
+def rect(x, y, width, height, cls, title=""):
+    title = f"<title>{escape(title)}</title>" if title else ""
+    return f'<rect x="{x:g}" y="{y:g}" width="{max(1, width):.1f}" height="{height}" class="{cls}">{title}</rect>'
+
+
 def draw(head, rows):
     table = {c.ours.cell: c for c in record.cells(rows, "ours")}
     tokenizers = list(dict.fromkeys(k for k, _ in table))
@@ -28,18 +47,12 @@ def draw(head, rows):
     width, height = LEFT + WIDTH * max(4, len(texts)) + RIGHT, TOP + HEIGHT * len(tokenizers) + BOTTOM
     most = max((getattr(r, w) for c in table.values() for w in ("cold", "warm") for r in (c.ours, getattr(c, w)) if r), default=1)
 
-    def text(x, y, content, classes="ink", anchor="start"):
-        return f'<text x="{x:g}" y="{y:g}" class="{classes}" text-anchor="{anchor}">{escape(content)}</text>'
-
     def bar(x, y, rate, cls, title):
-        return f'<rect x="{x:g}" y="{y:g}" width="{max(1, rate / most * BARS):.1f}" height="8" class="{cls}"><title>{escape(title)}</title></rect>'
+        return rect(x, y, rate / most * BARS, 8, cls, title)
 
     machine = dict(head)
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">',
-        "<title>Tokens counted: MB of text a second on one thread, ours and the best rival</title>",
-        f"<style>{STYLE}</style>",
-        f'<rect x="0.5" y="0.5" width="{width - 1}" height="{height - 1}" rx="6" class="page"/>',
+        *page(width, height, "Tokens counted: MB of text a second on one thread, ours and the best rival"),
         text(14, 24, "Counting tokens on one thread: MB/s, and times the best rival", "ink title"),
         '<rect x="14" y="35" width="10" height="8" class="ours"/>' + text(28, 43, "ours"),
         '<rect x="64" y="35" width="10" height="8" class="rival"/>' + text(78, 43, "the best rival that counts right"),
@@ -54,13 +67,13 @@ def draw(head, rows):
         for i, t in enumerate(texts):
             if c := table.get((k, t)):
                 for n, which in enumerate(("cold", "warm")):
-                    out += field(c, which, LEFT + i * WIDTH, y + 8 + n * 23, text, bar)
+                    out += field(c, which, LEFT + i * WIDTH, y + 8 + n * 23, bar)
     foot = f"The longest bar is {record.figure(float(most))} MB/s. {machine.get('cpu', '')}, {machine.get('date', '')[:10]}."
     out.append(text(14, height - 11, foot, "faint small"))
     return "\n".join(out + ["</svg>", ""])
 
 
-def field(cell, which, x, y, text, bar):
+def field(cell, which, x, y, bar):
     rate, rival, ratio = getattr(cell.ours, which), getattr(cell, which), cell.ratio(which)
     out = [bar(x, y, rate, "ours", f"ours, {which}: {record.figure(rate)} MB/s")]
     if rival is None:

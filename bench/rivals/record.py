@@ -35,33 +35,30 @@ class Row:
         return self.tokenizer, self.text
 
 
-COLUMNS = [f.name for f in dataclasses.fields(Row)]
-
-
 def figure(value):
     """Three significant digits: more would be noise."""
     return f"{float(f'{value:.3g}'):g}" if isinstance(value, float) else value
 
 
-def write(path, head, rows):
+def write(path, head, rows, row_type):
     b = io.StringIO()
     for key, value in head:
         print(f"# {key}: {value}", file=b)
     w = csv.writer(b, lineterminator="\n")
-    w.writerow(COLUMNS)
+    w.writerow(f.name for f in dataclasses.fields(row_type))
     for row in rows:
         w.writerow(figure(v) for v in dataclasses.astuple(row))
     with open(path, "w") as f:
         f.write(b.getvalue())
 
 
-def read(path):
+def read(path, row_type):
     with open(path) as f:
         lines = f.read().splitlines()
     head = [tuple(line[2:].split(": ", 1)) for line in lines if line.startswith("# ")]
     table = csv.DictReader(line for line in lines if not line.startswith("# "))
-    types = {f.name: f.type for f in dataclasses.fields(Row)}
-    return head, [Row(**{k: types[k](v) for k, v in r.items()}) for r in table]
+    types = {f.name: f.type for f in dataclasses.fields(row_type)}
+    return head, [row_type(**{k: types[k](v) for k, v in r.items()}) for r in table]
 
 
 @dataclasses.dataclass

@@ -19,11 +19,9 @@ import tempfile
 import time
 
 import chart
+import common
 import record
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-HERE = ROOT / "bench" / "rivals"
-HOME = ROOT / "build" / "rivals"
+from common import HERE, HOME, OURS, OURS_PROGRAM, ROOT, call, load_average, name_of, ours
 
 # name: corpus, and how much of it in 10**6 bytes
 TEXTS = {
@@ -50,8 +48,6 @@ TOKENIZERS = {
     "t5": ("t5", ""),
 }
 BYTE_LEVEL = list(TOKENIZERS)[:7]
-OURS = "ours"
-OURS_PROGRAM = os.environ.get("OURS", "")  # an absolute path, from run.sh
 REFERENCE = "tokenizers==0.22.2"
 # Everybody is asked for everything but what it was seen never to win or to
 # refuse: tokie is 3 to 5 times slower than others on byte-level BPE.
@@ -70,9 +66,7 @@ BEHIND = 0.6
 
 def installed():
     """The tools that are here, ours first, without the reference."""
-    lines = (HERE / "requirements.txt").read_text().split("\n")
-    specs = [s for s in lines if s and not s.startswith("#") and s != REFERENCE]
-    return [OURS] + [s for s in specs if (HOME / "tools" / s).is_dir()]
+    return [OURS] + [s for s in common.specs("requirements.txt") if s != REFERENCE and common.folder(s).is_dir()]
 
 
 def arguments():
@@ -116,10 +110,6 @@ def arguments():
                 p.error(f"tool {t}: want of {', '.join(known)}")
         a.tools = [k for k in known if k in asked or name_of(k) in asked]
     return a
-
-
-def name_of(tool):
-    return tool.split("==")[0]
 
 
 class Refused(Exception):
@@ -301,17 +291,7 @@ class Bench:
             )  # fmt: skip
 
     def header(self, load_before):
-        lines = dict(line.split(": ", 1) for line in ours("machine").splitlines())
-        head = {"date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())} | lines
-        if (meminfo := pathlib.Path("/proc/meminfo")).exists():
-            head["memory"] = meminfo.read_text().split("\n")[0].split(":")[1].strip()
-        head["python"] = sys.version.split()[0]
-        head["revision"] = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=ROOT, stdout=subprocess.PIPE, text=True
-        ).stdout.strip()
-        head["clock"] = self.a.clock
-        head["counts held to"] = REFERENCE
-        head["load before"], head["load after"] = load_before, load_average()
+        head = common.header(self.a.clock, load_before) | {"counts held to": REFERENCE}
         refused = [(f"left out, {tool}", f"{tokenizer}: {why}") for (tool, tokenizer), why in self.refusals.items()]
         return list(head.items()) + refused
 
@@ -320,39 +300,10 @@ def python(tool, job):
     return [sys.executable, "-s", HERE / "measure.py", tool, json.dumps(job, default=str)]
 
 
-def ours(*args):
-    return call([OURS_PROGRAM, *args])
-
-
-def call(command, threads=None):
-    """Returns the standard output of a process, bound to so many cores if asked."""
-    unwanted = "PYTHON", "RAYON", "TOKENIZERS", "FASTOKENS", "GOMAXPROCS", "GOGC", "GODEBUG"
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(unwanted)}
-    options = {}
-    if threads:
-        environment |= {"RAYON_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": str(threads > 1).lower()}
-        if hasattr(os, "sched_setaffinity"):
-            cores = sorted(os.sched_getaffinity(0))[-threads:]
-            options["preexec_fn"] = lambda: os.sched_setaffinity(0, cores)
-    return subprocess.run(list(map(str, command)), check=True, stdout=subprocess.PIPE, text=True, env=environment, **options).stdout
-
-
-def load_average():
-    return " ".join(f"{v:.2f}" for v in os.getloadavg())
-
-
-def slug(cpu):
-    """A processor as a part of a file name: "intel-xeon-processor-6-143"."""
-    for noise in "(R)", "(TM)", "family", "model":
-        cpu = cpu.replace(noise, "")
-    words = "".join(c if c.isascii() and c.isalnum() else " " for c in cpu.split("stepping")[0].lower())
-    return "-".join(words.split())
-
-
 def main():
     a = arguments()
     if a.source:
-        head, rows = record.read(a.source)
+        head, rows = record.read(a.source, record.Row)
         a.source.with_suffix(".svg").write_text(chart.draw(head, rows))
     else:
         if not a.data.is_dir():
@@ -369,12 +320,8 @@ def main():
             print("interrupted: what is there is kept, but not recorded")
             a.record = False
         rows, head = list(bench.rows()), bench.header(load_before)
-        out = HOME / "last"
-        if a.record:
-            machine = dict(head)
-            out = HERE / "results" / f"{machine['date'][:10]}-{slug(machine['cpu'])}-{machine['cores']}cores"
-            out.parent.mkdir(exist_ok=True)
-        record.write(f"{out}.csv", head, rows)
+        out = common.out(dict(head), a.record)
+        record.write(f"{out}.csv", head, rows, record.Row)
         pathlib.Path(f"{out}.svg").write_text(chart.draw(head, rows))
         print(f"wrote {out}.csv and .svg")
     if a.floor:

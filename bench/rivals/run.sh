@@ -17,40 +17,16 @@
 set -eu
 cd "$(dirname "$0")/../.."
 . scripts/common.sh
+. bench/rivals/prepare.sh
 
-home=build/rivals
 case " $* " in
 *" --from "* | *" --help "* | *" -h "*) exec python3 bench/rivals/rivals.py "$@" ;;
-*" --data "*) ;;
-*)
-	if [ ! -d ../shared/data ]; then
-		note "skipped: the reference data is not here (want the folder shared/data beside the repository)"
-		exit 0
-	fi
-	;;
 esac
-if ! python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-	note "skipped: no python3 (3.11 or later) with venv"
-	exit 0
-fi
-mkdir -p "$home/tools"
-[ -x "$home/venv/bin/pip" ] || python3 -m venv "$home/venv"
-grep -v '^#' bench/rivals/requirements.txt | while read -r tool; do
-	folder=$home/tools/$tool
-	[ -d "$folder" ] && continue
-	echo "installing $tool"
-	rm -rf "$folder.part"
-	if "$home/venv/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: \
-		--constraint bench/rivals/constraints.txt --target "$folder.part" "$tool" </dev/null; then
-		mv "$folder.part" "$folder"
-	else
-		rm -rf "$folder.part"
-		note "$tool is left out: it cannot be installed here"
-	fi
-done
+want_data "$@"
+want_venv python3 "$home/venv"
+install_tools "$home/venv" bench/rivals/requirements.txt bench/rivals/constraints.txt
 if [ -z "${OURS:-}" ]; then
-	OURS=$PWD/$home/ours-$$ # another run's build must not come into this one
-	trap 'rm -f "$OURS"' EXIT
-	go build -o "$OURS" ./bench/rivals/ours
+	build ./bench/rivals/ours
+	OURS=$built
 fi
 OURS=$OURS "$home/venv/bin/python" bench/rivals/rivals.py "$@"

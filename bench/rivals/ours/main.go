@@ -5,6 +5,8 @@
 //	ours texts FOLDER BYTES OUT NAME=CORPUS...   OUT/NAME.docs from FOLDER/CORPUS.jsonl.zst
 //	ours unpack FILE.zst OUT                     OUT is FILE uncompressed
 //	ours count TOKENIZER DOCS THREADS COUNTS     one measurement, as JSON on standard output
+//	ours head FILE.zst BYTES OUT                 OUT is its first JSON lines, of so much text (0: all)
+//	ours kept RUN FILE OUT                       OUT is FILE without what RUN, a run of tallystick over it, dropped
 //	ours machine                                 lines "key: value"
 //
 // A file of documents is a sequence of: length in bytes, four bytes
@@ -30,7 +32,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return errors.New("want texts, unpack, count or machine")
+		return errors.New("want texts, unpack, head, kept, count or machine")
 	}
 	switch mode, rest := args[0], args[1:]; {
 	case mode == "texts" && len(rest) >= 4:
@@ -41,6 +43,14 @@ func run(args []string) error {
 		return makeTexts(rest[0], limit, rest[2], rest[3:])
 	case mode == "unpack" && len(rest) == 2:
 		return unpack(rest[0], rest[1])
+	case mode == "head" && len(rest) == 3:
+		limit, err := strconv.ParseInt(rest[1], 10, 64)
+		if err != nil {
+			return err
+		}
+		return head(rest[0], limit, rest[2])
+	case mode == "kept" && len(rest) == 3:
+		return kept(rest[0], rest[1], rest[2], os.Stdout)
 	case mode == "count" && len(rest) == 4:
 		threads, err := strconv.Atoi(rest[2])
 		if err != nil {
