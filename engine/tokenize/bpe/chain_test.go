@@ -62,11 +62,15 @@ func checkLong(t *testing.T, g *merger, r *reference, text []byte, what string) 
 // A token that is longer than windows, and than all of them in lanes, is one
 // wherever it begins in them.
 func TestTokensLongerThanWindows(t *testing.T) {
+	step := 29
+	if raceEnabled {
+		step = 290
+	}
 	for _, chunks := range []int{window / 8, laneSpan/8 + 1, 3 * laneSpan / 8} {
 		tokens, pairs, whole := chainVocab(chunks)
 		m, _ := modelOf(t, tokens, pairs)
 		r, g := referenceOf(t, tokens, pairs), lanedMerger(m)
-		for before := 0; before < 2*laneSpan; before += 29 {
+		for before := 0; before < 2*laneSpan; before += step {
 			text := strings.Repeat("ghij", before/4+1)[:before] + whole + strings.Repeat("klm", laneSpan+before)
 			checkLong(t, g, r, []byte(text), fmt.Sprintf("%d chunks behind %d bytes", chunks, before))
 		}
@@ -76,7 +80,11 @@ func TestTokensLongerThanWindows(t *testing.T) {
 // Rows of the tokens of small vocabularies, whose merges may be in any order, some
 // repeated, of lengths about those of the windows.
 func TestLongRowsOfSmallVocabularies(t *testing.T) {
-	for seed := range uint64(40) {
+	seeds := uint64(40)
+	if raceEnabled {
+		seeds = 4
+	}
+	for seed := range seeds {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		tokens, pairs := toyVocab(rng, 20+rng.IntN(400))
 		if seed%2 != 0 {
