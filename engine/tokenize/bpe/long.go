@@ -17,7 +17,9 @@ import (
 // where a token t of the window before began, and if its own first token is t
 // again, the tokens of the one window up to t and those of the other from t on
 // are neighbours that have been side by side, all of them. If it is not, the
-// next window begins earlier, and at last the window is made larger.
+// next window begins earlier, and at last the window is made larger. If then t is
+// no longer its first token, nothing is known of what comes before it, and larger
+// windows begin with the text.
 const window = 512 // bytes; an eighth of it is longer than nearly all tokens
 
 // countLong is merge for a text of any length.
@@ -40,37 +42,59 @@ type longMerge struct {
 }
 
 // count counts in windows of size bytes or more.
-func (w *longMerge) count(m *model, text []byte, size int) (n int) {
+func (w *longMerge) count(m *model, text []byte, size int) int {
 	w.done = nil
 	defer func() { w.done = nil }() // text is the caller's
-	w.run(m, text[:min(size, len(text))])
-	for from := 0; ; {
-		end := min(from+size, len(text))
+	for {
+		n, ok := w.join(m, text, &size)
+		if ok {
+			return n
+		}
+		size *= 2
+	}
+}
+
+// join counts in windows of *size bytes, which it makes larger where they do not
+// join. It is not ok where the larger one does not begin with the token that the
+// windows before were joined at.
+func (w *longMerge) join(m *model, text []byte, size *int) (n int, ok bool) {
+	w.run(m, text[:min(*size, len(text))])
+	from, first := 0, 0 // where the window begins, and the bytes of that token
+	for {
+		end := min(from+*size, len(text))
 		if end == len(text) {
-			return n + w.tree.Count(end-from)
+			return n + w.tree.Count(end-from), true
 		}
 		joined := false
-		for back := size / 8; back < size/2 && !joined; back *= 2 {
+		for back := *size / 8; back < *size/2; back *= 2 {
 			// t is the first token from there on.
-			t := w.tree.Next(size - back)
-			if t >= size {
+			t := w.tree.Next(*size - back)
+			if t >= *size {
 				break
 			}
-			length := min(w.tree.Next(t+1), size) - t
+			length := min(w.tree.Next(t+1), *size) - t
 			before := w.tree.Count(t)
-			w.run(m, text[from+t:min(from+t+size, len(text))])
-			if joined = w.tree.Next(1) == length; joined {
+			w.run(m, text[from+t:min(from+t+*size, len(text))])
+			if joined = w.firstIs(length); joined {
 				n += before
-				from += t
+				from, first = from+t, length
 				break
 			}
 			w.run(m, text[from:end])
 		}
 		if !joined {
-			size *= 2
-			w.run(m, text[from:min(from+size, len(text))])
+			*size *= 2
+			w.run(m, text[from:min(from+*size, len(text))])
+			if from > 0 && !w.firstIs(first) {
+				return 0, false
+			}
 		}
 	}
+}
+
+// firstIs tells whether the window begins with a token of length bytes.
+func (w *longMerge) firstIs(length int) bool {
+	return min(w.tree.Next(1), w.tree.Len()) == length
 }
 
 // run merges one window; one like the last, as in a text that repeats itself,

@@ -72,7 +72,7 @@ func (l *longLanes) count(m *model, tables *pairmerge.Tables, text []byte) (n in
 		if !ok { // more of the text changes the token at at
 			next, ok = l.oneWindow(m, text, before, 2*(at.from-before.from)+window)
 		}
-		if !ok {
+		if !ok || next.from < at.from { // its last token alone is longer than all since at
 			return 0, false
 		}
 		before, at = at, next
@@ -87,7 +87,7 @@ func (l *longLanes) count(m *model, tables *pairmerge.Tables, text []byte) (n in
 // bytes.
 func (l *longLanes) run(m *model, text []byte, length int) (ok bool) {
 	l.window.run(m, text)
-	return length == 0 || min(l.window.tree.Next(1), len(text)) == length
+	return length == 0 || l.window.firstIs(length)
 }
 
 // oneWindow goes on by a window of a longMerge of size bytes, or larger where

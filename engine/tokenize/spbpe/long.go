@@ -17,7 +17,9 @@ import (
 // where a token t of the window before began, and if its own first token is t
 // again, the tokens of the one window up to t and those of the other from t on
 // are neighbours that have been side by side, all of them. If it is not, the
-// next window begins earlier, and at last the window is made larger.
+// next window begins earlier, and at last the window is made larger. If then t is
+// no longer its first token, nothing is known of what comes before it, and larger
+// windows begin with the piece.
 const window = 512 // symbols; an eighth of it is longer than nearly all tokens
 
 // longMerge counts the tokens of a piece of any length.
@@ -38,36 +40,61 @@ func (w *longMerge) count(m *model, lead bool, piece []byte) int {
 }
 
 // windows counts in windows of size symbols or more.
-func (w *longMerge) windows(m *model, r *reader, size int) (n int) {
-	w.source, w.merged = w.source[:0], w.merged[:0]
+func (w *longMerge) windows(m *model, r *reader, size int) int {
+	begin := *r
 	for {
-		whole := w.fill(r, size)
-		w.run(m, w.source[:min(size, len(w.source))])
+		n, ok := w.join(m, r, &size)
+		if ok {
+			return n
+		}
+		*r = begin
+		size *= 2
+	}
+}
+
+// join counts in windows of *size symbols, which it makes larger where they do
+// not join. It is not ok where the larger one does not begin with the token that
+// the windows before were joined at.
+func (w *longMerge) join(m *model, r *reader, size *int) (n int, ok bool) {
+	w.source, w.merged = w.source[:0], w.merged[:0]
+	first := 0 // symbols of that token, 0 before any
+	for {
+		whole := w.fill(r, *size)
+		w.run(m, w.source[:min(*size, len(w.source))])
+		if first > 0 && !w.firstIs(first) {
+			return 0, false
+		}
 		if whole {
-			return n + w.tree.Count(len(w.source))
+			return n + w.tree.Count(len(w.source)), true
 		}
 		joined := false
-		for back := size / 8; back < size/2; back *= 2 {
+		for back := *size / 8; back < *size/2; back *= 2 {
 			// t is the first token from there on.
-			t := w.tree.Next(size - back)
-			if t >= size {
+			t := w.tree.Next(*size - back)
+			if t >= *size {
 				break
 			}
-			length := min(w.tree.Next(t+1), size) - t
+			length := min(w.tree.Next(t+1), *size) - t
 			before := w.tree.Count(t)
-			w.fill(r, t+size)
-			w.run(m, w.source[t:min(t+size, len(w.source))])
-			if joined = min(w.tree.Next(1), w.tree.Len()) == length; joined {
+			w.fill(r, t+*size)
+			w.run(m, w.source[t:min(t+*size, len(w.source))])
+			if joined = w.firstIs(length); joined {
 				n += before
+				first = length
 				w.source = slices.Delete(w.source, 0, t)
 				break
 			}
-			w.run(m, w.source[:size])
+			w.run(m, w.source[:*size])
 		}
 		if !joined {
-			size *= 2
+			*size *= 2
 		}
 	}
+}
+
+// firstIs tells whether the window begins with a token of length symbols.
+func (w *longMerge) firstIs(length int) bool {
+	return min(w.tree.Next(1), w.tree.Len()) == length
 }
 
 // fill reads until there are more than n symbols in source; true if they end

@@ -221,6 +221,8 @@ func variants(charsmap string) map[string][]byte {
 		"no normalizer, meta": toy(`null`, old, false),
 		"first":               toy(`null`, metaspace("first", true), false),
 		"first, NFKC":         toy(`{"type":"NFKC"}`, metaspace("first", true), false),
+		"first, precompiled":  toy(precompiled, metaspace("first", true), false),
+		"never, precompiled":  toy(precompiled, metaspace("never", true), true),
 		"never":               toy(`{"type":"NFC"}`, metaspace("never", true), false),
 		"one piece":           toy(precompiled, metaspace("always", false), false),
 		"words":               toy(precompiled, `{"type":"WhitespaceSplit"}`, false),

@@ -1,0 +1,112 @@
+package bpe
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
+)
+
+// chainVocab has a token of n chunks of eight letters, which grows from its end:
+// what a window without that end makes of it is no token of the text.
+func chainVocab(n int) (tokens []string, pairs [][2]string, whole string) {
+	tokens, _ = toyVocab(rand.New(rand.NewPCG(0, 0)), 0)
+	known := map[string]bool{}
+	add := func(left, right string) string {
+		if !known[left+right] {
+			known[left+right] = true
+			tokens, pairs = append(tokens, left+right), append(pairs, [2]string{left, right})
+		}
+		return left + right
+	}
+	chunks := make([]string, n)
+	for i := range chunks {
+		chunks[i] = "a"
+		for _, digit := range fmt.Sprintf("%05d", i) {
+			chunks[i] = add(chunks[i], string('b'+digit-'0'))
+		}
+		chunks[i] = add(add(chunks[i], "x"), "y")
+	}
+	for i := range chunks {
+		whole = chunks[n-1-i] + whole
+		if i > 0 {
+			add(chunks[n-1-i], whole[len(chunks[0]):])
+		}
+	}
+	return tokens, pairs, whole
+}
+
+// referenceOf is the reference for modelOf.
+func referenceOf(t testing.TB, tokens []string, pairs [][2]string) *reference {
+	t.Helper()
+	file, err := pipeline.Parse([]byte(toyFile(tokens, pairs, `"type":"ByteLevel","add_prefix_space":false`, "", "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newReference(t, file["model"])
+}
+
+func checkLong(t *testing.T, g *merger, r *reference, text []byte, what string) {
+	t.Helper()
+	want := r.merge(text)
+	if got := g.merge(text); got != want {
+		t.Errorf("%s: %d tokens in lanes, want %d", what, got, want)
+	}
+	if got := g.countLong(text); got != want {
+		t.Errorf("%s: %d tokens by windows, want %d", what, got, want)
+	}
+}
+
+// A token that is longer than windows, and than all of them in lanes, is one
+// wherever it begins in them.
+func TestTokensLongerThanWindows(t *testing.T) {
+	step := 29
+	if raceEnabled {
+		step = 290
+	}
+	for _, chunks := range []int{window / 8, laneSpan/8 + 1, 3 * laneSpan / 8} {
+		tokens, pairs, whole := chainVocab(chunks)
+		m, _ := modelOf(t, tokens, pairs)
+		r, g := referenceOf(t, tokens, pairs), lanedMerger(m)
+		for before := 0; before < 2*laneSpan; before += step {
+			text := strings.Repeat("ghij", before/4+1)[:before] + whole + strings.Repeat("klm", laneSpan+before)
+			checkLong(t, g, r, []byte(text), fmt.Sprintf("%d chunks behind %d bytes", chunks, before))
+		}
+	}
+}
+
+// Rows of the tokens of small vocabularies, whose merges may be in any order, some
+// repeated, of lengths about those of the windows.
+func TestLongRowsOfSmallVocabularies(t *testing.T) {
+	seeds := uint64(40)
+	if raceEnabled {
+		seeds = 4
+	}
+	for seed := range seeds {
+		rng := rand.New(rand.NewPCG(seed, 7))
+		tokens, pairs := toyVocab(rng, 20+rng.IntN(400))
+		if seed%2 != 0 {
+			rng.Shuffle(len(pairs), func(i, k int) { pairs[i], pairs[k] = pairs[k], pairs[i] })
+		}
+		m, _ := modelOf(t, tokens, pairs)
+		r, g := referenceOf(t, tokens, pairs), lanedMerger(m)
+		units := []string{"a", "b", "c", "d", " "}
+		for _, token := range tokens[256:] {
+			units = append(units, spelling(token))
+		}
+		for range 10 {
+			n := laneSpan*(1+rng.IntN(3)) + window*rng.IntN(3) + rng.IntN(7) - 3
+			var text []byte
+			for len(text) < n {
+				times := 1
+				if rng.IntN(20) == 0 {
+					times = rng.IntN(100)
+				}
+				text = append(text, strings.Repeat(units[rng.IntN(len(units))], times)...)
+			}
+			checkLong(t, g, r, text[:n], fmt.Sprintf("seed %d, %d bytes", seed, n))
+		}
+	}
+}
