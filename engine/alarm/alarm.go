@@ -313,8 +313,8 @@ func (e *ErrRaised) Error() string {
 		more = fmt.Sprintf(", and %d more", n)
 	}
 	if e.Finished {
-		return fmt.Sprintf("stopped by --strict: %s%s; see %s; a tally is there already, of an earlier run without --strict", e.File.Alarms[0].Message, more, e.Path)
+		return fmt.Sprintf("stopped by --strict: %s%s; see %s; a tally is there already, made without --strict", e.File.Alarms[0].Message, more, e.Path)
 	}
-	return fmt.Sprintf("stopped by --strict before a tally was written: %s%s; the evidence is in %s and decisions/ beside it (--resume without --strict accepts it)",
+	return fmt.Sprintf("stopped by --strict before a tally was written: %s%s; the evidence is in %s and decisions/ beside it (run --resume, stage seal or rethreshold --force without --strict accepts it)",
 		e.File.Alarms[0].Message, more, e.Path)
 }
