@@ -138,7 +138,7 @@ func (c *checker) compareLosses(a *alarmsFile, lost map[string]*doc.Counts, f *f
 	}
 	told := make(map[string]*raised)
 	for i := range a.Alarms {
-		if r := &a.Alarms[i]; r.Kind == "source_loss" && r.File == "" {
+		if r := &a.Alarms[i]; r.Kind == "loss" && r.File == "" {
 			told[r.Contributor] = r
 		}
 	}
@@ -178,8 +178,8 @@ func excess(limits plan.Alarms, in, lost, allIn, allLost doc.Counts) (count, of 
 	if product(lost.Tokens, of).Cmp(product(count, in.Tokens)) > 0 {
 		count, of, part, whole = lost.Tokens, in.Tokens, allLost.Tokens, allIn.Tokens
 	}
-	isAlarm = limits.SourceLossPPM > 0 && in.Documents >= max(1, limits.Documents) &&
-		product(count, 1e6).Cmp(product(of, uint64(limits.SourceLossPPM))) > 0 &&
-		product(count, whole, 1e6).Cmp(product(part, of, uint64(limits.SourceExcessPPM))) > 0
+	isAlarm = limits.LossPPM > 0 && in.Documents >= max(1, limits.Documents) &&
+		product(count, 1e6).Cmp(product(of, uint64(limits.LossPPM))) > 0 &&
+		product(count, whole, 1e6).Cmp(product(part, of, uint64(limits.LossExcessPPM))) > 0
 	return count, of, isAlarm
 }

@@ -10,7 +10,7 @@ import (
 // TestForgedAlarms changes alarms.json, or leaves out what must be in it.
 func TestForgedAlarms(t *testing.T) {
 	low := plan.DefaultAlarms
-	low.Documents, low.SourceLossPPM, low.SourceExcessPPM = 1, 1, 1
+	low.Documents, low.LossPPM, low.LossExcessPPM = 1, 1, 1
 	groups := plan.DefaultAlarms
 	groups.Group = 1
 	for _, c := range []struct {
@@ -27,10 +27,10 @@ func TestForgedAlarms(t *testing.T) {
 		{"no loss told", &low, func(*alarmsFile) {}, "which is no alarm there"},
 		{"no group told", &groups, func(*alarmsFile) {}, "no large_group, but the decisions have one of"},
 		{"a loss made up", nil, func(f *alarmsFile) {
-			f.Alarms = append(f.Alarms, raised{Kind: "source_loss", Contributor: "ann", Count: 1, Of: 2})
+			f.Alarms = append(f.Alarms, raised{Kind: "loss", Contributor: "ann", Count: 1, Of: 2})
 		}, `contributor "ann" is said to lose 1 of 2`},
 		{"of nobody", nil, func(f *alarmsFile) {
-			f.Alarms = append(f.Alarms, raised{Kind: "source_loss", Contributor: "nobody", Count: 1, Of: 2})
+			f.Alarms = append(f.Alarms, raised{Kind: "loss", Contributor: "nobody", Count: 1, Of: 2})
 		}, `contributor "nobody" of an alarm is not in tally.jsonl`},
 	} {
 		a := build(t)
