@@ -194,7 +194,7 @@ func TestAgainstRefuses(t *testing.T) {
 		{"seed", func() Rules { r := against(first); r.Seed = 8; return r }, doc.ErrUsage, "its seed differs: 7 there, 8 here"},
 		{"threshold", func() Rules { r := against(first); r.Threshold = "0.79"; return r }, doc.ErrUsage, "threshold"},
 		{"bands", func() Rules { r := against(first); r.Recall = 0.9999; return r }, doc.ErrUsage, "number of bands and rows"},
-		{"scope", func() Rules { r := against(first); r.Policy.Scope = plan.ScopeSource; return r }, doc.ErrUsage, "choice of fields differs"},
+		{"scope", func() Rules { r := against(first); r.Policy.Scope = plan.ScopeSource; return r }, doc.ErrUsage, "its scope differs: corpus there, source here"},
 		{"reference", func() Rules { r := against(first); r.Policy.Reference = []string{in}; return r }, doc.ErrUsage, "exclude each other"},
 		{"standard input", func() Rules { return policyRules(Policy{Index: true}, 7, "-") }, doc.ErrUsage, "standard input"},
 		{"index of a reference run", func() Rules { return policyRules(Policy{Index: true, Reference: []string{in}}, 7, in) }, doc.ErrUsage, "--index"},

@@ -93,6 +93,16 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 		Seed:    r.Seed, ShardSize: r.ShardSize, MaxLine: r.MaxLine,
 	}
 	r.Policy.apply(&p)
+	if p.Rules.Credit, err = creditRule(r.Credit); err != nil {
+		return fail(err)
+	}
+	p.AuditPPM = r.AuditPPM
+	if err := r.Policy.goesWith(&p); err != nil {
+		return fail(err)
+	}
+	if r.Alarms != nil && *r.Alarms != plan.DefaultAlarms {
+		p.Alarms = r.Alarms
+	}
 	// Before the inputs are read: an earlier run may be of no use.
 	earlier, err := r.Policy.loadEarlier(&p, dir)
 	if err != nil {
@@ -109,20 +119,7 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 	for _, e := range earlier {
 		e.addTo(&p)
 	}
-	if near.Sweepable() && (p.Index || p.Delivery() < len(p.Shards)) {
-		return fail(fmt.Errorf("%w: a sweepable run (--sweepable) has neither earlier runs nor a reference corpus, and keeps no index for later ones", doc.ErrUsage))
-	}
 	p.Partitions = min(256, max(4, len(p.Shards)))
-	p.AuditPPM = r.AuditPPM
-	if p.AuditPPM > 0 && (p.Scope != "" || len(p.Earlier) > 0) {
-		return fail(fmt.Errorf("%w: an audit looks for pairs in the whole corpus: it goes with no other scope, no reference corpus and no earlier run", doc.ErrUsage))
-	}
-	if r.Alarms != nil && *r.Alarms != plan.DefaultAlarms {
-		p.Alarms = r.Alarms
-	}
-	if p.Rules.Credit, err = creditRule(r.Credit); err != nil {
-		return fail(err)
-	}
 	if p.RunID, err = p.ComputeRunID(); err != nil {
 		return fail(err)
 	}

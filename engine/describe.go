@@ -151,7 +151,11 @@ func reportData(ctx context.Context, dir string, t Timings, res *Result) (report
 	d.ContributorCount = len(rows)
 	total := tally.Totals(rows)
 	for i, t := range d.Plan.Further {
-		d.Further = append(d.Further, report.TokenizerTotals{Name: t.Label, Tokens: total.Further[i]})
+		further := report.TokenizerTotals{Name: t.Label}
+		if len(rows) > 0 { // no rows do not say how many tokenizers there are
+			further.Tokens = total.Further[i]
+		}
+		d.Further = append(d.Further, further)
 	}
 	for i, r := range rows {
 		for c := range r.Class {

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -89,6 +91,17 @@ func (p *Policy) apply(out *plan.Plan) {
 	case p.Scope == plan.ScopeSource:
 		out.Scope = plan.ScopeSource
 	}
+}
+
+// goesWith refuses a plan that asks for what the policy excludes.
+func (p *Policy) goesWith(out *plan.Plan) error {
+	switch standing := len(p.Reference) > 0 || len(p.Against) > 0; {
+	case out.NearDup.Sweepable() && (standing || p.Index):
+		return fmt.Errorf("%w: a sweepable run (--sweepable) has neither earlier runs nor a reference corpus, and keeps no index for later ones", doc.ErrUsage)
+	case out.AuditPPM > 0 && (out.Scope != "" || standing):
+		return fmt.Errorf("%w: an audit looks for pairs in the whole corpus: it goes with no other scope, no reference corpus and no earlier run", doc.ErrUsage)
+	}
+	return nil
 }
 
 // addReference appends the reference corpus to a plan of the delivery.
@@ -193,7 +206,10 @@ func loadEarlier(p *plan.Plan, folder, dir string) (plan.Plan, error) {
 		return fail("%w: it is the output folder", doc.ErrUsage)
 	}
 	m, err := ReadManifest(folder)
-	if err != nil {
+	switch {
+	case errors.Is(err, doc.ErrInput):
+		return fail("%w", err)
+	case err != nil:
 		return fail("%w: it holds no finished run: %w", doc.ErrInput, err)
 	}
 	old, err := LoadPlan(filepath.Join(folder, stage.PlanFile))
@@ -237,6 +253,10 @@ func loadEarlier(p *plan.Plan, folder, dir string) (plan.Plan, error) {
 // agree refuses an earlier run whose keys or decisions mean something else.
 func agree(p, old *plan.Plan) error {
 	now, was := p.Rules, old.Rules
+	threshold := func(p *plan.Plan) string {
+		return fmt.Sprintf("%d/%d", p.NearDup.ThresholdNum, p.NearDup.ThresholdDen)
+	}
+	bands := func(p *plan.Plan) string { return fmt.Sprintf("%d bands of %d", p.NearDup.Bands, p.NearDup.Rows) }
 	for _, c := range []struct {
 		what     string
 		now, was any
@@ -247,11 +267,13 @@ func agree(p, old *plan.Plan) error {
 		{"rule for sketches", now.Sketch, was.Sketch},
 		{"rule for exact keys", now.ExactKey, was.ExactKey},
 		{"rule for who is first (--priority)", now.Priority, was.Priority},
+		{"ranking of sources (--source-rank)", fmt.Sprintf("%q", p.SourceRank), fmt.Sprintf("%q", old.SourceRank)},
+		{"scope", cmp.Or(p.Scope, plan.ScopeCorpus), cmp.Or(old.Scope, plan.ScopeCorpus)},
 		{"choice of fields", p.Fields, old.Fields},
 		{"seed", p.Seed, old.Seed},
-		{"threshold", [2]int64{p.NearDup.ThresholdNum, p.NearDup.ThresholdDen}, [2]int64{old.NearDup.ThresholdNum, old.NearDup.ThresholdDen}},
-		{"number of bands and rows (they follow from --threshold and --recall)", [2]int{p.NearDup.Bands, p.NearDup.Rows}, [2]int{old.NearDup.Bands, old.NearDup.Rows}},
-		{"scope", p.Scope, old.Scope},
+		{"threshold", threshold(p), threshold(old)},
+		{"number of bands and rows (they follow from --threshold and --recall)", bands(p), bands(old)},
+		{"limit for prefix keys", p.NearDup.PrefixUpTo, old.NearDup.PrefixUpTo},
 		{"longest line (--max-line)", p.MaxLine, old.MaxLine},
 	} {
 		if c.now != c.was {

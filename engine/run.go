@@ -218,7 +218,11 @@ func newJob(p plan.Plan, counters []*tokenize.Counter, m Means, dir string) (*st
 func RunTask(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m Means, o RunOptions, name stage.Name, task int) (stage.Record, error) {
 	if _, err := os.Stat(filepath.Join(o.Out, stage.WorkDir)); errors.Is(err, fs.ErrNotExist) {
 		if sealed(ctx, p, o.Out) { // a scheduler repeats a task that was the last of all
-			return stage.Record{Stage: name, Task: task, RunID: p.RunID}, nil
+			rec := stage.Record{Stage: name, Task: task, RunID: p.RunID}
+			if name == stage.Seal && o.Strict {
+				return rec, refuseAlarms(o.Out)
+			}
+			return rec, nil
 		}
 	}
 	job, err := newJob(p, counters, m, o.Out)
@@ -226,9 +230,14 @@ func RunTask(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m M
 		return stage.Record{}, err
 	}
 	job.Strict = o.Strict
-	rec, _, err := job.Do(ctx, name, task)
+	rec, fresh, err := job.Do(ctx, name, task)
 	if err != nil || name != stage.Seal {
 		return rec, err
+	}
+	if o.Strict && !fresh { // it was done before, without
+		if err := refuseAlarms(o.Out); err != nil {
+			return rec, err
+		}
 	}
 	timings, err := taskTimings(ctx, job)
 	if err != nil {

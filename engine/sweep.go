@@ -250,6 +250,7 @@ func Rethreshold(ctx context.Context, dir, threshold string, m Means, o RunOptio
 	if err != nil {
 		return fail(err)
 	}
+	job.Strict = o.Strict
 	var engines []string
 	if t, err := readTimings(dir); err == nil { // they only describe
 		engines = []string{t.Machine.Engine}

@@ -12,19 +12,19 @@ import (
 
 // alarmFlags are the limits of alarms; the defaults are plan.DefaultAlarms.
 type alarmFlags struct {
-	SourceLoss   millionths `name:"alarm-source-loss" default:"0.5" placeholder:"SHARE" help:"Alarm if a contributor or input file loses more of its documents or tokens as near duplicates of others' (default: 0.5)."`
-	SourceExcess millionths `name:"alarm-source-excess" default:"2" placeholder:"N" help:"And more than N times the share that all contributors together lose (default: 2; 0: whatever that is)."`
-	Documents    natural    `name:"alarm-documents" default:"100" placeholder:"N" help:"The least number of documents of which shares and means say anything (default: 100)."`
-	Group        natural    `name:"alarm-group" default:"1000" placeholder:"N" help:"Alarm if one kept document stands for a group of more (default: 1000)."`
-	Neighbours   millionths `name:"alarm-neighbours" default:"1" placeholder:"N" help:"Percolation: alarm if a kept document shares buckets with more others on average (default: 1)."`
-	Component    millionths `name:"alarm-component" default:"0.1" placeholder:"SHARE" help:"And more than this share of the kept documents hang together by buckets (default: 0.1)."`
-	Bucket       natural    `name:"alarm-bucket" default:"5000" placeholder:"N" help:"Alarm if a bucket has more kept documents (default: 5000)."`
-	Candidates   natural    `name:"alarm-candidates" default:"10000" placeholder:"N" help:"Alarm if a document is compared with more (default: 10000). A limit of 0 is none."`
+	Loss       millionths `name:"alarm-loss" default:"0.5" placeholder:"SHARE" help:"Alarm if a contributor or input file loses more of its documents or tokens as near duplicates of others' (default: 0.5)."`
+	LossExcess millionths `name:"alarm-loss-excess" default:"2" placeholder:"N" help:"And more than N times the share that all contributors together lose (default: 2; 0: whatever that is)."`
+	Documents  natural    `name:"alarm-documents" default:"100" placeholder:"N" help:"The least number of documents of which shares and means say anything (default: 100)."`
+	Group      natural    `name:"alarm-group" default:"1000" placeholder:"N" help:"Alarm if one kept document stands for a group of more (default: 1000)."`
+	Neighbours millionths `name:"alarm-neighbours" default:"1" placeholder:"N" help:"Percolation: alarm if a kept document shares buckets with more others on average (default: 1)."`
+	Component  millionths `name:"alarm-component" default:"0.1" placeholder:"SHARE" help:"And more than this share of the kept documents hang together by buckets (default: 0.1)."`
+	Bucket     natural    `name:"alarm-bucket" default:"5000" placeholder:"N" help:"Alarm if a bucket has more kept documents (default: 5000)."`
+	Candidates natural    `name:"alarm-candidates" default:"10000" placeholder:"N" help:"Alarm if a document is compared with more (default: 10000). A limit of 0 is none."`
 }
 
 func (f *alarmFlags) limits() *plan.Alarms {
 	return &plan.Alarms{
-		SourceLossPPM: int64(f.SourceLoss), SourceExcessPPM: int64(f.SourceExcess), Documents: uint64(f.Documents),
+		LossPPM: int64(f.Loss), LossExcessPPM: int64(f.LossExcess), Documents: uint64(f.Documents),
 		Group: uint64(f.Group), NeighboursPPM: int64(f.Neighbours), ComponentPPM: int64(f.Component), Bucket: uint64(f.Bucket), Candidates: uint64(f.Candidates),
 	}
 }

@@ -28,12 +28,12 @@ func TestAlarmsDoNotDependOnFiles(t *testing.T) {
 			writeLines(t, filepath.Join(in, fmt.Sprintf("%02d.jsonl", k)), lines[k*len(lines)/files:(k+1)*len(lines)/files], plain)
 		}
 		out := runTool(t, tool, nil, in, filepath.Join(t.TempDir(), "out"), "--workers", fmt.Sprint(1+i), "--alarm-documents", "2",
-			"--alarm-source-loss", "1%", "--alarm-source-excess", "0.1", "--alarm-group", "2", "--alarm-bucket", "1", "--alarm-candidates", "1")
+			"--alarm-loss", "1%", "--alarm-loss-excess", "0.1", "--alarm-group", "2", "--alarm-bucket", "1", "--alarm-candidates", "1")
 		got, err := alarm.Parse(readFile(t, filepath.Join(out, alarm.Name)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		got.RunID, got.Measured.Sources, got.Measured.SourcesLarge = "", 0, 0
+		got.RunID, got.Measured.Parties, got.Measured.PartiesLarge = "", 0, 0
 		got.Alarms = slices.DeleteFunc(got.Alarms, func(a alarm.Alarm) bool { return a.File != "" })
 		for i := range got.Alarms {
 			if d := got.Alarms[i].Document; d != nil {

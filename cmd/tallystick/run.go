@@ -58,7 +58,7 @@ Examples:
   zstd -dc big.zst | tallystick run - --tokenizer gpt2 --out out
   tallystick run corpus/ --tokenizer gpt2 --credit shared --out out
   tallystick run corpus/ --tokenizer gpt2 --audit 0.1% --out out
-  tallystick run corpus/ --tokenizer gpt2 --strict --alarm-source-loss 20% --out out
+  tallystick run corpus/ --tokenizer gpt2 --strict --alarm-loss 20% --out out
   tallystick run corpus/ --tokenizer gpt2 --out out --resume
   tallystick run corpus/ --tokenizer gpt2 --priority source --source-rank wiki,books,web --out out
   tallystick run new/ --tokenizer gpt2 --reference benchmarks/ --out out

@@ -136,6 +136,7 @@ type rethresholdCmd struct {
 	Threshold string  `required:"" placeholder:"T" help:"Jaccard at which a document is a near duplicate; not below the floor of the run."`
 	Out       string  `required:"" placeholder:"DIR" help:"Output folder; must be empty or new."`
 	Force     bool    `help:"Replace the run in the output folder."`
+	Strict    bool    `help:"Stop before a tally is written if there is an alarm."`
 	Workers   natural `default:"0" placeholder:"N" help:"Goroutines that work (default: one per core); the results are the same."`
 }
 
@@ -153,7 +154,7 @@ Examples:
 // Run decides again.
 func (c *rethresholdCmd) Run(ctx context.Context, env *environment) error {
 	m := engine.Means{Parser: "native", Workers: workers(c.Workers), Progress: env.progress()}
-	res, err := engine.Rethreshold(ctx, c.Dir, c.Threshold, m, engine.RunOptions{Out: c.Out, Force: c.Force})
+	res, err := engine.Rethreshold(ctx, c.Dir, c.Threshold, m, engine.RunOptions{Out: c.Out, Force: c.Force, Strict: c.Strict})
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ const zero = `{"documents": 0, "bytes": 0, "tokens": 0}`
 var (
 	digest  = strings.Repeat("0123456789abcdef", 4)
 	further = `{"llama3": {"in": 9, "kept": 9, "exact_dup": 0, "near_dup": 0, "excluded": 0, "rejected": 0}}`
-	limits  = `{"source_loss_ppm": 500000, "source_excess_ppm": 2000000, "documents": 100, "group": 1000, "neighbours_ppm": 1000000, "component_ppm": 100000, "bucket": 5000, "candidates": 10000}`
+	limits  = `{"loss_ppm": 500000, "loss_excess_ppm": 2000000, "documents": 100, "group": 1000, "neighbours_ppm": 1000000, "component_ppm": 100000, "bucket": 5000, "candidates": 10000}`
 	credit  = `{"tokens": 7, "numerator": "1", "denominator": "3"}`
 	classes = `"in": {"documents": 2, "bytes": 20, "tokens": 7}, "kept": {"documents": 2, "bytes": 20, "tokens": 7}, "exact_dup": ` +
 		zero + `, "near_dup": ` + zero + `, "excluded": ` + zero + `, "rejected": ` + zero
@@ -56,7 +56,7 @@ var examples = []example{
 		"files": [{"path": "a.jsonl", "size": 10, "sha256": "` + digest + `", "compression": "none", "reference": false, "run": "` + digest + `"}],
 		"shards": [{"file": 0, "offset": 0, "length": 10, "first_line": 1, "xxh64": "0123456789abcdef", "index": "` + digest + `"}]}`},
 	{"alarms", `{"version": 1, "run_id": "` + digest + `", "limits": ` + limits + `,
-		"measured": {"kept": 9, "kept_pairs": 1, "component": 2, "largest_bucket": 2, "hot_buckets": 0, "most_candidates": 3, "largest_group": 2, "lost": 1, "sources": 4, "sources_compared": 1},
+		"measured": {"kept": 9, "kept_pairs": 1, "component": 2, "largest_bucket": 2, "hot_buckets": 0, "most_candidates": 3, "largest_group": 2, "lost": 1, "parties": 4, "parties_compared": 1},
 		"alarms": [{"kind": "percolation", "count": 8, "of": 9, "message": "too many"}],
 		"omitted": 0}`},
 	{"audit", `{"version": 1, "run_id": "` + digest + `", "sample_ppm": 1000, "documents": 10, "probes": 3, "pairs": 4, "found": 3, "recall_ppm": 750000, "predicted_ppm": 999000,

@@ -3,7 +3,7 @@
 //
 // A threshold that is too low, or a template that many texts share, does not
 // make a wrong proof, but a corpus that means something else than was thought.
-// It shows as a source that loses most of what it delivered to others, as one
+// It shows as a party that loses most of what it delivered to others, as one
 // document that stands for thousands, and as a bucket graph on the way to one
 // component. The last is percolation: among documents that are no duplicates of
 // each other, each shares buckets with n·P others, P being the chance that two
@@ -38,7 +38,7 @@ const Version = 1
 type Kind string
 
 const (
-	SourceLoss     Kind = "source_loss"
+	Loss           Kind = "loss"
 	LargeGroup     Kind = "large_group"
 	Percolation    Kind = "percolation"
 	HotBucket      Kind = "hot_bucket"
@@ -46,9 +46,9 @@ const (
 	LowRecall      Kind = "low_recall"
 )
 
-// Source is a contributor, or an input file, and what it lost as near
+// Party is a contributor, or an input file (not the source that a document names), and what it lost as near
 // duplicates of documents of others. A part of it that is rejected is not in In.
-type Source struct {
+type Party struct {
 	Contributor string
 	File        string // the path of an input; else it is a contributor
 	In          doc.Counts
@@ -80,14 +80,14 @@ type Measured struct {
 	MostCandidates uint64 `json:"most_candidates"`  // kept documents that one document was compared with
 	LargestGroup   uint64 `json:"largest_group"`    // documents
 	Lost           uint64 `json:"lost"`             // documents that contributors lost as near duplicates of others
-	Sources        uint64 `json:"sources"`          // contributors and, if there are several, input files
-	SourcesLarge   uint64 `json:"sources_compared"` // of those, with enough documents for the limit to apply
+	Parties        uint64 `json:"parties"`          // contributors and, if there are several, input files
+	PartiesLarge   uint64 `json:"parties_compared"` // of those, with enough documents for the limit to apply
 }
 
 // Evidence is what alarms are made from.
 type Evidence struct {
 	Measured       Measured
-	Sources        []Source
+	Parties        []Party
 	Groups         []Group  // the largest ones, descending
 	MostCandidates Document // the document of Measured.MostCandidates
 	Audit          *Audit   // nil if the plan asks for none
@@ -104,12 +104,12 @@ type Audit struct {
 // Alarm is one thing to look at.
 type Alarm struct {
 	Kind        Kind      `json:"kind"`
-	Contributor string    `json:"contributor,omitempty"` // of source_loss
-	File        string    `json:"file,omitempty"`        // of source_loss, instead
-	Measure     string    `json:"measure,omitempty"`     // of source_loss: documents or tokens
+	Contributor string    `json:"contributor,omitempty"` // of loss
+	File        string    `json:"file,omitempty"`        // of loss, instead
+	Measure     string    `json:"measure,omitempty"`     // of loss: documents or tokens
 	Document    *Document `json:"document,omitempty"`    // of large_group and many_candidates
 	Count       uint64    `json:"count"`
-	Of          uint64    `json:"of,omitempty"` // of source_loss, percolation and low_recall
+	Of          uint64    `json:"of,omitempty"` // of loss, percolation and low_recall
 	Message     string    `json:"message"`
 }
 
@@ -130,22 +130,22 @@ const mostListed = 1000
 // Raise compares the evidence with the limits.
 func Raise(runID string, limits plan.Alarms, e *Evidence) File {
 	f := File{Version: Version, RunID: runID, Limits: limits, Measured: e.Measured, Alarms: []Alarm{}}
-	f.Measured.Sources = uint64(len(e.Sources))
-	var contributors Source // all together; files are the same documents again
-	for i := range e.Sources {
-		if s := &e.Sources[i]; s.File == "" {
+	f.Measured.Parties = uint64(len(e.Parties))
+	var contributors Party // all together; files are the same documents again
+	for i := range e.Parties {
+		if s := &e.Parties[i]; s.File == "" {
 			contributors.In.Add(s.In)
 			contributors.Lost.Add(s.Lost)
 		}
 	}
 	f.Measured.Lost = contributors.Lost.Documents
 	var losses []Alarm
-	for i := range e.Sources {
-		s := &e.Sources[i]
+	for i := range e.Parties {
+		s := &e.Parties[i]
 		if s.In.Documents < max(1, limits.Documents) {
 			continue
 		}
-		f.Measured.SourcesLarge++
+		f.Measured.PartiesLarge++
 		if a, raised := loss(limits, s, &contributors); raised {
 			losses = append(losses, a)
 		}
@@ -186,13 +186,13 @@ func Raise(runID string, limits plan.Alarms, e *Evidence) File {
 	return f
 }
 
-// loss compares one source with the limit, by documents and by tokens; of both
+// loss compares one party with the limit, by documents and by tokens; of both
 // it tells the worse.
-func loss(limits plan.Alarms, s, all *Source) (Alarm, bool) {
-	if limits.SourceLossPPM == 0 {
+func loss(limits plan.Alarms, s, all *Party) (Alarm, bool) {
+	if limits.LossPPM == 0 {
 		return Alarm{}, false
 	}
-	a := Alarm{Kind: SourceLoss, Contributor: s.Contributor, File: s.File, Measure: "documents", Count: s.Lost.Documents, Of: s.In.Documents}
+	a := Alarm{Kind: Loss, Contributor: s.Contributor, File: s.File, Measure: "documents", Count: s.Lost.Documents, Of: s.In.Documents}
 	if compareShares(s.Lost.Tokens, s.In.Tokens, a.Count, a.Of) > 0 {
 		a.Measure, a.Count, a.Of = "tokens", s.Lost.Tokens, s.In.Tokens
 	}
@@ -204,8 +204,8 @@ func loss(limits plan.Alarms, s, all *Source) (Alarm, bool) {
 	if a.Measure == "tokens" {
 		allLost, allIn = all.Lost.Tokens, all.In.Tokens
 	}
-	a.Message = fmt.Sprintf("%s loses %d of %d %s as near duplicates of others (limit %s)", name, a.Count, a.Of, a.Measure, ppm(limits.SourceLossPPM))
-	return a, above(a.Count, a.Of, limits.SourceLossPPM) && exceeds(a.Count, a.Of, allLost, allIn, limits.SourceExcessPPM)
+	a.Message = fmt.Sprintf("%s loses %d of %d %s as near duplicates of others (limit %s)", name, a.Count, a.Of, a.Measure, ppm(limits.LossPPM))
+	return a, above(a.Count, a.Of, limits.LossPPM) && exceeds(a.Count, a.Of, allLost, allIn, limits.LossExcessPPM)
 }
 
 // exceeds reports whether count/of is more than limit/10⁶ times part/whole.
@@ -313,8 +313,8 @@ func (e *ErrRaised) Error() string {
 		more = fmt.Sprintf(", and %d more", n)
 	}
 	if e.Finished {
-		return fmt.Sprintf("stopped by --strict: %s%s; see %s; a tally is there already, of an earlier run without --strict", e.File.Alarms[0].Message, more, e.Path)
+		return fmt.Sprintf("stopped by --strict: %s%s; see %s; a tally is there already, made without --strict", e.File.Alarms[0].Message, more, e.Path)
 	}
-	return fmt.Sprintf("stopped by --strict before a tally was written: %s%s; the evidence is in %s and decisions/ beside it (--resume without --strict accepts it)",
+	return fmt.Sprintf("stopped by --strict before a tally was written: %s%s; the evidence is in %s and decisions/ beside it (run --resume, stage seal or rethreshold --force without --strict accepts it)",
 		e.File.Alarms[0].Message, more, e.Path)
 }

@@ -13,16 +13,16 @@ import (
 	"github.com/tallystick/tallystick/engine/plan"
 )
 
-func source(name string, in, lost, tokens, tokensLost uint64) Source {
-	return Source{Contributor: name, In: doc.Counts{Documents: in, Tokens: tokens}, Lost: doc.Counts{Documents: lost, Tokens: tokensLost}}
+func party(name string, in, lost, tokens, tokensLost uint64) Party {
+	return Party{Contributor: name, In: doc.Counts{Documents: in, Tokens: tokens}, Lost: doc.Counts{Documents: lost, Tokens: tokensLost}}
 }
 
 // calm is evidence that exhausts the default limits without exceeding one.
 func calm() *Evidence {
 	return &Evidence{
 		Measured: Measured{Kept: 1000, KeptPairs: 5000, Component: 100, LargestBucket: 5000, MostCandidates: 10_000, LargestGroup: 1000},
-		Sources: []Source{
-			source("half", 100, 50, 1000, 500), source("few documents", 99, 99, 99, 99), source("rest", 10_000, 0, 100_000, 0),
+		Parties: []Party{
+			party("half", 100, 50, 1000, 500), party("few documents", 99, 99, 99, 99), party("rest", 10_000, 0, 100_000, 0),
 			{File: "a.jsonl", In: doc.Counts{Documents: 5000, Tokens: 5000}},
 		},
 		Groups:         []Group{{Document{ID: "g", Contributor: "half"}, 1000}},
@@ -50,19 +50,19 @@ func TestEachAlarm(t *testing.T) {
 		want   []string
 		text   string
 	}{
-		{"documents lost", func(e *Evidence, _ *plan.Alarms) { e.Sources[0].Lost.Documents++ }, []string{"source_loss"}, `contributor "half" loses 51 of 100 documents`},
-		{"tokens lost", func(e *Evidence, _ *plan.Alarms) { e.Sources[0].Lost.Tokens++ }, []string{"source_loss"}, "501 of 1000 tokens"},
-		{"a file", func(e *Evidence, _ *plan.Alarms) { e.Sources[3].Lost.Documents = 2501 }, []string{"source_loss"}, "input a.jsonl loses 2501 of 5000 documents"},
+		{"documents lost", func(e *Evidence, _ *plan.Alarms) { e.Parties[0].Lost.Documents++ }, []string{"loss"}, `contributor "half" loses 51 of 100 documents`},
+		{"tokens lost", func(e *Evidence, _ *plan.Alarms) { e.Parties[0].Lost.Tokens++ }, []string{"loss"}, "501 of 1000 tokens"},
+		{"a file", func(e *Evidence, _ *plan.Alarms) { e.Parties[3].Lost.Documents = 2501 }, []string{"loss"}, "input a.jsonl loses 2501 of 5000 documents"},
 		{"everybody loses", func(e *Evidence, _ *plan.Alarms) {
-			e.Sources[0].Lost.Documents = 100
-			e.Sources[2].Lost.Documents = 5000
+			e.Parties[0].Lost.Documents = 100
+			e.Parties[2].Lost.Documents = 5000
 		}, nil, ""},
 		{"everybody loses, whatever all lose", func(e *Evidence, l *plan.Alarms) {
-			e.Sources[0].Lost.Documents = 100
-			e.Sources[2].Lost.Documents = 5001
-			l.SourceExcessPPM = 0
-		}, []string{"source_loss", "source_loss"}, `"half" loses 100 of 100`}, // the worst first
-		{"few documents count too", func(_ *Evidence, l *plan.Alarms) { l.Documents = 99 }, []string{"source_loss"}, "few documents"},
+			e.Parties[0].Lost.Documents = 100
+			e.Parties[2].Lost.Documents = 5001
+			l.LossExcessPPM = 0
+		}, []string{"loss", "loss"}, `"half" loses 100 of 100`}, // the worst first
+		{"few documents count too", func(_ *Evidence, l *plan.Alarms) { l.Documents = 99 }, []string{"loss"}, "few documents"},
 		{"a group", func(e *Evidence, _ *plan.Alarms) { e.Groups[0].Size++ }, []string{"large_group"}, `document "g" of "half" stands for a group of 1001`},
 		{"percolation", func(e *Evidence, _ *plan.Alarms) { e.Measured.Component++ }, []string{"percolation"}, "with 10.00 others"},
 		{"clumps that do not hang together", func(e *Evidence, _ *plan.Alarms) { e.Measured.KeptPairs = 1e6 }, nil, ""},
@@ -74,7 +74,7 @@ func TestEachAlarm(t *testing.T) {
 		{"no limits", func(e *Evidence, l *plan.Alarms) {
 			*l = plan.Alarms{}
 			e.Measured.Component, e.Measured.LargestBucket, e.Measured.MostCandidates, e.Groups[0].Size = 1000, 1e6, 1e6, 1e6
-			e.Sources[0].Lost.Documents = 100
+			e.Parties[0].Lost.Documents = 100
 		}, nil, ""},
 	} {
 		e, limits := calm(), plan.DefaultAlarms
@@ -91,9 +91,9 @@ func TestEachAlarm(t *testing.T) {
 func TestManyAlarmsAreCounted(t *testing.T) {
 	e := calm()
 	for i := range 1500 {
-		e.Sources = append(e.Sources, source(fmt.Sprintf("c%d", i), 100, 60, 1, 0))
+		e.Parties = append(e.Parties, party(fmt.Sprintf("c%d", i), 100, 60, 1, 0))
 	}
-	e.Sources = append(e.Sources, source("honest", 1e6, 0, 1, 0))
+	e.Parties = append(e.Parties, party("honest", 1e6, 0, 1, 0))
 	f := Raise("id", plan.DefaultAlarms, e)
 	if len(f.Alarms) != mostListed || f.Raised() != 1500 || f.Alarms[0].Contributor != "c0" {
 		t.Errorf("%d listed of %d, first %q", len(f.Alarms), f.Raised(), f.Alarms[0].Contributor)

@@ -3,13 +3,13 @@ package plan
 // Alarms are the limits above which a run raises an alarm (package alarm); a
 // limit of 0 is none.
 type Alarms struct {
-	// SourceLossPPM is the share, in millionths, of its documents or tokens that
-	// a source may lose to others, and SourceExcessPPM how many times, in
-	// millionths, the share that all sources together lose: both must be
+	// LossPPM is the share, in millionths, of its documents or tokens that
+	// a contributor or input file may lose to others, and LossExcessPPM how many times, in
+	// millionths, the share that all contributors together lose: both must be
 	// exceeded, so that a corpus of revisions is not one alarm for everybody.
-	SourceLossPPM   int64 `json:"source_loss_ppm"`
-	SourceExcessPPM int64 `json:"source_excess_ppm"`
-	// Documents is the least number of documents of a source, and of kept ones
+	LossPPM       int64 `json:"loss_ppm"`
+	LossExcessPPM int64 `json:"loss_excess_ppm"`
+	// Documents is the least number of documents of either, and of kept ones
 	// of a corpus, of which shares and means say anything.
 	Documents uint64 `json:"documents"`
 	// Group is the number of documents in a group.
@@ -27,7 +27,7 @@ type Alarms struct {
 
 // DefaultAlarms are the limits of a plan that names none.
 var DefaultAlarms = Alarms{
-	SourceLossPPM: 500_000, SourceExcessPPM: 2_000_000, Documents: 100, Group: 1000,
+	LossPPM: 500_000, LossExcessPPM: 2_000_000, Documents: 100, Group: 1000,
 	NeighboursPPM: 1_000_000, ComponentPPM: 100_000, Bucket: 5000, Candidates: 10_000,
 }
 

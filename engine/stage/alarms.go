@@ -15,7 +15,7 @@ import (
 	"github.com/tallystick/tallystick/engine/tally"
 )
 
-// magicLosses begins a file with what the sources of one shard lost as near
+// magicLosses begins a file with what the parties of one shard lost as near
 // duplicates of others: first the input file that the shard is of, then its
 // contributors.
 const magicLosses = "tallystick losses 1\n"
@@ -137,15 +137,15 @@ func (t *taskRun) alarms(ctx context.Context, tallied []Record, sums *tally.Tall
 	}
 	e := alarm.Evidence{Measured: left.Measured, Groups: left.Groups, MostCandidates: left.MostCandidates, Audit: left.Audit}
 	e.Measured.Kept = sums.Totals().Class[doc.Kept].Documents
-	if e.Sources, err = t.sources(ctx, tallied, sums); err != nil {
+	if e.Parties, err = t.parties(ctx, tallied, sums); err != nil {
 		return alarm.File{}, err
 	}
 	return alarm.Raise(t.Plan.RunID, t.Plan.AlarmLimits(), &e), nil
 }
 
-// sources are the contributors and, where several have documents, the input files.
-func (t *taskRun) sources(ctx context.Context, tallied []Record, sums *tally.Tally) ([]alarm.Source, error) {
-	files := make([]alarm.Source, len(t.Plan.Files))
+// parties are the contributors and, where several have documents, the input files.
+func (t *taskRun) parties(ctx context.Context, tallied []Record, sums *tally.Tally) ([]alarm.Party, error) {
+	files := make([]alarm.Party, len(t.Plan.Files))
 	for i, f := range t.Plan.Files {
 		files[i].File = f.Path
 	}
@@ -171,18 +171,18 @@ func (t *taskRun) sources(ctx context.Context, tallied []Record, sums *tally.Tal
 			return nil, fmt.Errorf("%s: %w", path, d.err)
 		}
 	}
-	var all []alarm.Source
+	var all []alarm.Party
 	for _, r := range sums.Rows() {
 		in := r.In()
 		in.Documents -= r.Class[doc.Rejected].Documents
-		s := alarm.Source{Contributor: r.Contributor, In: in}
+		s := alarm.Party{Contributor: r.Contributor, In: in}
 		if l := lost[r.Contributor]; l != nil {
 			s.Lost = *l
 		}
 		all = append(all, s)
 	}
 	// What stands is not the delivery's to lose.
-	files = slices.DeleteFunc(files, func(s alarm.Source) bool { return s.In.Documents == 0 })
+	files = slices.DeleteFunc(files, func(s alarm.Party) bool { return s.In.Documents == 0 })
 	if len(files) > 1 {
 		all = append(all, files...)
 	}

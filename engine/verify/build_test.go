@@ -146,6 +146,8 @@ type artefacts struct {
 	lines     map[string]*modelLine // by id
 	second    map[string]int64      // tokens by the second tokenizer, by id; nil: there is none
 	badRunID  bool
+
+	forgeAlarms func(*alarmsFile)
 }
 
 // gpt2 opens the tokenizer of the model once.
@@ -437,6 +439,13 @@ func (a *artefacts) write(t testing.TB) string {
 			files[fmt.Sprintf("bitmaps/%05d.%s.roaring", shard, class)] = data
 		}
 	}
+	alarms := a.alarms()
+	if a.forgeAlarms != nil {
+		a.forgeAlarms(&alarms)
+	}
+	if files["alarms.json"], err = json.Marshal(alarms); err != nil {
+		t.Fatal(err)
+	}
 	for name, more := range a.trailing {
 		files[name] = append(files[name], fmt.Sprint(more)...)
 	}
@@ -467,6 +476,26 @@ func (a *artefacts) write(t testing.TB) string {
 	slices.SortFunc(m.Files, func(a, b listed) int { return strings.Compare(a.Path, b.Path) })
 	writeManifest(t, dir, m)
 	return dir
+}
+
+// alarms returns what the artefacts have to say about alarms, but for those.
+func (a *artefacts) alarms() alarmsFile {
+	f := alarmsFile{Version: 1, RunID: a.plan.RunID, Limits: a.plan.AlarmLimits(), Measured: make(map[string]uint64)}
+	for _, r := range a.tally {
+		f.Measured["kept"] += r.Kept.Documents
+	}
+	sizes := make(map[[2]int64]uint64)
+	for _, rows := range a.decisions {
+		for _, d := range rows {
+			if d.Class == "near_dup" && d.Contributor != d.WitnessContributor {
+				f.Measured["lost"]++
+			}
+			group := [2]int64{int64(d.WitnessShard), d.WitnessLine}
+			sizes[group] = max(sizes[group], 1) + 1
+			f.Measured["largest_group"] = max(f.Measured["largest_group"], sizes[group])
+		}
+	}
+	return f
 }
 
 func writeManifest(t testing.TB, dir string, m manifestFile) {

@@ -276,8 +276,11 @@ func (c *checker) checkLayout(_ context.Context, f *findings) (string, error) {
 	if c.plan == nil {
 		return skipped(f, planName)
 	}
-	required := map[string]bool{planName: true, jsonlName: true, parquetName: true, rejectsName: true}
-	optional := map[string]bool{alarmsName: true, auditName: c.plan.AuditPPM > 0}
+	required := map[string]bool{planName: true, jsonlName: true, parquetName: true, rejectsName: true, alarmsName: true}
+	if c.plan.AuditPPM > 0 {
+		required[auditName] = true
+	}
+	optional := make(map[string]bool)
 	if c.plan.Index {
 		for shard := range c.plan.Shards {
 			required[indexName(shard)] = true

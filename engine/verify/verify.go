@@ -96,6 +96,7 @@ func Run(ctx context.Context, dir string, o Options) (Report, error) {
 		{"bitmaps", c.checkBitmaps},
 		{"decisions", c.checkDecisions},
 		{"credit", c.checkGroups},
+		{"alarms", c.checkAlarms},
 		{"rejects", c.checkRejects},
 	}
 	if o.Inputs {

@@ -54,8 +54,8 @@ func TestValidRun(t *testing.T) {
 		}
 	}
 	for inputs, names := range map[bool]string{
-		false: "manifest files plan layout tally bitmaps decisions rejects",
-		true:  "manifest files plan layout tally bitmaps decisions rejects inputs recount kept texts proofs",
+		false: "manifest files plan layout tally bitmaps decisions alarms rejects",
+		true:  "manifest files plan layout tally bitmaps decisions alarms rejects inputs recount kept texts proofs",
 	} {
 		r := run(t, dir, inputs)
 		if !r.OK() {
