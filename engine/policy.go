@@ -251,6 +251,7 @@ func agree(p, old *plan.Plan) error {
 		{"seed", p.Seed, old.Seed},
 		{"threshold", [2]int64{p.NearDup.ThresholdNum, p.NearDup.ThresholdDen}, [2]int64{old.NearDup.ThresholdNum, old.NearDup.ThresholdDen}},
 		{"number of bands and rows (they follow from --threshold and --recall)", [2]int{p.NearDup.Bands, p.NearDup.Rows}, [2]int{old.NearDup.Bands, old.NearDup.Rows}},
+		{"number of shingles up to which documents have prefix keys", p.NearDup.PrefixUpTo, old.NearDup.PrefixUpTo},
 		{"scope", p.Scope, old.Scope},
 		{"longest line (--max-line)", p.MaxLine, old.MaxLine},
 	} {

@@ -173,6 +173,26 @@ func TestSamplesAreNearTheirThreshold(t *testing.T) {
 	}
 }
 
+// A document of a few more shingles than tiny ones has keys of both kinds, more
+// at a floor than at the threshold: a verifier must know how many.
+func TestKeysOfFewShinglesAtTheFloorVerify(t *testing.T) {
+	input := filepath.Join(t.TempDir(), "in.jsonl")
+	const text = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+	lines := fmt.Sprintf(`{"text":%q}`+"\n"+`{"text":%q}`+"\n", text, text+"!")
+	if err := os.WriteFile(input, []byte(lines), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	report, err := verify.Run(t.Context(), runAt(t, sweepRules("0.5", "0.8", input)), verify.Options{Inputs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range report.Checks {
+		if !c.OK {
+			t.Errorf("verify %s: %v", c.Name, c.Failures)
+		}
+	}
+}
+
 // TestSweepRefuses what it cannot answer for.
 func TestSweepRefuses(t *testing.T) {
 	input := filepath.Join(t.TempDir(), "in.jsonl")

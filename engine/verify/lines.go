@@ -380,8 +380,9 @@ func (c *checker) checkDecision(shard int, d, previous *decided, f *findings) {
 // and, if it has few shingles, one for each of its prefix. The longest prefix is
 // that of most shingles: n − ⌈t·n⌉ + 1 never falls with n.
 func mostBuckets(rule plan.NearDup) int64 {
-	few := int64(rule.PrefixUpTo) * rule.ThresholdDen / rule.ThresholdNum
-	needed := (few*rule.ThresholdNum + rule.ThresholdDen - 1) / rule.ThresholdDen
+	num, den := rule.Lowest()
+	few := int64(rule.PrefixUpTo) * den / num
+	needed := (few*num + den - 1) / den
 	return int64(rule.Bands) + few - needed + 1
 }
 
