@@ -26,7 +26,7 @@ type sweepCmd struct {
 	Seed      uint64   `group:"Near duplicates:" default:"1" placeholder:"N" help:"As in run (default: 1)."`
 	ShardSize byteSize `group:"Near duplicates:" default:"64MiB" placeholder:"SIZE" help:"As in run (default: 64MiB)."`
 
-	Step    string   `group:"What is shown:" default:"0.05" placeholder:"S" help:"Between thresholds (default: 0.05)."`
+	Step    string   `group:"What is shown:" default:"0.05" placeholder:"S" help:"Between thresholds; of the last one, samples score less than this above it (default: 0.05)."`
 	At      []string `group:"What is shown:" placeholder:"T" help:"These thresholds alone."`
 	Format  string   `group:"What is shown:" enum:"table,tsv,jsonl" default:"table" help:"table: for people; tsv: totals; jsonl: all there is."`
 	HTML    string   `group:"What is shown:" placeholder:"FILE" help:"Also write a page with curves, losers and samples."`
