@@ -84,11 +84,7 @@ func Sweep(ctx context.Context, dir string, o SweepOptions, m Means) (SweepResul
 		row := sweep.NewRow(&kept.Corpus, t.Text, fates, o.Losers)
 		row.RecallPPM = neardup.RecallPPM(t.Num, t.Den, n.Bands, n.Rows)
 		res.Rows = append(res.Rows, row)
-		var next *sweep.Threshold
-		if i+1 < len(thresholds) {
-			next = &thresholds[i+1]
-		}
-		for _, d := range sweep.Edge(&kept.Corpus, fates, next, o.Samples) {
+		for _, d := range sweep.Edge(&kept.Corpus, fates, o.next(thresholds, i), o.Samples) {
 			edges = append(edges, edge{i, d, fates[d]})
 			wanted = append(wanted, d, fates[d].Witness)
 		}
@@ -205,6 +201,24 @@ func (o SweepOptions) thresholds(n plan.NearDup) ([]sweep.Threshold, error) {
 	}
 	slices.SortFunc(out, func(a, b sweep.Threshold) int { return int(a.Num*(billion/a.Den) - b.Num*(billion/b.Den)) })
 	return slices.CompactFunc(out, func(a, b sweep.Threshold) bool { return a.Text == b.Text }), nil
+}
+
+// next bounds the scores of threshold i's samples: the threshold after it, a
+// step on from the last one, nil where that is above 1.
+func (o SweepOptions) next(thresholds []sweep.Threshold, i int) *sweep.Threshold {
+	if i+1 < len(thresholds) {
+		return &thresholds[i+1]
+	}
+	step, stepDen, err := neardup.ParseThreshold(o.Step)
+	if err != nil {
+		return nil // not given where thresholds are
+	}
+	last := thresholds[i]
+	at := last.Num*(billion/last.Den) + step*(billion/stepDen)
+	if at > billion {
+		return nil
+	}
+	return &sweep.Threshold{Num: at, Den: billion, Text: decimal(at, billion)}
 }
 
 const billion = 1_000_000_000

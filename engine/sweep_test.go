@@ -152,6 +152,47 @@ func readFile(t *testing.T, dir, name string) []byte {
 	return b
 }
 
+// Samples are near their threshold, also those of the last one.
+func TestSamplesAreNearTheirThreshold(t *testing.T) {
+	base := runAt(t, sweepRules("0.5", "0.8", "../testdata/corpus/peps-history.jsonl.gz"))
+	for _, at := range []string{"0.8", "0.95", "0.99"} {
+		o := SweepOptions{At: []string{"0.6", at}, Step: "0.05", Samples: 50, Scratch: t.TempDir()}
+		res, err := Sweep(t.Context(), base, o, sweepMeans)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := res.Rows[1]
+		if len(last.Samples) == 0 {
+			t.Errorf("%s: no samples", at)
+		}
+		for _, s := range last.Samples {
+			if limit := map[string]uint32{"0.8": 85, "0.95": 100, "0.99": 101}[at]; 100*s.Overlap >= limit*s.Union {
+				t.Errorf("%s: a sample of score %v", at, s.Jaccard)
+			}
+		}
+	}
+}
+
+// A document of a few more shingles than tiny ones has keys of both kinds, more
+// at a floor than at the threshold: a verifier must know how many.
+func TestKeysOfFewShinglesAtTheFloorVerify(t *testing.T) {
+	input := filepath.Join(t.TempDir(), "in.jsonl")
+	const text = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+	lines := fmt.Sprintf(`{"text":%q}`+"\n"+`{"text":%q}`+"\n", text, text+"!")
+	if err := os.WriteFile(input, []byte(lines), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	report, err := verify.Run(t.Context(), runAt(t, sweepRules("0.5", "0.8", input)), verify.Options{Inputs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range report.Checks {
+		if !c.OK {
+			t.Errorf("verify %s: %v", c.Name, c.Failures)
+		}
+	}
+}
+
 // TestSweepRefuses what it cannot answer for.
 func TestSweepRefuses(t *testing.T) {
 	input := filepath.Join(t.TempDir(), "in.jsonl")

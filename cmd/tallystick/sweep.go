@@ -26,8 +26,8 @@ type sweepCmd struct {
 	Seed      uint64   `group:"Near duplicates:" default:"1" placeholder:"N" help:"As in run (default: 1)."`
 	ShardSize byteSize `group:"Near duplicates:" default:"64MiB" placeholder:"SIZE" help:"As in run (default: 64MiB)."`
 
-	Step    string   `group:"What is shown:" default:"0.05" placeholder:"S" help:"Between thresholds (default: 0.05)."`
-	At      []string `group:"What is shown:" placeholder:"T,T,..." help:"These thresholds alone."`
+	Step    string   `group:"What is shown:" default:"0.05" placeholder:"S" help:"Between thresholds; of the last one, samples score less than this above it (default: 0.05)."`
+	At      []string `group:"What is shown:" placeholder:"T" help:"These thresholds alone."`
 	Format  string   `group:"What is shown:" enum:"table,tsv,jsonl" default:"table" help:"table: for people; tsv: totals; jsonl: all there is."`
 	HTML    string   `group:"What is shown:" placeholder:"FILE" help:"Also write a page with curves, losers and samples."`
 	Losers  natural  `group:"What is shown:" default:"10" placeholder:"N" help:"Contributors who lose most, listed per threshold in jsonl and the page; 0: all (default: 10)."`
@@ -39,8 +39,8 @@ type sweepCmd struct {
 func (*sweepCmd) Help() string {
 	return `For every threshold from the floor to 1: the documents, text and tokens that would
 be lost as duplicates, how many contributors would lose some or all they have, how
-large the groups are, who loses most, and documents on the edge, dropped at this
-threshold but not at the next, with the words in which they differ from the witness.
+large the groups are, who loses most, and documents on the edge, dropped with a score
+below the next threshold, with the words in which they differ from the witness.
 
 A group is a kept document and those that it is the witness of. Each threshold is
 decided as a run decides, from true Jaccard scores; "recall" is the predicted

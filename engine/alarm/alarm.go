@@ -165,7 +165,7 @@ func Raise(runID string, limits plan.Alarms, e *Evidence) File {
 	if ends := 2 * m.KeptPairs; limits.NeighboursPPM > 0 && m.Kept >= limits.Documents &&
 		above(ends, m.Kept, limits.NeighboursPPM) && above(m.Component, m.Kept, limits.ComponentPPM) {
 		f.Alarms = append(f.Alarms, Alarm{Kind: Percolation, Count: m.Component, Of: m.Kept,
-			Message: fmt.Sprintf("a kept document shares buckets with %s others that it does not duplicate (limit %s), and %d of %d kept documents hang together so: raise the threshold, or ask for less recall",
+			Message: fmt.Sprintf("a kept document shares buckets with %s others that it does not duplicate (limit %s), and %d of %d kept documents hang together so: raise the threshold (of a sweepable run, the floor), or ask for less recall",
 				decimal(ends, m.Kept), ppm(limits.NeighboursPPM), m.Component, m.Kept)})
 	}
 	if limits.Bucket > 0 && m.LargestBucket > limits.Bucket {

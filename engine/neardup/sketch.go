@@ -60,6 +60,7 @@ const PrefixUpTo = 8
 type Sketcher struct {
 	bands     int
 	tiny      int // N
+	mostFew   int // distinct shingles of a document that has prefix keys
 	threshold ratio
 
 	slots    []uint64
@@ -113,7 +114,7 @@ func NewSketcher(rule plan.NearDup, seed uint64) *Sketcher {
 		least:     make([]uint32, padded),
 	}
 	if s.tiny > 0 {
-		s.few = make([]uint64, 0, uint64(s.tiny)*s.threshold.den/s.threshold.num)
+		s.mostFew = int(uint64(s.tiny) * s.threshold.den / s.threshold.num)
 	}
 	keys := keyStream{seed: seed}
 	for j := range k {
@@ -163,7 +164,8 @@ func (s *Sketcher) gatherFew(shingles []uint64) bool {
 		if i > 0 && few[i-1] == x {
 			continue
 		}
-		if len(few) == cap(few) {
+		if len(few) == s.mostFew {
+			s.few = few
 			return false
 		}
 		few = append(few, x)
