@@ -143,11 +143,13 @@ func reportData(ctx context.Context, dir string, t Timings, res *Result) (report
 			Name: s.Stage, Seconds: s.Seconds, Bytes: uint64(s.Bytes), Peak: uint64(s.PeakMemory), Tasks: s.Tasks,
 		})
 	}
-	rows, err := readTally(ctx, dir, d.Plan)
+	rows, err := readTallyQuickly(ctx, dir, d.Plan)
 	if err != nil {
 		return d, err
 	}
-	slices.SortStableFunc(rows, func(a, b tally.Row) int { return cmp.Compare(b.In().Tokens, a.In().Tokens) })
+	slices.SortFunc(rows, func(a, b tally.Row) int {
+		return cmp.Or(cmp.Compare(b.In().Tokens, a.In().Tokens), cmp.Compare(a.Contributor, b.Contributor))
+	})
 	d.ContributorCount = len(rows)
 	total := tally.Totals(rows)
 	for i, t := range d.Plan.Further {

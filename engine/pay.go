@@ -20,6 +20,21 @@ import (
 // readTally reads the tally of the finished run of a plan and checks that it
 // still is the one that the manifest sealed.
 func readTally(ctx context.Context, dir string, p plan.Plan) ([]tally.Row, error) {
+	return readSealed(ctx, dir, "tally.jsonl", p, func(f *os.File, _ int64) ([]tally.Row, error) {
+		return tally.ReadJSONL(f, p.Further...)
+	})
+}
+
+// readTallyQuickly is readTally from tally.parquet: several times as fast, and
+// for those who only describe a run.
+func readTallyQuickly(ctx context.Context, dir string, p plan.Plan) ([]tally.Row, error) {
+	return readSealed(ctx, dir, "tally.parquet", p, func(f *os.File, size int64) ([]tally.Row, error) {
+		rows, _, err := tally.ReadParquet(f, size, p.Further...)
+		return rows, err
+	})
+}
+
+func readSealed(ctx context.Context, dir, name string, p plan.Plan, read func(f *os.File, size int64) ([]tally.Row, error)) ([]tally.Row, error) {
 	m, err := ReadManifest(dir)
 	if err != nil {
 		return nil, err
@@ -27,7 +42,6 @@ func readTally(ctx context.Context, dir string, p plan.Plan) ([]tally.Row, error
 	if m.RunID != p.RunID {
 		return nil, fmt.Errorf("%w: %s and %s are of different runs", doc.ErrCorrupt, filepath.Join(dir, stage.PlanFile), manifest.Name)
 	}
-	const name = "tally.jsonl"
 	path := filepath.Join(dir, name)
 	sum, err := stage.Digest(ctx, store.NewLocal(dir), name)
 	if err != nil {
@@ -41,7 +55,7 @@ func readTally(ctx context.Context, dir string, p plan.Plan) ([]tally.Row, error
 		return nil, err
 	}
 	defer f.Close()
-	rows, err := tally.ReadJSONL(f, p.Further...)
+	rows, err := read(f, sum.Size)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
