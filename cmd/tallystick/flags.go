@@ -108,7 +108,7 @@ const defaultFloor = "0.5"
 
 type sweepableFlags struct {
 	Sweepable bool   `help:"Also keep what sweep, rethreshold and explain need for other thresholds (DIR/sweep)."`
-	Floor     string `placeholder:"F" help:"Lowest threshold that a sweepable run can answer for; chooses the bands (default: ${default_floor})."`
+	Floor     string `placeholder:"F" help:"Lowest threshold that a sweepable run can answer for, whose bands it chooses; implies --sweepable (default: ${default_floor})."`
 }
 
 // floor is empty for a run that is not sweepable.
