@@ -55,7 +55,7 @@ func (l *longLanes) count(m *model, tables *pairmerge.Tables, text []byte) (n in
 	l.window.done = nil
 	defer func() { l.window.done = nil }() // text is the caller's
 	var at, before joint
-	skip, again := 2, 1 // the second window tells of a text that repeats itself
+	skip, again := 4, 1 // the first windows tell of a text that repeats itself
 	for at.from < len(text) {
 		if skip == 0 && len(text)-at.from >= laneSpan {
 			last := at
