@@ -192,7 +192,7 @@ func TestRecallAndWrongfulDrops(t *testing.T) {
 					t.Errorf("%d×%d: recall %.5f: %d of %d pairs", bands, rows, recall, found, all)
 				}
 
-				verdicts, stats, err := Resolve(context.Background(), g, stored, num, den, 2, nil)
+				verdicts, stats, err := Resolve(context.Background(), g, stored, num, den, Standing{}, 2, nil)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -84,6 +84,15 @@ func (x *keptIndex) add(d uint32, buckets []uint32) {
 // It changes costs, never results.
 const HotBucket = 512
 
+// Standing are documents that are kept whatever they resemble: those of a
+// reference corpus, or those that earlier runs kept. They come before all
+// others in priority order.
+type Standing struct {
+	First uint32 // how many documents stand: the ranks below it
+	// Alone says that no other document is a witness.
+	Alone bool
+}
+
 // Resolve decides which documents are dropped, by this definition: take the
 // documents in priority order; one is dropped if and only if some already kept
 // document shares a bucket with it and their true Jaccard is at least num/den;
@@ -97,14 +106,16 @@ const HotBucket = 512
 // is made that the definition does not ask for: this keeps revision histories
 // from costing the square of their length.
 //
-// Progress, if not nil, is told the number of documents done, from the
-// caller's goroutine.
-func Resolve(ctx context.Context, g Graph, sets Sets, num, den int64, workers int, progress func(done int)) ([]Verdict, Stats, error) {
+// A document that stands is kept; with standing.Alone only those count as
+// already kept. Progress, if not nil, is told the number of documents done,
+// from the caller's goroutine.
+func Resolve(ctx context.Context, g Graph, sets Sets, num, den int64, standing Standing, workers int, progress func(done int)) ([]Verdict, Stats, error) {
 	threshold, err := newThreshold(num, den)
 	if err != nil {
 		return nil, Stats{}, err
 	}
 	r := newResolution(g, sets, threshold, workers)
+	r.standing = standing
 	if progress != nil {
 		r.progress = progress
 	}

@@ -80,7 +80,7 @@ func TestResolveAtScale(t *testing.T) {
 	var firstStats Stats
 	for i, workers := range []int{1, 2, 7} {
 		done := 0
-		verdicts, stats, err := Resolve(context.Background(), g, stored, 4, 5, workers, func(d int) { done = d })
+		verdicts, stats, err := Resolve(context.Background(), g, stored, 4, 5, Standing{}, workers, func(d int) { done = d })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,7 +158,7 @@ func TestHotBucketsStayLinear(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			verdicts, stats, err := Resolve(context.Background(), g, storeSets(t, sets), 4, 5, 2, nil)
+			verdicts, stats, err := Resolve(context.Background(), g, storeSets(t, sets), 4, 5, Standing{}, 2, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -205,13 +205,13 @@ func TestBadRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, th := range [][2]int64{{0, 1}, {-1, 2}, {3, 2}, {1, 0}, {1, 1<<31 + 1}} {
-		if _, _, err := Resolve(context.Background(), g, memorySets{nil}, th[0], th[1], 1, nil); !errors.Is(err, doc.ErrUsage) {
+		if _, _, err := Resolve(context.Background(), g, memorySets{nil}, th[0], th[1], Standing{}, 1, nil); !errors.Is(err, doc.ErrUsage) {
 			t.Errorf("threshold %v: error %v, want %v", th, err, doc.ErrUsage)
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, _, err := Resolve(ctx, g, memorySets{nil}, 4, 5, 1, nil); !errors.Is(err, context.Canceled) {
+	if _, _, err := Resolve(ctx, g, memorySets{nil}, 4, 5, Standing{}, 1, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: error %v", err)
 	}
 	if err := ExactPairs(ctx, 1, memorySets{nil}, 4, 5, 1, nil); !errors.Is(err, context.Canceled) {
@@ -241,7 +241,7 @@ func TestLoadErrorsSurface(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Resolve(context.Background(), g, sets, 1, 2, 2, nil); !errors.Is(err, errLoad) {
+	if _, _, err := Resolve(context.Background(), g, sets, 1, 2, Standing{}, 2, nil); !errors.Is(err, errLoad) {
 		t.Errorf("resolve: error %v", err)
 	}
 	if err := Pairs(context.Background(), g, sets, 1, 2, 2, collectPairs(new([]provenPair))); !errors.Is(err, errLoad) {

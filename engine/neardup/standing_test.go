@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// oracleAfter is the definition of ResolveAfter: what stands is kept; another
+// oracleAfter is the definition of Resolve with standing documents: what stands is kept; another
 // document is dropped iff some already kept one, with alone some that stands,
 // shares a bucket with it and their true Jaccard is at least the threshold.
 func oracleAfter(g Graph, sets [][]uint64, num, den int64, standing Standing) []Verdict {

@@ -105,7 +105,7 @@ func TestNoQuadraticCorner(t *testing.T) {
 			defer sets.Close()
 			resetPeak()
 			begin, used := time.Now(), cpuTime()
-			verdicts, stats, err := Resolve(context.Background(), g, sets, 4, 5, 1, nil)
+			verdicts, stats, err := Resolve(context.Background(), g, sets, 4, 5, Standing{}, 1, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

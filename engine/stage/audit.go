@@ -31,8 +31,7 @@ const auditExamples = 20
 // have are one text, that of the document that stands for them.
 type auditor struct {
 	*resolver
-	probes  []node  // sampled, in order of place; of them, rank is that of the resolver
-	byShard [][]int // probes of each shard
+	probes  []node // sampled, in order of place; of them, rank is that of the resolver
 	sets    *neardup.FileSets
 	index   *neardup.Probes
 	dropped []bool // by rank
@@ -67,7 +66,7 @@ func (r *resolver) audit(ctx context.Context) error {
 		return nil
 	}
 	a := &auditor{
-		resolver: r, byShard: make([][]int, len(r.Plan.Shards)), texts: make([]int64, len(r.Plan.Shards)),
+		resolver: r, texts: make([]int64, len(r.Plan.Shards)),
 		dropped: make([]bool, len(r.byRank)),
 	}
 	for _, v := range r.verdicts {
@@ -90,7 +89,7 @@ func (r *resolver) audit(ctx context.Context) error {
 			a.sets.Close()
 		}
 	}()
-	if err := a.load(each); err != nil {
+	if err := a.load(ctx); err != nil {
 		return err
 	}
 	var err error
@@ -200,7 +199,6 @@ func (a *auditor) sample(ctx context.Context) error {
 			if number >= 0 {
 				n.rank = a.nodes[number].rank
 			}
-			a.byShard[shard] = append(a.byShard[shard], len(a.probes))
 			a.probes = append(a.probes, n)
 		}
 		texts.close()
@@ -212,54 +210,30 @@ func (a *auditor) sample(ctx context.Context) error {
 }
 
 // load reads the probes' texts and stores their shingle sets.
-func (a *auditor) load(each func(fn func(ctx context.Context, shard int) error) error) error {
+func (a *auditor) load(ctx context.Context) error {
+	hasher, err := shingle.HasherFor(a.Plan.Rules.Shingle, a.Plan.Seed)
+	if err != nil {
+		return err
+	}
 	w, err := neardup.NewSetWriter(filepath.Join(a.Dir, WorkDir), len(a.probes))
 	if err != nil {
 		return err
 	}
-	hasher, err := shingle.HasherFor(a.Plan.Rules.Shingle, a.Plan.Seed)
-	if err != nil {
-		return errors.Join(err, w.Abort())
+	all := make([]int32, len(a.probes))
+	for i := range all {
+		all[i] = int32(i)
 	}
-	err = each(func(ctx context.Context, shard int) error {
-		numbers := a.byShard[shard]
-		if len(numbers) == 0 {
-			return nil
-		}
-		wants := make([]corpus.Want, len(numbers))
-		for i, k := range numbers {
-			wants[i] = corpus.Want{Ordinal: a.probes[k].place.Ordinal, Offset: a.probes[k].offset}
-		}
-		parser, err := NewParser(a.Plan.Fields, a.Parser)
-		if err != nil {
-			return err
-		}
-		var rec jsonl.Record
+	err = a.fetch(ctx, a.probes, all, func() func(n int32, text []byte) error {
 		s := hasher.NewScanner()
-		file := a.File(a.Plan.Shards[shard].File)
-		return corpus.Fetch(file, a.Plan.Shards[shard], a.Plan.MaxLine, wants, func(i int, line []byte) error {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			rec = jsonl.Record{}
-			p := &a.probes[numbers[i]]
-			if parser.Parse(line, &rec) != doc.OK || xxhashOf(a.Plan.Seed, rec.Text) != p.hash || uint64(len(rec.Text)) != p.length {
-				return fmt.Errorf("%s: %w: the line at byte %d is not the one that was scanned", file.Path, doc.ErrInputChanged, p.offset)
-			}
-			return w.Append(uint32(numbers[i]), s.Set(rec.Text))
-		})
+		return func(n int32, text []byte) error {
+			return w.Append(uint32(n), s.Set(text))
+		}
 	})
 	if err != nil {
 		return errors.Join(err, w.Abort())
 	}
 	a.sets, err = w.Finish()
 	return err
-}
-
-func xxhashOf(seed uint64, text []byte) uint64 {
-	d := xxhash.NewWithSeed(seed)
-	d.Write(text)
-	return d.Sum64()
 }
 
 // stream compares all texts of a shard with the probes.

@@ -226,7 +226,7 @@ func (r *resolver) collapseExact(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = r.fetch(ctx, members, func() func(n int32, text []byte) error {
+	err = r.fetch(ctx, r.nodes, members, func() func(n int32, text []byte) error {
 		return func(n int32, text []byte) error {
 			r.nodes[n].sum = sha256.Sum256(text)
 			return nil
@@ -308,7 +308,7 @@ func (r *resolver) loadSets(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = r.fetch(ctx, r.byRank, func() func(n int32, text []byte) error {
+	err = r.fetch(ctx, r.nodes, r.byRank, func() func(n int32, text []byte) error {
 		s := hasher.NewScanner()
 		return func(n int32, text []byte) error {
 			return w.Append(uint32(r.nodes[n].rank), s.Set(text))
@@ -321,12 +321,13 @@ func (r *resolver) loadSets(ctx context.Context) error {
 	return err
 }
 
-// fetch reads the texts of nodes again, shard by shard on all workers. newFn
-// makes the consumer of one worker, which owns its scratch.
-func (r *resolver) fetch(ctx context.Context, nodes []int32, newFn func() func(n int32, text []byte) error) error {
+// fetch reads the texts of some of nodes, which are in order of place, again,
+// shard by shard on all workers. newFn makes the consumer of one worker, which
+// owns its scratch.
+func (r *resolver) fetch(ctx context.Context, nodes []node, some []int32, newFn func() func(n int32, text []byte) error) error {
 	byShard := make([][]int32, len(r.Plan.Shards))
-	for _, n := range nodes {
-		s := r.nodes[n].place.Shard
+	for _, n := range some {
+		s := nodes[n].place.Shard
 		byShard[s] = append(byShard[s], n)
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -336,10 +337,10 @@ func (r *resolver) fetch(ctx context.Context, nodes []int32, newFn func() func(n
 			continue
 		}
 		group.Go(func() error {
-			slices.Sort(list) // nodes are in order of place
+			slices.Sort(list)
 			wants := make([]corpus.Want, len(list))
 			for i, n := range list {
-				wants[i] = corpus.Want{Ordinal: r.nodes[n].place.Ordinal, Offset: r.nodes[n].offset}
+				wants[i] = corpus.Want{Ordinal: nodes[n].place.Ordinal, Offset: nodes[n].offset}
 			}
 			parser, err := NewParser(r.Plan.Fields, r.Parser)
 			if err != nil {
@@ -354,7 +355,7 @@ func (r *resolver) fetch(ctx context.Context, nodes []int32, newFn func() func(n
 				if err := ctx.Err(); err != nil {
 					return err
 				}
-				n := &r.nodes[list[i]]
+				n := &nodes[list[i]]
 				rec = jsonl.Record{}
 				reason := parser.Parse(line, &rec)
 				exact.ResetWithSeed(r.Plan.Seed)
@@ -377,8 +378,8 @@ func (r *resolver) fetch(ctx context.Context, nodes []int32, newFn func() func(n
 
 func (r *resolver) decide(ctx context.Context) error {
 	nd := r.Plan.NearDup
-	verdicts, stats, err := neardup.ResolveAfter(ctx, r.graph, r.sets, nd.ThresholdNum, nd.ThresholdDen, max(1, r.Workers),
-		neardup.Standing{First: r.standing(), Alone: r.Plan.Scope == plan.ScopeReference})
+	verdicts, stats, err := neardup.Resolve(ctx, r.graph, r.sets, nd.ThresholdNum, nd.ThresholdDen,
+		neardup.Standing{First: r.standing(), Alone: r.Plan.Scope == plan.ScopeReference}, max(1, r.Workers), nil)
 	if err != nil {
 		return err
 	}

@@ -411,7 +411,7 @@ func (k *Kept) Texts(ctx context.Context, docs []int32) (map[int32]string, error
 	slices.Sort(docs)
 	texts := map[int32]string{}
 	var mu sync.Mutex
-	err := k.r.fetch(ctx, slices.Compact(docs), func() func(n int32, text []byte) error {
+	err := k.r.fetch(ctx, k.r.nodes, slices.Compact(docs), func() func(n int32, text []byte) error {
 		return func(n int32, text []byte) error {
 			mu.Lock()
 			defer mu.Unlock()
