@@ -62,11 +62,7 @@ func (d *decoder) counts() doc.Counts {
 }
 
 func (l *losses) write(ctx context.Context, t *taskRun) error {
-	w, err := t.create(ctx, workPath(Tally, t.rec.Task, "losses"))
-	if err != nil {
-		return err
-	}
-	e, err := newEncoder(w, magicLosses)
+	e, err := t.encode(ctx, workPath(Tally, t.rec.Task, "losses"), magicLosses)
 	if err != nil {
 		return err
 	}

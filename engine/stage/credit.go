@@ -49,11 +49,7 @@ func (r *resolver) writeOwners(ctx context.Context) error {
 	r.owners = slices.Compact(r.owners)
 	rest := r.owners
 	for shard := range r.delivery {
-		w, err := r.create(ctx, workPath(Resolve, shard, "owners"))
-		if err != nil {
-			return err
-		}
-		e, err := newEncoder(w, magicOwners)
+		e, err := r.encode(ctx, workPath(Resolve, shard, "owners"), magicOwners)
 		if err != nil {
 			return err
 		}
@@ -149,11 +145,7 @@ func (c *crediting) write(ctx context.Context, t *taskRun) error {
 	if c.d.err != nil {
 		return c.d.err
 	}
-	w, err := t.create(ctx, workPath(Tally, t.rec.Task, "credits"))
-	if err != nil {
-		return err
-	}
-	e, err := newEncoder(w, magicCredits)
+	e, err := t.encode(ctx, workPath(Tally, t.rec.Task, "credits"), magicCredits)
 	if err != nil {
 		return err
 	}

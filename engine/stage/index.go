@@ -67,15 +67,10 @@ func (t *taskRun) indexShard(ctx context.Context, shard int, decidedBy *Record, 
 	if err != nil {
 		return err
 	}
-	w, err := t.create(ctx, IndexPath(shard))
+	e, err := t.encode(ctx, IndexPath(shard), magicIndex)
 	if err != nil {
 		return err
 	}
-	e, err := newEncoder(w, magicIndex)
-	if err != nil {
-		return err
-	}
-	e.sources = t.Plan.UsesSource()
 
 	docs, closeDocs, err := t.decode(ctx, &scanned, workPath(Scan, shard, "docs"), magicDocs)
 	if err != nil {
@@ -174,16 +169,11 @@ func (t *taskRun) readIndex(ctx context.Context, run *plan.Earlier, file io.Read
 	d.sources = t.Plan.UsesSource()
 	encoders := make([]*encoder, 3)
 	for i, kind := range []struct{ name, magic string }{{"docs", magicDocs}, {"decisions", magicDecisions}, {"keys", magicKeys}} {
-		w, err := t.create(ctx, workPath(Scan, shard, kind.name))
-		if err != nil {
-			return err
-		}
-		if encoders[i], err = newEncoder(w, kind.magic); err != nil {
+		if encoders[i], err = t.encode(ctx, workPath(Scan, shard, kind.name), kind.magic); err != nil {
 			return err
 		}
 	}
 	docs, decisions, keys := encoders[0], encoders[1], newKeysOf(encoders[2], t.Plan.Partitions)
-	docs.sources = d.sources
 	all := func(byte, uint32) bool { return true }
 	var (
 		rec     docRecord

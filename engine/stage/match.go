@@ -42,11 +42,7 @@ func match(ctx context.Context, t *taskRun) error {
 }
 
 func (t *taskRun) writeGroups(ctx context.Context, kind string, g neardup.Groups) error {
-	w, err := t.create(ctx, workPath(Match, t.rec.Task, kind))
-	if err != nil {
-		return err
-	}
-	e, err := newEncoder(w, magicGroups)
+	e, err := t.encode(ctx, workPath(Match, t.rec.Task, kind), magicGroups)
 	if err != nil {
 		return err
 	}

@@ -154,28 +154,21 @@ func (r *resolver) describeNodes(ctx context.Context) error {
 	at := 0
 	for shard := range r.Plan.Shards {
 		path := workPath(Scan, shard, "docs")
-		f, err := r.openFile(ctx, &r.scanned[shard], path)
+		d, closeFile, err := r.decode(ctx, &r.scanned[shard], path, magicDocs)
 		if err != nil {
 			return err
 		}
-		d, err := newDecoder(f, magicDocs)
-		if err == nil {
-			d.further, d.sources = len(r.Plan.Further), r.Plan.UsesSource()
-		}
 		standing := r.Plan.IsStanding(shard)
-		for err == nil && d.more() && at < len(r.nodes) && r.nodes[at].place.Shard == uint32(shard) {
+		for d.more() && at < len(r.nodes) && r.nodes[at].place.Shard == uint32(shard) {
 			if d.doc(&rec); d.err != nil || rec.Ordinal != r.nodes[at].place.Ordinal {
 				continue
 			}
 			r.describe(&r.nodes[at], &rec, standing)
 			at++
 		}
-		if err == nil {
-			err = d.err
-		}
-		f.Close()
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+		closeFile()
+		if d.err != nil {
+			return fmt.Errorf("%s: %w", path, d.err)
 		}
 	}
 	if at != len(r.nodes) {
@@ -426,11 +419,7 @@ func (r *resolver) write(ctx context.Context) error {
 	at := 0
 	members := make(map[int32]uint64)
 	for shard := range r.delivery {
-		w, err := r.create(ctx, workPath(Resolve, shard, "decisions"))
-		if err != nil {
-			return err
-		}
-		e, err := newEncoder(w, magicDecisions)
+		e, err := r.encode(ctx, workPath(Resolve, shard, "decisions"), magicDecisions)
 		if err != nil {
 			return err
 		}

@@ -234,6 +234,21 @@ func (t *taskRun) create(ctx context.Context, path string) (io.Writer, error) {
 	return w, nil
 }
 
+// encode creates a file of the private format that magic begins. Who writes it
+// ends with flush.
+func (t *taskRun) encode(ctx context.Context, path, magic string) (*encoder, error) {
+	w, err := t.create(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	e, err := newEncoder(w, magic)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	e.sources = t.Plan.UsesSource()
+	return e, nil
+}
+
 // commit makes the task's files visible, then its record.
 func (t *taskRun) commit(ctx context.Context) error {
 	if err := t.publish(); err != nil {

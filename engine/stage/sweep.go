@@ -497,15 +497,10 @@ func (t *taskRun) takeDocs(ctx context.Context, from *Job) error {
 		return err
 	}
 	defer done()
-	w, err := t.create(ctx, workPath(Scan, shard, "docs"))
+	e, err := t.encode(ctx, workPath(Scan, shard, "docs"), magicDocs)
 	if err != nil {
 		return err
 	}
-	e, err := newEncoder(w, magicDocs)
-	if err != nil {
-		return err
-	}
-	e.sources = t.Plan.UsesSource()
 	var rec docRecord
 	for d.more() {
 		if d.doc(&rec); d.err != nil {

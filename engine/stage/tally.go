@@ -142,11 +142,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 			return err
 		}
 	}
-	w, err := t.create(ctx, workPath(Tally, shard, "sums"))
-	if err != nil {
-		return err
-	}
-	e, err := newEncoder(w, magicSums)
+	e, err := t.encode(ctx, workPath(Tally, shard, "sums"), magicSums)
 	if err != nil {
 		return err
 	}
