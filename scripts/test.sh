@@ -22,4 +22,5 @@ if [ $hf = yes ]; then
 	section "tests with the Hugging Face engine" go test -tags hf ./engine/tokenize/... ./cmd/...
 fi
 
+section "tests on a real S3 server" scripts/test_s3.sh
 section "Parquet in DuckDB and pandas, JSON by its schemas" scripts/check_readers.sh

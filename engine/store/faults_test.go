@@ -1,4 +1,4 @@
-package store
+package store_test
 
 import (
 	"bytes"
@@ -11,12 +11,15 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/store/storetest"
 )
 
 // testFullDisk writes until a store with room for less than a megabyte is
 // full, and checks that what was there stays and the half-written file is gone.
-func testFullDisk(t *testing.T, s Store, full error) {
-	put(t, s, "d/before", []byte("good"))
+func testFullDisk(t *testing.T, s store.Store, full error) {
+	storetest.Put(t, s, "d/before", []byte("good"))
 	for _, name := range []string{"d/before", "d/after"} {
 		w, err := s.Create(t.Context(), name)
 		if err != nil {
@@ -35,7 +38,7 @@ func testFullDisk(t *testing.T, s Store, full error) {
 			t.Errorf("commit after a failed write: %v, want %v", err, full)
 		}
 
-		h, err := CreateHashed(t.Context(), s, name)
+		h, err := store.CreateHashed(t.Context(), s, name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,20 +52,20 @@ func testFullDisk(t *testing.T, s Store, full error) {
 			t.Errorf("hashed writer on a full store: %v, want %v", err, full)
 		}
 	}
-	if diff := cmp.Diff([]Entry{{"d/before", 4}}, list(t, s, "")); diff != "" {
+	if diff := cmp.Diff([]store.Entry{{Name: "d/before", Size: 4}}, storetest.List(t, s, "")); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
-	if got := get(t, s, "d/before"); string(got) != "good" {
+	if got := storetest.Get(t, s, "d/before"); string(got) != "good" {
 		t.Errorf("the file from before reads %q", got)
 	}
-	put(t, s, "d/next", bytes.Repeat([]byte("x"), 500_000)) // the room was given back
+	storetest.Put(t, s, "d/next", bytes.Repeat([]byte("x"), 500_000)) // the room was given back
 }
 
 func TestLocalCommitFailureLeavesNothing(t *testing.T) {
 	root := t.TempDir()
-	s := NewLocal(root)
+	s := store.NewLocal(root)
 	// A folder that is not empty cannot be replaced by a file.
-	put(t, s, "taken/inside", nil)
+	storetest.Put(t, s, "taken/inside", nil)
 	w, err := s.Create(t.Context(), "taken")
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +92,7 @@ func TestLocalCommitFailureLeavesNothing(t *testing.T) {
 func TestKilledProcessIsSwept(t *testing.T) {
 	const env = "TALLYSTICK_TEST_KILLED_IN"
 	if root := os.Getenv(env); root != "" {
-		w, err := NewLocal(root).Create(t.Context(), "d/f")
+		w, err := store.NewLocal(root).Create(t.Context(), "d/f")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,8 +109,8 @@ func TestKilledProcessIsSwept(t *testing.T) {
 		select {}
 	}
 	root := t.TempDir()
-	s := NewLocal(root)
-	put(t, s, "d/good", []byte("good"))
+	s := store.NewLocal(root)
+	storetest.Put(t, s, "d/good", []byte("good"))
 	child := exec.Command(os.Args[0], "-test.run=^TestKilledProcessIsSwept$")
 	child.Env = append(os.Environ(), env+"="+root)
 	if out, err := child.CombinedOutput(); err == nil {
@@ -116,7 +119,7 @@ func TestKilledProcessIsSwept(t *testing.T) {
 	if got := onDisk(t, root); len(got) != 3 {
 		t.Fatalf("the child left %q, want a temporary file beside d/good", got)
 	}
-	if diff := cmp.Diff([]Entry{{"d/good", 4}}, list(t, s, "")); diff != "" {
+	if diff := cmp.Diff([]store.Entry{{Name: "d/good", Size: 4}}, storetest.List(t, s, "")); diff != "" {
 		t.Errorf("listed (-want +got):\n%s", diff)
 	}
 	if swept, err := s.Sweep(t.Context(), time.Hour); err != nil || len(swept) != 0 {
@@ -128,7 +131,7 @@ func TestKilledProcessIsSwept(t *testing.T) {
 	if diff := cmp.Diff([]string{"d", "d/good"}, onDisk(t, root)); diff != "" {
 		t.Errorf("on disk (-want +got):\n%s", diff)
 	}
-	if swept, err := NewLocal(root+"/absent").Sweep(t.Context(), 0); err != nil || swept != nil {
+	if swept, err := store.NewLocal(root+"/absent").Sweep(t.Context(), 0); err != nil || swept != nil {
 		t.Errorf("sweep of an absent folder: %q, %v", swept, err)
 	}
 }

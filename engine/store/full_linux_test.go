@@ -1,15 +1,17 @@
-package store
+package store_test
 
 import (
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tallystick/tallystick/engine/store"
 )
 
 func TestFullDisk(t *testing.T) {
 	t.Run("mem", func(t *testing.T) {
-		m := NewMem()
+		m := store.NewMem()
 		m.Capacity = 800_000
 		testFullDisk(t, m, syscall.ENOSPC)
 	})
@@ -19,7 +21,7 @@ func TestFullDisk(t *testing.T) {
 			t.Skipf("needs the right to mount a small tmpfs: %v", err)
 		}
 		defer unix.Unmount(root, unix.MNT_DETACH)
-		testFullDisk(t, NewLocal(root), syscall.ENOSPC)
+		testFullDisk(t, store.NewLocal(root), syscall.ENOSPC)
 		if diff := onDisk(t, root); len(diff) != 3 {
 			t.Errorf("on disk: %q, want the folder d and its two files", diff)
 		}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -125,7 +126,7 @@ func (l *Local) Sweep(ctx context.Context, age time.Duration) ([]string, error) 
 
 // Open implements Store.
 func (l *Local) Open(ctx context.Context, name string) (File, error) {
-	if err := checkName("open", name); err != nil {
+	if err := CheckName("open", name); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -155,7 +156,32 @@ func (f *localFile) Size() int64 { return f.size }
 
 // Create implements Store.
 func (l *Local) Create(ctx context.Context, name string) (Writer, error) {
-	if err := checkName("create", name); err != nil {
+	return l.create(ctx, name, os.Rename)
+}
+
+// CreateNew implements Store.
+func (l *Local) CreateNew(ctx context.Context, name string) (Writer, error) {
+	return l.create(ctx, name, renameNew)
+}
+
+// renameNew is os.Rename that fails if the new name exists. Where the file
+// system has no links, another process may come between looking and renaming.
+func renameNew(from, to string) error {
+	err := os.Link(from, to)
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) {
+		if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s: %w", to, cmp.Or(err, fs.ErrExist))
+		}
+		return os.Rename(from, to)
+	}
+	if err != nil {
+		return err
+	}
+	return os.Remove(from)
+}
+
+func (l *Local) create(ctx context.Context, name string, rename func(from, to string) error) (Writer, error) {
+	if err := CheckName("create", name); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -171,13 +197,14 @@ func (l *Local) Create(ctx context.Context, name string) (Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &localWriter{file: f, target: target}, nil
+	return &localWriter{file: f, target: target, rename: rename}, nil
 }
 
 type localWriter struct {
 	file   *os.File // nil once committed or aborted
 	target string
-	err    error // of the first failed Write
+	rename func(from, to string) error // gives the file its name
+	err    error                       // of the first failed Write
 }
 
 // Write implements io.Writer.
@@ -208,7 +235,7 @@ func (w *localWriter) Commit() error {
 	if err := w.file.Close(); err != nil {
 		return fmt.Errorf("commit %s: %w", w.target, err)
 	}
-	if err := os.Rename(temp, w.target); err != nil {
+	if err := w.rename(temp, w.target); err != nil {
 		return fmt.Errorf("commit %s: %w", w.target, err)
 	}
 	w.file = nil

@@ -48,7 +48,7 @@ func (m *Mem) List(ctx context.Context, prefix string) ([]Entry, error) {
 
 // Open implements Store.
 func (m *Mem) Open(ctx context.Context, name string) (File, error) {
-	if err := checkName("open", name); err != nil {
+	if err := CheckName("open", name); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -86,21 +86,31 @@ func (f *memFile) Close() error { return nil }
 
 // Create implements Store.
 func (m *Mem) Create(ctx context.Context, name string) (Writer, error) {
-	if err := checkName("create", name); err != nil {
+	return m.create(ctx, name, false)
+}
+
+// CreateNew implements Store.
+func (m *Mem) CreateNew(ctx context.Context, name string) (Writer, error) {
+	return m.create(ctx, name, true)
+}
+
+func (m *Mem) create(ctx context.Context, name string, exclusive bool) (Writer, error) {
+	if err := CheckName("create", name); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return &memWriter{store: m, name: name}, nil
+	return &memWriter{store: m, name: name, exclusive: exclusive}, nil
 }
 
 type memWriter struct {
-	store *Mem
-	name  string
-	data  []byte
-	done  bool
-	err   error // of the first failed Write
+	store     *Mem
+	name      string
+	exclusive bool
+	data      []byte
+	done      bool
+	err       error // of the first failed Write
 }
 
 // Write implements io.Writer.
@@ -138,6 +148,10 @@ func (w *memWriter) Commit() error {
 	m := w.store
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if _, taken := m.files[w.name]; taken && w.exclusive {
+		m.used -= int64(len(w.data))
+		return fmt.Errorf("commit %s: %w", w.name, fs.ErrExist)
+	}
 	m.used -= int64(len(m.files[w.name]))
 	m.files[w.name] = w.data
 	return nil

@@ -35,6 +35,11 @@ type Store interface {
 	// file of that name, when Commit returns nil; until then the name means
 	// what it meant before.
 	Create(ctx context.Context, name string) (Writer, error)
+
+	// CreateNew is Create for a file that must not replace another: Commit
+	// fails with an error that wraps fs.ErrExist if one of that name is
+	// visible by then, and of several writers one succeeds.
+	CreateNew(ctx context.Context, name string) (Writer, error)
 }
 
 // Entry is one file of a listing.
@@ -65,8 +70,9 @@ type Writer interface {
 	Abort()
 }
 
-// checkName reports whether name may name a file.
-func checkName(op, name string) error {
+// CheckName returns an error that wraps fs.ErrInvalid unless name may name a
+// file: what every driver asks first.
+func CheckName(op, name string) error {
 	if !fs.ValidPath(name) || name == "." {
 		return fmt.Errorf("%s %q: %w", op, name, fs.ErrInvalid)
 	}

@@ -1,4 +1,6 @@
-package store
+// Package storetest is the conformance suite of package store: what every
+// driver must do, run by the tests of each.
+package storetest
 
 import (
 	"bytes"
@@ -10,43 +12,36 @@ import (
 	"io"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/tallystick/tallystick/engine/store"
 )
 
-// drivers are the stores that must behave alike.
-var drivers = map[string]func(t *testing.T) Store{
-	"local": func(t *testing.T) Store { return NewLocal(t.TempDir() + "/made/on/demand") },
-	"mem":   func(t *testing.T) Store { return NewMem() },
-	"mem with short reads": func(t *testing.T) Store {
-		m := NewMem()
-		m.MaxRead = 3
-		return m
-	},
-}
-
-func TestConformance(t *testing.T) {
-	for driver, open := range drivers {
-		for name, test := range map[string]func(*testing.T, Store){
-			"round trip":         testRoundTrip,
-			"replace":            testReplace,
-			"abort":              testAbort,
-			"invisible":          testInvisibleBeforeCommit,
-			"list":               testList,
-			"names":              testNames,
-			"use after the end":  testUseAfterEnd,
-			"cancelled":          testCancelled,
-			"concurrent writers": testConcurrentWriters,
-			"hashed":             testHashed,
-		} {
-			t.Run(driver+"/"+name, func(t *testing.T) { test(t, open(t)) })
-		}
+// Run runs the suite. open returns a new, empty store.
+func Run(t *testing.T, open func(t *testing.T) store.Store) {
+	for name, test := range map[string]func(*testing.T, store.Store){
+		"round trip":         testRoundTrip,
+		"replace":            testReplace,
+		"new":                testNew,
+		"many new":           testManyNew,
+		"abort":              testAbort,
+		"invisible":          testInvisibleBeforeCommit,
+		"list":               testList,
+		"names":              testNames,
+		"use after the end":  testUseAfterEnd,
+		"cancelled":          testCancelled,
+		"concurrent writers": testConcurrentWriters,
+		"hashed":             testHashed,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
 }
 
-func put(t *testing.T, s Store, name string, data []byte) {
+func Put(t *testing.T, s store.Store, name string, data []byte) {
 	t.Helper()
 	w, err := s.Create(t.Context(), name)
 	if err != nil {
@@ -63,7 +58,7 @@ func put(t *testing.T, s Store, name string, data []byte) {
 	}
 }
 
-func get(t *testing.T, s Store, name string) []byte {
+func Get(t *testing.T, s store.Store, name string) []byte {
 	t.Helper()
 	f, err := s.Open(t.Context(), name)
 	if err != nil {
@@ -80,7 +75,7 @@ func get(t *testing.T, s Store, name string) []byte {
 	return data
 }
 
-func list(t *testing.T, s Store, prefix string) []Entry {
+func List(t *testing.T, s store.Store, prefix string) []store.Entry {
 	t.Helper()
 	entries, err := s.List(t.Context(), prefix)
 	if err != nil {
@@ -89,12 +84,12 @@ func list(t *testing.T, s Store, prefix string) []Entry {
 	return entries
 }
 
-func testRoundTrip(t *testing.T, s Store) {
+func testRoundTrip(t *testing.T, s store.Store) {
 	for _, size := range []int{0, 1, 7, 100_000} {
 		name := fmt.Sprintf("a/b/%d.bin", size)
 		want := bytes.Repeat([]byte("0123456789\n"), size/11+1)[:size]
-		put(t, s, name, want)
-		if got := get(t, s, name); !bytes.Equal(got, want) {
+		Put(t, s, name, want)
+		if got := Get(t, s, name); !bytes.Equal(got, want) {
 			t.Errorf("%s: read %d bytes, which are not the %d written", name, len(got), size)
 		}
 		f, err := s.Open(t.Context(), name)
@@ -116,15 +111,15 @@ func testRoundTrip(t *testing.T, s Store) {
 	}
 }
 
-func testReplace(t *testing.T, s Store) {
-	put(t, s, "f", []byte("old and longer"))
+func testReplace(t *testing.T, s store.Store) {
+	Put(t, s, "f", []byte("old and longer"))
 	old, err := s.Open(t.Context(), "f")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer old.Close()
-	put(t, s, "f", []byte("new"))
-	if got := get(t, s, "f"); string(got) != "new" {
+	Put(t, s, "f", []byte("new"))
+	if got := Get(t, s, "f"); string(got) != "new" {
 		t.Errorf("after replacing: %q", got)
 	}
 	if got, err := io.ReadAll(old); err != nil || string(got) != "old and longer" {
@@ -132,8 +127,70 @@ func testReplace(t *testing.T, s Store) {
 	}
 }
 
-func testAbort(t *testing.T, s Store) {
-	put(t, s, "d/kept", []byte("kept"))
+func testNew(t *testing.T, s store.Store) {
+	create := func(data string) error {
+		w, err := s.CreateNew(t.Context(), "d/f")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Abort()
+		if _, err := io.WriteString(w, data); err != nil {
+			t.Fatal(err)
+		}
+		return w.Commit()
+	}
+	if err := create("first"); err != nil {
+		t.Fatal(err)
+	}
+	if err := create("second"); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a new file of a name that is taken: %v, want fs.ErrExist", err)
+	}
+	if got := Get(t, s, "d/f"); string(got) != "first" {
+		t.Errorf("the file reads %q", got)
+	}
+	Put(t, s, "d/f", []byte("third"))
+	if diff := cmp.Diff([]store.Entry{{Name: "d/f", Size: 5}}, List(t, s, "")); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+// Of many writers of one new file, one has it.
+func testManyNew(t *testing.T, s store.Store) {
+	const writers = 8
+	var wg sync.WaitGroup
+	var won atomic.Int64
+	var winner atomic.Value
+	for i := range writers {
+		wg.Go(func() {
+			w, err := s.CreateNew(t.Context(), "f")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			own := fmt.Sprint("by ", i)
+			if _, err := io.WriteString(w, own); err != nil {
+				t.Error(err)
+			}
+			switch err := w.Commit(); {
+			case err == nil:
+				won.Add(1)
+				winner.Store(own)
+			case !errors.Is(err, fs.ErrExist):
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if won.Load() != 1 {
+		t.Fatalf("%d writers created the file, want 1", won.Load())
+	}
+	if got := Get(t, s, "f"); string(got) != winner.Load() {
+		t.Errorf("the file reads %q, its writer wrote %q", got, winner.Load())
+	}
+}
+
+func testAbort(t *testing.T, s store.Store) {
+	Put(t, s, "d/kept", []byte("kept"))
 	for _, name := range []string{"d/kept", "d/fresh"} {
 		w, err := s.Create(t.Context(), name)
 		if err != nil {
@@ -145,16 +202,16 @@ func testAbort(t *testing.T, s Store) {
 		w.Abort()
 		w.Abort()
 	}
-	want := []Entry{{"d/kept", 4}}
-	if diff := cmp.Diff(want, list(t, s, "")); diff != "" {
+	want := []store.Entry{{Name: "d/kept", Size: 4}}
+	if diff := cmp.Diff(want, List(t, s, "")); diff != "" {
 		t.Errorf("files after Abort (-want +got):\n%s", diff)
 	}
-	if got := get(t, s, "d/kept"); string(got) != "kept" {
+	if got := Get(t, s, "d/kept"); string(got) != "kept" {
 		t.Errorf("after an aborted replacement: %q", got)
 	}
 }
 
-func testInvisibleBeforeCommit(t *testing.T, s Store) {
+func testInvisibleBeforeCommit(t *testing.T, s store.Store) {
 	w, err := s.Create(t.Context(), "f")
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +220,7 @@ func testInvisibleBeforeCommit(t *testing.T, s Store) {
 	if _, err := w.Write([]byte("half")); err != nil {
 		t.Fatal(err)
 	}
-	if got := list(t, s, ""); len(got) != 0 {
+	if got := List(t, s, ""); len(got) != 0 {
 		t.Errorf("an unfinished file is listed: %v", got)
 	}
 	if _, err := s.Open(t.Context(), "f"); !errors.Is(err, fs.ErrNotExist) {
@@ -171,29 +228,29 @@ func testInvisibleBeforeCommit(t *testing.T, s Store) {
 	}
 }
 
-func testList(t *testing.T, s Store) {
-	if got := list(t, s, "nothing/here"); len(got) != 0 {
+func testList(t *testing.T, s store.Store) {
+	if got := List(t, s, "nothing/here"); len(got) != 0 {
 		t.Errorf("empty store lists %v", got)
 	}
 	for _, name := range []string{"b", "a.x", "a/2", "a/10", "a/1", "ab/1", "Z", "é"} {
-		put(t, s, name, []byte(name))
+		Put(t, s, name, []byte(name))
 	}
 	for prefix, want := range map[string][]string{
-		"":          {"Z", "a.x", "a/1", "a/10", "a/2", "ab/1", "b", "é"},
-		"a":         {"a.x", "a/1", "a/10", "a/2", "ab/1"},
-		"a/":        {"a/1", "a/10", "a/2"},
-		"a/1":       {"a/1", "a/10"},
-		"a/1/":      nil,
-		"b/":        nil,
-		"c":         nil,
-		"../":       nil,
-		"/":         nil,
-		"a/../b":    nil,
-		TempPrefix:  nil,
-		"ab/1extra": nil,
+		"":               {"Z", "a.x", "a/1", "a/10", "a/2", "ab/1", "b", "é"},
+		"a":              {"a.x", "a/1", "a/10", "a/2", "ab/1"},
+		"a/":             {"a/1", "a/10", "a/2"},
+		"a/1":            {"a/1", "a/10"},
+		"a/1/":           nil,
+		"b/":             nil,
+		"c":              nil,
+		"../":            nil,
+		"/":              nil,
+		"a/../b":         nil,
+		store.TempPrefix: nil,
+		"ab/1extra":      nil,
 	} {
 		var got []string
-		for _, e := range list(t, s, prefix) {
+		for _, e := range List(t, s, prefix) {
 			got = append(got, e.Name)
 			if e.Size != int64(len(e.Name)) {
 				t.Errorf("%s: size %d, want %d", e.Name, e.Size, len(e.Name))
@@ -205,8 +262,8 @@ func testList(t *testing.T, s Store) {
 	}
 }
 
-func testNames(t *testing.T, s Store) {
-	for _, name := range []string{"", ".", "..", "/a", "a/", "a//b", "../a", "a/../b", "./a", TempPrefix + "1", "a/" + TempPrefix, TempPrefix + "d/a"} {
+func testNames(t *testing.T, s store.Store) {
+	for _, name := range []string{"", ".", "..", "/a", "a/", "a//b", "../a", "a/../b", "./a", store.TempPrefix + "1", "a/" + store.TempPrefix, store.TempPrefix + "d/a"} {
 		if w, err := s.Create(t.Context(), name); !errors.Is(err, fs.ErrInvalid) {
 			t.Errorf("create %q: %v, want fs.ErrInvalid", name, err)
 			if w != nil {
@@ -219,13 +276,13 @@ func testNames(t *testing.T, s Store) {
 	}
 }
 
-func testUseAfterEnd(t *testing.T, s Store) {
+func testUseAfterEnd(t *testing.T, s store.Store) {
 	for _, end := range []struct {
 		name string
-		do   func(Writer) error
+		do   func(store.Writer) error
 	}{
-		{"commit", Writer.Commit},
-		{"abort", func(w Writer) error { w.Abort(); return nil }},
+		{"commit", store.Writer.Commit},
+		{"abort", func(w store.Writer) error { w.Abort(); return nil }},
 	} {
 		w, err := s.Create(t.Context(), end.name)
 		if err != nil {
@@ -242,14 +299,14 @@ func testUseAfterEnd(t *testing.T, s Store) {
 		}
 		w.Abort()
 	}
-	want := []Entry{{"commit", 0}}
-	if diff := cmp.Diff(want, list(t, s, "")); diff != "" {
+	want := []store.Entry{{Name: "commit", Size: 0}}
+	if diff := cmp.Diff(want, List(t, s, "")); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }
 
-func testCancelled(t *testing.T, s Store) {
-	put(t, s, "f", []byte("f"))
+func testCancelled(t *testing.T, s store.Store) {
+	Put(t, s, "f", []byte("f"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := s.List(ctx, ""); !errors.Is(err, context.Canceled) {
@@ -265,7 +322,7 @@ func testCancelled(t *testing.T, s Store) {
 
 // Many writers of one name and of many names in one new folder: the last
 // Commit wins, and every file is one writer's whole file.
-func testConcurrentWriters(t *testing.T, s Store) {
+func testConcurrentWriters(t *testing.T, s store.Store) {
 	const writers = 8
 	var wg sync.WaitGroup
 	for i := range writers {
@@ -287,18 +344,18 @@ func testConcurrentWriters(t *testing.T, s Store) {
 		})
 	}
 	wg.Wait()
-	if got := list(t, s, "new/"); len(got) != writers+1 {
+	if got := List(t, s, "new/"); len(got) != writers+1 {
 		t.Errorf("%d files, want %d", len(got), writers+1)
 	}
-	shared := get(t, s, "new/folder/shared")
+	shared := Get(t, s, "new/folder/shared")
 	if len(shared) != 10_000 || bytes.Count(shared, shared[:1]) != 10_000 {
 		t.Errorf("the shared file mixes several writers")
 	}
 }
 
-func testHashed(t *testing.T, s Store) {
+func testHashed(t *testing.T, s store.Store) {
 	want := bytes.Repeat([]byte("some bytes "), 100_000) // several buffers full
-	w, err := CreateHashed(t.Context(), s, "big")
+	w, err := store.CreateHashed(t.Context(), s, "big")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,14 +372,14 @@ func testHashed(t *testing.T, s Store) {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256(want)
-	if diff := cmp.Diff(Digest{int64(len(want)), hex.EncodeToString(sum[:])}, digest); diff != "" {
+	if diff := cmp.Diff(store.Digest{Size: int64(len(want)), SHA256: hex.EncodeToString(sum[:])}, digest); diff != "" {
 		t.Errorf("digest (-want +got):\n%s", diff)
 	}
-	if got := get(t, s, "big"); !bytes.Equal(got, want) {
+	if got := Get(t, s, "big"); !bytes.Equal(got, want) {
 		t.Error("the file read is not the file written")
 	}
 
-	aborted, err := CreateHashed(t.Context(), s, "aborted")
+	aborted, err := store.CreateHashed(t.Context(), s, "aborted")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,7 +387,7 @@ func testHashed(t *testing.T, s Store) {
 		t.Fatal(err)
 	}
 	aborted.Abort()
-	if diff := cmp.Diff([]Entry{{"big", int64(len(want))}}, list(t, s, "")); diff != "" {
+	if diff := cmp.Diff([]store.Entry{{Name: "big", Size: int64(len(want))}}, List(t, s, "")); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }

@@ -1,0 +1,41 @@
+package s3
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/tallystick/tallystick/engine/internal/s3server"
+	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/store/storetest"
+)
+
+// minPart is the least size of all parts but the last that S3 takes, in bytes.
+const minPart = 5 << 20
+
+func connect(t testing.TB, s s3server.Server) *Client {
+	t.Helper()
+	c, err := Connect(Options{
+		Endpoint: s.Endpoint, Credentials: credentials.NewStaticV4(s.AccessKey, s.SecretKey, ""), PartSize: minPart,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestS3Conformance(t *testing.T) {
+	server := s3server.Start(t)
+	server.Bucket(t, "bucket")
+	c := connect(t, server)
+	var n atomic.Int64
+	storetest.Run(t, func(t *testing.T) store.Store {
+		s, err := NewStore(c, fmt.Sprintf("s3://bucket/below/%d", n.Add(1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	})
+}
