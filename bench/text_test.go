@@ -83,7 +83,7 @@ func newText(name, source string) *text {
 
 // readLines returns the lines of a file or folder, each with its line feed.
 func readLines(source string, limit int) ([]byte, error) {
-	paths, err := corpus.Expand([]string{source})
+	paths, err := corpus.Expand(context.Background(), []string{source})
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func readLines(source string, limit int) ([]byte, error) {
 	}
 	var lines []byte
 	for _, s := range shards {
-		r, err := corpus.Open(files[s.File], s, maxLine)
+		r, err := corpus.Open(context.Background(), files[s.File], s, maxLine)
 		if err != nil {
 			return nil, err
 		}

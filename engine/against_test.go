@@ -259,7 +259,7 @@ func TestAgainstOnRevisions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range corpora {
-		b, err := corpus.ReadText(name, 1<<30)
+		b, err := corpus.ReadText(t.Context(), name, 1<<30)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -104,7 +104,7 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 		p.Alarms = r.Alarms
 	}
 	// Before the inputs are read: an earlier run may be of no use.
-	earlier, err := r.Policy.loadEarlier(&p, dir)
+	earlier, err := r.Policy.loadEarlier(ctx, &p, dir)
 	if err != nil {
 		return fail(err)
 	}
@@ -181,6 +181,12 @@ func LoadPlan(path string) (plan.Plan, error) {
 		}
 		return p, err
 	}
+	return parsePlan(b, path)
+}
+
+// parsePlan is LoadPlan for the content of a file, which path names.
+func parsePlan(b []byte, path string) (plan.Plan, error) {
+	var p plan.Plan
 	if err := json.Unmarshal(b, &p); err != nil {
 		return p, fmt.Errorf("%w: %s: %v", doc.ErrCorrupt, path, err)
 	}

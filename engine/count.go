@@ -162,7 +162,7 @@ func (c *unitCounter) countText(ctx context.Context) error {
 	text := u.text
 	if text == nil {
 		var err error
-		if text, err = corpus.ReadText(u.opened, maxText); err != nil {
+		if text, err = corpus.ReadText(ctx, u.opened, maxText); err != nil {
 			if errors.Is(err, corpus.ErrTooLong) {
 				return errTooLong(u.path)
 			}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
@@ -45,20 +44,22 @@ type countUnit struct {
 
 // countSources lists the inputs and tells texts from JSON lines.
 func countSources(ctx context.Context, r Rules, m Means, kind InputKind, dir string) ([]countSource, error) {
-	expand := func(args []string) ([]string, error) { return corpus.ExpandText(args, kind == InputText) }
+	expand := func(ctx context.Context, args []string) ([]string, error) {
+		return corpus.ExpandText(ctx, args, kind == InputText)
+	}
 	if kind == InputJSONL {
 		expand = corpus.Expand
 	}
-	paths, err := expand(r.Inputs)
+	paths, err := expand(ctx, r.Inputs)
 	if err != nil {
 		return nil, err
 	}
-	if paths, err = leaveOutRuns(paths, r.Inputs, m.Progress); err != nil {
+	if paths, err = leaveOutRuns(ctx, paths, r.Inputs, m.Progress); err != nil {
 		return nil, err
 	}
 	named := map[string]bool{}
 	for _, a := range r.Inputs {
-		named[filepath.Clean(a)] = true
+		named[cleanInput(a)] = true
 	}
 	parser, err := r.parser(m)
 	if err != nil {
@@ -66,12 +67,12 @@ func countSources(ctx context.Context, r Rules, m Means, kind InputKind, dir str
 	}
 	sources := make([]countSource, len(paths))
 	for i, p := range paths {
-		s := countSource{path: p, opened: p, named: named[filepath.Clean(p)]}
+		s := countSource{path: p, opened: p, named: named[cleanInput(p)]}
 		switch {
 		case p == "-":
 			s, err = stdinSource(ctx, r, m, kind, parser, dir)
 		case kind == InputAuto && corpus.IsJSON(p) && !corpus.IsJSONLines(p):
-			s.isText, err = beginsAsText(p, r.MaxLine, parser)
+			s.isText, err = beginsAsText(ctx, p, r.MaxLine, parser)
 		default:
 			s.isText = kind == InputText || kind == InputAuto && !corpus.IsJSONLines(p)
 		}
@@ -84,8 +85,8 @@ func countSources(ctx context.Context, r Rules, m Means, kind InputKind, dir str
 }
 
 // beginsAsText reports whether the first line of a file is no document.
-func beginsAsText(path string, maxLine int64, parser jsonl.Parser) (bool, error) {
-	line, err := corpus.FirstLine(path, maxLine)
+func beginsAsText(ctx context.Context, path string, maxLine int64, parser jsonl.Parser) (bool, error) {
+	line, err := corpus.FirstLine(ctx, path, maxLine)
 	if err != nil {
 		return false, err
 	}
@@ -129,7 +130,7 @@ func stdinSource(ctx context.Context, r Rules, m Means, kind InputKind, parser j
 	case InputText:
 		s.isText = true
 	case InputAuto:
-		s.isText, err = beginsAsText(s.opened, r.MaxLine, parser)
+		s.isText, err = beginsAsText(ctx, s.opened, r.MaxLine, parser)
 		if s.isText && object && m.Progress != nil {
 			m.Progress.Notice(fmt.Sprintf("standard input has no document in its first line (a JSON object with %q): it counts as one text; --input jsonl reads JSON lines", r.Fields.Text))
 		}
@@ -148,11 +149,7 @@ func countUnits(ctx context.Context, r Rules, m Means, sources []countSource) (u
 	var files []plan.File
 	byFile := make([][]plan.Shard, len(lines))
 	if len(lines) > 0 {
-		for _, p := range lines {
-			if st, err := os.Stat(p); err == nil {
-				total += st.Size()
-			}
-		}
+		total = totalSize(ctx, lines)
 		track := start(m.Progress, "plan", total, "bytes")
 		var shards []plan.Shard
 		files, shards, err = corpus.Plan(ctx, lines, corpus.PlanOptions{
@@ -170,8 +167,10 @@ func countUnits(ctx context.Context, r Rules, m Means, sources []countSource) (u
 	for _, s := range sources {
 		if s.isText {
 			u := countUnit{countSource: s, size: int64(len(s.text))}
-			if st, err := os.Stat(s.opened); s.text == nil && err == nil {
-				u.size = st.Size()
+			if s.text == nil {
+				if size, err := corpus.Size(ctx, s.opened); err == nil {
+					u.size = size
+				}
 			}
 			total += u.size
 			units = append(units, u)

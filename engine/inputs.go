@@ -8,9 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
 )
@@ -32,15 +37,14 @@ func (in *inputs) open(i int) plan.File {
 
 // readInputs lists, shards and, if digests is set, digests the inputs.
 func readInputs(ctx context.Context, r Rules, m Means, dir string, digests bool) (*inputs, error) {
-	paths, err := corpus.Expand(r.Inputs)
+	paths, err := corpus.Expand(ctx, r.Inputs)
 	if err != nil {
 		return nil, err
 	}
-	if paths, err = leaveOutRuns(paths, r.Inputs, m.Progress); err != nil {
+	if paths, err = leaveOutRuns(ctx, paths, r.Inputs, m.Progress); err != nil {
 		return nil, err
 	}
 	in := &inputs{opened: make([]string, len(paths))}
-	var total int64
 	for i, p := range paths {
 		in.opened[i] = p
 		if p == "-" {
@@ -48,10 +52,8 @@ func readInputs(ctx context.Context, r Rules, m Means, dir string, digests bool)
 				return nil, err
 			}
 		}
-		if st, err := os.Stat(in.opened[i]); err == nil {
-			total += st.Size()
-		}
 	}
+	total := totalSize(ctx, in.opened)
 	track := start(m.Progress, "plan", total, "bytes")
 	in.files, in.shards, err = corpus.Plan(ctx, in.opened, corpus.PlanOptions{
 		ShardSize: r.ShardSize, Workers: m.Workers, SkipDigest: !digests, Progress: track.add,
@@ -66,16 +68,56 @@ func readInputs(ctx context.Context, r Rules, m Means, dir string, digests bool)
 	return in, nil
 }
 
+// totalSize is the size of all inputs that can be measured, in bytes: for
+// progress.
+func totalSize(ctx context.Context, paths []string) int64 {
+	var total atomic.Int64
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(statsAtOnce)
+	for _, p := range paths {
+		group.Go(func() error {
+			if size, err := corpus.Size(ctx, p); err == nil {
+				total.Add(size)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // no error is returned above
+	return total.Load()
+}
+
+// statsAtOnce is how many inputs are measured at once: each object takes a
+// request.
+const statsAtOnce = 32
+
 // leaveOutRuns takes out what folders and globs found inside the output folder
 // of a run, which may well lie inside an input folder: its plan and its tally
 // are no corpus. Files that are named themselves stay.
-func leaveOutRuns(paths, args []string, p Progress) ([]string, error) {
+func leaveOutRuns(ctx context.Context, paths, args []string, p Progress) ([]string, error) {
 	named := map[string]bool{}
 	for _, a := range args {
-		named[filepath.Clean(a)] = true
+		named[cleanInput(a)] = true
 	}
 	runs := map[string]bool{} // folder → whether it is one
+	for _, path := range paths {
+		// The plan of a run is found like any other file below a folder.
+		if dir, name := filepath.Split(path); name == stage.PlanFile && object.IsName(path) && !named[path] {
+			b, err := corpus.ReadText(ctx, path, maxPlan)
+			if err == nil {
+				_, err = parsePlan(b, path)
+			}
+			runs[dir] = err == nil
+		}
+	}
 	inRun := func(path string) (string, bool) {
+		if object.IsName(path) {
+			for dir := path; ; {
+				dir = dir[:strings.LastIndexByte(strings.TrimSuffix(dir, "/"), '/')+1]
+				if is := runs[dir]; is || named[strings.TrimSuffix(dir, "/")] || strings.HasSuffix(dir, "://") {
+					return dir, is
+				}
+			}
+		}
 		for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
 			is, known := runs[dir]
 			if !known {
@@ -91,7 +133,7 @@ func leaveOutRuns(paths, args []string, p Progress) ([]string, error) {
 	var kept []string
 	left := map[string]int{}
 	for _, path := range paths {
-		if !named[filepath.Clean(path)] {
+		if !named[cleanInput(path)] {
 			if dir, is := inRun(path); is {
 				left[dir]++
 				continue
@@ -109,6 +151,17 @@ func leaveOutRuns(paths, args []string, p Progress) ([]string, error) {
 	}
 	return kept, nil
 }
+
+// cleanInput is one way to write an input.
+func cleanInput(path string) string {
+	if object.IsName(path) {
+		return strings.TrimSuffix(path, "/")
+	}
+	return filepath.Clean(path)
+}
+
+// maxPlan is the size of a plan beyond which a file is not looked at, in bytes.
+const maxPlan = 1 << 30
 
 func spoolPath(dir string) string { return filepath.Join(dir, stage.WorkDir, stage.StdinSpool) }
 

@@ -9,7 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
 )
@@ -177,11 +179,11 @@ func (e *earlierRun) addTo(p *plan.Plan) {
 
 // loadEarlier reads the earlier runs and refuses those that cannot stand
 // beside what p has so far: its rules. dir is the output folder of the new run.
-func (p *Policy) loadEarlier(out *plan.Plan, dir string) ([]earlierRun, error) {
+func (p *Policy) loadEarlier(ctx context.Context, out *plan.Plan, dir string) ([]earlierRun, error) {
 	var all []earlierRun
 	of := map[string]string{} // run ids to the folder that they came by
 	for _, folder := range p.Against {
-		old, err := loadEarlier(out, folder, dir)
+		old, err := loadEarlier(ctx, out, folder, dir)
 		if err != nil {
 			return nil, fmt.Errorf("earlier run %s: %w", folder, err)
 		}
@@ -200,7 +202,7 @@ func (p *Policy) loadEarlier(out *plan.Plan, dir string) ([]earlierRun, error) {
 	return all, nil
 }
 
-func loadEarlier(p *plan.Plan, folder, dir string) (plan.Plan, error) {
+func loadEarlier(ctx context.Context, p *plan.Plan, folder, dir string) (plan.Plan, error) {
 	fail := func(format string, args ...any) (plan.Plan, error) { return plan.Plan{}, fmt.Errorf(format, args...) }
 	if sameFile(folder, dir) {
 		return fail("%w: it is the output folder", doc.ErrUsage)
@@ -239,9 +241,9 @@ func loadEarlier(p *plan.Plan, folder, dir string) (plan.Plan, error) {
 		if f.Run == "" {
 			f.Run = old.RunID
 		}
-		st, err := os.Stat(f.Path)
-		if err == nil && st.Size() != f.Size {
-			err = fmt.Errorf("%d bytes instead of %d", st.Size(), f.Size)
+		size, err := corpus.Size(ctx, f.Path)
+		if err == nil && size != f.Size {
+			err = fmt.Errorf("%d bytes instead of %d", size, f.Size)
 		}
 		if err != nil {
 			return fail("%w: its input %s is not there as it was: %w (texts are read again to prove duplicates; a relative path is looked for from here)", doc.ErrInput, f.Path, err)
@@ -285,6 +287,9 @@ func agree(p, old *plan.Plan) error {
 
 // canonical is one name for a file that has several, as far as links tell.
 func canonical(path string) string {
+	if object.IsName(path) {
+		return path
+	}
 	if absolute, err := filepath.Abs(path); err == nil {
 		path = absolute
 	}

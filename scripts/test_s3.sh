@@ -14,4 +14,4 @@ if ! go version -m "$server" 2>/dev/null | grep -q "versitygw[[:space:]]$version
 		exit 0
 	fi
 fi
-TALLYSTICK_TEST_S3=1 go test -count 1 -run S3 ./engine/store/s3
+TALLYSTICK_TEST_S3=1 go test -count 1 -run S3 ./engine/store/s3 ./cmd/tallystick

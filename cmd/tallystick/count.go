@@ -15,7 +15,7 @@ import (
 const defaultTokenizer = "o200k_base"
 
 type countCmd struct {
-	Inputs        []string `arg:"" optional:"" name:"input" help:"Files, folders, globs, or - for standard input, also .gz or .zst (default: standard input)."`
+	Inputs        []string `arg:"" optional:"" name:"input" help:"Files, folders, globs, s3://bucket/prefix, or - for standard input, also .gz or .zst (default: standard input)."`
 	Input         string   `enum:"auto,text,jsonl" default:"auto" help:"What the inputs are: text (each file one text), jsonl, or auto, by their names (below)."`
 	By            string   `enum:"total,file,document,contributor" default:"total" help:"A row per file or document (in input order), per contributor (sorted), or the total."`
 	Format        string   `enum:"table,tsv,jsonl" default:"table" help:"table, tsv or jsonl."`

@@ -53,7 +53,7 @@ func (n *natural) UnmarshalText(text []byte) error {
 }
 
 type inputFlags struct {
-	Inputs []string `arg:"" name:"input" help:"Files, folders, globs, or - for standard input: JSONL, plain, .gz or .zst."`
+	Inputs []string `arg:"" name:"input" help:"Files, folders, globs, s3://bucket/prefix, or - for standard input: JSONL, plain, .gz or .zst."`
 	documentFlags
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/store/s3"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
@@ -70,6 +71,7 @@ func main() {
 
 // Main runs the program and returns its exit code.
 func Main(args []string, stdout, stderr io.Writer) int {
+	s3.Register()
 	var c cli
 	helped := false
 	parser, err := kong.New(&c,

@@ -26,7 +26,7 @@ func benchNext(b *testing.B, name string, content []byte, textBytes int) {
 	for b.Loop() {
 		lines := 0
 		for _, s := range shards {
-			r, err := Open(files[0], s, testMaxLine)
+			r, err := Open(b.Context(), files[0], s, testMaxLine)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -89,7 +89,7 @@ func BenchmarkNextReal(b *testing.B) {
 }
 
 func countLines(b *testing.B, f plan.File, s plan.Shard) int {
-	r, err := Open(f, s, testMaxLine)
+	r, err := Open(b.Context(), f, s, testMaxLine)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func BenchmarkFetch(b *testing.B) {
 			b.SetBytes(int64(size))
 			for b.Loop() {
 				got := 0
-				err := Fetch(files[0], shards[0], testMaxLine, wants, func(_ int, line []byte) error {
+				err := Fetch(b.Context(), files[0], shards[0], testMaxLine, wants, func(_ int, line []byte) error {
 					got += len(line)
 					return nil
 				})

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
@@ -71,31 +71,41 @@ func IsPacked(err error) bool {
 // decompressor reads the decompressed bytes of a file front to back.
 type decompressor struct {
 	planned plan.File
-	file    *os.File
+	input   *input
 	source  *source
 	stream  io.Reader // nil until the first Read, where a broken header shows
 	release func()
 }
 
-// source reads the compressed file and remembers how far and why not further,
-// so that a failing disk is not taken for a corrupt stream.
+// source reads the file as it is stored and remembers how far and why not
+// further, so that a failing disk is not taken for a corrupt stream.
 type source struct {
 	file io.Reader
 	read int64
-	err  error // of the file, other than io.EOF
+	sum  *xxhash.Digest // of what was read of an object; else nil
+	err  error          // of the file, other than io.EOF
 }
 
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.file.Read(p)
 	s.read += int64(n)
+	if s.sum != nil {
+		s.sum.Write(p[:n])
+	}
 	if err != nil && err != io.EOF {
 		s.err = err
 	}
 	return n, err
 }
 
-func newDecompressor(file *os.File, f plan.File) *decompressor {
-	return &decompressor{planned: f, file: file, source: &source{file: file}, release: func() {}}
+// newDecompressor reads shard s of f, which is all of a compressed file.
+func newDecompressor(in *input, f plan.File, s plan.Shard) *decompressor {
+	d := &decompressor{planned: f, input: in, release: func() {}}
+	d.source = &source{file: in.section(s.Offset, s.Length, s.Length == f.Size)}
+	if in.isObject() {
+		d.source.sum = xxhash.New()
+	}
+	return d
 }
 
 // errCorruptStream: the compressed stream ends early, fails its checksum, or
@@ -121,6 +131,9 @@ func (d *decompressor) Read(p []byte) (int, error) {
 func (d *decompressor) start() error {
 	in := bufio.NewReaderSize(d.source, 128<<10)
 	switch d.planned.Compression {
+	case compressionNone:
+		d.stream = d.source
+		return nil
 	case compressionGzip:
 		d.stream = &gzipMembers{in: in}
 		return nil
@@ -184,7 +197,7 @@ func (d *decompressor) explain(err error) error {
 	if d.source.err != nil {
 		return inputError(d.planned.Path, d.source.err)
 	}
-	if sizeErr := checkSize(d.file, d.planned); sizeErr != nil {
+	if sizeErr := d.input.checkSize(d.planned); sizeErr != nil {
 		return sizeErr
 	}
 	switch {
@@ -196,6 +209,21 @@ func (d *decompressor) explain(err error) error {
 		return fmt.Errorf("%s: %w: it was compressed with a zstd dictionary; compress it again without", d.planned.Path, doc.ErrInput)
 	}
 	return errCorruptStream
+}
+
+// checkSum reads what the decompression did not ask for of an object, and
+// reports one whose bytes are not those of the shard that was planned.
+func (d *decompressor) checkSum(s plan.Shard) error {
+	if d.source.sum == nil {
+		return nil
+	}
+	if _, err := io.Copy(io.Discard, d.source); err != nil {
+		return inputError(d.planned.Path, err)
+	}
+	if hexSum(d.source.sum) != s.XXH64 {
+		return notPlanned(d.planned, s)
+	}
+	return nil
 }
 
 // Close ends the decompression; the file stays open.

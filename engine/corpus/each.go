@@ -17,7 +17,7 @@ const tellEvery = 64
 // bytes on disk as they are consumed. An error of fn is returned with the
 // line's place in front of it.
 func EachLine(ctx context.Context, f plan.File, s plan.Shard, maxLine int64, progress func(bytes int64), fn func(*Line) error) error {
-	r, err := Open(f, s, maxLine)
+	r, err := Open(ctx, f, s, maxLine)
 	if err != nil {
 		return err
 	}

@@ -1,14 +1,17 @@
 package corpus
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/object"
 )
 
 // suffixes are what names of corpus files in a folder end in, letter case
@@ -26,19 +29,22 @@ var suffixes = []string{".jsonl", ".ndjson", ".json"}
 //   - what does not exist but has one of *?[ becomes what [filepath.Glob] finds
 //     (hidden names only where the pattern has the dot), sorted bytewise, folders
 //     in turn expanded
+//   - the name of an object, such as s3://bucket/key, stays as it is; what is
+//     none is a folder, the objects whose names follow its own and a slash, or
+//     a glob, see objects.go
 //
 // An argument that finds nothing is an error, and so is a file that is found
 // twice, be it under two names: its documents would all be duplicates.
-func Expand(args []string) ([]string, error) { return expand(args, corpora) }
+func Expand(ctx context.Context, args []string) ([]string, error) { return expand(ctx, args, corpora) }
 
 // ExpandText is Expand for inputs that may be texts: a folder in which no
 // name is that of JSON lines (.jsonl, .ndjson, or a compressed .json) becomes
 // all files that are not hidden. With every, each folder does.
-func ExpandText(args []string, every bool) ([]string, error) {
+func ExpandText(ctx context.Context, args []string, every bool) ([]string, error) {
 	if every {
-		return expand(args, everything)
+		return expand(ctx, args, everything)
 	}
-	return expand(args, corporaOrTexts)
+	return expand(ctx, args, corporaOrTexts)
 }
 
 // want is what is taken of a folder.
@@ -50,8 +56,8 @@ const (
 	everything                 // all files
 )
 
-func expand(args []string, take want) ([]string, error) {
-	e := expansion{seen: make(map[any]string), take: take}
+func expand(ctx context.Context, args []string, take want) ([]string, error) {
+	e := expansion{ctx: ctx, seen: make(map[any]string), take: take}
 	for _, arg := range args {
 		if err := e.argument(arg); err != nil {
 			return nil, err
@@ -64,6 +70,7 @@ func expand(args []string, take want) ([]string, error) {
 }
 
 type expansion struct {
+	ctx   context.Context
 	paths []string
 	seen  map[any]string // identity of a file → the name it was found under
 	take  want
@@ -72,6 +79,9 @@ type expansion struct {
 func (e *expansion) argument(arg string) error {
 	if arg == "-" {
 		return e.add(arg, arg)
+	}
+	if object.IsName(arg) {
+		return e.object(arg)
 	}
 	info, err := os.Stat(arg)
 	if os.IsNotExist(err) {
@@ -87,13 +97,17 @@ func (e *expansion) argument(arg string) error {
 		return e.file(arg, info)
 	}
 	found, err := e.folder(arg)
-	if err == nil && found == 0 && e.take != corpora {
-		return fmt.Errorf("%w: folder %s holds no file that is not hidden", doc.ErrUsage, arg)
-	}
 	if err == nil && found == 0 {
-		err = fmt.Errorf("%w: folder %s holds no file named *.jsonl, *.ndjson or *.json (.gz, .zst); name files with other names one by one or by a glob", doc.ErrUsage, arg)
+		err = e.emptyFolder(arg)
 	}
 	return err
+}
+
+func (e *expansion) emptyFolder(name string) error {
+	if e.take != corpora {
+		return fmt.Errorf("%w: folder %s holds no file that is not hidden", doc.ErrUsage, name)
+	}
+	return fmt.Errorf("%w: folder %s holds no file named *.jsonl, *.ndjson or *.json (.gz, .zst); name files with other names one by one or by a glob", doc.ErrUsage, name)
 }
 
 func (e *expansion) glob(pattern string) error {
@@ -141,8 +155,7 @@ func hiddenMatch(pattern, path string) bool {
 
 // folder adds the corpus files at any depth below root and returns their number.
 func (e *expansion) folder(root string) (int, error) {
-	var paths, all []string
-	isCorpus := e.take == corpora
+	var all []string
 	// The slash makes WalkDir enter a root that is itself a link.
 	err := filepath.WalkDir(root+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -157,24 +170,14 @@ func (e *expansion) folder(root string) (int, error) {
 		if d.IsDir() {
 			return nil
 		}
-		if e.take != corpora {
-			all = append(all, filepath.Clean(path))
-			isCorpus = isCorpus || e.take == corporaOrTexts && IsJSONLines(d.Name())
-		}
-		if isCorpusName(d.Name()) {
-			paths = append(paths, filepath.Clean(path))
-		}
+		all = append(all, filepath.Clean(path))
 		return nil
 	})
 	if err != nil {
 		return 0, err
 	}
-	if !isCorpus {
-		paths = all
-	}
-	slices.Sort(paths)
 	found := 0
-	for _, path := range paths {
+	for _, path := range e.taken(all) {
 		info, err := os.Stat(path)
 		if err != nil {
 			return 0, inputError(path, err)
@@ -188,6 +191,18 @@ func (e *expansion) folder(root string) (int, error) {
 		found++
 	}
 	return found, nil
+}
+
+// taken returns those of all files of a folder that are wanted, sorted.
+func (e *expansion) taken(all []string) []string {
+	named := func(is func(string) bool) func(string) bool {
+		return func(p string) bool { return is(path.Base(filepath.ToSlash(p))) }
+	}
+	slices.Sort(all)
+	if e.take == corpora || e.take == corporaOrTexts && slices.ContainsFunc(all, named(IsJSONLines)) {
+		return slices.DeleteFunc(all, func(p string) bool { return !named(isCorpusName)(p) })
+	}
+	return all
 }
 
 // uncompressedName returns the name in lower case without .gz or .zst.

@@ -63,7 +63,7 @@ func TestExpand(t *testing.T) {
 		{"glob of folders", []string{"[do]*/*.jsonl"}, []string{"d/a.jsonl", "d/b.jsonl", "other/o.jsonl"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := Expand(tc.args)
+			got, err := Expand(t.Context(), tc.args)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -104,7 +104,7 @@ func TestExpandErrors(t *testing.T) {
 		{"device", []string{os.DevNull}, doc.ErrInput, []string{os.DevNull, "use -"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := Expand(tc.args)
+			got, err := Expand(t.Context(), tc.args)
 			if !errors.Is(err, tc.want) {
 				t.Fatalf("got %q, %v; want %v", got, err, tc.want)
 			}

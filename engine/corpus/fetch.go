@@ -2,11 +2,12 @@ package corpus
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
 )
 
@@ -19,7 +20,7 @@ import (
 // decompressed from its start to the last want. Where no such line is, as far
 // as can be told, the error wraps doc.ErrInputChanged. An error of fn ends
 // Fetch and is returned as it is.
-func Fetch(f plan.File, s plan.Shard, maxLine int64, wants []Want, fn func(i int, line []byte) error) error {
+func Fetch(ctx context.Context, f plan.File, s plan.Shard, maxLine int64, wants []Want, fn func(i int, line []byte) error) error {
 	for i := 1; i < len(wants); i++ {
 		a, b := wants[i-1], wants[i]
 		// Every line between two has its LF at least.
@@ -31,17 +32,17 @@ func Fetch(f plan.File, s plan.Shard, maxLine int64, wants []Want, fn func(i int
 		return nil
 	}
 	if f.Compression != compressionNone {
-		return fetchStream(f, s, maxLine, wants, fn)
+		return fetchStream(ctx, f, s, maxLine, wants, fn)
 	}
-	return fetchPlain(f, s, maxLine, wants, fn)
+	return fetchPlain(ctx, f, s, maxLine, wants, fn)
 }
 
 func notThere(f plan.File, w Want) error {
 	return changed(f, "no usable line begins at byte %d", w.Offset)
 }
 
-func fetchStream(f plan.File, s plan.Shard, maxLine int64, wants []Want, fn func(i int, line []byte) error) error {
-	r, err := Open(f, s, maxLine)
+func fetchStream(ctx context.Context, f plan.File, s plan.Shard, maxLine int64, wants []Want, fn func(i int, line []byte) error) error {
+	r, err := Open(ctx, f, s, maxLine)
 	if err != nil {
 		return err
 	}
@@ -72,13 +73,21 @@ func fetchStream(f plan.File, s plan.Shard, maxLine int64, wants []Want, fn func
 // are shorter.
 const fetchBlock = 16 << 10
 
-func fetchPlain(f plan.File, s plan.Shard, maxLine int64, wants []Want, fn func(i int, line []byte) error) error {
-	file, err := openInput(f, s, maxLine)
+func fetchPlain(ctx context.Context, f plan.File, s plan.Shard, maxLine int64, wants []Want, fn func(i int, line []byte) error) error {
+	if err := checkShardRange(f, s, maxLine); err != nil {
+		return err
+	}
+	in, err := openPlanned(ctx, f)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	w := window{file: file, planned: f, end: s.Offset + s.Length}
+	defer in.Close()
+	w := window{input: in, planned: f, end: s.Offset + s.Length}
+	if in.isObject() {
+		ahead := object.NewAhead(ctx, in.source, in.info, rangesAhead, wantedRanges(s, wants))
+		defer ahead.Close()
+		w.ahead = ahead
+	}
 	follower := s.Offset // where the line after the previous want begins
 	for i, want := range wants {
 		adjacent := want.Ordinal == 0 || i > 0 && want.Ordinal == wants[i-1].Ordinal+1
@@ -109,13 +118,53 @@ func fetchPlain(f plan.File, s plan.Shard, maxLine int64, wants []Want, fn func(
 	return nil
 }
 
+// How the lines that are wanted of an object are fetched: a request takes tens
+// of milliseconds, in which as many kilobytes arrive as are between two lines.
+const (
+	lineGuess   = 16 << 10  // bytes of a line: of a longer one, the rest is asked for
+	rangeGap    = 256 << 10 // ranges closer to each other than this become one
+	longRange   = 1 << 20   // that is not joined any more
+	rangesAhead = 16
+)
+
+// wantedRanges yields ranges of a plain shard in which the wanted lines begin,
+// and most of them end; the byte before a line is wanted too.
+func wantedRanges(s plan.Shard, wants []Want) func() (object.Range, bool) {
+	i, end := 0, s.Offset+s.Length
+	return func() (object.Range, bool) {
+		for ; i < len(wants); i++ { // one outside is found when its turn comes
+			if wants[i].Offset >= s.Offset && wants[i].Offset < end {
+				break
+			}
+		}
+		if i == len(wants) {
+			return object.Range{}, false
+		}
+		start := max(wants[i].Offset-1, s.Offset)
+		stop := start
+		for ; i < len(wants); i++ {
+			w := wants[i].Offset
+			if w >= end || stop > start && (w > stop+rangeGap || stop-start > longRange) {
+				break
+			}
+			stop = min(w+lineGuess, end)
+		}
+		return object.Range{Offset: start, Length: stop - start}, true
+	}
+}
+
 // window is the part of a plain file that was read last.
 type window struct {
-	file    *os.File
+	input   *input
 	planned plan.File
-	end     int64 // of the shard
-	base    int64 // offset of buf[0]
-	buf     []byte
+	end     int64  // of the shard
+	base    int64  // offset of buf[0]
+	buf     []byte // own or fetched
+	own     []byte
+
+	ahead   *object.Ahead // of an object; else nil
+	reached object.Range  // the last range of ahead
+	fetched []byte        // its bytes
 }
 
 // at returns at least n bytes from offset, or all up to the end of the shard.
@@ -124,12 +173,17 @@ func (w *window) at(offset int64, n int) ([]byte, error) {
 	if offset >= w.base && offset+int64(n) <= w.base+int64(len(w.buf)) {
 		return w.buf[offset-w.base:], nil
 	}
-	size := int(min(int64(max(n, fetchBlock)), w.end-offset))
-	if cap(w.buf) < size {
-		w.buf = make([]byte, size)
+	if ok, err := w.reach(offset, n); err != nil {
+		return nil, err
+	} else if ok {
+		return w.buf[offset-w.base:], nil
 	}
-	w.base, w.buf = offset, w.buf[:size]
-	read, err := w.file.ReadAt(w.buf, offset)
+	size := int(min(int64(max(n, fetchBlock)), w.end-offset))
+	if cap(w.own) < size {
+		w.own = make([]byte, size)
+	}
+	w.base, w.buf = offset, w.own[:size]
+	read, err := w.input.ReadAt(w.buf, offset)
 	w.buf = w.buf[:read]
 	if read == size {
 		return w.buf, nil
@@ -138,6 +192,24 @@ func (w *window) at(offset int64, n int) ([]byte, error) {
 		return nil, changed(w.planned, "it ends at byte %d, the plan says %d", offset+int64(read), w.planned.Size)
 	}
 	return nil, inputError(w.planned.Path, err)
+}
+
+// reach makes buf a range fetched ahead if one has n bytes from offset.
+func (w *window) reach(offset int64, n int) (bool, error) {
+	for w.ahead != nil && w.reached.Offset+w.reached.Length <= offset {
+		var err error
+		w.base, w.buf = 0, nil // it may be what Next takes back
+		if w.reached, w.fetched, err = w.ahead.Next(); err == io.EOF {
+			w.ahead = nil
+		} else if err != nil {
+			return false, inputError(w.planned.Path, err)
+		}
+	}
+	if offset < w.reached.Offset || offset+int64(n) > w.reached.Offset+w.reached.Length {
+		return false, nil
+	}
+	w.base, w.buf = w.reached.Offset, w.fetched
+	return true, nil
 }
 
 // line returns the line that begins at offset without its LF, and its length

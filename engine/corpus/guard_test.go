@@ -56,7 +56,7 @@ func TestShrinkingFile(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				path := writeFile(t, "f", content)
 				files, shards := planFiles(t, 1<<30, path)
-				r, err := Open(files[0], shards[0], testMaxLine)
+				r, err := Open(t.Context(), files[0], shards[0], testMaxLine)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -79,7 +79,7 @@ func TestShrinkingCompressedFile(t *testing.T) {
 	for name, content := range map[string][]byte{"gzip": gzipped(t, data, 1), "zstd": zstded(t, data, 1)} {
 		path := writeFile(t, name, content)
 		files, shards := planFiles(t, 1, path)
-		r, err := Open(files[0], shards[0], testMaxLine)
+		r, err := Open(t.Context(), files[0], shards[0], testMaxLine)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -82,7 +82,7 @@ func planFiles(t testing.TB, shardSize int64, paths ...string) ([]plan.File, []p
 // readShard returns the lines of a shard, their Data copied.
 func readShard(t testing.TB, f plan.File, s plan.Shard, maxLine int64) []Line {
 	t.Helper()
-	r, err := Open(f, s, maxLine)
+	r, err := Open(t.Context(), f, s, maxLine)
 	if err != nil {
 		t.Fatal(err)
 	}

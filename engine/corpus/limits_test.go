@@ -106,7 +106,7 @@ func TestFetchErrors(t *testing.T) {
 			{"no room for the lines between", []Want{{0, 0}, {9, 8}}, doc.ErrCorrupt},
 		} {
 			var got []int
-			err := Fetch(f, shards[i], 20, tc.wants, func(i int, line []byte) error {
+			err := Fetch(t.Context(), f, shards[i], 20, tc.wants, func(i int, line []byte) error {
 				if want := "line " + string('0'+rune(tc.wants[i].Ordinal)); string(line) != want {
 					t.Errorf("%s, %s: line %q, want %q", f.Compression, tc.name, line, want)
 				}
@@ -122,7 +122,7 @@ func TestFetchErrors(t *testing.T) {
 		}
 		stop := errors.New("stop")
 		calls := 0
-		err := Fetch(f, shards[i], 20, []Want{{0, 0}, {2, 8}}, func(int, []byte) error { calls++; return stop })
+		err := Fetch(t.Context(), f, shards[i], 20, []Want{{0, 0}, {2, 8}}, func(int, []byte) error { calls++; return stop })
 		if err != stop || calls != 1 {
 			t.Errorf("%s: an error of fn gave %v after %d calls", f.Compression, err, calls)
 		}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"sync"
 
@@ -101,18 +100,16 @@ const (
 // surveyFile reads a file once; hashing, which takes longest, runs beside
 // reading and looking for newlines.
 func surveyFile(ctx context.Context, path string, o PlanOptions, progress func(int64)) (survey, error) {
-	file, err := os.Open(path)
+	in, err := openPath(ctx, path)
+	if err != nil {
+		return survey{}, err
+	}
+	defer in.Close()
+	size, err := in.size()
 	if err != nil {
 		return survey{}, inputError(path, err)
 	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return survey{}, inputError(path, err)
-	}
-	if !info.Mode().IsRegular() {
-		return survey{}, fmt.Errorf("%s: %w: not a regular file", path, doc.ErrInput)
-	}
+	file := in.section(0, size, true)
 
 	toHash := make(chan []byte, blocks)
 	free := make(chan []byte, blocks)
@@ -146,7 +143,7 @@ func surveyFile(ctx context.Context, path string, o PlanOptions, progress func(i
 		if block == nil {
 			// One byte more than is expected shows the end without a further
 			// read, and a file that grew.
-			block = make([]byte, min(blockSize, info.Size()+1))
+			block = make([]byte, min(blockSize, size+1))
 		}
 		n, err := io.ReadFull(file, block[:cap(block)])
 		if err == io.EOF || err == io.ErrUnexpectedEOF {
@@ -168,7 +165,7 @@ func surveyFile(ctx context.Context, path string, o PlanOptions, progress func(i
 		}
 		toHash <- block
 		progress(int64(n))
-		if c.size > info.Size() {
+		if c.size > size {
 			break
 		}
 	}
@@ -178,12 +175,13 @@ func surveyFile(ctx context.Context, path string, o PlanOptions, progress func(i
 		Path:        path,
 		Size:        c.size,
 		Compression: compression,
+		ETag:        in.info.ETag,
 	}}
 	if !o.SkipDigest {
 		s.file.SHA256 = hex.EncodeToString(digest.Sum(nil))
 	}
-	if c.size != info.Size() {
-		return survey{}, changed(s.file, "its size changed from %d bytes while it was read", info.Size())
+	if c.size != size {
+		return survey{}, changed(s.file, "its size changed from %d bytes while it was read", size)
 	}
 	if compression == compressionNone {
 		s.shards = c.finish()
@@ -252,22 +250,27 @@ func hexSum(d *xxhash.Digest) string { return fmt.Sprintf("%016x", d.Sum64()) }
 
 // CheckShard reads the bytes of a shard and returns an error that wraps
 // doc.ErrInputChanged unless they are the ones that were planned. Called after
-// the lines were read, it also finds most changes made meanwhile.
-func CheckShard(f plan.File, s plan.Shard) error {
-	file, err := os.Open(f.Path)
+// the lines were read, it also finds most changes made meanwhile. There is
+// nothing left to do for an object, whose bytes its Reader checked as they came.
+func CheckShard(ctx context.Context, f plan.File, s plan.Shard) error {
+	in, err := openPlanned(ctx, f)
 	if err != nil {
-		return inputError(f.Path, err)
-	}
-	defer file.Close()
-	if err := checkSize(file, f); err != nil {
 		return err
 	}
+	defer in.Close()
+	if in.isObject() {
+		return nil
+	}
 	sum := xxhash.New()
-	if _, err := io.CopyBuffer(sum, io.NewSectionReader(file, s.Offset, s.Length), make([]byte, blockSize)); err != nil {
+	if _, err := io.CopyBuffer(sum, in.section(s.Offset, s.Length, false), make([]byte, blockSize)); err != nil {
 		return inputError(f.Path, err)
 	}
 	if hexSum(sum) != s.XXH64 {
-		return changed(f, "the %d bytes from byte %d on are not those that were planned", s.Length, s.Offset)
+		return notPlanned(f, s)
 	}
 	return nil
+}
+
+func notPlanned(f plan.File, s plan.Shard) error {
+	return changed(f, "the %d bytes from byte %d on are not those that were planned", s.Length, s.Offset)
 }

@@ -130,7 +130,7 @@ func TestCheckShard(t *testing.T) {
 		path := writeFile(t, name, bytes)
 		files, shards := planFiles(t, 4000, path)
 		for _, s := range shards {
-			if err := CheckShard(files[0], s); err != nil {
+			if err := CheckShard(t.Context(), files[0], s); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -140,7 +140,7 @@ func TestCheckShard(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, s := range shards {
-			err := CheckShard(files[0], s)
+			err := CheckShard(t.Context(), files[0], s)
 			if changed := i == len(shards)-1; errors.Is(err, doc.ErrInputChanged) != changed {
 				t.Errorf("%s: shard %d: %v", name, i, err)
 			}

@@ -2,10 +2,10 @@ package corpus
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"math"
-	"os"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
@@ -16,7 +16,7 @@ type Reader struct {
 	planned plan.File
 	shard   plan.Shard
 	maxLine int64
-	file    *os.File
+	input   *input
 
 	// Exactly one of the two is used.
 	mapped  []byte // the shard of a plain file
@@ -31,24 +31,27 @@ type Reader struct {
 // or CRLF) are not delivered but reported.
 //
 // The error wraps doc.ErrInput if the file cannot be read and
-// doc.ErrInputChanged if its size is not the plan's.
-func Open(f plan.File, s plan.Shard, maxLine int64) (*Reader, error) {
-	file, err := openInput(f, s, maxLine)
+// doc.ErrInputChanged if its size is not the plan's. An object is read under
+// ctx; that it changed, or is gone, shows in Next.
+func Open(ctx context.Context, f plan.File, s plan.Shard, maxLine int64) (*Reader, error) {
+	if err := checkShardRange(f, s, maxLine); err != nil {
+		return nil, err
+	}
+	in, err := openPlanned(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{planned: f, shard: s, maxLine: maxLine, file: file, release: func() error { return nil }}
+	r := &Reader{planned: f, shard: s, maxLine: maxLine, input: in, release: func() error { return nil }}
 	switch {
-	case f.Compression != compressionNone:
-		if s.Offset != 0 || s.Length != f.Size {
-			file.Close()
-			return nil, fmt.Errorf("%w: plan: shard [%d, +%d) of compressed file %s of %d bytes", doc.ErrCorrupt, s.Offset, s.Length, f.Path, f.Size)
-		}
-		r.stream = newStreamLines(newDecompressor(file, f), maxLine)
+	case f.Compression != compressionNone && (s.Offset != 0 || s.Length != f.Size):
+		in.Close()
+		return nil, fmt.Errorf("%w: plan: shard [%d, +%d) of compressed file %s of %d bytes", doc.ErrCorrupt, s.Offset, s.Length, f.Path, f.Size)
+	case f.Compression != compressionNone || in.isObject():
+		r.stream = newStreamLines(newDecompressor(in, f, s), maxLine, s.Offset)
 	case s.Length > 0:
-		r.mapped, r.release, err = mapRange(file, s.Offset, s.Length)
+		r.mapped, r.release, err = mapRange(in.file, s.Offset, s.Length)
 		if err != nil {
-			file.Close()
+			in.Close()
 			return nil, inputError(f.Path, err)
 		}
 	}
@@ -62,10 +65,17 @@ func Open(f plan.File, s plan.Shard, maxLine int64) (*Reader, error) {
 // lines that are whole, with one Line of Reason doc.CorruptCompressedStream in
 // the place of the unfinished one. (gzip has its checksum at the end of a
 // member: what is flawed inside one may have been delivered by then.) Errors
-// are wrapped like those of Open.
+// are wrapped like those of Open. At the end of an object they tell, too, that
+// its bytes are not those that were planned.
 func (r *Reader) Next(line *Line) error {
 	if r.stream != nil {
-		return r.stream.next(line)
+		err := r.stream.next(line)
+		if err == io.EOF {
+			if err := r.stream.in.checkSum(r.shard); err != nil {
+				return err
+			}
+		}
+		return err
 	}
 	for r.pos < int64(len(r.mapped)) {
 		rest := r.mapped[r.pos:]
@@ -90,7 +100,7 @@ func (r *Reader) Next(line *Line) error {
 	}
 	// Bytes that went missing from the last page of a map read as NUL
 	// instead of faulting.
-	if err := checkSize(r.file, r.planned); err != nil {
+	if err := r.input.checkSize(r.planned); err != nil {
 		return err
 	}
 	return io.EOF
@@ -113,7 +123,7 @@ func (r *Reader) Close() error {
 	r.mapped, r.pos = nil, 0
 	err := r.release()
 	r.release = func() error { return nil }
-	if closeErr := r.file.Close(); err == nil {
+	if closeErr := r.input.Close(); err == nil {
 		err = closeErr
 	}
 	if err != nil {

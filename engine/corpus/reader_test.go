@@ -49,7 +49,7 @@ func TestLines(t *testing.T) {
 }
 
 // checkLines compares the lines of data with the reference: plain in shards of
-// the given size, gzip and zstd.
+// the given size, gzip and zstd; in files and in objects.
 func checkLines(t testing.TB, data []byte, maxLine, shardSize int64) {
 	t.Helper()
 	dir := t.TempDir()
@@ -61,7 +61,7 @@ func checkLines(t testing.TB, data []byte, maxLine, shardSize int64) {
 		if err := os.WriteFile(path, content, 0o666); err != nil {
 			t.Fatal(err)
 		}
-		paths = append(paths, path)
+		paths = append(paths, path, putObject(t, "lines"+path, content))
 	}
 	files, shards := planFiles(t, shardSize, paths...)
 	covered := int64(0)
@@ -78,8 +78,8 @@ func checkLines(t testing.TB, data []byte, maxLine, shardSize int64) {
 		}
 		checkFetch(t, f, s, maxLine, got)
 	}
-	if covered != int64(len(data)) {
-		t.Errorf("plain shards cover %d of %d bytes", covered, len(data))
+	if want := 2 * int64(len(data)); covered != want {
+		t.Errorf("plain shards cover %d of %d bytes", covered, want)
 	}
 }
 
@@ -103,7 +103,7 @@ func checkFetch(t testing.TB, f plan.File, s plan.Shard, maxLine int64, lines []
 			some = append(some, wants[i])
 		}
 		n := 0
-		err := Fetch(f, s, maxLine, some, func(i int, line []byte) error {
+		err := Fetch(t.Context(), f, s, maxLine, some, func(i int, line []byte) error {
 			if i != n || !bytes.Equal(line, texts[i*step]) {
 				t.Errorf("%s: fetched line %d (%d) is not the one read", filepath.Base(f.Path), i, n)
 			}
@@ -173,7 +173,7 @@ func TestOpenErrors(t *testing.T) {
 		{"unknown compression", unknown, shard, 10, doc.ErrCorrupt},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r, err := Open(tc.file, tc.shard, tc.maxLine)
+			r, err := Open(t.Context(), tc.file, tc.shard, tc.maxLine)
 			if err == nil {
 				defer r.Close()
 				err = r.Next(new(Line))
@@ -181,7 +181,7 @@ func TestOpenErrors(t *testing.T) {
 			if !errors.Is(err, tc.want) {
 				t.Errorf("got %v, want %v", err, tc.want)
 			}
-			err = Fetch(tc.file, tc.shard, tc.maxLine, []Want{{0, 0}}, func(int, []byte) error { return nil })
+			err = Fetch(t.Context(), tc.file, tc.shard, tc.maxLine, []Want{{0, 0}}, func(int, []byte) error { return nil })
 			if !errors.Is(err, tc.want) {
 				t.Errorf("fetch: got %v, want %v", err, tc.want)
 			}
@@ -262,7 +262,7 @@ func TestCorruptStreams(t *testing.T) {
 					t.Fatal(err)
 				}
 				files, shards := planFiles(t, 100, path)
-				rd, err := Open(files[0], shards[0], testMaxLine)
+				rd, err := Open(t.Context(), files[0], shards[0], testMaxLine)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -302,7 +302,7 @@ func TestStreamFeatures(t *testing.T) {
 		t.Errorf("window of 128 MB: %d lines, want 100", len(got))
 	}
 	for i, text := range map[int]string{1: "--long=27", 2: "dictionary"} {
-		r, err := Open(files[i], shards[i], testMaxLine)
+		r, err := Open(t.Context(), files[i], shards[i], testMaxLine)
 		if err != nil {
 			t.Fatal(err)
 		}

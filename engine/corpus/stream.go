@@ -26,9 +26,10 @@ type streamLines struct {
 	done       bool  // the last line was delivered
 }
 
-func newStreamLines(in *decompressor, maxLine int64) *streamLines {
+// newStreamLines returns the lines of in, the first of which begins at offset.
+func newStreamLines(in *decompressor, maxLine, offset int64) *streamLines {
 	// Beyond this a line could not be held anyway, nor its CRLF be added.
-	return &streamLines{in: in, maxLine: min(maxLine, math.MaxInt-2), buf: make([]byte, streamBuffer)}
+	return &streamLines{in: in, maxLine: min(maxLine, math.MaxInt-2), buf: make([]byte, streamBuffer), offset: offset}
 }
 
 func (s *streamLines) next(line *Line) error {

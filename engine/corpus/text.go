@@ -2,10 +2,10 @@ package corpus
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
@@ -18,8 +18,8 @@ var ErrTooLong = fmt.Errorf("%w: the text is too long", doc.ErrInput)
 // ReadText returns the whole decompressed content of a file, at most limit
 // bytes of it. The error wraps doc.ErrInput if the file cannot be read or is
 // of a format that is not supported.
-func ReadText(path string, limit int64) ([]byte, error) {
-	in, size, err := openStream(path)
+func ReadText(ctx context.Context, path string, limit int64) ([]byte, error) {
+	in, size, err := openStream(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -43,8 +43,8 @@ func ReadText(path string, limit int64) ([]byte, error) {
 
 // FirstLine returns the first line of a file that is not blank, without its
 // LF, or what there is of it within limit bytes of decompressed content.
-func FirstLine(path string, limit int64) ([]byte, error) {
-	in, _, err := openStream(path)
+func FirstLine(ctx context.Context, path string, limit int64) ([]byte, error) {
+	in, _, err := openStream(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -70,27 +70,26 @@ func FirstLine(path string, limit int64) ([]byte, error) {
 
 // stream is a file that is read once, front to back.
 type stream struct {
-	*decompressor // nil for a plain file
-	file          *os.File
+	*decompressor
+	input *input
 }
 
 // openStream opens a file for reading its decompressed content. size is that
 // of a plain file, else -1.
-func openStream(path string) (s *stream, size int64, err error) {
-	file, err := os.Open(path)
+func openStream(ctx context.Context, path string) (s *stream, size int64, err error) {
+	in, err := openPath(ctx, path)
 	if err != nil {
-		return nil, 0, inputError(path, err)
+		return nil, 0, err
 	}
 	fail := func(err error) (*stream, int64, error) {
-		file.Close()
+		in.Close()
 		return nil, 0, inputError(path, err)
 	}
-	info, err := file.Stat()
-	if err != nil {
+	if size, err = in.size(); err != nil {
 		return fail(err)
 	}
 	head := make([]byte, magicLength)
-	n, err := file.ReadAt(head, 0)
+	n, err := in.ReadAt(head, 0)
 	if err != nil && err != io.EOF {
 		return fail(err)
 	}
@@ -98,25 +97,15 @@ func openStream(path string) (s *stream, size int64, err error) {
 	if err != nil {
 		return fail(err)
 	}
-	if compression == compressionNone {
-		return &stream{file: file}, info.Size(), nil
+	f := plan.File{Path: path, Size: size, Compression: compression}
+	if compression != compressionNone {
+		size = -1
 	}
-	d := newDecompressor(file, plan.File{Path: path, Size: info.Size(), Compression: compression})
-	return &stream{d, file}, -1, nil
-}
-
-// Read implements io.Reader.
-func (s *stream) Read(p []byte) (int, error) {
-	if s.decompressor != nil {
-		return s.decompressor.Read(p)
-	}
-	return s.file.Read(p)
+	return &stream{newDecompressor(in, f, plan.Shard{Length: f.Size}), in}, size, nil
 }
 
 // Close implements io.Closer.
 func (s *stream) Close() error {
-	if s.decompressor != nil {
-		s.decompressor.Close()
-	}
-	return s.file.Close()
+	s.decompressor.Close()
+	return s.input.Close()
 }

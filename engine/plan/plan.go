@@ -134,6 +134,7 @@ type File struct {
 	Size        int64  `json:"size"` // bytes on disk
 	SHA256      string `json:"sha256"`
 	Compression string `json:"compression"`         // "none", "gzip", "zstd"
+	ETag        string `json:"etag,omitempty"`      // of an object: what its store calls this state of it
 	Reference   bool   `json:"reference,omitempty"` // of the reference corpus
 	Run         string `json:"run,omitempty"`       // id of the earlier run whose input it was
 }

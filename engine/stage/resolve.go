@@ -344,7 +344,7 @@ func (r *resolver) fetch(ctx context.Context, nodes []node, some []int32, newFn 
 			s := r.Plan.Shards[shard]
 			file := r.File(s.File)
 			exact := xxhash.New()
-			err = corpus.Fetch(file, s, r.Plan.MaxLine, wants, func(i int, line []byte) error {
+			err = corpus.Fetch(ctx, file, s, r.Plan.MaxLine, wants, func(i int, line []byte) error {
 				if err := ctx.Err(); err != nil {
 					return err
 				}

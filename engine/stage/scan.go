@@ -66,7 +66,7 @@ func scan(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	if err := corpus.CheckShard(file, shard); err != nil {
+	if err := corpus.CheckShard(ctx, file, shard); err != nil {
 		return err
 	}
 	s.flushWaiting()

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 )
@@ -153,9 +154,9 @@ func (c *checker) checkFiles(ctx context.Context, f *findings) (string, error) {
 	return fmt.Sprintf("%d bytes digested", total), err
 }
 
-// digestFile returns the size and hex SHA-256 of a file.
+// digestFile returns the size and hex SHA-256 of a file or object.
 func digestFile(ctx context.Context, name string, done func(int64)) (int64, string, error) {
-	file, err := os.Open(name)
+	file, err := corpus.OpenRaw(ctx, name)
 	if err != nil {
 		return 0, "", err
 	}

@@ -92,7 +92,7 @@ func (c *checker) proveBatch(ctx context.Context, shard int, batch []*decided, f
 		rank := c.witness[w.Shard].Rank(w.Ordinal)
 		want(w, c.recount.offsets[w.Shard][rank-1], near)
 	}
-	if err := c.fetch(found); err != nil {
+	if err := c.fetch(ctx, found); err != nil {
 		return err
 	}
 	// One witness after the other, so that its shingle set is made once.
@@ -188,7 +188,7 @@ func (c *checker) shingleWords() int {
 }
 
 // fetch reads the lines of all places, one shard after the other.
-func (c *checker) fetch(found map[doc.Place]*evidence) error {
+func (c *checker) fetch(ctx context.Context, found map[doc.Place]*evidence) error {
 	all := make([]*evidence, 0, len(found))
 	for _, e := range found {
 		all = append(all, e)
@@ -206,7 +206,7 @@ func (c *checker) fetch(found map[doc.Place]*evidence) error {
 		for i, e := range group {
 			wants[i] = corpus.Want{Ordinal: e.place.Ordinal, Offset: e.offset}
 		}
-		err := corpus.Fetch(file, shard, c.plan.MaxLine, wants, func(i int, line []byte) error {
+		err := corpus.Fetch(ctx, file, shard, c.plan.MaxLine, wants, func(i int, line []byte) error {
 			e := group[i]
 			rec = jsonl.Record{}
 			if reason := parser.Parse(line, &rec); reason != doc.OK {

@@ -18,7 +18,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -27,14 +26,13 @@ import (
 	"github.com/tallystick/tallystick/engine/object"
 )
 
-// Options say where the store is. The zero value asks the environment for
-// everything, as [FromEnvironment] does.
+// Options say where the store is.
 type Options struct {
-	Endpoint    string // URL, or host and port; "": Amazon's
-	Region      string // "": asked of the bucket
-	Credentials *credentials.Credentials
-	Transport   http.RoundTripper // nil: one of the client's own
-	PartSize    int64             // of multipart uploads, bytes; 0: 8 MiB
+	Endpoint    string                   // URL, or host and port; "": Amazon's
+	Region      string                   // "": asked of the bucket
+	Credentials *credentials.Credentials // nil: none, requests are not signed
+	Transport   http.RoundTripper        // nil: one of the client's own
+	PartSize    int64                    // of multipart uploads, bytes; 0: 8 MiB
 }
 
 // defaultRegion is that of servers other than Amazon's, most of which have no
@@ -50,7 +48,8 @@ type Client struct {
 	endpoint string // for messages
 	partSize int64
 
-	pause func(attempt int) time.Duration // between tries of a body that broke
+	pause    func(attempt int) time.Duration // between tries of a body that broke
+	patience time.Duration                   // with a body that gives no byte
 }
 
 // Connect makes a client. It does not talk to the endpoint yet.
@@ -67,6 +66,9 @@ func Connect(o Options) (*Client, error) {
 		}
 		o.Region = cmp.Or(o.Region, defaultRegion)
 	}
+	if o.Credentials == nil {
+		o.Credentials = credentials.NewStatic("", "", "", credentials.SignatureAnonymous)
+	}
 	// Buckets are addressed by path where the host is not known to serve them
 	// as names below its own.
 	core, err := minio.NewCore(host, &minio.Options{
@@ -78,7 +80,7 @@ func Connect(o Options) (*Client, error) {
 	}
 	return &Client{
 		core: core, creds: o.Credentials, endpoint: core.EndpointURL().String(),
-		partSize: cmp.Or(o.PartSize, defaultPartSize), pause: backOff,
+		partSize: cmp.Or(o.PartSize, defaultPartSize), pause: backOff, patience: stalled,
 	}, nil
 }
 
@@ -140,13 +142,11 @@ func sharedProfile() map[string]string {
 	return settings
 }
 
-var environment = sync.OnceValues(FromEnvironment)
-
 // Register makes the inputs of this process take s3:// URLs, by the client of
 // FromEnvironment, which is made when the first is met.
 func Register() {
 	object.Register("s3", func() (object.Source, error) {
-		c, err := environment()
+		c, err := FromEnvironment()
 		if err != nil {
 			return nil, err
 		}

@@ -35,6 +35,8 @@ func (c *Client) explain(ctx context.Context, bucket string, err error) error {
 		return hint("%s has no bucket %s: check the name, and AWS_ENDPOINT_URL_S3 if it is not Amazon's", c.endpoint, bucket)
 	case minio.NoSuchKey, "NotFound":
 		return fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+	case "NoSuchUpload":
+		return hint("somebody else ended this upload, or its file was replaced before its answer came: write it again")
 	case minio.InvalidBucketName:
 		return hint("%q cannot be a bucket's name", bucket)
 	case minio.AccessDenied, "Forbidden":
@@ -75,9 +77,6 @@ func (c *Client) explainConnection(err error) error {
 }
 
 func (c *Client) anonymous() bool {
-	if c.creds == nil {
-		return true
-	}
 	v, err := c.creds.GetWithContext(nil)
 	return err != nil || v.AccessKeyID == ""
 }

@@ -70,6 +70,15 @@ func (c *Client) list(ctx context.Context, bucket, prefix string) ([]object.Info
 func (c *Client) stat(ctx context.Context, bucket, key string) (object.Info, error) {
 	o, err := c.core.StatObject(ctx, bucket, key, minio.StatObjectOptions{})
 	if err != nil {
+		// The answer to HEAD has no body that says why.
+		var opts minio.GetObjectOptions
+		if answer := minio.ToErrorResponse(err); answer.StatusCode != http.StatusNotFound && opts.SetRange(0, 0) == nil {
+			if body, _, _, why := c.core.GetObject(ctx, bucket, key, opts); why != nil {
+				err = why
+			} else {
+				body.Close()
+			}
+		}
 		return object.Info{}, c.explain(ctx, bucket, err)
 	}
 	return object.Info{Name: "s3://" + bucket + "/" + key, Size: o.Size, ETag: o.ETag}, nil
@@ -79,7 +88,8 @@ const (
 	// bodyTries is how often a range is asked for whose body keeps breaking
 	// off; the client tries requests that fail as such by itself.
 	bodyTries = 6
-	// stalled is how long a body may give no byte before it counts as broken.
+	// stalled is how long a body may give no byte before it counts as broken,
+	// by default.
 	stalled = 60 * time.Second
 )
 
@@ -148,9 +158,9 @@ func (c *Client) readOnce(ctx context.Context, bucket, key string, o object.Info
 	if err := checkAnswer(o, got, header, offset, len(p)); err != nil {
 		return 0, err
 	}
-	watch := time.AfterFunc(stalled, cancel)
+	watch := time.AfterFunc(c.patience, cancel)
 	defer watch.Stop()
-	n, err := io.ReadFull(&watched{body, watch}, p)
+	n, err := io.ReadFull(&watched{body, watch, c.patience}, p)
 	if err != nil {
 		return n, &brokenBody{err}
 	}
@@ -178,14 +188,15 @@ func checkAnswer(o object.Info, got minio.ObjectInfo, header http.Header, offset
 
 // watched puts off the end of a body for as long as it gives bytes.
 type watched struct {
-	body  io.Reader
-	watch *time.Timer
+	body     io.Reader
+	watch    *time.Timer
+	patience time.Duration
 }
 
 func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.body.Read(p)
 	if n > 0 {
-		w.watch.Reset(stalled)
+		w.watch.Reset(w.patience)
 	}
 	return n, err
 }

@@ -119,6 +119,7 @@ func (f *file) begin() error {
 	}
 	defer body.Close()
 	f.info = object.Info{Name: "s3://" + bucket + "/" + f.key, Size: got.Size, ETag: got.ETag}
+	// Of an answer with the whole object, the size is that of the object.
 	if _, total, ok := strings.Cut(header.Get("Content-Range"), "/"); ok {
 		if f.info.Size, err = strconv.ParseInt(total, 10, 64); err != nil {
 			return fmt.Errorf("the server answered with range %q", header.Get("Content-Range"))
@@ -153,7 +154,7 @@ func (f *file) Read(p []byte) (int, error) {
 		return 0, nil
 	}
 	if f.reader == nil {
-		f.reader = object.NewReader(f.ctx, Source{f.store.c}, f.info, f.pos, f.info.Size-f.pos)
+		f.reader = object.NewReader(f.ctx, Source{f.store.c}, f.info, object.Range{Offset: f.pos, Length: f.info.Size - f.pos})
 	}
 	n, err := f.reader.Read(p)
 	f.pos += int64(n)
