@@ -9,8 +9,8 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/tallystick/tallystick/engine/store/s3server"
 	"github.com/tallystick/tallystick/engine/store/s3"
+	"github.com/tallystick/tallystick/engine/store/s3server"
 )
 
 // TestS3Scripts runs the program over testdata/scripts/s3 against a real S3

@@ -121,7 +121,8 @@ func fetchPlain(ctx context.Context, f plan.File, s plan.Shard, maxLine int64, w
 // How the lines that are wanted of an object are fetched: a request takes tens
 // of milliseconds, in which as many kilobytes arrive as are between two lines.
 const (
-	lineGuess   = 16 << 10  // bytes of a line: of a longer one, the rest is asked for
+	lineGuess   = 16 << 10  // bytes of a line, if not four times the mean
+	objectBlock = 256 << 10 // asked for when a line goes on behind what was guessed
 	rangeGap    = 256 << 10 // ranges closer to each other than this become one
 	longRange   = 1 << 20   // that is not joined any more
 	rangesAhead = 16
@@ -131,6 +132,11 @@ const (
 // and most of them end; the byte before a line is wanted too.
 func wantedRanges(s plan.Shard, wants []Want) func() (object.Range, bool) {
 	i, end := 0, s.Offset+s.Length
+	guess := int64(lineGuess)
+	if first, last := wants[0], wants[len(wants)-1]; last.Ordinal > first.Ordinal {
+		mean := (last.Offset - first.Offset) / int64(last.Ordinal-first.Ordinal)
+		guess = min(max(guess, 4*mean), longRange)
+	}
 	return func() (object.Range, bool) {
 		for ; i < len(wants); i++ { // one outside is found when its turn comes
 			if wants[i].Offset >= s.Offset && wants[i].Offset < end {
@@ -147,7 +153,10 @@ func wantedRanges(s plan.Shard, wants []Want) func() (object.Range, bool) {
 			if w >= end || stop > start && (w > stop+rangeGap || stop-start > longRange) {
 				break
 			}
-			stop = min(w+lineGuess, end)
+			stop = min(w+guess, end)
+			if next := i + 1; next < len(wants) && wants[next].Offset > w {
+				stop = min(stop, wants[next].Offset) // the line ends there at the latest
+			}
 		}
 		return object.Range{Offset: start, Length: stop - start}, true
 	}
@@ -178,7 +187,11 @@ func (w *window) at(offset int64, n int) ([]byte, error) {
 	} else if ok {
 		return w.buf[offset-w.base:], nil
 	}
-	size := int(min(int64(max(n, fetchBlock)), w.end-offset))
+	block := fetchBlock
+	if w.input.isObject() {
+		block = objectBlock
+	}
+	size := int(min(int64(max(n, block)), w.end-offset))
 	if cap(w.own) < size {
 		w.own = make([]byte, size)
 	}

@@ -268,7 +268,7 @@ func TestFetchAsksForRanges(t *testing.T) {
 	for _, r := range testObjects.reads {
 		total += r.Length
 	}
-	if n := len(testObjects.reads); n > 25 || total > int64(data.Len())/2 {
+	if n := len(testObjects.reads); n > 15 || total > int64(data.Len())*2/3 {
 		t.Errorf("%d requests for %d of %d bytes", n, total, data.Len())
 	}
 }

@@ -7,8 +7,8 @@ import (
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
-	"github.com/tallystick/tallystick/engine/store/s3server"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/store/s3server"
 	"github.com/tallystick/tallystick/engine/store/storetest"
 )
 
