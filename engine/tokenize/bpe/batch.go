@@ -16,11 +16,11 @@ type merger struct {
 	lanes  *lanes // nil where one key after another is faster
 	long   *longLanes
 	asked  int       // keys
-	tokens *tokenSet // nil until it is there, or so many have been asked for that making it pays
+	tokens *tokenSet // nil beside lanes, and until so many have been asked for that making it pays
 }
 
 func newMerger(m *model, cache *countcache.Cache) merger {
-	return merger{model: m, cache: cache, lanes: fastLanes(m), tokens: m.tokens.Load()}
+	return merger{model: m, cache: cache, lanes: fastLanes(m)}
 }
 
 // manyAsked is how many keys pay for making a tokenSet.
@@ -29,7 +29,7 @@ const manyAsked = 1 << 12
 // counts is a countcache.Model: it counts the tokens of some pretokens, or
 // pieces of them, of text.
 func (g *merger) counts(text []byte, spans []countcache.Span, counts []int) {
-	if g.asked += len(spans); g.tokens == nil && g.asked > manyAsked {
+	if g.asked += len(spans); g.tokens == nil && g.lanes == nil && g.asked > manyAsked {
 		g.tokens = g.tokenSet()
 	}
 	var tokens uint64
