@@ -83,7 +83,8 @@ type Cache struct {
 	// Of one Count:
 	chunk  countprobe.Chunk
 	starts [blocksAhead + 1]uint64
-	asked  int // keys that wait for the model
+	probed bool // the tables are as they were when the chunk was looked up
+	asked  int  // keys that wait for the model
 	spans  [Batch]Span
 	keys   [Batch]countprobe.WideKey // of the tables; a short key is the first words
 	counts [Batch]int
@@ -225,6 +226,7 @@ func (c *Cache) count(text []byte, base int, starts []uint64, open *int, model M
 	*open = base + last
 	total += spans - chunk.Short.Len - chunk.Wide.Len
 
+	c.probed = true
 	chunk.FillShort(text, base, c.short.buckets)
 	if chunk.Wide.Len > 0 {
 		c.askLong(text, base, model)
@@ -265,12 +267,17 @@ func (c *Cache) missShort(text []byte, span Span, key countprobe.Key, place uint
 	waiting := c.repeats.at(place)
 	if i := int(*waiting); i < c.asked && c.keys[i][0] == key.Low && c.keys[i][1] == key.High {
 		c.repeat(text, span, i, model)
-	} else if count, ok := c.short.lookup(key); ok {
-		c.tallies[c.owner] += count
-	} else {
-		*waiting = uint8(c.asked)
-		c.ask(text, span, countprobe.WideKey{key.Low, key.High}, model)
+		return
 	}
+	// Entries go to the neighbour when the home is full.
+	if home := &c.short.buckets[place/line%uint32(len(c.short.buckets))]; !c.probed || home.Low[3] != 0 {
+		if count, ok := c.short.lookup(key); ok {
+			c.tallies[c.owner] += count
+			return
+		}
+	}
+	*waiting = uint8(c.asked)
+	c.ask(text, span, countprobe.WideKey{key.Low, key.High}, model)
 }
 
 // missWide is missShort of the wide table.
@@ -322,5 +329,5 @@ func (c *Cache) answer(text []byte, model Model) {
 		}
 	}
 	c.answerRepeats(text, model)
-	c.asked = 0
+	c.asked, c.probed = 0, false
 }

@@ -79,6 +79,7 @@ func (c *Cache) CountTexts(t *Texts, model Model, counts []int) {
 		}
 		_, last := c.chunk.Split(t.starts[at:min(at+countprobe.Blocks, blocks)], open-q.base, c.least)
 		open = q.base + last
+		c.probed = true
 		c.chunk.FillShort(t.text[:size], q.base, c.short.buckets)
 		if c.chunk.Wide.Len > 0 {
 			t.long()
