@@ -248,10 +248,7 @@ func (t *taskRun) encode(ctx context.Context, path, magic string) (*encoder, err
 	if err != nil {
 		return nil, err
 	}
-	e, err := newEncoder(w, magic)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
+	e := newEncoder(w, magic)
 	e.sources = t.Plan.UsesSource()
 	return e, nil
 }
