@@ -3,7 +3,6 @@ package stage
 import (
 	"context"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 
@@ -49,15 +48,15 @@ func scan(ctx context.Context, t *taskRun) error {
 	}
 	shard := t.Plan.Shards[t.rec.Task]
 	file := t.File(shard.File)
-	docsFile, err := t.create(ctx, workPath(Scan, t.rec.Task, "docs"))
+	docs, err := t.encode(ctx, workPath(Scan, t.rec.Task, "docs"), magicDocs)
 	if err != nil {
 		return err
 	}
-	keysFile, err := t.create(ctx, workPath(Scan, t.rec.Task, "keys"))
+	keys, err := t.encode(ctx, workPath(Scan, t.rec.Task, "keys"), magicKeys)
 	if err != nil {
 		return err
 	}
-	s, err := newScanner(t.Job, docsFile, keysFile)
+	s, err := newScanner(t.Job, docs, keys)
 	if err != nil {
 		return err
 	}
@@ -109,7 +108,7 @@ type scanner struct {
 	documents, rejected, createdUnreadable int64
 }
 
-func newScanner(j *Job, docs, keys io.Writer) (*scanner, error) {
+func newScanner(j *Job, docs, keys *encoder) (*scanner, error) {
 	parser, err := NewParser(j.Plan.Fields, j.Parser)
 	if err != nil {
 		return nil, err
@@ -118,20 +117,15 @@ func newScanner(j *Job, docs, keys io.Writer) (*scanner, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &scanner{
+	return &scanner{
 		Job: j, parser: parser,
+		docs: docs, keys: newKeyWriter(keys, j.Plan.Partitions),
 		shingles: hasher.NewScanner(),
 		sketch:   neardup.NewSketcher(j.Plan.NearDup, j.Plan.Seed),
 		exact:    xxhash.NewWithSeed(j.Plan.Seed),
 		texts:    gather.New(j.Counters),
 		waiting:  make([]waitingDoc, 0, maxWaiting),
-	}
-	if s.docs, err = newEncoder(docs, magicDocs); err != nil {
-		return nil, err
-	}
-	s.docs.sources = j.Plan.UsesSource()
-	s.keys, err = newKeyWriter(keys, j.Plan.Partitions)
-	return s, err
+	}, nil
 }
 
 // Limits of what waits to be written.
@@ -207,12 +201,11 @@ func (s *scanner) line(line *corpus.Line) error {
 	out.Bytes, out.Hash = uint64(len(text)), s.exact.Sum64()
 	out.Created = s.rec.Created
 
-	ordinal := uint64(line.Ordinal)
 	apart := s.apart(out.Source)
-	s.keys.add(exactKey, out.Hash^apart, ordinal, out.Bytes)
+	s.keys.exactly(out.Hash^apart, line.Ordinal, out.Bytes)
 	s.bandKeys = s.sketch.BandKeys(s.bandKeys[:0], s.shingles.Shingles(text))
 	for _, k := range s.bandKeys {
-		s.keys.add(bandKey, k^apart, ordinal)
+		s.keys.band(k^apart, line.Ordinal)
 	}
 	return nil
 }
