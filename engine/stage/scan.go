@@ -61,11 +61,8 @@ func scan(ctx context.Context, t *taskRun) error {
 		return err
 	}
 	s.standing = t.Plan.IsStanding(t.rec.Task)
-	err = corpus.EachLine(ctx, file, shard, t.Plan.MaxLine, t.read, s.line)
+	err = corpus.EachPlannedLine(ctx, file, shard, t.Plan.MaxLine, t.read, s.line)
 	if err != nil {
-		return err
-	}
-	if err := corpus.CheckShard(file, shard); err != nil {
 		return err
 	}
 	s.flushWaiting()
