@@ -141,7 +141,9 @@ func (d *decoder) uint() uint64 {
 }
 
 func (d *decoder) longUint() uint64 {
-	d.ahead(binary.MaxVarintLen64)
+	if len(d.left) < binary.MaxVarintLen64 {
+		d.ahead(binary.MaxVarintLen64)
+	}
 	v, n := binary.Uvarint(d.left)
 	switch {
 	case n > 0:

@@ -48,30 +48,36 @@ func (r *docRecord) setTokens(i, tokens int) {
 
 func (e *encoder) doc(r *docRecord) {
 	e.uint(uint64(r.Ordinal))
-	e.uint(uint64(r.Offset))
-	e.string(string(r.Reason))
-	e.bytes(r.Contributor)
+	b := e.buf // without looking whether it is full at every number
+	b = binary.AppendUvarint(b, uint64(r.Offset))
+	b = binary.AppendUvarint(b, uint64(len(r.Reason)))
+	b = append(b, r.Reason...)
+	b = binary.AppendUvarint(b, uint64(len(r.Contributor)))
+	b = append(b, r.Contributor...)
 	if r.Reason != doc.OK {
-		e.uint(uint64(r.Column))
+		e.buf = binary.AppendUvarint(b, uint64(r.Column))
 		return
 	}
-	e.uint(r.Bytes)
-	e.uint(r.Tokens)
+	b = binary.AppendUvarint(b, r.Bytes)
+	b = binary.AppendUvarint(b, r.Tokens)
 	for _, n := range r.Further {
-		e.uint(n)
+		b = binary.AppendUvarint(b, n)
 	}
-	e.fixed64(r.Hash)
+	b = binary.LittleEndian.AppendUint64(b, r.Hash)
 	if r.Created.Set {
-		e.byte(1)
-		e.int(r.Created.Sec)
-		e.uint(uint64(r.Created.Nsec))
+		b = append(b, 1)
+		b = binary.AppendVarint(b, r.Created.Sec)
+		b = binary.AppendUvarint(b, uint64(r.Created.Nsec))
 	} else {
-		e.byte(0)
+		b = append(b, 0)
 	}
-	e.bytes(r.ID)
+	b = binary.AppendUvarint(b, uint64(len(r.ID)))
+	b = append(b, r.ID...)
 	if e.sources {
-		e.bytes(r.Source)
+		b = binary.AppendUvarint(b, uint64(len(r.Source)))
+		b = append(b, r.Source...)
 	}
+	e.buf = b
 }
 
 func (d *decoder) doc(r *docRecord) {
