@@ -132,16 +132,24 @@ func (d *decoder) fail(err error) {
 }
 
 func (d *decoder) uint() uint64 {
-	if len(d.left) > 0 && d.left[0] < 0x80 {
-		v := d.left[0]
-		d.left = d.left[1:]
-		return uint64(v)
+	switch b := d.left; {
+	case len(b) > 0 && b[0] < 0x80:
+		d.left = b[1:]
+		return uint64(b[0])
+	case len(b) > 1 && b[1] < 0x80:
+		d.left = b[2:]
+		return uint64(b[0]&0x7f) | uint64(b[1])<<7
+	case len(b) > 2 && b[2] < 0x80:
+		d.left = b[3:]
+		return uint64(b[0]&0x7f) | uint64(b[1]&0x7f)<<7 | uint64(b[2])<<14
 	}
 	return d.longUint()
 }
 
 func (d *decoder) longUint() uint64 {
-	d.ahead(binary.MaxVarintLen64)
+	if len(d.left) < binary.MaxVarintLen64 {
+		d.ahead(binary.MaxVarintLen64)
+	}
 	v, n := binary.Uvarint(d.left)
 	switch {
 	case n > 0:

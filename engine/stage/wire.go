@@ -48,34 +48,42 @@ func (r *docRecord) setTokens(i, tokens int) {
 
 func (e *encoder) doc(r *docRecord) {
 	e.uint(uint64(r.Ordinal))
-	e.uint(uint64(r.Offset))
-	e.string(string(r.Reason))
-	e.bytes(r.Contributor)
+	b := e.buf // without looking whether it is full at every number
+	b = binary.AppendUvarint(b, uint64(r.Offset))
+	b = binary.AppendUvarint(b, uint64(len(r.Reason)))
+	b = append(b, r.Reason...)
+	b = binary.AppendUvarint(b, uint64(len(r.Contributor)))
+	b = append(b, r.Contributor...)
 	if r.Reason != doc.OK {
-		e.uint(uint64(r.Column))
+		e.buf = binary.AppendUvarint(b, uint64(r.Column))
 		return
 	}
-	e.uint(r.Bytes)
-	e.uint(r.Tokens)
+	b = binary.AppendUvarint(b, r.Bytes)
+	b = binary.AppendUvarint(b, r.Tokens)
 	for _, n := range r.Further {
-		e.uint(n)
+		b = binary.AppendUvarint(b, n)
 	}
-	e.fixed64(r.Hash)
+	b = binary.LittleEndian.AppendUint64(b, r.Hash)
 	if r.Created.Set {
-		e.byte(1)
-		e.int(r.Created.Sec)
-		e.uint(uint64(r.Created.Nsec))
+		b = append(b, 1)
+		b = binary.AppendVarint(b, r.Created.Sec)
+		b = binary.AppendUvarint(b, uint64(r.Created.Nsec))
 	} else {
-		e.byte(0)
+		b = append(b, 0)
 	}
-	e.bytes(r.ID)
+	b = binary.AppendUvarint(b, uint64(len(r.ID)))
+	b = append(b, r.ID...)
 	if e.sources {
-		e.bytes(r.Source)
+		b = binary.AppendUvarint(b, uint64(len(r.Source)))
+		b = append(b, r.Source...)
 	}
+	e.buf = b
 }
 
 func (d *decoder) doc(r *docRecord) {
-	*r = docRecord{Contributor: r.Contributor, ID: r.ID[:0], Source: r.Source[:0], Further: r.Further[:0]}
+	// Field by field: to clear the record would cost as much as to read one.
+	r.Column, r.Bytes, r.Tokens, r.Hash, r.Created = 0, 0, 0, 0, doc.Instant{}
+	r.ID, r.Source, r.Further = r.ID[:0], r.Source[:0], r.Further[:0]
 	r.Ordinal = d.uint32()
 	r.Offset = int64(d.uint())
 	r.Reason = doc.Reason(d.string())
@@ -277,6 +285,14 @@ func (k *packedKeys) each(fn func(key uint64, ordinal uint32, length uint64)) er
 			return fmt.Errorf("%w: ends inside a key", doc.ErrCorrupt)
 		}
 		key := binary.LittleEndian.Uint64(b)
+		if len(b) >= 12 {
+			// Most lines have numbers of three bytes.
+			if w := binary.LittleEndian.Uint32(b[8:]); w&0x808080 == 0x8080 && k.kind == bandKey {
+				fn(key, w&0x7f|w>>1&0x3f80|w>>2&0x1fc000, 0)
+				b = b[11:]
+				continue
+			}
+		}
 		ordinal, n := binary.Uvarint(b[8:])
 		if n <= 0 {
 			return fmt.Errorf("%w: ends inside a key", doc.ErrCorrupt)

@@ -13,6 +13,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"math/big"
 	"math/bits"
@@ -53,7 +54,7 @@ type Tally struct {
 
 	// index finds a row by its contributor. It is nil as long as rows were added
 	// in ascending order, as those of a single shard are: nobody asks for one.
-	index    map[string]int
+	index    *rowIndex
 	blocks   [][]Row   // of blockRows each, but for the last one
 	shares   [][]share // by row; only where credit is shared
 	overflow bool      // a sum wrapped around; sticky
@@ -66,15 +67,10 @@ func (t *Tally) row(i int) *Row { return &t.blocks[i/blockRows][i%blockRows] }
 
 // Add credits one document of the given class to contributor. It does not
 // keep the slices, and allocates only for a contributor not seen before. A sum
-// that overflows is remembered and reported by Check. further has the tokens
+// that overflows is remembered and reported by Checked. further has the tokens
 // of each further tokenizer, or nothing for a line without text.
 func (t *Tally) Add(contributor []byte, class doc.Class, bytes, tokens uint64, further ...uint64) {
-	t.makeIndex()
-	i, known := t.index[string(contributor)]
-	if !known {
-		i = t.insert(string(contributor))
-	}
-	row := t.row(i)
+	row := t.row(t.look(contributor))
 	t.accumulate(&row.Class[class], doc.Counts{Documents: 1, Bytes: bytes, Tokens: tokens})
 	for k, n := range further {
 		t.accumulateTokens(&row.Further[k][class], n)
@@ -108,34 +104,37 @@ func (t *Tally) find(contributor string) int {
 	if n := t.Len(); t.index == nil && (n == 0 || t.row(n-1).Contributor < contributor) {
 		return t.insert(contributor)
 	}
-	t.makeIndex()
-	i, known := t.index[contributor]
+	return t.look([]byte(contributor))
+}
+
+// look is find by the index.
+func (t *Tally) look(contributor []byte) int {
+	if t.index == nil {
+		t.index = newRowIndex()
+		for i := range t.Len() {
+			t.index.add(t, maphash.String(t.index.seed, t.row(i).Contributor), i)
+		}
+	}
+	i, hash, known := t.index.find(t, contributor)
 	if !known {
-		i = t.insert(contributor)
+		i = t.insert(string(contributor))
+		t.index.add(t, hash, i)
 	}
 	return i
 }
 
-func (t *Tally) makeIndex() {
-	if t.index != nil {
-		return
-	}
-	t.index = make(map[string]int, t.Len())
-	for i := range t.Len() {
-		t.index[t.row(i).Contributor] = i
-	}
-}
-
+// insert adds a row, without the index.
 func (t *Tally) insert(contributor string) int {
 	i := t.Len()
 	if i%blockRows == 0 {
-		t.blocks = append(t.blocks, nil)
+		var block []Row // the first one grows: most tallies are small
+		if i > 0 {
+			block = make([]Row, 0, blockRows)
+		}
+		t.blocks = append(t.blocks, block)
 	}
 	last := &t.blocks[len(t.blocks)-1]
 	*last = append(*last, Row{Contributor: contributor, Further: newFurther(t.Further)})
-	if t.index != nil {
-		t.index[contributor] = i
-	}
 	return i
 }
 
