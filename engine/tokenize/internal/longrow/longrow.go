@@ -47,6 +47,13 @@ type Job struct {
 // which has so many symbols, or 0 if nothing is known of it.
 type Joint struct{ N, From, Length int }
 
+// Drop takes places off that are no longer looked at, and returns how many.
+func (j *Job) Drop() (n int) {
+	n = min(j.From, j.before.From)
+	j.From, j.before.From, j.End = j.From-n, j.before.From-n, j.End-n
+	return n
+}
+
 // Lanes is room for windows that are merged together, for one goroutine.
 type Lanes struct {
 	tables *pairmerge.Tables
