@@ -36,8 +36,10 @@ type Plan struct {
 	// named after it.
 	Further    []Tokenizer `json:"further_tokenizers,omitempty"`
 	NearDup    NearDup     `json:"near_dup"`
-	Alarms     *Alarms     `json:"alarms,omitempty"`    // absent: DefaultAlarms
-	AuditPPM   int64       `json:"audit_ppm,omitempty"` // share of the texts that an audit samples, in millionths
+	Alarms     *Alarms     `json:"alarms,omitempty"`      // absent: DefaultAlarms
+	AuditPPM   int64       `json:"audit_ppm,omitempty"`   // share of the texts that an audit samples, in millionths
+	AuditLeast int64       `json:"audit_least,omitempty"` // texts that it samples where there are as many
+	AuditMost  int64       `json:"audit_most,omitempty"`  // texts that it samples at most; absent: no limit
 	Seed       uint64      `json:"seed"`
 	ShardSize  int64       `json:"shard_size"` // bytes, nominal
 	MaxLine    int64       `json:"max_line"`   // bytes; a longer line is rejected
