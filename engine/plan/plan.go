@@ -68,6 +68,28 @@ type Rules struct {
 	Credit string `json:"credit,omitempty"`
 }
 
+// The audit that a run has by default.
+const (
+	DefaultAuditPPM   = 1000
+	DefaultAuditLeast = 100
+	DefaultAuditMost  = 1000
+)
+
+// Unaudited says why the plan has no audit by default; empty if nothing is against one.
+func (p *Plan) Unaudited() string {
+	switch {
+	case p.NearDup.Sweepable():
+		return "as it is another one at every threshold (--sweepable)"
+	case p.Scope == ScopeSource:
+		return "as an audit takes no notice of sources (--scope source)"
+	case p.Scope == ScopeReference:
+		return "as an audit looks for pairs within the delivery (--reference)"
+	case len(p.Earlier) > 0:
+		return "as an audit reads all texts, and of earlier runs there are only keys (--against)"
+	}
+	return ""
+}
+
 // SharesCredit reports whether the tokens of a kept document are split among
 // the contributors of its group.
 func (p *Plan) SharesCredit() bool { return p.Rules.Credit != "" }
