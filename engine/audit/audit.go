@@ -144,7 +144,7 @@ func (f *File) Sentence() string {
 		return fmt.Sprintf("Audit of all %d texts, without buckets: no two of them reach the threshold.", f.Documents)
 	}
 	if f.Pairs == 0 {
-		return fmt.Sprintf("Audit: none of %d sampled texts has a pair that reaches the threshold, so nothing is known of the recall; sample more.", f.Probes)
+		return fmt.Sprintf("Audit: none of %d sampled texts has a pair that reaches the threshold, so nothing is known of the recall; sample more (--audit).", f.Probes)
 	}
 	return fmt.Sprintf("Audit of %d sampled texts of %d, without buckets: of %d pairs that reach the threshold %d share a bucket, a recall of %s %% (predicted %s %%; 95 %% interval %s–%s %%, %d families). %d of the sampled texts were dropped as near duplicates, %d more would be with a recall of 100 %%.",
 		f.Probes, f.Documents, f.Pairs, f.Found, percent(f.RecallPPM), percent(f.PredictedPPM),

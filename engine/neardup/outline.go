@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"sort"
 )
 
 // An Outline is what is kept of a document to tell later, without its text, that
@@ -97,6 +98,14 @@ type Outlines struct {
 type probeList struct {
 	probes []outlined
 	least  []uint64 // by probe, the least atLeast of it and of all after it
+	words  []word   // by probe, where outlines are of one word
+}
+
+// word is what near needs of an outline of one word.
+type word struct {
+	bits uint64
+	ones int64
+	room int64 // 2·atMost − ones
 }
 
 type outlined struct {
@@ -158,6 +167,11 @@ func (l *probeList) settle() {
 	for i := len(l.probes) - 1; i >= 0; i-- {
 		least = min(least, l.probes[i].atLeast)
 		l.least[i] = least
+	}
+	for _, p := range l.probes {
+		if len(p.bits) == 1 {
+			l.words = append(l.words, word{p.bits[0], int64(p.ones), int64(2*p.atMost - p.ones)})
+		}
 	}
 }
 
@@ -227,8 +241,25 @@ func (m *OutlineMatcher) nearAny(d *outlined, l *probeList) bool {
 			j = h
 		}
 	}
+	if len(d.bits) == 1 && d.atMost <= maxOutlined {
+		return m.nearWord(d, l.words[i:], l.least[i:])
+	}
 	for ; i < len(l.probes) && l.least[i]*m.num <= most; i++ {
 		if m.near(d, &l.probes[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// nearWord is near of all probes that least allows: short texts are many.
+func (m *OutlineMatcher) nearWord(d *outlined, probes []word, least []uint64) bool {
+	some := sort.Search(len(least), func(i int) bool { return least[i]*m.num > d.atMost*m.den })
+	bit, ones, room := d.bits[0], int64(d.ones), int64(2*d.atMost-d.ones)
+	less, sum := int64(m.den-m.num), int64(m.den+m.num)
+	for i := range probes[:some] {
+		p := &probes[i]
+		if int64(bits.OnesCount64(p.bits^bit))*sum <= less*min(room+p.ones, p.room+ones) {
 			return true
 		}
 	}
