@@ -189,6 +189,10 @@ func reportData(ctx context.Context, job *stage.Job, t Timings, res *Result) (re
 			return d, err
 		}
 		d.Notes = append(d.Notes, f.Sentence())
+	} else if why := d.Plan.Unaudited(); why != "" {
+		d.Notes = append(d.Notes, "No audit: the recall was not measured, "+why+".")
+	} else {
+		d.Notes = append(d.Notes, "No audit: the recall was not measured, as the run was made with --audit off.")
 	}
 	if d.Plan.SharesCredit() {
 		d.Notes = append(d.Notes, "Credit is shared: the tokens of a kept document are split among the contributors of it and of its duplicates, and paid so. The figures here are of whose documents were kept; credits are in the tally.")

@@ -61,6 +61,11 @@ func scan(ctx context.Context, t *taskRun) error {
 		return err
 	}
 	s.standing = t.Plan.IsStanding(t.rec.Task)
+	if t.Plan.AuditPPM > 0 {
+		if err := s.outlineTo(ctx, t); err != nil {
+			return err
+		}
+	}
 	err = corpus.EachPlannedLine(ctx, file, shard, t.Plan.MaxLine, t.read, s.line)
 	if err != nil {
 		return err
@@ -91,7 +96,8 @@ type scanner struct {
 	exact    *xxhash.Digest
 	docs     *encoder
 	keys     *keyWriter
-	standing bool // the shard's documents stand
+	outlines *outlineWriter // nil without an audit
+	standing bool           // the shard's documents stand
 
 	rec      jsonl.Record
 	bandKeys []uint64
@@ -123,6 +129,17 @@ func newScanner(j *Job, docs, keys *encoder) (*scanner, error) {
 		texts:    gather.New(j.Counters),
 		waiting:  make([]waitingDoc, 0, maxWaiting),
 	}, nil
+}
+
+// outlineTo begins the file of outlines.
+func (s *scanner) outlineTo(ctx context.Context, t *taskRun) error {
+	e, err := t.encode(ctx, workPath(Scan, t.rec.Task, "outlines"), magicOutlines)
+	if err != nil {
+		return err
+	}
+	nd := t.Plan.NearDup
+	s.outlines = &outlineWriter{encoder: e, outliner: neardup.NewOutliner(nd.ThresholdNum, nd.ThresholdDen)}
+	return nil
 }
 
 // Limits of what waits to be written.
@@ -200,7 +217,11 @@ func (s *scanner) line(line *corpus.Line) error {
 
 	apart := s.apart(out.Source)
 	s.keys.exactly(out.Hash^apart, line.Ordinal, out.Bytes)
-	s.bandKeys = s.sketch.BandKeys(s.bandKeys[:0], s.shingles.Shingles(text))
+	shingles := s.shingles.Shingles(text)
+	s.bandKeys = s.sketch.BandKeys(s.bandKeys[:0], shingles)
+	if s.outlines != nil {
+		s.outlines.add(&out.docRecord, shingles)
+	}
 	for _, k := range s.bandKeys {
 		s.keys.band(k^apart, line.Ordinal)
 	}
@@ -232,6 +253,11 @@ func (s *scanner) count(out *waitingDoc, text []byte) error {
 func (s *scanner) flush() error {
 	if err := s.docs.flush(); err != nil {
 		return err
+	}
+	if s.outlines != nil {
+		if err := s.outlines.flush(); err != nil {
+			return err
+		}
 	}
 	return s.keys.flush()
 }
