@@ -7,7 +7,6 @@ import (
 
 	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/stage"
-	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
 type runCmd struct {
@@ -180,52 +179,5 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 		}
 	}
 	fmt.Fprintf(out, "\ntasks       scan 0..%d, match 0..%d, resolve 0, tally 0..%d, seal 0\n", len(p.Shards)-1, p.Partitions-1, p.TallyTasks()-1)
-	return nil
-}
-
-type stageCmd struct {
-	Name      string   `arg:"" enum:"scan,match,resolve,tally,seal" help:"scan, match, resolve, tally or seal."`
-	PlanFile  string   `name:"plan" required:"" placeholder:"FILE" help:"The plan.json in the output folder."`
-	Task      int      `default:"0" placeholder:"I" help:"Which task of the stage (default: 0)."`
-	Tokenizer []string `sep:"none" placeholder:"[NAME=]FILE" help:"Where the plan's tokenizer is here, if not where it was; of several by name, or in their order."`
-	Engine    string   `enum:"auto,native,hf" default:"auto" help:"As in run."`
-	Cache     byteSize `placeholder:"SIZE" help:"As in run."`
-	Parser    string   `enum:"native,simdjson" default:"native" help:"As in run."`
-	Workers   natural  `default:"0" placeholder:"N" help:"As in run."`
-	KeepWork  bool     `help:"Keep the files passed between stages (DIR/.work) after seal."`
-	Strict    bool     `help:"seal: stop before a tally is written if there is an alarm."`
-}
-
-// Help is shown by "tallystick stage --help".
-func (*stageCmd) Help() string {
-	return `A task reads the files of earlier stages and writes its own, whole or not at
-all. A task that is done already is not done again.
-
-Example, as a Slurm array job:
-  tallystick stage scan --plan out/plan.json --task $SLURM_ARRAY_TASK_ID`
-}
-
-// Run does the task.
-func (c *stageCmd) Run(ctx context.Context, env *environment) error {
-	p, err := engine.LoadPlan(c.PlanFile)
-	if err != nil {
-		return err
-	}
-	m := engine.Means{
-		Engine: c.Engine, CacheBytes: int64(c.Cache), Parser: c.Parser, Workers: workers(c.Workers), Progress: env.progress(),
-	}
-	var counters []*tokenize.Counter
-	if c.Name == string(stage.Scan) { // no other stage counts, or needs the file
-		if counters, err = engine.OpenCounters(p, c.Tokenizer, m); err != nil {
-			return err
-		}
-	}
-	rec, err := engine.RunTask(ctx, p, counters, m, engine.RunOptions{Out: filepath.Dir(c.PlanFile), KeepWork: c.KeepWork, Strict: c.Strict}, stage.Name(c.Name), c.Task)
-	if err != nil {
-		return err
-	}
-	if !env.output.Quiet {
-		fmt.Fprintf(env.stderr, "%s task %d: done, %d files, %.2f s\n", rec.Stage, rec.Task, len(rec.Files), rec.Seconds)
-	}
 	return nil
 }

@@ -60,6 +60,7 @@ type Job struct {
 	Workers  int           // of one task that is parallel inside (resolve)
 	Strict   bool          // seal fails, before it writes a tally, if there is an alarm
 	Advance  func(n int64) // progress in bytes or documents of the running stage; may be nil
+	Fence    func() error  // asked before a task's files become visible; may be nil
 
 	sealed []tally.Row
 }
@@ -263,6 +264,11 @@ func (t *taskRun) commit(ctx context.Context) error {
 
 // publish makes the files created so far visible.
 func (t *taskRun) publish() error {
+	if t.Fence != nil {
+		if err := t.Fence(); err != nil {
+			return err
+		}
+	}
 	for _, o := range t.open {
 		d, err := o.w.Commit()
 		if err != nil {
