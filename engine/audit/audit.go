@@ -138,14 +138,17 @@ func (f *File) Settle(families []uint64, predicted uint64) {
 	f.ByFamilies = Wilson(f.Found, f.Pairs, observations)
 }
 
-// Sentence says what was measured, for people.
+// Sentence says what was measured, for people, with the wider of the intervals.
 func (f *File) Sentence() string {
-	if f.Pairs == 0 {
-		return fmt.Sprintf("Audit: none of %d sampled texts has a pair that reaches the threshold, so nothing is known of the recall; sample more.", f.Probes)
+	if f.Pairs == 0 && f.Probes == f.Documents {
+		return fmt.Sprintf("Audit of all %d texts, without buckets: no two of them reach the threshold.", f.Documents)
 	}
-	return fmt.Sprintf("Audit of %d sampled texts of %d, without buckets: of %d pairs that reach the threshold %d share a bucket, a recall of %s %% (predicted %s %%; 95 %% interval %s–%s %% if pairs are independent, %s–%s %% if the pairs of each of %d families stand or fall together). %d of the sampled texts were dropped as near duplicates, %d more would have been with a recall of 100 %%.",
+	if f.Pairs == 0 {
+		return fmt.Sprintf("Audit: none of %d sampled texts has a pair that reaches the threshold, so nothing is known of the recall; sample more (--audit).", f.Probes)
+	}
+	return fmt.Sprintf("Audit of %d sampled texts of %d, without buckets: of %d pairs that reach the threshold %d share a bucket, a recall of %s %% (predicted %s %%; 95 %% interval %s–%s %%, %d families). %d of the sampled texts were dropped as near duplicates, %d more would be with a recall of 100 %%.",
 		f.Probes, f.Documents, f.Pairs, f.Found, percent(f.RecallPPM), percent(f.PredictedPPM),
-		percent(f.ByPairs.LowPPM), percent(f.ByPairs.HighPPM), percent(f.ByFamilies.LowPPM), percent(f.ByFamilies.HighPPM), f.Families, f.Dropped, f.Missed)
+		percent(f.ByFamilies.LowPPM), percent(f.ByFamilies.HighPPM), f.Families, f.Dropped, f.Missed)
 }
 
 // percent writes parts per million with two digits, rounded down.

@@ -220,10 +220,7 @@ func (d *decompressor) checkSum(s plan.Shard) error {
 	if _, err := io.Copy(io.Discard, d.source); err != nil {
 		return inputError(d.planned.Path, err)
 	}
-	if hexSum(d.source.sum) != s.XXH64 {
-		return notPlanned(d.planned, s)
-	}
-	return nil
+	return compareSum(d.source.sum, d.planned, s)
 }
 
 // Close ends the decompression; the file stays open.

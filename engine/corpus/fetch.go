@@ -70,8 +70,12 @@ func fetchStream(ctx context.Context, f plan.File, s plan.Shard, maxLine int64, 
 }
 
 // fetchBlock is how many bytes are read at first for a line, most of which
-// are shorter.
-const fetchBlock = 16 << 10
+// are shorter; fetchMore where so many hold several wanted lines.
+const (
+	fetchBlock = 16 << 10
+	fetchMore  = 128 << 10
+	several    = 8
+)
 
 func fetchPlain(ctx context.Context, f plan.File, s plan.Shard, maxLine int64, wants []Want, fn func(i int, line []byte) error) error {
 	if err := checkShardRange(f, s, maxLine); err != nil {
@@ -90,6 +94,13 @@ func fetchPlain(ctx context.Context, f plan.File, s plan.Shard, maxLine int64, w
 	}
 	follower := s.Offset // where the line after the previous want begins
 	for i, want := range wants {
+		w.block = fetchBlock
+		if i+several <= len(wants) && wants[i+several-1].Offset-want.Offset < fetchMore {
+			w.block = fetchMore
+		}
+		if in.isObject() {
+			w.block = objectBlock
+		}
 		adjacent := want.Ordinal == 0 || i > 0 && want.Ordinal == wants[i-1].Ordinal+1
 		if adjacent && want.Offset != follower || want.Offset < s.Offset || want.Offset >= w.end {
 			return notThere(f, want)
@@ -170,6 +181,7 @@ type window struct {
 	base    int64  // offset of buf[0]
 	buf     []byte // own or fetched
 	own     []byte
+	block   int // bytes to read at least
 
 	ahead   *object.Ahead // of an object; else nil
 	reached object.Range  // the last range of ahead
@@ -187,13 +199,9 @@ func (w *window) at(offset int64, n int) ([]byte, error) {
 	} else if ok {
 		return w.buf[offset-w.base:], nil
 	}
-	block := fetchBlock
-	if w.input.isObject() {
-		block = objectBlock
-	}
-	size := int(min(int64(max(n, block)), w.end-offset))
+	size := int(min(int64(max(n, w.block)), w.end-offset))
 	if cap(w.own) < size {
-		w.own = make([]byte, size)
+		w.own = make([]byte, size+size/4)
 	}
 	w.base, w.buf = offset, w.own[:size]
 	read, err := w.input.ReadAt(w.buf, offset)

@@ -249,28 +249,24 @@ func (c *cutter) finish() []plan.Shard {
 func hexSum(d *xxhash.Digest) string { return fmt.Sprintf("%016x", d.Sum64()) }
 
 // CheckShard reads the bytes of a shard and returns an error that wraps
-// doc.ErrInputChanged unless they are the ones that were planned. Called after
-// the lines were read, it also finds most changes made meanwhile. There is
-// nothing left to do for an object, whose bytes its Reader checked as they came.
+// doc.ErrInputChanged unless they are the ones that were planned.
 func CheckShard(ctx context.Context, f plan.File, s plan.Shard) error {
 	in, err := openPlanned(ctx, f)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	if in.isObject() {
-		return nil
-	}
 	sum := xxhash.New()
 	if _, err := io.CopyBuffer(sum, in.section(s.Offset, s.Length, false), make([]byte, blockSize)); err != nil {
 		return inputError(f.Path, err)
 	}
-	if hexSum(sum) != s.XXH64 {
-		return notPlanned(f, s)
-	}
-	return nil
+	return compareSum(sum, f, s)
 }
 
-func notPlanned(f plan.File, s plan.Shard) error {
-	return changed(f, "the %d bytes from byte %d on are not those that were planned", s.Length, s.Offset)
+// compareSum compares the checksum of the bytes of a shard with the planned one.
+func compareSum(sum *xxhash.Digest, f plan.File, s plan.Shard) error {
+	if hexSum(sum) != s.XXH64 {
+		return changed(f, "the %d bytes from byte %d on are not those that were planned", s.Length, s.Offset)
+	}
+	return nil
 }

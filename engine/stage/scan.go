@@ -3,7 +3,6 @@ package stage
 import (
 	"context"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 
@@ -49,24 +48,26 @@ func scan(ctx context.Context, t *taskRun) error {
 	}
 	shard := t.Plan.Shards[t.rec.Task]
 	file := t.File(shard.File)
-	docsFile, err := t.create(ctx, workPath(Scan, t.rec.Task, "docs"))
+	docs, err := t.encode(ctx, workPath(Scan, t.rec.Task, "docs"), magicDocs)
 	if err != nil {
 		return err
 	}
-	keysFile, err := t.create(ctx, workPath(Scan, t.rec.Task, "keys"))
+	keys, err := t.encode(ctx, workPath(Scan, t.rec.Task, "keys"), magicKeys)
 	if err != nil {
 		return err
 	}
-	s, err := newScanner(t.Job, docsFile, keysFile)
+	s, err := newScanner(t.Job, docs, keys)
 	if err != nil {
 		return err
 	}
 	s.standing = t.Plan.IsStanding(t.rec.Task)
-	err = corpus.EachLine(ctx, file, shard, t.Plan.MaxLine, t.read, s.line)
-	if err != nil {
-		return err
+	if t.Plan.AuditPPM > 0 {
+		if err := s.outlineTo(ctx, t); err != nil {
+			return err
+		}
 	}
-	if err := corpus.CheckShard(ctx, file, shard); err != nil {
+	err = corpus.EachPlannedLine(ctx, file, shard, t.Plan.MaxLine, t.read, s.line)
+	if err != nil {
 		return err
 	}
 	s.flushWaiting()
@@ -95,7 +96,8 @@ type scanner struct {
 	exact    *xxhash.Digest
 	docs     *encoder
 	keys     *keyWriter
-	standing bool // the shard's documents stand
+	outlines *outlineWriter // nil without an audit
+	standing bool           // the shard's documents stand
 
 	rec      jsonl.Record
 	bandKeys []uint64
@@ -109,7 +111,7 @@ type scanner struct {
 	documents, rejected, createdUnreadable int64
 }
 
-func newScanner(j *Job, docs, keys io.Writer) (*scanner, error) {
+func newScanner(j *Job, docs, keys *encoder) (*scanner, error) {
 	parser, err := NewParser(j.Plan.Fields, j.Parser)
 	if err != nil {
 		return nil, err
@@ -118,20 +120,26 @@ func newScanner(j *Job, docs, keys io.Writer) (*scanner, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &scanner{
+	return &scanner{
 		Job: j, parser: parser,
+		docs: docs, keys: newKeyWriter(keys, j.Plan.Partitions),
 		shingles: hasher.NewScanner(),
 		sketch:   neardup.NewSketcher(j.Plan.NearDup, j.Plan.Seed),
 		exact:    xxhash.NewWithSeed(j.Plan.Seed),
 		texts:    gather.New(j.Counters),
 		waiting:  make([]waitingDoc, 0, maxWaiting),
+	}, nil
+}
+
+// outlineTo begins the file of outlines.
+func (s *scanner) outlineTo(ctx context.Context, t *taskRun) error {
+	e, err := t.encode(ctx, workPath(Scan, t.rec.Task, "outlines"), magicOutlines)
+	if err != nil {
+		return err
 	}
-	if s.docs, err = newEncoder(docs, magicDocs); err != nil {
-		return nil, err
-	}
-	s.docs.sources = j.Plan.UsesSource()
-	s.keys, err = newKeyWriter(keys, j.Plan.Partitions)
-	return s, err
+	nd := t.Plan.NearDup
+	s.outlines = &outlineWriter{encoder: e, outliner: neardup.NewOutliner(nd.ThresholdNum, nd.ThresholdDen)}
+	return nil
 }
 
 // Limits of what waits to be written.
@@ -207,12 +215,15 @@ func (s *scanner) line(line *corpus.Line) error {
 	out.Bytes, out.Hash = uint64(len(text)), s.exact.Sum64()
 	out.Created = s.rec.Created
 
-	ordinal := uint64(line.Ordinal)
 	apart := s.apart(out.Source)
-	s.keys.add(exactKey, out.Hash^apart, ordinal, out.Bytes)
-	s.bandKeys = s.sketch.BandKeys(s.bandKeys[:0], s.shingles.Shingles(text))
+	s.keys.exactly(out.Hash^apart, line.Ordinal, out.Bytes)
+	shingles := s.shingles.Shingles(text)
+	s.bandKeys = s.sketch.BandKeys(s.bandKeys[:0], shingles)
+	if s.outlines != nil {
+		s.outlines.add(&out.docRecord, shingles)
+	}
 	for _, k := range s.bandKeys {
-		s.keys.add(bandKey, k^apart, ordinal)
+		s.keys.band(k^apart, line.Ordinal)
 	}
 	return nil
 }
@@ -242,6 +253,11 @@ func (s *scanner) count(out *waitingDoc, text []byte) error {
 func (s *scanner) flush() error {
 	if err := s.docs.flush(); err != nil {
 		return err
+	}
+	if s.outlines != nil {
+		if err := s.outlines.flush(); err != nil {
+			return err
+		}
 	}
 	return s.keys.flush()
 }

@@ -33,11 +33,12 @@ func seal(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	rows := sums.Rows()
-	if err := sums.Check(); err != nil {
+	rows, err := sums.Checked()
+	if err != nil {
 		return fmt.Errorf("tally is not conserved: %w", err)
 	}
-	if err := t.raise(ctx, tallied, sums); err != nil {
+	totals := tally.Totals(rows)
+	if err := t.raise(ctx, tallied, rows, totals.Class[doc.Kept].Documents); err != nil {
 		return err
 	}
 	w, err := t.create(ctx, "tally.parquet")
@@ -63,7 +64,6 @@ func seal(ctx context.Context, t *taskRun) error {
 		return err
 	}
 
-	totals := sums.Totals()
 	m := manifest.Manifest{
 		Version: manifest.Version, RunID: t.Plan.RunID, Tool: manifest.Tool,
 		Totals: manifest.TotalsOf(totals.Class, tally.FurtherJSON(totals.Further, t.Plan.Further)),
@@ -98,7 +98,11 @@ func seal(ctx context.Context, t *taskRun) error {
 	if w, err = t.create(ctx, manifest.Name); err != nil {
 		return err
 	}
-	return m.Write(w)
+	if err := m.Write(w); err != nil {
+		return err
+	}
+	t.sealed = rows
+	return nil
 }
 
 func (t *taskRun) mergeTallies(ctx context.Context, tallied []Record) (*tally.Tally, error) {

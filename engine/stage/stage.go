@@ -19,6 +19,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/tally"
 )
 
 // WorkDir is the folder inside the output folder that holds the files passed
@@ -59,7 +60,14 @@ type Job struct {
 	Workers  int           // of one task that is parallel inside (resolve)
 	Strict   bool          // seal fails, before it writes a tally, if there is an alarm
 	Advance  func(n int64) // progress in bytes or documents of the running stage; may be nil
+	Fence    func() error  // asked before a task's files become visible; may be nil
+
+	sealed []tally.Row
 }
+
+// Sealed returns the rows of the tally that this process has sealed, ascending by
+// contributor; nil if another one did.
+func (j *Job) Sealed() []tally.Row { return j.sealed }
 
 // Record is what a finished task leaves behind.
 type Record struct {
@@ -241,10 +249,7 @@ func (t *taskRun) encode(ctx context.Context, path, magic string) (*encoder, err
 	if err != nil {
 		return nil, err
 	}
-	e, err := newEncoder(w, magic)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
+	e := newEncoder(w, magic)
 	e.sources = t.Plan.UsesSource()
 	return e, nil
 }
@@ -259,6 +264,11 @@ func (t *taskRun) commit(ctx context.Context) error {
 
 // publish makes the files created so far visible.
 func (t *taskRun) publish() error {
+	if t.Fence != nil {
+		if err := t.Fence(); err != nil {
+			return err
+		}
+	}
 	for _, o := range t.open {
 		d, err := o.w.Commit()
 		if err != nil {

@@ -52,10 +52,7 @@ func (t *taskRun) pack(ctx context.Context, path, magic string) (*packer, error)
 	if err != nil {
 		return nil, err
 	}
-	e, err := newEncoder(z, magic)
-	if err != nil {
-		return nil, err
-	}
+	e := newEncoder(z, magic)
 	e.sources = t.Plan.UsesSource()
 	return &packer{e, z}, nil
 }
@@ -267,8 +264,7 @@ func (j *Job) loadSets(ctx context.Context, scratch string, docs int, want func(
 		as, ok := want(rank)
 		for left := d.uint(); left > 0 && d.err == nil; {
 			b := block[:8*min(left, uint64(len(block)/8))]
-			if _, err := io.ReadFull(d.r, b); err != nil {
-				d.fail(err)
+			if d.full(b); d.err != nil {
 				break
 			}
 			left -= uint64(len(b) / 8)

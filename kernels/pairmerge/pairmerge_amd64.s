@@ -85,7 +85,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 64(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -104,7 +104,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 128(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -126,7 +126,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 192(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -150,7 +150,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 256(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -172,7 +172,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 320(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -194,7 +194,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 384(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -218,7 +218,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 448(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -240,7 +240,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 512(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -262,7 +262,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 576(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -286,7 +286,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 640(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -308,7 +308,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 704(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -330,7 +330,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 768(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -354,7 +354,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 832(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -376,7 +376,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 896(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -398,7 +398,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 960(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -491,7 +491,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 64(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -510,7 +510,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 128(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -532,7 +532,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 192(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -556,7 +556,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 256(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -578,7 +578,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 320(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -600,7 +600,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 384(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -624,7 +624,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 448(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -646,7 +646,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 512(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -668,7 +668,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 576(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -692,7 +692,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 640(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -714,7 +714,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 704(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -736,7 +736,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 768(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -760,7 +760,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 832(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -782,7 +782,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 896(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -804,7 +804,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 960(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -828,7 +828,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1024(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -850,7 +850,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1088(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -872,7 +872,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1152(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -896,7 +896,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1216(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -918,7 +918,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1280(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -940,7 +940,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1344(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -964,7 +964,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1408(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -986,7 +986,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1472(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -1008,7 +1008,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1536(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -1032,7 +1032,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1600(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -1054,7 +1054,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1664(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -1076,7 +1076,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1728(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -1100,7 +1100,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1792(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -1122,7 +1122,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1856(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -1144,7 +1144,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1920(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -1169,7 +1169,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1984(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -1321,7 +1321,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1337,7 +1337,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1374,7 +1374,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1390,7 +1390,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1430,7 +1430,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1446,7 +1446,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1486,7 +1486,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1502,7 +1502,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1542,7 +1542,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1558,7 +1558,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1598,7 +1598,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1614,7 +1614,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1654,7 +1654,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1670,7 +1670,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1710,7 +1710,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1726,7 +1726,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1766,7 +1766,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1782,7 +1782,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1822,7 +1822,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1838,7 +1838,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1878,7 +1878,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1894,7 +1894,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1934,7 +1934,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1950,7 +1950,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1990,7 +1990,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2006,7 +2006,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2046,7 +2046,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2062,7 +2062,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2102,7 +2102,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2118,7 +2118,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2235,7 +2235,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2251,7 +2251,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2288,7 +2288,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2304,7 +2304,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2344,7 +2344,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2360,7 +2360,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2400,7 +2400,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2416,7 +2416,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2456,7 +2456,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2472,7 +2472,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2512,7 +2512,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2528,7 +2528,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2568,7 +2568,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2584,7 +2584,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2624,7 +2624,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2640,7 +2640,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2680,7 +2680,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2696,7 +2696,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2736,7 +2736,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2752,7 +2752,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2792,7 +2792,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2808,7 +2808,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2848,7 +2848,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2864,7 +2864,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2904,7 +2904,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2920,7 +2920,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2960,7 +2960,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2976,7 +2976,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3016,7 +3016,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3032,7 +3032,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3072,7 +3072,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3088,7 +3088,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3128,7 +3128,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3144,7 +3144,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3184,7 +3184,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3200,7 +3200,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3240,7 +3240,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3256,7 +3256,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3296,7 +3296,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3312,7 +3312,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3352,7 +3352,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3368,7 +3368,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3408,7 +3408,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3424,7 +3424,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3464,7 +3464,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3480,7 +3480,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3520,7 +3520,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3536,7 +3536,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3576,7 +3576,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3592,7 +3592,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3632,7 +3632,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3648,7 +3648,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3688,7 +3688,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3704,7 +3704,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3744,7 +3744,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3760,7 +3760,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3800,7 +3800,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3816,7 +3816,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3856,7 +3856,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3872,7 +3872,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3912,7 +3912,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3928,7 +3928,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -4195,7 +4195,7 @@ group:
 	VPXORD      Z12, Z13, Z10
 	VPSLLVD     Z26, Z10, Z10
 	VPORD       Z25, Z10, Z10
-	VPSRLVD     Z24, Z12, Z12
+	VPSRLVD.Z   Z24, Z12, K3, Z12
 	VPANDQ      Z23, Z12, Z14
 	VPSRLQ      $0x20, Z12, Z15
 	KXNORW      K4, K4, K4
@@ -4211,7 +4211,7 @@ group:
 	VPXORD      Z10, Z7, Z7
 	VPMINUD     Z16, Z7, Z7
 	VMOVDQA32   Z7, Z2
-	VPSRLVD     Z24, Z13, Z13
+	VPSRLVD.Z   Z24, Z13, K3, Z13
 	VPANDQ      Z23, Z13, Z14
 	VPSRLQ      $0x20, Z13, Z15
 	KXNORW      K4, K4, K4
@@ -4236,7 +4236,7 @@ group:
 	VPXORD      Z4, Z8, Z0
 	VPSLLVD     Z26, Z0, Z0
 	VPORD       Z25, Z0, Z0
-	VPSRLVD     Z24, Z4, Z4
+	VPSRLVD.Z   Z24, Z4, K2, Z4
 	VPANDQ      Z23, Z4, Z9
 	VPSRLQ      $0x20, Z4, Z2
 	KXNORW      K4, K4, K4
@@ -4252,7 +4252,7 @@ group:
 	VPXORD      Z0, Z14, Z14
 	VPMINUD     Z12, Z14, Z14
 	VMOVDQA32   Z14, Z11
-	VPSRLVD     Z24, Z8, Z8
+	VPSRLVD.Z   Z24, Z8, K2, Z8
 	VPANDQ      Z23, Z8, Z9
 	VPSRLQ      $0x20, Z8, Z2
 	KXNORW      K4, K4, K4
@@ -4449,7 +4449,7 @@ group:
 	VPXORD      Z12, Z13, Z10
 	VPSLLVD     Z26, Z10, Z10
 	VPORD       Z25, Z10, Z10
-	VPSRLVD     Z24, Z12, Z12
+	VPSRLVD.Z   Z24, Z12, K3, Z12
 	VPANDQ      Z23, Z12, Z14
 	VPSRLQ      $0x20, Z12, Z15
 	KXNORW      K4, K4, K4
@@ -4465,7 +4465,7 @@ group:
 	VPXORD      Z10, Z7, Z7
 	VPMINUD     Z16, Z7, Z7
 	VMOVDQA32   Z7, Z2
-	VPSRLVD     Z24, Z13, Z13
+	VPSRLVD.Z   Z24, Z13, K3, Z13
 	VPANDQ      Z23, Z13, Z14
 	VPSRLQ      $0x20, Z13, Z15
 	KXNORW      K4, K4, K4
@@ -4490,7 +4490,7 @@ group:
 	VPXORD      Z4, Z8, Z0
 	VPSLLVD     Z26, Z0, Z0
 	VPORD       Z25, Z0, Z0
-	VPSRLVD     Z24, Z4, Z4
+	VPSRLVD.Z   Z24, Z4, K2, Z4
 	VPANDQ      Z23, Z4, Z9
 	VPSRLQ      $0x20, Z4, Z2
 	KXNORW      K4, K4, K4
@@ -4506,7 +4506,7 @@ group:
 	VPXORD      Z0, Z14, Z14
 	VPMINUD     Z12, Z14, Z14
 	VMOVDQA32   Z14, Z11
-	VPSRLVD     Z24, Z8, Z8
+	VPSRLVD.Z   Z24, Z8, K2, Z8
 	VPANDQ      Z23, Z8, Z9
 	VPSRLQ      $0x20, Z8, Z2
 	KXNORW      K4, K4, K4

@@ -16,11 +16,11 @@ type merger struct {
 	lanes  *lanes // nil where one key after another is faster
 	long   *longLanes
 	asked  int       // keys
-	tokens *tokenSet // nil until it is there, or so many have been asked for that making it pays
+	tokens *tokenSet // nil beside lanes, and until so many have been asked for that making it pays
 }
 
 func newMerger(m *model, cache *countcache.Cache) merger {
-	return merger{model: m, cache: cache, lanes: fastLanes(m), tokens: m.tokens.Load()}
+	return merger{model: m, cache: cache, lanes: fastLanes(m)}
 }
 
 // manyAsked is how many keys pay for making a tokenSet.
@@ -29,7 +29,7 @@ const manyAsked = 1 << 12
 // counts is a countcache.Model: it counts the tokens of some pretokens, or
 // pieces of them, of text.
 func (g *merger) counts(text []byte, spans []countcache.Span, counts []int) {
-	if g.asked += len(spans); g.tokens == nil && g.asked > manyAsked {
+	if g.asked += len(spans); g.tokens == nil && g.lanes == nil && g.asked > manyAsked {
 		g.tokens = g.tokenSet()
 	}
 	var tokens uint64
@@ -48,6 +48,8 @@ func (g *merger) counts(text []byte, spans []countcache.Span, counts []int) {
 			continue
 		} else if g.junctions != nil && hasUncut(key) {
 			counts[i] = g.sum(key)
+		} else if g.lanes != nil && len(key) > maxShort {
+			g.longLanes().add(spans[i], i)
 		} else {
 			counts[i] = g.merge(key)
 		}
@@ -55,6 +57,16 @@ func (g *merger) counts(text []byte, spans []countcache.Span, counts []int) {
 	if g.lanes != nil {
 		g.mergeLanes(text, counts)
 	}
+	if g.long != nil && g.long.n > 0 {
+		g.long.count(text, counts)
+	}
+}
+
+func (g *merger) longLanes() *longLanes {
+	if g.long == nil {
+		g.long = newLongLanes(g.model, g.lanes)
+	}
+	return g.long
 }
 
 // hasUncut tells whether text has characters of three bytes before which Bits
@@ -116,8 +128,8 @@ func (g *merger) isToken(text []byte) bool {
 // merge is model.merge without clearing memory first.
 func (g *merger) merge(text []byte) int {
 	if len(text) > maxShort {
-		if g.lanes != nil && len(text) >= laneSpan {
-			return g.countLongInLanes(text)
+		if g.lanes != nil {
+			return g.longLanes().countOne(text)
 		}
 		return g.countLong(text)
 	}

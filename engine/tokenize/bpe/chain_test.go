@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tallystick/tallystick/engine/tokenize/internal/longrow"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 )
 
@@ -66,12 +67,12 @@ func TestTokensLongerThanWindows(t *testing.T) {
 	if raceEnabled {
 		step = 290
 	}
-	for _, chunks := range []int{window / 8, laneSpan/8 + 1, 3 * laneSpan / 8} {
+	for _, chunks := range []int{window / 8, longrow.Span/8 + 1, 3 * longrow.Span / 8} {
 		tokens, pairs, whole := chainVocab(chunks)
 		m, _ := modelOf(t, tokens, pairs)
 		r, g := referenceOf(t, tokens, pairs), lanedMerger(m)
-		for before := 0; before < 2*laneSpan; before += step {
-			text := strings.Repeat("ghij", before/4+1)[:before] + whole + strings.Repeat("klm", laneSpan+before)
+		for before := 0; before < 2*longrow.Span; before += step {
+			text := strings.Repeat("ghij", before/4+1)[:before] + whole + strings.Repeat("klm", longrow.Span+before)
 			checkLong(t, g, r, []byte(text), fmt.Sprintf("%d chunks behind %d bytes", chunks, before))
 		}
 	}
@@ -97,7 +98,7 @@ func TestLongRowsOfSmallVocabularies(t *testing.T) {
 			units = append(units, spelling(token))
 		}
 		for range 10 {
-			n := laneSpan*(1+rng.IntN(3)) + window*rng.IntN(3) + rng.IntN(7) - 3
+			n := longrow.Span*(1+rng.IntN(3)) + window*rng.IntN(3) + rng.IntN(7) - 3
 			var text []byte
 			for len(text) < n {
 				times := 1

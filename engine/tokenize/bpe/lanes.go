@@ -1,8 +1,6 @@
 package bpe
 
 import (
-	"unsafe"
-
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
 	"github.com/tallystick/tallystick/kernels/pairmerge"
 )
@@ -46,9 +44,7 @@ func newLanes(m *model) *lanes {
 	if len(m.live.halves) == 0 {
 		return nil
 	}
-	// Both are two numbers of 32 bits, left and right.
-	halves := unsafe.Slice((*pairmerge.Halves)(unsafe.Pointer(&m.live.halves[0])), len(m.live.halves))
-	l := &lanes{tables: pairmerge.NewTables(m.pairs.buckets, m.pairs.idBits, halves, (*[1 << 16]symbol)(m.bytes))}
+	l := &lanes{tables: pairmerge.NewTables(m.pairs.buckets, m.pairs.idBits, laneHalves(m.live.halves), (*[1 << 16]symbol)(m.bytes))}
 	for i := range l.kinds {
 		l.kinds[i].chars, l.kinds[i].longest = i&1 != 0, pairmerge.Short
 		if i&2 != 0 {

@@ -104,33 +104,37 @@ func (w *longMerge) run(m *model, text []byte) {
 		return
 	}
 	w.done = text
-	w.start(m, text)
+	mergeWindow(m, &w.tree, text)
+}
+
+// mergeWindow merges a text in a tree.
+func mergeWindow(m *model, t *pairtree.Tree, text []byte) {
+	startWindow(m, t, text)
 	none := m.pairs.none()
 	for {
-		id, at := w.tree.Least()
+		id, at := t.Least()
 		if id >= none {
 			return
 		}
-		w.merge(m, id, at)
+		mergeLeast(m, t, id, at)
 	}
 }
 
-func (w *longMerge) start(m *model, text []byte) {
-	symbols := w.tree.Reset(len(text))
+func startWindow(m *model, t *pairtree.Tree, text []byte) {
+	symbols := t.Reset(len(text))
 	left := symbol(text[0])
 	symbols[0] = left
 	for i, b := range text[1:] {
 		right := symbol(b)
 		symbols[i+1] = right
-		w.tree.SetFirst(i, m.bytes[right<<8|left])
+		t.SetFirst(i, m.bytes[right<<8|left])
 		left = right
 	}
-	w.tree.Build()
+	t.Build()
 }
 
-// merge makes the merge that Least found.
-func (w *longMerge) merge(m *model, id symbol, at int) {
-	t := &w.tree
+// mergeLeast makes the merge that Least found.
+func mergeLeast(m *model, t *pairtree.Tree, id symbol, at int) {
 	p := t.PairAt(at)
 	if left, right := t.Symbol(at), t.Symbol(p.Next); !m.pairs.makes(id, left, right) {
 		t.Set(at, m.pairs.exact(left, right))

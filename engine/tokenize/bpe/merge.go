@@ -1,9 +1,6 @@
 package bpe
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "sync"
 
 // model is a BPE model over bytes that counts what it would make.
 type model struct {
@@ -17,7 +14,7 @@ type model struct {
 	windows sync.Pool // of *longMerge
 
 	makeTokens sync.Once
-	tokens     atomic.Pointer[tokenSet] // nil until made
+	tokens     *tokenSet // nil until made
 }
 
 func newModel(live *liveMerges, whole map[string]struct{}) *model {
@@ -43,12 +40,8 @@ func newModelTables(live *liveMerges, pairs *pairTable, whole map[string]struct{
 
 // tokenSet returns the tokens, found when first asked for.
 func (m *model) tokenSet() *tokenSet {
-	m.makeTokens.Do(func() {
-		if m.tokens.Load() == nil {
-			m.tokens.Store(newTokenSet(m))
-		}
-	})
-	return m.tokens.Load()
+	m.makeTokens.Do(func() { m.tokens = newTokenSet(m) })
+	return m.tokens
 }
 
 // count returns the number of tokens of a pretoken of one byte or more: while

@@ -2,7 +2,9 @@ package bpe
 
 import (
 	"bytes"
+	"hash/crc32"
 	"maps"
+	"math"
 	"slices"
 	"unicode/utf8"
 )
@@ -14,6 +16,10 @@ import (
 type wholeEdges struct {
 	first, last     charSet // the characters that some begin or end with
 	begins, endings map[uint32][][]byte
+	// Most places are ruled out by the bytes around them: none begins behind one,
+	// or ends before it, where those that second and third, or last and previous,
+	// have for the bytes there share no bit.
+	second, third, final, previous [256]uint8
 }
 
 // maxWhole is how many tokens with the same first, or last, character are told
@@ -21,7 +27,7 @@ type wholeEdges struct {
 const maxWhole = 16
 
 func newWholeEdges(tokens map[string]struct{}) (w *wholeEdges, within [][2]uint32) {
-	w = &wholeEdges{newCharSet(), newCharSet(), map[uint32][][]byte{}, map[uint32][][]byte{}}
+	w = &wholeEdges{first: newCharSet(), last: newCharSet(), begins: map[uint32][][]byte{}, endings: map[uint32][][]byte{}}
 	for _, token := range slices.Sorted(maps.Keys(tokens)) {
 		if !utf8.ValidString(token) {
 			continue // no text is it
@@ -34,6 +40,7 @@ func newWholeEdges(tokens map[string]struct{}) (w *wholeEdges, within [][2]uint3
 			}
 			left = char
 		}
+		w.addBytes(token)
 		if first, _ := utf8.DecodeRuneInString(token); first < 1<<16 {
 			w.first.add(uint32(first))
 			w.begins[uint32(first)] = append(w.begins[uint32(first)], []byte(token))
@@ -44,6 +51,32 @@ func newWholeEdges(tokens map[string]struct{}) (w *wholeEdges, within [][2]uint3
 		}
 	}
 	return w, within
+}
+
+func (w *wholeEdges) addBytes(token string) {
+	if n := len(token); n >= 3 {
+		bit := uint8(1) << (crc32.ChecksumIEEE([]byte(token[1:3])) % 8)
+		w.second[token[1]] |= bit
+		w.third[token[2]] |= bit
+		bit = 1 << (crc32.ChecksumIEEE([]byte(token[n-2:])) % 8)
+		w.previous[token[n-2]] |= bit
+		w.final[token[n-1]] |= bit
+		return
+	}
+	// Shorter than a character of three bytes, and perhaps at the beginning of a text.
+	for b := range w.previous {
+		w.previous[b] = math.MaxUint8
+	}
+	w.final[token[len(token)-1]] = math.MaxUint8
+}
+
+// maybe reports whether at need be asked.
+func (w *wholeEdges) maybe(text []byte, i int) bool {
+	if i < 2 || i+2 >= len(text) {
+		return true
+	}
+	around := text[i-2 : i+3]
+	return w.second[around[3]]&w.third[around[4]]|w.previous[around[0]]&w.final[around[1]] != 0
 }
 
 // at reports whether a token may begin or end between two characters below

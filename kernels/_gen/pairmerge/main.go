@@ -132,7 +132,7 @@ func startBytes(name string, rows int) {
 		VPSRLD(Imm(8), x, char)
 		VPANDD(ff, char, char)
 		VMOVDQU32(char, Mem{Base: RDI, Disp: symbolsAt + (i+1)*row})
-		VPANDD(ffff, x, char)
+		VPANDD_Z(ffff, x, K1, char)
 		gather(Mem{Base: RBX, Index: char, Scale: 4}, made, false)
 		storePairs(i, made, max)
 	}
@@ -197,7 +197,7 @@ func startSymbols(name string, rows int) {
 		longer(i, size)
 		VMOVDQU32(Mem{Base: RDI, Disp: symbolsAt + i*row}, Z1)
 		VMOVDQU32(Mem{Base: RDI, Disp: symbolsAt + (i+1)*row}, Z2)
-		find(Z1, Z2, [7]VecPhysical{Z3, Z4, Z5, Z6, Z7, Z8, Z9})
+		find(Z1, Z2, K1, [7]VecPhysical{Z3, Z4, Z5, Z6, Z7, Z8, Z9})
 		VPMINUD(bound, Z1, Z1)
 		storePairs(i, Z1, all)
 	}
@@ -244,8 +244,9 @@ func gather(mem Mem, dst VecPhysical, wide bool) {
 	}
 }
 
-// find leaves in left what it finds for the pairs; t are seven more.
-func find(left, right VecPhysical, t [7]VecPhysical) {
+// find leaves in left what it finds for the pairs of the lanes in mask; t are
+// seven more. Other lanes look at the first bucket, which is near.
+func find(left, right VecPhysical, mask OpmaskPhysical, t [7]VecPhysical) {
 	a, b, c := t[0], t[1], t[2]
 	VPMULLD(hashes[0], left, a)
 	VPMULLD(hashes[1], right, c)
@@ -259,7 +260,7 @@ func find(left, right VecPhysical, t [7]VecPhysical) {
 	VPORD(bound, prints, prints)
 	best := right
 	for i, h := range []VecPhysical{a, b} {
-		VPSRLVD(shift, h, h)
+		VPSRLVD_Z(shift, h, mask, h)
 		evenOdd(h, t[2], t[3])
 		gather(Mem{Base: RBX, Index: t[2], Scale: 8}, t[4], true)
 		gather(Mem{Base: RBX, Index: t[3], Scale: 8}, t[5], true)
@@ -410,8 +411,8 @@ func run(name string, rows int) {
 	Comment("New pairs")
 	VMOVDQA32(id, Z0)
 	t := [7]VecPhysical{Z12, Z13, Z14, Z15, Z16, Z17, Z7}
-	find(prev, id, t)
-	find(Z0, last, [7]VecPhysical{Z4, Z8, Z9, Z2, Z12, Z13, Z14})
+	find(prev, id, K3, t)
+	find(Z0, last, K2, [7]VecPhysical{Z4, Z8, Z9, Z2, Z12, Z13, Z14})
 	VPMINUD(bound, prev, prev)
 	VPSLLD(Imm(placeBits), prev, prev)
 	VPORD(prevPlace, prev, prev)
