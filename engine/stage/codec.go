@@ -80,7 +80,11 @@ func newDecoder(r io.Reader, magic string) (*decoder, error) {
 func newDecoderSize(r io.Reader, magic string, buffer int) (*decoder, error) {
 	d := &decoder{src: r, buf: make([]byte, max(buffer, binary.MaxVarintLen64))}
 	head := make([]byte, len(magic))
-	if d.full(head); d.err != nil || string(head) != magic {
+	d.full(head)
+	if d.err != nil && !errors.Is(d.err, doc.ErrCorrupt) {
+		return nil, d.err // the file cannot be read, whatever it is
+	}
+	if d.err != nil || string(head) != magic {
 		return nil, fmt.Errorf("%w: not %q", doc.ErrCorrupt, magic[:len(magic)-1])
 	}
 	return d, nil

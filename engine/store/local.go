@@ -124,6 +124,20 @@ func (l *Local) Sweep(ctx context.Context, age time.Duration) ([]string, error) 
 	return swept, nil
 }
 
+// Remove implements Store.
+func (l *Local) Remove(ctx context.Context, name string) error {
+	if err := CheckName("remove", name); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := os.Remove(l.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // Open implements Store.
 func (l *Local) Open(ctx context.Context, name string) (File, error) {
 	if err := CheckName("open", name); err != nil {

@@ -14,6 +14,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"time"
 )
 
 // TempPrefix begins the last element of the name of a file that is still being
@@ -40,6 +41,15 @@ type Store interface {
 	// fails with an error that wraps fs.ErrExist if one of that name is
 	// visible by then, and of several writers one succeeds.
 	CreateNew(ctx context.Context, name string) (Writer, error)
+
+	// Remove removes a file. That there is none is no error: a request may be
+	// sent twice.
+	Remove(ctx context.Context, name string) error
+
+	// Sweep removes what killed processes left of files in the making, and
+	// returns names that tell which; what was begun or written to within the
+	// last age is spared, as it may belong to a process that is alive.
+	Sweep(ctx context.Context, age time.Duration) ([]string, error)
 }
 
 // Entry is one file of a listing.

@@ -206,6 +206,9 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 	case "DELETE upload":
 		delete(f.uploads, q.Get("uploadId"))
 		w.WriteHeader(http.StatusNoContent)
+	case http.MethodDelete:
+		delete(f.objects, key)
+		w.WriteHeader(http.StatusNoContent)
 	case http.MethodPut:
 		data, err := io.ReadAll(r.Body)
 		switch {

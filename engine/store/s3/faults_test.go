@@ -130,6 +130,36 @@ func TestReadGoesOnWhereABodyBrokeOff(t *testing.T) {
 	}
 }
 
+func TestRandomReads(t *testing.T) {
+	f, c := newFake(t)
+	dice := rand.New(rand.NewPCG(1, 2))
+	want := make([]byte, 1<<20)
+	for i := range want {
+		want[i] = byte(dice.Uint32())
+	}
+	f.objects["some/prefix/f"] = fakeObject{want, "one", http.Header{}}
+	file, err := f.store(t, c).Open(t.Context(), "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var wg sync.WaitGroup
+	for range 4 {
+		dice := rand.New(rand.NewPCG(dice.Uint64(), 0))
+		wg.Go(func() {
+			for range 200 {
+				offset, p := dice.IntN(len(want)+10), make([]byte, dice.IntN(200_000)>>dice.IntN(16))
+				n, err := file.ReadAt(p, int64(offset))
+				part := want[min(offset, len(want)):min(offset+len(p), len(want))]
+				if short := len(part) < len(p); !bytes.Equal(p[:n], part) || short != (err == io.EOF) || !short && err != nil {
+					t.Errorf("[%d, +%d): %d bytes, %v", offset, len(p), n, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
 func TestStalledBodyIsAskedForAgain(t *testing.T) {
 	f, c := newFake(t)
 	c.patience = 20 * time.Millisecond

@@ -92,6 +92,10 @@ type file struct {
 	info  object.Info
 	head  []byte
 
+	mu    sync.Mutex
+	block []byte // what was fetched last for a small ReadAt
+	base  int64  // its offset
+
 	pos    int64          // of the next Read
 	reader *object.Reader // from pos on; nil until the head has been read
 	closed sync.Once
@@ -175,13 +179,42 @@ func (f *file) ReadAt(p []byte, offset int64) (int, error) {
 	part := p[:min(int64(len(p)), f.info.Size-offset)]
 	if offset+int64(len(part)) <= int64(len(f.head)) {
 		copy(part, f.head[offset:])
-	} else if err := f.store.c.readAt(f.ctx, f.store.bucket, f.key, f.info, part, offset); err != nil {
+	} else if err := f.fetch(part, offset); err != nil {
 		return 0, f.wrap(err)
 	}
 	if len(part) < len(p) {
 		return len(part), io.EOF
 	}
 	return len(part), nil
+}
+
+// smallRead is less than is worth a request of its own, in bytes: who reads so
+// little at a time reads on nearby.
+const smallRead = 64 << 10
+
+// fetch fills p, which lies within the file, with the bytes from offset on.
+func (f *file) fetch(p []byte, offset int64) error {
+	read := func(p []byte, offset int64) error {
+		return f.store.c.readAt(f.ctx, f.store.bucket, f.key, f.info, p, offset)
+	}
+	if len(p) >= smallRead {
+		return read(p, offset)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if offset < f.base || offset+int64(len(p)) > f.base+int64(len(f.block)) {
+		size := min(headSize, f.info.Size-offset)
+		if int64(cap(f.block)) < size {
+			f.block = make([]byte, size)
+		}
+		f.base, f.block = offset, f.block[:size]
+		if err := read(f.block, offset); err != nil {
+			f.block = f.block[:0]
+			return err
+		}
+	}
+	copy(p, f.block[offset-f.base:])
+	return nil
 }
 
 // Close implements io.Closer.
@@ -194,10 +227,23 @@ func (f *file) Close() error {
 	return nil
 }
 
-// Sweep removes what unfinished uploads of killed processes hold below the
-// prefix, which is stored, and paid for, until somebody does; it returns the
-// names of the files in the making. Those begun within the last age are spared:
-// they may belong to a process that is alive.
+// Remove implements store.Store.
+func (s *Store) Remove(ctx context.Context, name string) error {
+	if err := store.CheckName("remove", name); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := s.c.explain(ctx, s.bucket, s.c.core.RemoveObject(ctx, s.bucket, s.prefix+name, minio.RemoveObjectOptions{}))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove %s: %w", s.url(name), err)
+	}
+	return nil
+}
+
+// Sweep implements store.Store. It removes what unfinished uploads of killed processes hold below the
+// prefix, which is stored, and paid for, until somebody does.
 func (s *Store) Sweep(ctx context.Context, age time.Duration) ([]string, error) {
 	var swept []string
 	for u := range s.c.core.ListIncompleteUploads(ctx, s.bucket, s.prefix, true) {

@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"new":                testNew,
 		"many new":           testManyNew,
 		"abort":              testAbort,
+		"remove":             testRemove,
 		"invisible":          testInvisibleBeforeCommit,
 		"list":               testList,
 		"names":              testNames,
@@ -189,6 +190,36 @@ func testManyNew(t *testing.T, s store.Store) {
 	}
 }
 
+func testRemove(t *testing.T, s store.Store) {
+	for _, name := range []string{"a/1", "a/2", "b"} {
+		Put(t, s, name, []byte(name))
+	}
+	for range 2 { // a second time there is nothing left to do
+		if err := s.Remove(t.Context(), "a/1"); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := s.Remove(t.Context(), "never/was"); err != nil {
+		t.Error(err)
+	}
+	if err := s.Remove(t.Context(), "../b"); !errors.Is(err, fs.ErrInvalid) {
+		t.Errorf("remove of an invalid name: %v", err)
+	}
+	if diff := cmp.Diff([]store.Entry{{Name: "a/2", Size: 3}, {Name: "b", Size: 1}}, List(t, s, "")); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	if _, err := s.Open(t.Context(), "a/1"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("open of a removed file: %v", err)
+	}
+	Put(t, s, "a/1", []byte("new"))
+	if got := Get(t, s, "a/1"); string(got) != "new" {
+		t.Errorf("a file created again reads %q", got)
+	}
+	if swept, err := s.Sweep(t.Context(), 0); err != nil || len(swept) > 0 {
+		t.Errorf("nothing was unfinished, swept %q, %v", swept, err)
+	}
+}
+
 func testAbort(t *testing.T, s store.Store) {
 	Put(t, s, "d/kept", []byte("kept"))
 	for _, name := range []string{"d/kept", "d/fresh"} {
@@ -317,6 +348,9 @@ func testCancelled(t *testing.T, s store.Store) {
 	}
 	if _, err := s.Create(ctx, "g"); !errors.Is(err, context.Canceled) {
 		t.Errorf("create: %v", err)
+	}
+	if err := s.Remove(ctx, "f"); !errors.Is(err, context.Canceled) {
+		t.Errorf("remove: %v", err)
 	}
 }
 
