@@ -10,9 +10,11 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/shingle"
 	"github.com/tallystick/tallystick/engine/stage"
@@ -178,7 +180,7 @@ func aboveFloor(n plan.NearDup) error {
 // LoadPlan reads plan.json and checks that nobody edited it.
 func LoadPlan(path string) (plan.Plan, error) {
 	var p plan.Plan
-	b, err := os.ReadFile(path)
+	b, err := readAnywhere(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return p, fmt.Errorf("%w: %v (make one with \"tallystick plan\")", doc.ErrInput, err)
@@ -186,6 +188,14 @@ func LoadPlan(path string) (plan.Plan, error) {
 		return p, err
 	}
 	return parsePlan(b, path)
+}
+
+// readAnywhere is os.ReadFile that takes names of objects, too.
+func readAnywhere(path string) ([]byte, error) {
+	if object.IsName(path) {
+		return corpus.ReadText(context.Background(), path, maxPlan)
+	}
+	return os.ReadFile(path)
 }
 
 // parsePlan is LoadPlan for the content of a file, which path names.

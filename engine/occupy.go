@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -206,6 +207,11 @@ func fence(dir, runID string) error {
 		return fmt.Errorf("%w: %s was removed while the task ran", doc.ErrInputChanged, path)
 	}
 	defer f.Close()
+	return fenceAt(f, path, runID)
+}
+
+// fenceAt is fence for an open plan, which path names.
+func fenceAt(f io.Reader, path, runID string) error {
 	// The id is near the front of a file that may be large.
 	d := json.NewDecoder(f)
 	for depth := 0; ; {

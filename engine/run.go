@@ -22,6 +22,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/lease"
 	"github.com/tallystick/tallystick/engine/manifest"
+	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/report"
 	"github.com/tallystick/tallystick/engine/stage"
@@ -50,6 +51,9 @@ type Result struct {
 
 // Run does the whole job in this process.
 func Run(ctx context.Context, r Rules, m Means, o RunOptions) (Result, error) {
+	if object.IsName(o.Out) {
+		return runRemote(ctx, r, m, o)
+	}
 	release, err := occupy(o.Out, "run")
 	if err != nil {
 		return Result{}, err
@@ -75,15 +79,24 @@ func Run(ctx context.Context, r Rules, m Means, o RunOptions) (Result, error) {
 		}
 		return finish(ctx, job, m, oldTimings(job), o)
 	}
-	timings := []Timing{p.Timing}
+	timings, err := runStages(ctx, job, p.Timing, m)
+	if err != nil {
+		return Result{}, err
+	}
+	return finish(ctx, job, m, timings, o)
+}
+
+// runStages does all stages, and returns their timings after that of planning.
+func runStages(ctx context.Context, job *stage.Job, planning Timing, m Means) ([]Timing, error) {
+	timings := []Timing{planning}
 	for _, name := range stage.Order {
 		t, err := runStage(ctx, job, name, m)
 		if err != nil {
-			return Result{}, err
+			return nil, err
 		}
 		timings = append(timings, t)
 	}
-	return finish(ctx, job, m, timings, o)
+	return timings, nil
 }
 
 // sealed reports whether dir holds the finished run of a plan: its manifest
@@ -115,6 +128,9 @@ func oldTimings(job *stage.Job) []Timing {
 // Prepare makes the output folder and plan.json in it, or finds the plan of an
 // unfinished run there.
 func Prepare(ctx context.Context, r Rules, m Means, o RunOptions) (Prepared, error) {
+	if object.IsName(o.Out) {
+		return prepareRemote(ctx, r, m, o)
+	}
 	release, err := occupy(o.Out, "plan")
 	if err != nil {
 		return Prepared{}, err
@@ -319,7 +335,7 @@ func finish(ctx context.Context, job *stage.Job, m Means, timings []Timing, o Ru
 
 // ReadManifest reads the manifest of a finished run.
 func ReadManifest(dir string) (manifest.Manifest, error) {
-	b, err := os.ReadFile(filepath.Join(dir, manifest.Name))
+	b, err := readAnywhere(object.Join(dir, manifest.Name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return manifest.Manifest{}, fmt.Errorf("%w: %s holds no finished run (no %s)", doc.ErrInput, dir, manifest.Name)
 	}

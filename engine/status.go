@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/tallystick/tallystick/engine/internal/display"
 	"github.com/tallystick/tallystick/engine/lease"
+	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
@@ -53,11 +53,19 @@ type RunningTask struct {
 // tasks, and the leases of those that run.
 func ReadStatus(ctx context.Context, dir string) (Status, error) {
 	s := Status{Dir: dir}
-	p, err := LoadPlan(filepath.Join(dir, stage.PlanFile))
+	p, err := LoadPlan(object.Join(dir, stage.PlanFile))
 	if err != nil {
 		return s, err
 	}
 	s.RunID = p.RunID
+	if object.IsName(dir) { // a store has no leases: what is not done is missing
+		out, err := store.At(dir)
+		if err != nil {
+			return s, err
+		}
+		err = s.read(ctx, &stage.Job{Plan: p, Out: out, Dir: dir}, nil)
+		return s, err
+	}
 	if h, living, err := lease.Look(lockPath(dir)); err == nil && living {
 		s.Alone = &h
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -67,22 +75,27 @@ func ReadStatus(ctx context.Context, dir string) (Status, error) {
 	if err != nil {
 		return s, err
 	}
-	job := &stage.Job{Plan: p, Out: store.NewLocal(dir), Dir: dir}
+	err = s.read(ctx, &stage.Job{Plan: p, Out: store.NewLocal(dir), Dir: dir}, running)
+	return s, err
+}
+
+// read adds what the files of a job tell.
+func (s *Status) read(ctx context.Context, job *stage.Job, running []RunningTask) error {
 	for _, name := range stage.Order {
 		st, err := stageStatus(ctx, job, name, running)
 		if err != nil {
-			return s, err
+			return err
 		}
 		s.Stages = append(s.Stages, st)
 	}
-	m, err := ReadManifest(dir)
-	if s.Finished = err == nil && m.RunID == p.RunID; s.Finished { // the records may be gone
+	m, err := ReadManifest(job.Dir)
+	if s.Finished = err == nil && m.RunID == job.Plan.RunID; s.Finished { // the records may be gone
 		for i, st := range s.Stages {
 			s.Stages[i].Done, s.Stages[i].BytesDone = st.Tasks, st.Bytes
 			s.Stages[i].Running, s.Stages[i].Missing = nil, nil
 		}
 	}
-	return s, nil
+	return nil
 }
 
 func stageStatus(ctx context.Context, job *stage.Job, name stage.Name, running []RunningTask) (StageStatus, error) {
@@ -176,7 +189,7 @@ func (s *Status) WriteTable(w io.Writer, now time.Time) error {
 	case s.Alone != nil:
 		fmt.Fprintf(&b, "in use by   %s\n", s.Alone)
 	case s.Finished:
-		fmt.Fprintf(&b, "finished    %s\n", filepath.Join(s.Dir, "tally.parquet"))
+		fmt.Fprintf(&b, "finished    %s\n", object.Join(s.Dir, "tally.parquet"))
 	default:
 		b.WriteString("unfinished\n")
 	}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/tokenize"
@@ -18,6 +19,9 @@ import (
 
 // doTask does one task where others can see that it is being done.
 func doTask(ctx context.Context, job *stage.Job, name stage.Name, task int) (rec stage.Record, fresh bool, err error) {
+	if object.IsName(job.Dir) { // nobody could see it
+		return job.Do(ctx, name, task)
+	}
 	l, err := announce(job.Dir, name, task)
 	if err != nil {
 		return rec, false, err
@@ -48,6 +52,9 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 	}
 	if first < 0 || first >= total {
 		return nil, fmt.Errorf("%w: stage %s has tasks 0 to %d, not %d", doc.ErrUsage, name, total-1, first)
+	}
+	if object.IsName(o.Out) {
+		return runTasksRemote(ctx, p, counters, m, o, name, first, min(n, total-first))
 	}
 	// A scheduler repeats tasks, also when all are done.
 	repeated := func() ([]stage.Record, error) {

@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 
 	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/stage"
 )
 
@@ -25,7 +25,7 @@ type runCmd struct {
 }
 
 type outFlags struct {
-	Out      string `required:"" placeholder:"DIR" help:"Output folder; must be empty or new."`
+	Out      string `required:"" placeholder:"DIR" help:"Output folder, or s3://bucket/prefix; must be empty or new."`
 	KeepWork bool   `help:"Keep the files passed between stages (DIR/.work)."`
 }
 
@@ -58,6 +58,7 @@ Examples:
   tallystick run corpus/ --tokenizer llama3/tokenizer.json --tokenizer qwen=q/tokenizer.json --out out
   zstd -dc big.zst | tallystick run - --tokenizer gpt2 --out out
   tallystick run corpus/ --tokenizer gpt2 --credit shared --out out
+  tallystick run s3://bucket/corpus --tokenizer gpt2 --out s3://bucket/runs/1
   tallystick run corpus/ --tokenizer gpt2 --audit 1% --out out
   tallystick run corpus/ --tokenizer gpt2 --strict --alarm-loss 20% --out out
   tallystick run corpus/ --tokenizer gpt2 --out out --resume
@@ -93,7 +94,7 @@ func (c *runCmd) Run(ctx context.Context, env *environment) error {
 		}
 	}
 	if n := natural(res.Manifest.Totals.Rejected.Documents); n > c.MaxRejects {
-		return errRejects{n, c.MaxRejects, filepath.Join(c.Out, "rejects.jsonl")}
+		return errRejects{n, c.MaxRejects, object.Join(c.Out, "rejects.jsonl")}
 	}
 	return nil
 }
@@ -117,7 +118,7 @@ type planCmd struct {
 	creditFlags    `embed:"" group:"Credit:"`
 	alarmFlags     `embed:"" group:"Alarms:"`
 	auditFlags
-	Out   string `required:"" placeholder:"DIR" help:"Output folder; must be empty or new."`
+	Out   string `required:"" placeholder:"DIR" help:"Output folder, or s3://bucket/prefix; must be empty or new."`
 	Force bool   `help:"Replace the run in the output folder."`
 }
 
@@ -157,7 +158,7 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 		return nil
 	}
 	out := env.stdout
-	fmt.Fprintf(out, "plan        %s\n", filepath.Join(c.Out, stage.PlanFile))
+	fmt.Fprintf(out, "plan        %s\n", object.Join(c.Out, stage.PlanFile))
 	fmt.Fprintf(out, "run id      %s\n", p.RunID)
 	fmt.Fprintf(out, "inputs      %d files, %d shards, %d partitions\n", len(p.Files), len(p.Shards), p.Partitions)
 	for _, t := range p.Tokenizers() {

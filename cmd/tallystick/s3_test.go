@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,10 +15,11 @@ import (
 )
 
 // TestS3Scripts runs the program over testdata/scripts/s3 against a real S3
-// server, whose bucket corpora holds testdata/corpus. "put FILE URL" uploads.
+// server, whose bucket corpora holds testdata/corpus. "put FILE URL" uploads,
+// "get URL FOLDER" downloads all files below a URL.
 func TestS3Scripts(t *testing.T) {
 	server := s3server.Start(t)
-	for _, bucket := range []string{"corpora", "changing", "kept"} { // one for each script that writes
+	for _, bucket := range []string{"corpora", "changing", "kept", "outs"} { // one for each script that writes
 		server.Bucket(t, bucket)
 	}
 	client, err := s3.Connect(s3.Options{
@@ -45,6 +47,35 @@ func TestS3Scripts(t *testing.T) {
 			return err
 		}
 		return w.Commit()
+	}
+	get := func(url, folder string) error {
+		s, err := s3.NewStore(client, url)
+		if err != nil {
+			return err
+		}
+		entries, err := s.List(t.Context(), "")
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			f, err := s.Open(t.Context(), e.Name)
+			if err != nil {
+				return err
+			}
+			data, err := io.ReadAll(f)
+			f.Close()
+			if err != nil {
+				return err
+			}
+			path := filepath.Join(folder, e.Name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+				return err
+			}
+			if err := os.WriteFile(path, data, 0o666); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	testdata, err := filepath.Abs("../../testdata")
 	if err != nil {
@@ -74,6 +105,12 @@ func TestS3Scripts(t *testing.T) {
 					ts.Fatalf("usage: put FILE URL")
 				}
 				ts.Check(put(ts.MkAbs(args[0]), args[1]))
+			},
+			"get": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 2 {
+					ts.Fatalf("usage: get URL FOLDER")
+				}
+				ts.Check(get(args[0], ts.MkAbs(args[1])))
 			},
 		},
 	})

@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 
 	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
@@ -56,7 +56,7 @@ func (c *stageCmd) Run(ctx context.Context, env *environment) error {
 			return err
 		}
 	}
-	out, per := filepath.Dir(c.PlanFile), max(1, c.PerJob)
+	out, per := object.Dir(c.PlanFile), max(1, c.PerJob)
 	if c.Task > 1<<30 || per > 1<<30 {
 		return fmt.Errorf("%w: no stage has so many tasks", doc.ErrUsage)
 	}
@@ -78,7 +78,7 @@ func (c *stageCmd) Run(ctx context.Context, env *environment) error {
 		return err
 	}
 	if n := natural(sealed.Totals.Rejected.Documents); n > c.MaxRejects {
-		return errRejects{n, c.MaxRejects, filepath.Join(out, "rejects.jsonl")}
+		return errRejects{n, c.MaxRejects, object.Join(out, "rejects.jsonl")}
 	}
 	return nil
 }

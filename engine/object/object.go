@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -89,4 +90,21 @@ func Stat(ctx context.Context, name string) (Info, error) {
 		return Info{}, err
 	}
 	return s.Stat(ctx, name)
+}
+
+// Join is the name of what is called name in a folder, which is a local path
+// or the name of a folder of objects.
+func Join(folder, name string) string {
+	if IsName(folder) {
+		return strings.TrimSuffix(folder, "/") + "/" + filepath.ToSlash(name)
+	}
+	return filepath.Join(folder, name)
+}
+
+// Dir is the folder of what is at path, be it local or an object.
+func Dir(path string) string {
+	if IsName(path) {
+		return path[:strings.LastIndexByte(path, '/')]
+	}
+	return filepath.Dir(path)
 }

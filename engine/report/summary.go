@@ -3,11 +3,11 @@ package report
 import (
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/internal/display"
+	"github.com/tallystick/tallystick/engine/object"
 )
 
 // How many rows of each kind the summary shows, and the least width in which
@@ -90,7 +90,7 @@ func Summary(w io.Writer, d Data, width int) error {
 	}
 	wrap(&b, stages, ", ", width, 4)
 
-	fmt.Fprintf(&b, "\n  %s\n  %s\n", filepath.Join(d.Dir, "tally.parquet"), filepath.Join(d.Dir, "report.html"))
+	fmt.Fprintf(&b, "\n  %s\n  %s\n", object.Join(d.Dir, "tally.parquet"), object.Join(d.Dir, "report.html"))
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("write summary: %w", err)
 	}

@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 
 	"github.com/tallystick/tallystick/engine/alarm"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/tally"
 )
 
@@ -206,5 +206,5 @@ func (t *taskRun) raise(ctx context.Context, tallied []Record, rows []tally.Row,
 	if err := t.publish(); err != nil {
 		return err
 	}
-	return &alarm.ErrRaised{File: f, Path: filepath.Join(t.Dir, alarm.Name)}
+	return &alarm.ErrRaised{File: f, Path: object.Join(t.Dir, alarm.Name)}
 }

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"math"
 	"math/bits"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -229,7 +228,7 @@ func (a *auditor) sample(ctx context.Context) error {
 // load stores the probes' shingle sets, of those that resolve did not need by their
 // texts, and indexes them.
 func (a *auditor) load(ctx context.Context) error {
-	w, err := neardup.NewSetWriter(filepath.Join(a.Dir, WorkDir), len(a.probes))
+	w, err := neardup.NewSetWriter(a.scratch(), len(a.probes))
 	if err != nil {
 		return err
 	}

@@ -8,10 +8,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/tallystick/tallystick/engine/store"
 )
+
+// scratch is the folder for files of this process alone.
+func (j *Job) scratch() string {
+	if j.Scratch != "" {
+		return j.Scratch
+	}
+	return filepath.Join(j.Dir, WorkDir)
+}
 
 // inWork reports whether a path is private to the run.
 func inWork(path string) bool { return strings.HasPrefix(path, WorkDir+"/") }
@@ -58,11 +67,21 @@ func marshal(v any) ([]byte, error) {
 
 // WriteJSON writes v as one finished file.
 func WriteJSON(ctx context.Context, s store.Store, path string, v any) error {
+	return writeJSON(ctx, s.Create, path, v)
+}
+
+// WriteNewJSON is WriteJSON for a file that must not replace another: the error
+// then wraps fs.ErrExist.
+func WriteNewJSON(ctx context.Context, s store.Store, path string, v any) error {
+	return writeJSON(ctx, s.CreateNew, path, v)
+}
+
+func writeJSON(ctx context.Context, create func(context.Context, string) (store.Writer, error), path string, v any) error {
 	b, err := marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", path, err)
 	}
-	w, err := store.CreateHashed(ctx, s, path)
+	w, err := create(ctx, path)
 	if err != nil {
 		return fmt.Errorf("create %s: %w", path, err)
 	}
@@ -70,7 +89,7 @@ func WriteJSON(ctx context.Context, s store.Store, path string, v any) error {
 	if _, err := w.Write(b); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if _, err := w.Commit(); err != nil {
+	if err := w.Commit(); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
 	"sync/atomic"
 
@@ -297,7 +296,7 @@ func (r *resolver) loadSets(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w, err := neardup.NewSetWriter(filepath.Join(r.Dir, WorkDir), len(r.byRank))
+	w, err := neardup.NewSetWriter(r.scratch(), len(r.byRank))
 	if err != nil {
 		return err
 	}

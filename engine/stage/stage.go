@@ -54,7 +54,8 @@ type Counter interface {
 type Job struct {
 	Plan     plan.Plan
 	Out      store.Store   // the output folder
-	Dir      string        // its path, for messages and scratch files
+	Dir      string        // its path or URL, for messages
+	Scratch  string        // local folder for private files; "": the work folder in Dir
 	Counters []Counter     // by the plan's tokenizers, in their order; needed by Scan only
 	Parser   string        // "native" or "simdjson"
 	Workers  int           // of one task that is parallel inside (resolve)

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"sync"
 
@@ -452,8 +451,7 @@ func (j *Job) Rethreshold(ctx context.Context, from *Job, engines []string, crea
 	if err := r.describeNodes(ctx); err != nil {
 		return err
 	}
-	scratch := filepath.Join(j.Dir, WorkDir)
-	if r.sets, err = from.loadSets(ctx, scratch, r.graph.Len(), func(rank uint32) (uint32, bool) { return rank, int(rank) < r.graph.Len() }); err != nil {
+	if r.sets, err = from.loadSets(ctx, j.scratch(), r.graph.Len(), func(rank uint32) (uint32, bool) { return rank, int(rank) < r.graph.Len() }); err != nil {
 		return err
 	}
 	if err := r.decide(ctx); err != nil {

@@ -18,12 +18,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/tallystick/tallystick/engine/object"
+	"github.com/tallystick/tallystick/engine/store"
 )
 
 // Options say where the store is.
@@ -142,15 +144,23 @@ func sharedProfile() map[string]string {
 	return settings
 }
 
-// Register makes the inputs of this process take s3:// URLs, by the client of
-// FromEnvironment, which is made when the first is met.
+// Register makes the inputs and output folders of this process take s3:// URLs,
+// by the client of FromEnvironment, which is made when the first is met.
 func Register() {
+	connect := sync.OnceValues(FromEnvironment)
 	object.Register("s3", func() (object.Source, error) {
-		c, err := FromEnvironment()
+		c, err := connect()
 		if err != nil {
 			return nil, err
 		}
 		return Source{c}, nil
+	})
+	store.Register("s3", func(url string) (store.Store, error) {
+		c, err := connect()
+		if err != nil {
+			return nil, err
+		}
+		return NewStore(c, url)
 	})
 }
 

@@ -2,6 +2,8 @@ package s3
 
 import (
 	"fmt"
+	"io"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -38,4 +40,38 @@ func TestS3Conformance(t *testing.T) {
 		}
 		return s
 	})
+}
+
+// Empty files among others, on connections that are used again.
+func TestS3EmptyFiles(t *testing.T) {
+	server := s3server.Start(t)
+	server.Bucket(t, "bucket")
+	s, err := NewStore(connect(t, server), "s3://bucket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			for k := range 25 {
+				for _, data := range []string{"", "some bytes"} {
+					w, err := s.Create(t.Context(), fmt.Sprint("f-", i, "-", k, "-", len(data)))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if _, err := io.WriteString(w, data); err != nil {
+						t.Error(err)
+					}
+					if err := w.Commit(); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if got := storetest.List(t, s, "f-"); len(got) != 200 {
+		t.Errorf("%d files, want 200", len(got))
+	}
 }

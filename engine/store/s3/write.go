@@ -119,7 +119,7 @@ func (w *writer) send() error {
 	w.flying = make(chan sent, 1)
 	go func(flying chan<- sent) {
 		part, err := w.store.c.core.PutObjectPart(w.ctx, w.store.bucket, w.key(), w.upload, number,
-			bytes.NewReader(buf), int64(len(buf)), minio.PutObjectPartOptions{Sha256Hex: hexSum(buf)})
+			bytes.NewReader(buf), int64(len(buf)), minio.PutObjectPartOptions{Sha256Hex: hexSum(buf), DisableContentSha256: true})
 		flying <- sent{minio.CompletePart{PartNumber: number, ETag: part.ETag}, buf, err}
 	}(w.flying)
 	return nil
@@ -144,8 +144,12 @@ func hexSum(b []byte) string {
 
 // options are those of the request that begins an object or, with final, of
 // the one that makes it visible.
+//
+// Bodies are signed by their digest as a whole, which the server compares, and
+// not chunk by chunk: that makes a body of its own of an empty file, which some
+// servers leave on the connection, in front of the next request.
 func (w *writer) options(final bool) minio.PutObjectOptions {
-	o := minio.PutObjectOptions{UserMetadata: map[string]string{writerKey: w.id}}
+	o := minio.PutObjectOptions{UserMetadata: map[string]string{writerKey: w.id}, DisableContentSha256: true}
 	if final && w.exclusive {
 		o.SetMatchETagExcept("*")
 	}

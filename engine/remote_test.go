@@ -1,0 +1,178 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/manifest"
+	"github.com/tallystick/tallystick/engine/object"
+	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/store"
+)
+
+// memURL is where the tests' store is.
+const memURL = "mem://bucket/out"
+
+// memObjects are the files of a store as objects.
+type memObjects struct{ *store.Mem }
+
+func (m memObjects) name(url string) string { return strings.TrimPrefix(url, memURL+"/") }
+
+func (m memObjects) List(context.Context, string) ([]object.Info, error) {
+	return nil, errors.New("nobody lists outputs as inputs")
+}
+
+func (m memObjects) Stat(ctx context.Context, url string) (object.Info, error) {
+	f, err := m.Open(ctx, m.name(url))
+	if err != nil {
+		return object.Info{}, err
+	}
+	return object.Info{Name: url, Size: f.Size()}, nil
+}
+
+func (m memObjects) ReadAt(ctx context.Context, o object.Info, p []byte, offset int64) error {
+	f, err := m.Open(ctx, m.name(o.Name))
+	if err != nil {
+		return err
+	}
+	_, err = io.ReadFull(io.NewSectionReader(f, offset, int64(len(p))), p)
+	return err
+}
+
+func registerMem(m *store.Mem) {
+	store.Register("mem", func(string) (store.Store, error) { return m, nil })
+	object.Register("mem", func() (object.Source, error) { return memObjects{m}, nil })
+}
+
+func listMem(t *testing.T, m *store.Mem) (names []string) {
+	t.Helper()
+	entries, err := m.List(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
+// A run in a store that fails now and then, started again each time, ends with
+// the bytes of a run in a local folder and nothing else.
+func TestRemoteRunGoesOn(t *testing.T) {
+	r := sweepRules("", "0.8", "../testdata/corpus/tldr.jsonl", "../testdata/corpus/peps-history.jsonl.gz")
+	r.ShardSize = 1 << 17
+	want := string(readFile(t, runAt(t, r), manifest.Name))
+	overloaded := errors.New("503 slow down")
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			mem := store.NewMem()
+			registerMem(mem)
+			dice := rand.New(rand.NewPCG(seed, 0))
+			mem.Fail = func(op store.Op, _ string) error {
+				often := 60
+				if op == store.OpRead {
+					often = 400
+				}
+				if dice.IntN(often) > 0 {
+					return nil
+				}
+				return overloaded
+			}
+			failures := 0
+			for ; ; failures++ {
+				_, err := Run(t.Context(), r, sweepMeans, RunOptions{Out: memURL, Resume: true})
+				if err == nil {
+					break
+				}
+				if !errors.Is(err, overloaded) || failures == 500 {
+					t.Fatalf("start %d: %v", failures, err)
+				}
+			}
+			if failures < 2 {
+				t.Errorf("only %d starts failed", failures)
+			}
+			mem.Fail = nil
+			f, err := mem.Open(t.Context(), manifest.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(f)
+			if diff := gocmp.Diff(want, string(got)); err != nil || diff != "" {
+				t.Errorf("manifest, %v (-local +remote):\n%s", err, diff)
+			}
+			for _, name := range listMem(t, mem) {
+				if isWork(name) || !isOfRun(name) {
+					t.Errorf("%s was left", name)
+				}
+			}
+		})
+	}
+}
+
+// What a store holds is replaced only if it is a run, and only what is a run's.
+func TestRemoteFolderInUse(t *testing.T) {
+	mem := store.NewMem()
+	registerMem(mem)
+	r := sweepRules("", "0.8", "../testdata/corpus/phpdoc.jsonl")
+	run := func(o RunOptions) error {
+		o.Out = memURL
+		_, err := Run(t.Context(), r, sweepMeans, o)
+		return err
+	}
+	put := func(name, text string) {
+		w, err := mem.Create(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(w, text); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("notes/mine.txt", "mine")
+	for _, o := range []RunOptions{{}, {Force: true}} {
+		if err := run(o); !errors.Is(err, doc.ErrUsage) {
+			t.Errorf("%+v in a folder with other files: %v", o, err)
+		}
+	}
+	if err := mem.Remove(t.Context(), "notes/mine.txt"); err != nil {
+		t.Fatal(err)
+	}
+	put(stage.WorkDir+"/scan/00000.docs", "left by a run that was killed before it had a plan")
+	if err := run(RunOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	put("notes/mine.txt", "mine")
+	put("decisions/99999.parquet", "of a larger run")
+	if err := run(RunOptions{Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	names := strings.Join(listMem(t, mem), " ")
+	if !strings.Contains(names, "notes/mine.txt") || strings.Contains(names, "99999") {
+		t.Errorf("after --force: %s", names)
+	}
+	// Another run begins in an empty folder while this one plans.
+	other := store.NewMem()
+	registerMem(other)
+	other.Fail = func(op store.Op, name string) error {
+		if op == store.OpCommit && name == stage.PlanFile {
+			other.Fail = nil
+			mem = other
+			put(stage.PlanFile, "of the other run")
+		}
+		return nil
+	}
+	if err := run(RunOptions{}); !errors.Is(err, doc.ErrInUse) {
+		t.Errorf("two runs at once: %v", err)
+	}
+}
