@@ -1,13 +1,18 @@
 package bpe
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/tallystick/tallystick/kernels/pairmerge"
+)
 
 // model is a BPE model over bytes that counts what it would make.
 type model struct {
-	live  *liveMerges
-	pairs *pairTable
-	bytes []symbol            // bytes[right<<8|left] is what two bytes make, or dead
-	whole map[string]struct{} // tokens that merging does not reach but a whole pretoken can be: ignore_merges
+	live   *liveMerges
+	pairs  *pairTable
+	checks []pairmerge.Check   // of the live merges
+	bytes  []symbol            // bytes[right<<8|left] is what two bytes make, or dead
+	whole  map[string]struct{} // tokens that merging does not reach but a whole pretoken can be: ignore_merges
 	// junctions is nil where neither cutting nor beginning with characters pays.
 	junctions *junctions
 
@@ -30,7 +35,9 @@ func newModelTables(live *liveMerges, pairs *pairTable, whole map[string]struct{
 	for i := range m.bytes {
 		m.bytes[i] = m.pairs.none()
 	}
+	m.checks = make([]pairmerge.Check, len(live.halves))
 	for i, h := range live.halves {
+		m.checks[i] = pairmerge.CheckOf(h.left, h.right)
 		if h.left < firstMerged && h.right < firstMerged {
 			m.bytes[h.right<<8|h.left] = firstMerged + symbol(i)
 		}
