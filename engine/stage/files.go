@@ -7,8 +7,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"hash"
 	"io"
 	"strings"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/tallystick/tallystick/engine/store"
 )
@@ -32,17 +35,27 @@ func readAll(ctx context.Context, s store.Store, path string) ([]byte, error) {
 
 // Digest measures a finished file.
 func Digest(ctx context.Context, s store.Store, path string) (FileSum, error) {
+	n, sum, err := measure(ctx, s, path, sha256.New())
+	return FileSum{path, n, sum}, err
+}
+
+// digestWork measures a finished file that stages pass on.
+func digestWork(ctx context.Context, s store.Store, path string) (WorkSum, error) {
+	n, sum, err := measure(ctx, s, path, xxhash.New())
+	return WorkSum{path, n, sum}, err
+}
+
+func measure(ctx context.Context, s store.Store, path string, by hash.Hash) (size int64, sum string, err error) {
 	r, err := s.Open(ctx, path)
 	if err != nil {
-		return FileSum{}, err
+		return 0, "", err
 	}
 	defer r.Close()
-	h := sha256.New()
-	n, err := io.Copy(h, r)
+	n, err := io.Copy(by, r)
 	if err != nil {
-		return FileSum{}, fmt.Errorf("read %s: %w", path, err)
+		return 0, "", fmt.Errorf("read %s: %w", path, err)
 	}
-	return FileSum{path, n, hex.EncodeToString(h.Sum(nil))}, nil
+	return n, hex.EncodeToString(by.Sum(nil)), nil
 }
 
 // marshal returns v as indented JSON that ends in a newline, with < and > as

@@ -182,16 +182,18 @@ func (s *scanner) line(line *corpus.Line) error {
 	}
 	s.waiting = s.waiting[:len(s.waiting)+1]
 	out := &s.waiting[len(s.waiting)-1]
-	*out = waitingDoc{docRecord: docRecord{
-		Ordinal: line.Ordinal, Offset: line.Offset, Reason: line.Reason,
-		Further: out.Further[:0], Contributor: out.Contributor[:0], ID: out.ID[:0], Source: out.Source[:0],
-	}}
-	s.rec = jsonl.Record{}
+	// Field by field: to clear it would cost more, in memory that has pointers.
+	out.Ordinal, out.Offset, out.Reason, out.Column = line.Ordinal, line.Offset, line.Reason, 0
+	out.Bytes, out.Tokens, out.Hash, out.Created = 0, 0, 0, doc.Instant{}
+	out.Further, out.uncounted = out.Further[:0], false
 	if out.Reason == doc.OK {
 		out.Reason = s.parser.Parse(line.Data, &s.rec)
+	} else {
+		s.rec = jsonl.Record{}
 	}
-	out.Contributor, out.ID = append(out.Contributor, s.rec.Contributor...), append(out.ID, s.rec.ID...)
-	out.Source = append(out.Source, s.rec.Source...)
+	out.Contributor = append(out.Contributor[:0], s.rec.Contributor...)
+	out.ID = append(out.ID[:0], s.rec.ID...)
+	out.Source = append(out.Source[:0], s.rec.Source...)
 	s.labels += len(out.Contributor) + len(out.ID) + len(out.Source)
 	if len(out.Contributor) == 0 {
 		out.Contributor = append(out.Contributor, doc.Unattributed...)

@@ -78,9 +78,7 @@ func seal(ctx context.Context, t *taskRun) error {
 	}
 	for _, r := range append(slices.Clone(tallied), resolved) {
 		for _, f := range r.Files {
-			if !inWork(f.Path) {
-				m.Files = append(m.Files, manifest.File(f))
-			}
+			m.Files = append(m.Files, manifest.File(f))
 		}
 	}
 	var documents int64
