@@ -176,7 +176,7 @@ func reportData(ctx context.Context, dir string, t Timings, res *Result) (report
 	if n := res.Manifest.CreatedUnreadable; n > 0 {
 		d.Notes = append(d.Notes, fmt.Sprintf("The created field of %d documents could not be read; they count as undated and come last in priority order.", n))
 	}
-	notes, err := alarmNotes(dir)
+	notes, err := alarmNotes(dir, d.Plan.NearDup.Sweepable())
 	if err != nil {
 		return d, err
 	}

@@ -131,7 +131,7 @@ func (t *taskRun) alarms(ctx context.Context, tallied []Record, sums *tally.Tall
 	if err := json.Unmarshal(b, &left); err != nil {
 		return alarm.File{}, fmt.Errorf("%w: %s: %w", doc.ErrCorrupt, workPath(Resolve, 0, "alarms"), err)
 	}
-	e := alarm.Evidence{Measured: left.Measured, Groups: left.Groups, MostCandidates: left.MostCandidates, Audit: left.Audit}
+	e := alarm.Evidence{Measured: left.Measured, Groups: left.Groups, MostCandidates: left.MostCandidates, Audit: left.Audit, Floor: t.Plan.NearDup.Sweepable()}
 	e.Measured.Kept = sums.Totals().Class[doc.Kept].Documents
 	if e.Parties, err = t.parties(ctx, tallied, sums); err != nil {
 		return alarm.File{}, err
