@@ -176,6 +176,9 @@ func reportData(ctx context.Context, dir string, t Timings, res *Result) (report
 	if n := res.Manifest.CreatedUnreadable; n > 0 {
 		d.Notes = append(d.Notes, fmt.Sprintf("The created field of %d documents could not be read; they count as undated and come last in priority order.", n))
 	}
+	if note := unseenNote(res.Manifest.UnseenSources); note != "" {
+		d.Notes = append(d.Notes, note)
+	}
 	notes, err := alarmNotes(dir, d.Plan.NearDup.Sweepable())
 	if err != nil {
 		return d, err
@@ -204,6 +207,14 @@ func reportData(ctx context.Context, dir string, t Timings, res *Result) (report
 	}
 	d.Files, err = listFiles(dir)
 	return d, err
+}
+
+// unseenNote is about ranked sources that no document has; empty if there are none.
+func unseenNote(sources []string) string {
+	if len(sources) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("No document has the source %q of --source-rank: check its spelling, and what --source-field reads.", sources)
 }
 
 // standingNote says what the delivery was compared with.

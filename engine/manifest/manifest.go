@@ -39,6 +39,9 @@ type Manifest struct {
 	Files             []File `json:"files"` // ascending by path
 	Totals            Totals `json:"totals"`
 	CreatedUnreadable uint64 `json:"created_unreadable"` // usable lines whose created field could not be read
+	// UnseenSources are the ranked sources that no usable line of the delivery has,
+	// in the order of the ranking.
+	UnseenSources []string `json:"unseen_sources,omitempty"`
 	// Standing are the documents that the delivery was compared with and that
 	// are not tallied: a reference corpus, or what earlier runs kept.
 	Standing *Standing `json:"standing,omitempty"`

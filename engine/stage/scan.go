@@ -79,6 +79,9 @@ func scan(ctx context.Context, t *taskRun) error {
 	t.rec.Numbers["documents"] = s.documents
 	t.rec.Numbers["rejected"] = s.rejected
 	t.rec.Numbers["created_unreadable"] = s.createdUnreadable
+	for i, name := range t.Plan.SourceRank {
+		t.rec.Numbers[rankedNumber(i)] = s.ranked[name]
+	}
 	return s.flush()
 }
 
@@ -113,6 +116,7 @@ type scanner struct {
 	labels  int           // bytes of their ids, contributors and sources
 
 	documents, rejected, createdUnreadable int64
+	ranked                                 map[string]int64 // documents by ranked source
 }
 
 func newScanner(j *Job, docs, keys io.Writer) (*scanner, error) {
@@ -136,6 +140,12 @@ func newScanner(j *Job, docs, keys io.Writer) (*scanner, error) {
 		return nil, err
 	}
 	s.docs.sources = j.Plan.UsesSource()
+	if len(j.Plan.SourceRank) > 0 {
+		s.ranked = make(map[string]int64)
+		for _, name := range j.Plan.SourceRank {
+			s.ranked[name] = 0
+		}
+	}
 	s.keys, err = newKeyWriter(keys, j.Plan.Partitions)
 	return s, err
 }
@@ -214,6 +224,9 @@ func (s *scanner) line(line *corpus.Line) error {
 	}
 	if s.rec.CreatedUnreadable {
 		s.createdUnreadable++
+	}
+	if n, ranked := s.ranked[string(out.Source)]; ranked {
+		s.ranked[string(out.Source)] = n + 1
 	}
 	text := s.rec.Text
 	if err := s.count(out, text); err != nil {
