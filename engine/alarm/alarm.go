@@ -15,9 +15,7 @@
 package alarm
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/big"
@@ -25,6 +23,7 @@ import (
 	"slices"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/jsonfile"
 	"github.com/tallystick/tallystick/engine/plan"
 )
 
@@ -283,31 +282,14 @@ func ppm(n int64) string {
 
 // Write writes alarms.json.
 func (f *File) Write(w io.Writer) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(f); err != nil {
-		return fmt.Errorf("write %s: %w", Name, err)
-	}
-	if _, err := w.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("write %s: %w", Name, err)
-	}
-	return nil
+	return jsonfile.Write(w, Name, f)
 }
 
 // Parse reads what Write wrote; errors wrap doc.ErrCorrupt.
 func Parse(data []byte) (File, error) {
 	var f File
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&f); err != nil {
-		return f, fmt.Errorf("%w: %s: %w", doc.ErrCorrupt, Name, err)
-	}
-	if f.Version != Version {
-		return f, fmt.Errorf("%s: version %d, this program knows %d", Name, f.Version, Version)
-	}
-	return f, nil
+	err := jsonfile.Parse(data, Name, Version, &f)
+	return f, err
 }
 
 // Raised returns how many alarms there are.

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/jsonfile"
 )
 
 // Version of manifest.json. A reader refuses a version it does not know.
@@ -152,14 +153,11 @@ func (m Manifest) Marshal() ([]byte, error) {
 	if err := m.Check(); err != nil {
 		return nil, fmt.Errorf("write manifest.json: %w", err)
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(m); err != nil {
+	b, err := jsonfile.Marshal(m)
+	if err != nil {
 		return nil, fmt.Errorf("write manifest.json: %w", err)
 	}
-	return b.Bytes(), nil
+	return b, nil
 }
 
 // Write writes manifest.json.

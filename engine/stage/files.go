@@ -1,15 +1,14 @@
 package stage
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 
+	"github.com/tallystick/tallystick/engine/internal/jsonfile"
 	"github.com/tallystick/tallystick/engine/store"
 )
 
@@ -45,20 +44,9 @@ func Digest(ctx context.Context, s store.Store, path string) (FileSum, error) {
 	return FileSum{path, n, hex.EncodeToString(h.Sum(nil))}, nil
 }
 
-// marshal returns v as indented JSON that ends in a newline, with < and > as
-// they are: the files are for people too.
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	err := e.Encode(v)
-	return b.Bytes(), err
-}
-
 // WriteJSON writes v as one finished file.
 func WriteJSON(ctx context.Context, s store.Store, path string, v any) error {
-	b, err := marshal(v)
+	b, err := jsonfile.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", path, err)
 	}
