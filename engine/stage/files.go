@@ -1,11 +1,9 @@
 package stage
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"hash"
 	"io"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/tallystick/tallystick/engine/internal/jsonfile"
 	"github.com/tallystick/tallystick/engine/store"
 )
 
@@ -58,20 +57,9 @@ func measure(ctx context.Context, s store.Store, path string, by hash.Hash) (siz
 	return n, hex.EncodeToString(by.Sum(nil)), nil
 }
 
-// marshal returns v as indented JSON that ends in a newline, with < and > as
-// they are: the files are for people too.
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	err := e.Encode(v)
-	return b.Bytes(), err
-}
-
 // WriteJSON writes v as one finished file.
 func WriteJSON(ctx context.Context, s store.Store, path string, v any) error {
-	b, err := marshal(v)
+	b, err := jsonfile.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", path, err)
 	}

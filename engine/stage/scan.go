@@ -75,6 +75,9 @@ func scan(ctx context.Context, t *taskRun) error {
 	t.rec.Numbers["documents"] = s.documents
 	t.rec.Numbers["rejected"] = s.rejected
 	t.rec.Numbers["created_unreadable"] = s.createdUnreadable
+	for i, name := range t.Plan.SourceRank {
+		t.rec.Numbers[rankedNumber(i)] = s.ranked[name]
+	}
 	return s.flush()
 }
 
@@ -109,6 +112,7 @@ type scanner struct {
 	labels  int           // bytes of their ids, contributors and sources
 
 	documents, rejected, createdUnreadable int64
+	ranked                                 map[string]int64 // documents by ranked source
 }
 
 func newScanner(j *Job, docs, keys *encoder) (*scanner, error) {
@@ -120,7 +124,7 @@ func newScanner(j *Job, docs, keys *encoder) (*scanner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &scanner{
+	s := &scanner{
 		Job: j, parser: parser,
 		docs: docs, keys: newKeyWriter(keys, j.Plan.Partitions),
 		shingles: hasher.NewScanner(),
@@ -128,7 +132,14 @@ func newScanner(j *Job, docs, keys *encoder) (*scanner, error) {
 		exact:    xxhash.NewWithSeed(j.Plan.Seed),
 		texts:    gather.New(j.Counters),
 		waiting:  make([]waitingDoc, 0, maxWaiting),
-	}, nil
+	}
+	if len(j.Plan.SourceRank) > 0 {
+		s.ranked = make(map[string]int64)
+		for _, name := range j.Plan.SourceRank {
+			s.ranked[name] = 0
+		}
+	}
+	return s, nil
 }
 
 // outlineTo begins the file of outlines.
@@ -207,6 +218,9 @@ func (s *scanner) line(line *corpus.Line) error {
 	}
 	if s.rec.CreatedUnreadable {
 		s.createdUnreadable++
+	}
+	if n, ranked := s.ranked[string(out.Source)]; ranked {
+		s.ranked[string(out.Source)] = n + 1
 	}
 	text := s.rec.Text
 	if err := s.count(out, text); err != nil {
