@@ -2,7 +2,9 @@ package bpe
 
 import (
 	"sync"
+	"sync/atomic"
 
+	"github.com/tallystick/tallystick/engine/tokenize/internal/tokenrow"
 	"github.com/tallystick/tallystick/kernels/pairmerge"
 )
 
@@ -17,6 +19,10 @@ type model struct {
 	junctions *junctions
 
 	windows sync.Pool // of *longMerge
+
+	makeRows sync.Once
+	rows     atomic.Pointer[tokenrow.Vocabulary] // nil until made, or where merging has to do
+	windowed atomic.Int64                        // bytes merged in windows before that
 
 	makeTokens sync.Once
 	tokens     *tokenSet // nil until made
@@ -49,6 +55,26 @@ func newModelTables(live *liveMerges, pairs *pairTable, whole map[string]struct{
 func (m *model) tokenSet() *tokenSet {
 	m.makeTokens.Do(func() { m.tokens = newTokenSet(m) })
 	return m.tokens
+}
+
+// manyWindowed is how many bytes merged in windows pay for making rows.
+const manyWindowed = 1 << 20
+
+// rowsFor returns the vocabulary that finds the tokens of a window without
+// merging it, if there is one by now; size is that of the window, in bytes.
+func (m *model) rowsFor(size int) *tokenrow.Vocabulary {
+	if m.windowed.Load() > manyWindowed {
+		m.makeRows.Do(func() {
+			halves := make([]tokenrow.Halves, len(m.live.halves))
+			for i, h := range m.live.halves {
+				halves[i] = tokenrow.Halves{Left: h.left, Right: h.right}
+			}
+			m.rows.Store(tokenrow.New(halves))
+		})
+	} else {
+		m.windowed.Add(int64(size))
+	}
+	return m.rows.Load()
 }
 
 // count returns the number of tokens of a pretoken of one byte or more: while
