@@ -16,6 +16,9 @@ test: ## all tests this machine can run; says what is left out
 test-slurm: ## a plan's tasks on a real Slurm of one node (Debian's packages, root)
 	@scripts/test_slurm.sh
 
+test-kubernetes: ## the manifests for Kubernetes against its own types (needs their modules)
+	@scripts/test_kubernetes.sh
+
 lint: ## gofmt, go vet, staticcheck, generated files
 	@scripts/lint.sh
 

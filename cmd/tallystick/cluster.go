@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 
 	"github.com/tallystick/tallystick/engine"
@@ -14,7 +15,8 @@ import (
 )
 
 type clusterCmd struct {
-	Slurm slurmCmd `cmd:"" help:"Write sbatch scripts: an array of jobs for each stage."`
+	Slurm      slurmCmd      `cmd:"" help:"Write sbatch scripts: an array of jobs for each stage."`
+	Kubernetes kubernetesCmd `cmd:"" help:"Write manifests: an Indexed Job for each stage."`
 }
 
 // jobFlags are those of every scheduler.
@@ -61,11 +63,11 @@ func (f *jobFlags) write(env *environment, files []cluster.File, stages []cluste
 		return fmt.Errorf("output folder: %w", err)
 	}
 	for _, file := range files {
-		path := filepath.Join(f.Out, file.Name)
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // its mode would stay
+		name := filepath.Join(f.Out, file.Name)
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) { // its mode would stay
 			return fmt.Errorf("output folder: %w", err)
 		}
-		if err := os.WriteFile(path, file.Data, file.Mode); err != nil {
+		if err := os.WriteFile(name, file.Data, file.Mode); err != nil {
 			return fmt.Errorf("output folder: %w", err)
 		}
 	}
@@ -127,8 +129,8 @@ func (c *slurmCmd) Run(env *environment) error {
 			return fmt.Errorf("find this program (or name it with --binary): %w", err)
 		}
 	}
-	for _, path := range []*string{&o.Plan, &o.Workdir, &o.Jobs} {
-		if *path, err = filepath.Abs(*path); err != nil {
+	for _, name := range []*string{&o.Plan, &o.Workdir, &o.Jobs} {
+		if *name, err = filepath.Abs(*name); err != nil {
 			return err
 		}
 	}
@@ -142,17 +144,93 @@ func (c *slurmCmd) Run(env *environment) error {
 	return c.write(env, files, stages, "submit.sh")
 }
 
+type kubernetesCmd struct {
+	jobFlags
+	Image       string  `required:"" placeholder:"NAME" help:"Image of the jobs, whose entry point is tallystick (see the Dockerfile written)."`
+	Claim       string  `required:"" placeholder:"NAME" help:"Persistent volume claim with the inputs and the output folder (ReadWriteMany)."`
+	Mount       string  `default:"/data" placeholder:"PATH" help:"Where the pods mount it (default: /data)."`
+	Volume      string  `default:"." placeholder:"DIR" help:"The folder that is that volume here (default: this folder)."`
+	Workdir     string  `default:"." placeholder:"DIR" help:"Where relative paths of the plan's inputs start from, here (default: this folder)."`
+	Namespace   string  `placeholder:"NAME" help:"Namespace of the jobs (default: that of kubectl's context)."`
+	Parallelism natural `default:"50" placeholder:"N" help:"Most pods of a stage that run at once (default: 50)."`
+	User        natural `placeholder:"UID" help:"User and group that may write to the volume (default: the image's, 65532)."`
+}
+
+// Help is shown by "tallystick cluster kubernetes --help".
+func (*kubernetesCmd) Help() string {
+	return `Writes a manifest for each stage (scan.yaml … seal.yaml), each an Indexed Job whose
+pods do a share of the tasks, a Dockerfile for the image, and apply.sh, which applies
+the stages one after the other and waits for each. Pods that are killed or evicted are
+replaced; apply.sh itself can be repeated. Inputs and output folder are on one volume.
+Run this in the folder where "tallystick plan" ran, which must be on it.
+
+Examples:
+  cd /mnt/corpus                    # the volume of the claim "corpus"
+  tallystick plan in/ --tokenizer gpt2 --out out
+  tallystick cluster kubernetes --plan out/plan.json --out jobs \
+      --image registry.example/tallystick:1 --claim corpus
+  jobs/apply.sh
+  tallystick status out
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`
+}
+
+// Run writes the files.
+func (c *kubernetesCmd) Run(env *environment) error {
+	p, err := engine.LoadPlan(c.PlanFile)
+	if err != nil {
+		return err
+	}
+	o := cluster.KubernetesOptions{
+		Image: c.Image, Claim: c.Claim, Mount: c.Mount, Namespace: c.Namespace, Parallelism: int(min(c.Parallelism, 1<<30)), Tokenizers: c.Tokenizer,
+		MaxRejects: int64(c.MaxRejects), StageArgs: c.StageArg, User: int64(c.User), Timed: c.Time != "",
+	}
+	if o.Size, err = c.size(); err != nil {
+		return err
+	}
+	if o.Plan, err = c.inPod(c.PlanFile); err != nil {
+		return err
+	}
+	if o.Workdir, err = c.inPod(c.Workdir); err != nil {
+		return err
+	}
+	if err := findInputs(p, c.Workdir); err != nil {
+		return err
+	}
+	files, stages, err := cluster.Kubernetes(p, o)
+	if err != nil {
+		return err
+	}
+	return c.write(env, files, stages, "apply.sh")
+}
+
+// inPod returns the path that a file here has in a pod.
+func (c *kubernetesCmd) inPod(name string) (string, error) {
+	volume, err := filepath.Abs(c.Volume)
+	if err != nil {
+		return "", err
+	}
+	if name, err = filepath.Abs(name); err != nil {
+		return "", err
+	}
+	rel, err := filepath.Rel(volume, name)
+	if err != nil || !filepath.IsLocal(rel) {
+		return "", fmt.Errorf("%w: %s is not below %s; name the folder that is the volume here with --volume", doc.ErrUsage, name, volume)
+	}
+	return path.Join(c.Mount, filepath.ToSlash(rel)), nil
+}
+
 // findInputs looks for the first input where jobs will: every path of a plan
 // starts in one folder.
 func findInputs(p plan.Plan, workdir string) error {
 	if len(p.Files) == 0 {
 		return nil
 	}
-	path := filepath.FromSlash(p.Files[0].Path)
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(workdir, path)
+	name := filepath.FromSlash(p.Files[0].Path)
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(workdir, name)
 	}
-	if _, err := os.Stat(path); err != nil {
+	if _, err := os.Stat(name); err != nil {
 		return fmt.Errorf("%w: the plan's input %s is not to be found from %s; name the folder where \"tallystick plan\" ran with --workdir", doc.ErrUsage, p.Files[0].Path, workdir)
 	}
 	return nil

@@ -133,7 +133,7 @@ func WriteTable(w io.Writer, stages []Stage) error {
 var templateFiles embed.FS
 
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"sh": shellQuote, "slurmTime": slurmTime, "slurmPath": slurmPath,
+	"sh": shellQuote, "json": jsonQuote, "slurmTime": slurmTime, "slurmPath": slurmPath,
 }).ParseFS(templateFiles, "templates/*"))
 
 // fill executes a template.

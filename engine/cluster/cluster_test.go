@@ -121,6 +121,39 @@ func TestSlurmFiles(t *testing.T) {
 	}
 }
 
+func TestKubernetesFiles(t *testing.T) {
+	good := KubernetesOptions{Image: "registry.example/tallystick:1", Claim: "corpus", Mount: "/data", Plan: "/data/out/plan.json", Workdir: "/data"}
+	o := good
+	o.Namespace, o.Tokenizers, o.MaxRejects, o.Size = "nlp", []string{"llama3=/data/$(HOME)/llama 3.json"}, 10, Size{CPUs: 8, Memory: 12 << 30, Time: 6 * time.Hour}
+	o.Timed, o.User, o.StageArgs = true, 1000, []string{"--parser=simdjson"}
+	files, _, err := Kubernetes(planOf(5000), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "kubernetes", files)
+	if files, _, err = Kubernetes(planOf(3), good); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "kubernetes-small", files)
+	for name, change := range map[string]func(*KubernetesOptions){
+		"no image":         func(o *KubernetesOptions) { o.Image = "" },
+		"image of words":   func(o *KubernetesOptions) { o.Image = "a b" },
+		"claim":            func(o *KubernetesOptions) { o.Claim = "Corpus_1" },
+		"no claim":         func(o *KubernetesOptions) { o.Claim = "" },
+		"namespace":        func(o *KubernetesOptions) { o.Namespace = "a\nb" },
+		"relative plan":    func(o *KubernetesOptions) { o.Plan = "out/plan.json" },
+		"plan elsewhere":   func(o *KubernetesOptions) { o.Plan = "/database/plan.json" },
+		"too many pods":    func(o *KubernetesOptions) { o.Parallelism = 1 << 20 },
+		"too many indexes": func(o *KubernetesOptions) { o.MostJobs = 1 << 20 },
+	} {
+		o := good
+		change(&o)
+		if _, _, err := Kubernetes(planOf(3), o); !errors.Is(err, doc.ErrUsage) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestScripts lets the shell read what was written, where there is one.
 func TestScripts(t *testing.T) {
 	bash, err := exec.LookPath("bash")
