@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"engine/tokenize"},
 	{"engine/corpus", "engine/neardup", "engine/report", "engine/pay"},
 	{"engine/stage", "engine/verify"},
-	{"engine"},
+	{"engine", "engine/cluster"},
 	{"bench", "bench/rivals/*"},
 	{"cmd/*"},
 }
