@@ -24,7 +24,7 @@ type outlineRecord struct {
 
 // outlineHead is the number of numbers before the bits of an outline; the last is
 // how many words of bits follow.
-const outlineHead = 7
+const outlineHead = 8
 
 // maxOutlineWords bounds an outline: 8 bits for each of 2³² shingles.
 const maxOutlineWords = 1 << 29
@@ -39,7 +39,7 @@ type outlineWriter struct {
 func (w *outlineWriter) add(d *docRecord, shingles []uint64) {
 	o := w.outliner.Outline(shingles)
 	b := w.buf[:0]
-	for _, v := range [outlineHead]uint64{uint64(d.Ordinal), uint64(d.Offset), d.Hash, d.Bytes, o.AtMost, o.AtLeast, uint64(len(o.Bits))} {
+	for _, v := range [outlineHead]uint64{uint64(d.Ordinal), uint64(d.Offset), d.Hash, d.Bytes, o.AtMost, o.AtLeast, o.Whole, uint64(len(o.Bits))} {
 		b = binary.LittleEndian.AppendUint64(b, v)
 	}
 	for _, v := range o.Bits {
@@ -57,13 +57,13 @@ func (d *decoder) outline(r *outlineRecord) {
 		return
 	}
 	at := func(i int) uint64 { return binary.LittleEndian.Uint64(head[8*i:]) }
-	words := at(6)
+	words := at(7)
 	if words > maxOutlineWords || bits.OnesCount64(words) > 1 || at(0) > 1<<32-1 || at(5) > at(4) {
 		d.fail(fmt.Errorf("%w: an outline of line %d with %d words for %d shingles", doc.ErrCorrupt, at(0), words, at(4)))
 		return
 	}
 	r.ordinal, r.offset, r.hash, r.length = uint32(at(0)), int64(at(1)), at(2), at(3)
-	r.outline.AtMost, r.outline.AtLeast = at(4), at(5)
+	r.outline.AtMost, r.outline.AtLeast, r.outline.Whole = at(4), at(5), at(6)
 	r.outline.Bits = r.outline.Bits[:0]
 	for words > 0 { // grown as bytes arrive: a damaged length must not allocate by itself
 		some := min(words, 1<<10)
