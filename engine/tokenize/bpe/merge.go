@@ -4,7 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/tallystick/tallystick/engine/tokenize/internal/tokenrow"
+	"github.com/tallystick/tallystick/engine/tokenize/tokenrow"
 )
 
 // model is a BPE model over bytes that counts what it would make.
