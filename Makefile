@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-s3 lint bench rivals full exact hf generate-check clean
+.PHONY: help build run test test-s3 test-slurm test-kubernetes lint bench rivals full exact hf generate-check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,12 @@ test: ## all tests this machine can run; says what is left out
 
 test-s3: ## tests against a real S3 server, versitygw, which is installed into build/bin
 	@scripts/test_s3.sh
+
+test-slurm: ## a plan's tasks on a real Slurm of one node (Debian's packages, root)
+	@scripts/test_slurm.sh
+
+test-kubernetes: ## the manifests for Kubernetes against its own types (needs their modules)
+	@scripts/test_kubernetes.sh
 
 lint: ## gofmt, go vet, staticcheck, generated files
 	@scripts/lint.sh

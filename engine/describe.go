@@ -174,7 +174,10 @@ func reportData(ctx context.Context, job *stage.Job, t Timings, res *Result) (re
 	if n := res.Manifest.CreatedUnreadable; n > 0 {
 		d.Notes = append(d.Notes, fmt.Sprintf("The created field of %d documents could not be read; they count as undated and come last in priority order.", n))
 	}
-	notes, err := alarmNotes(dir)
+	if note := unseenNote(res.Manifest.UnseenSources); note != "" {
+		d.Notes = append(d.Notes, note)
+	}
+	notes, err := alarmNotes(dir, d.Plan.NearDup.Sweepable())
 	if err != nil {
 		return d, err
 	}
@@ -231,6 +234,14 @@ func largest(rows []tally.Row, n int) []*tally.Row {
 		out[i] = r.row
 	}
 	return out
+}
+
+// unseenNote is about ranked sources that no document has; empty if there are none.
+func unseenNote(sources []string) string {
+	if len(sources) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("No document has the source %q of --source-rank: check its spelling, and what --source-field reads.", sources)
 }
 
 // standingNote says what the delivery was compared with.

@@ -216,8 +216,10 @@ func fenceAt(f io.Reader, path, runID string) error {
 	d := json.NewDecoder(f)
 	for depth := 0; ; {
 		t, err := d.Token()
-		if err != nil {
+		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return fmt.Errorf("%w: %s: %v", doc.ErrCorrupt, path, err)
+		} else if err != nil { // a store that does not answer
+			return fmt.Errorf("%s: %w", path, err)
 		}
 		switch t {
 		case json.Delim('{'), json.Delim('['):

@@ -43,6 +43,7 @@ type cli struct {
 	Plan    planCmd    `cmd:"" help:"Freeze inputs and rules in plan.json, for tasks of a cluster."`
 	Stage   stageCmd   `cmd:"" help:"Do one task of one stage of a plan, or a few."`
 	Status  statusCmd  `cmd:"" help:"Show how far a run is: tasks done, running and missing."`
+	Cluster clusterCmd `cmd:"" help:"Write the jobs that do a plan's tasks on a cluster."`
 	Version versionCmd `cmd:"" help:"Print the version and what this machine offers."`
 
 	Output outputFlags `embed:"" group:"Output:"`

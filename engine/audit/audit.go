@@ -4,13 +4,11 @@
 package audit
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
 
-	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/jsonfile"
 )
 
 // Name of the file in the folder of a run.
@@ -156,29 +154,12 @@ func percent(ppm int64) string { return fmt.Sprintf("%d.%02d", ppm/1e4, ppm%1e4/
 
 // Write writes audit.json.
 func (f *File) Write(w io.Writer) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(f); err != nil {
-		return fmt.Errorf("write %s: %w", Name, err)
-	}
-	if _, err := w.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("write %s: %w", Name, err)
-	}
-	return nil
+	return jsonfile.Write(w, Name, f)
 }
 
 // Parse reads what Write wrote; errors wrap doc.ErrCorrupt.
 func Parse(data []byte) (File, error) {
 	var f File
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&f); err != nil {
-		return f, fmt.Errorf("%w: %s: %w", doc.ErrCorrupt, Name, err)
-	}
-	if f.Version != Version {
-		return f, fmt.Errorf("%s: version %d, this program knows %d", Name, f.Version, Version)
-	}
-	return f, nil
+	err := jsonfile.Parse(data, Name, Version, &f)
+	return f, err
 }

@@ -93,7 +93,7 @@ type survey struct {
 }
 
 const (
-	blockSize = 1 << 20 // of one read
+	blockSize = 1 << 18 // of one read
 	blocks    = 4       // in flight between reading and hashing, a file
 )
 

@@ -173,6 +173,26 @@ func (r *Row) put(to *table.Cells) {
 	}
 }
 
+// take is the inverse of put, but for Further.
+func (r *Row) take(from *table.Values) {
+	r.Shard = from.Int32()
+	r.Line = from.Int64()
+	r.Offset = from.Int64()
+	r.ID = from.Text()
+	r.Contributor = from.Text()
+	r.Class = from.Text()
+	r.Bytes = from.Int64()
+	r.Tokens = from.Int64()
+	r.WitnessShard = from.Int32()
+	r.WitnessLine = from.Int64()
+	r.WitnessID = from.Text()
+	r.WitnessContributor = from.Text()
+	r.Overlap = from.Int64()
+	r.Union = from.Int64()
+	r.Jaccard = from.Double()
+	r.SharedBuckets = from.Int32()
+}
+
 // Close completes the file. It does not close the destination.
 func (w *Writer) Close() error {
 	if err := w.w.Close(); err != nil {
@@ -205,7 +225,7 @@ type Reader struct {
 // NewReader opens the decisions file of a shard, size bytes long, of a plan
 // with these further tokenizers. Errors wrap doc.ErrCorrupt.
 func NewReader(r io.ReaderAt, size int64, shard int, further ...plan.Tokenizer) (*Reader, error) {
-	tr, err := table.NewReader[Row](r, size, furtherColumns(further), nil)
+	tr, err := table.NewReader(r, size, (*Row).take, furtherColumns(further), nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", Path(shard), err)
 	}

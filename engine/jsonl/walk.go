@@ -2,6 +2,7 @@ package jsonl
 
 import (
 	"bytes"
+	"math/bits"
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/doc"
@@ -112,10 +113,8 @@ func (w *walker) value(i, depth int, n *node) int {
 
 // set puts down the value of all roles in the set.
 func (f *found) set(fields roles, v value) {
-	for r := range numRoles {
-		if fields.has(r) {
-			f.values[r] = v
-		}
+	for ; fields != 0; fields &= fields - 1 {
+		f.values[bits.TrailingZeros8(uint8(fields))] = v
 	}
 }
 

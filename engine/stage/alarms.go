@@ -132,7 +132,7 @@ func (t *taskRun) alarms(ctx context.Context, tallied []Record, rows []tally.Row
 	if err := json.Unmarshal(b, &left); err != nil {
 		return alarm.File{}, fmt.Errorf("%w: %s: %w", doc.ErrCorrupt, workPath(Resolve, 0, "alarms"), err)
 	}
-	e := alarm.Evidence{Measured: left.Measured, Groups: left.Groups, MostCandidates: left.MostCandidates, Audit: left.Audit}
+	e := alarm.Evidence{Measured: left.Measured, Groups: left.Groups, MostCandidates: left.MostCandidates, Audit: left.Audit, Floor: t.Plan.NearDup.Sweepable()}
 	e.Measured.Kept = kept
 	if e.Parties, err = t.parties(ctx, tallied, rows); err != nil {
 		return alarm.File{}, err

@@ -28,16 +28,26 @@ const auditExamples = 20
 // have are one text, that of the document that stands for them.
 type auditor struct {
 	*resolver
-	probes    []node // sampled, in order of place; of them, rank is that of the resolver
+	probes    []distinctText // sampled, in order of place
 	outlines  []neardup.Outline
 	sets      *neardup.FileSets
 	index     *neardup.Probes
 	dropped   []bool // by rank
 	documents uint64 // distinct texts
 
-	texts []node // that may reach the threshold with a probe
+	texts []distinctText // that may reach the threshold with a probe
 	mu    sync.Mutex
 	hits  []hit
+	named map[doc.Place]*node // of the texts of hits that are not found
+}
+
+// distinctText is a document that stands for its text.
+type distinctText struct {
+	place  doc.Place
+	offset int64
+	hash   uint64 // of the text
+	length uint64 // of the text, bytes
+	rank   int32  // in the resolver; -1 outside
 }
 
 // hit is a text that reaches the threshold with a probe.
@@ -151,20 +161,18 @@ func (a *auditor) eachText(ctx context.Context, shard int, fn func(r *outlineRec
 	return ctx.Err()
 }
 
-// nodeOf makes a node of a text: one of the resolver, or one that shares no key with
-// another document.
-func (a *auditor) nodeOf(shard int, r *outlineRecord, number int32) node {
-	n := node{place: doc.Place{Shard: uint32(shard), Ordinal: r.ordinal}, offset: r.offset, hash: r.hash, length: r.length, rank: -1}
+func (a *auditor) textOf(shard int, r *outlineRecord, number int32) distinctText {
+	t := distinctText{doc.Place{Shard: uint32(shard), Ordinal: r.ordinal}, r.offset, r.hash, r.length, -1}
 	if number >= 0 {
-		n.rank = a.nodes[number].rank
+		t.rank = a.nodes[number].rank
 	}
-	return n
+	return t
 }
 
 // drawnText is a text that may become a probe.
 type drawnText struct {
 	drawn uint64
-	node
+	distinctText
 	outline neardup.Outline
 }
 
@@ -191,7 +199,7 @@ func (a *auditor) sample(ctx context.Context) error {
 			}
 			o := r.outline
 			o.Bits = slices.Clone(o.Bits)
-			t := drawnText{at, a.nodeOf(shard, r, number), o}
+			t := drawnText{at, a.textOf(shard, r, number), o}
 			if asked {
 				share = append(share, t)
 				return
@@ -220,7 +228,7 @@ func (a *auditor) sample(ctx context.Context) error {
 	all = all[:want]
 	slices.SortFunc(all, func(x, y drawnText) int { return x.place.Compare(y.place) })
 	for _, t := range all {
-		a.probes, a.outlines = append(a.probes, t.node), append(a.outlines, t.outline)
+		a.probes, a.outlines = append(a.probes, t.distinctText), append(a.outlines, t.outline)
 	}
 	return nil
 }
@@ -249,17 +257,20 @@ func (a *auditor) load(ctx context.Context) error {
 // eachSet calls a consumer with the shingle sets of texts, each once and valid during
 // the call: those that resolve has compared as they are, all others read again.
 // newFn makes the consumer of one worker.
-func (a *auditor) eachSet(ctx context.Context, texts []node, newFn func() func(i int, set []uint64) error) error {
+func (a *auditor) eachSet(ctx context.Context, texts []distinctText, newFn func() func(i int, set []uint64) error) error {
 	hasher, err := shingle.HasherFor(a.Plan.Rules.Shingle, a.Plan.Seed)
 	if err != nil {
 		return err
 	}
-	var unknown, known []int32
+	var known, unknown []int // numbers of texts
+	var read []node          // the unknown ones
+	var all []int32          // numbers of read
 	for i := range texts {
-		if texts[i].rank < 0 {
-			unknown = append(unknown, int32(i))
+		if t := &texts[i]; t.rank < 0 {
+			all, unknown = append(all, int32(len(read))), append(unknown, i)
+			read = append(read, node{place: t.place, offset: t.offset, hash: t.hash, length: t.length})
 		} else {
-			known = append(known, int32(i))
+			known = append(known, i)
 		}
 	}
 	workers := max(1, a.Workers)
@@ -276,7 +287,7 @@ func (a *auditor) eachSet(ctx context.Context, texts []node, newFn func() func(i
 				if set, err = a.resolver.sets.Load(uint32(texts[i].rank), set); err != nil {
 					return err
 				}
-				if err := fn(int(i), set); err != nil {
+				if err := fn(i, set); err != nil {
 					return err
 				}
 			}
@@ -286,23 +297,23 @@ func (a *auditor) eachSet(ctx context.Context, texts []node, newFn func() func(i
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return a.fetch(ctx, texts, unknown, func() func(n int32, text []byte) error {
+	return a.fetch(ctx, read, all, func() func(n int32, text []byte) error {
 		s, fn := hasher.NewScanner(), newFn()
-		return func(n int32, text []byte) error { return fn(int(n), s.Set(text)) }
+		return func(n int32, text []byte) error { return fn(unknown[n], s.Set(text)) }
 	})
 }
 
 // compare finds every text that reaches the threshold with a probe: those that their
 // outlines do not tell apart from all probes are compared in full.
 func (a *auditor) compare(ctx context.Context) error {
-	near := make([][]node, len(a.Plan.Shards))
+	near := make([][]distinctText, len(a.Plan.Shards))
 	nd := a.Plan.NearDup
 	outlines := neardup.NewOutlines(a.outlines, nd.ThresholdNum, nd.ThresholdDen)
 	err := a.eachShard(ctx, func(ctx context.Context, shard int) error {
 		m := outlines.NewMatcher()
 		return a.eachText(ctx, shard, func(r *outlineRecord, number int32) {
 			if len(a.probes) > mostOutlined || m.Near(r.outline) {
-				near[shard] = append(near[shard], a.nodeOf(shard, r, number))
+				near[shard] = append(near[shard], a.textOf(shard, r, number))
 			}
 		})
 	})
@@ -336,17 +347,17 @@ func (a *auditor) compare(ctx context.Context) error {
 // judge tells of the pairs that the buckets do not find whether that kept the probe,
 // and learns their names.
 func (a *auditor) judge(ctx context.Context) error {
-	unnamed := make(map[doc.Place][2]*node) // as a probe, as a text
+	a.named = make(map[doc.Place]*node)
+	left := make([]int, len(a.Plan.Shards))
 	for i := range a.hits {
 		if h := &a.hits[i]; !h.found {
-			p, text := &a.probes[h.probe], &a.texts[h.text]
-			unnamed[p.place] = [2]*node{p, unnamed[p.place][1]}
-			unnamed[text.place] = [2]*node{unnamed[text.place][0], text}
+			for _, place := range []doc.Place{a.probes[h.probe].place, a.texts[h.text].place} {
+				if a.named[place] == nil {
+					a.named[place] = &node{place: place}
+					left[place.Shard]++
+				}
+			}
 		}
-	}
-	left := make([]int, len(a.Plan.Shards))
-	for place := range unnamed {
-		left[place.Shard]++
 	}
 	err := a.eachShard(ctx, func(ctx context.Context, shard int) error {
 		if left[shard] == 0 {
@@ -363,13 +374,8 @@ func (a *auditor) judge(ctx context.Context) error {
 			if d.doc(&rec); d.err != nil {
 				break
 			}
-			nodes, wanted := unnamed[doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}]
-			for _, n := range nodes {
-				if n != nil {
-					n.created, n.id, n.contributor, n.turn = rec.Created, string(rec.ID), string(rec.Contributor), a.turn(&rec, false)
-				}
-			}
-			if wanted {
+			if n := a.named[doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}]; n != nil {
+				a.describe(n, &rec, false)
 				left[shard]--
 			}
 		}
@@ -381,11 +387,11 @@ func (a *auditor) judge(ctx context.Context) error {
 		}
 		return nil
 	})
-	kept := func(n *node) bool { return n.rank < 0 || !a.dropped[n.rank] }
+	kept := func(t *distinctText) bool { return t.rank < 0 || !a.dropped[t.rank] }
 	for i := range a.hits {
 		h := &a.hits[i]
 		p, text := &a.probes[h.probe], &a.texts[h.text]
-		h.missed = !h.found && kept(p) && kept(text) && text.compare(p) < 0
+		h.missed = !h.found && kept(p) && kept(text) && a.named[text.place].compare(a.named[p.place]) < 0
 	}
 	return err
 }
@@ -446,15 +452,15 @@ func (a *auditor) settle() audit.File {
 	}
 	for _, h := range a.mostAlike(notFound) {
 		f.Examples = append(f.Examples, audit.Pair{
-			A: a.named(&a.probes[h.probe]), B: a.named(&a.texts[h.text]), Overlap: int64(h.overlap), Union: int64(h.union),
+			A: a.reference(a.probes[h.probe].place), B: a.reference(a.texts[h.text].place), Overlap: int64(h.overlap), Union: int64(h.union),
 		})
 	}
 	f.Settle(a.families(), all)
 	return f
 }
 
-func (a *auditor) named(n *node) audit.Document {
-	p := n.place
+func (a *auditor) reference(p doc.Place) audit.Document {
+	n := a.named[p]
 	return audit.Document{Shard: p.Shard, Line: a.Plan.Shards[p.Shard].FirstLine + int64(p.Ordinal), ID: n.id, Contributor: n.contributor}
 }
 

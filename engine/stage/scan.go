@@ -75,6 +75,9 @@ func scan(ctx context.Context, t *taskRun) error {
 	t.rec.Numbers["documents"] = s.documents
 	t.rec.Numbers["rejected"] = s.rejected
 	t.rec.Numbers["created_unreadable"] = s.createdUnreadable
+	for i, name := range t.Plan.SourceRank {
+		t.rec.Numbers[rankedNumber(i)] = s.ranked[name]
+	}
 	return s.flush()
 }
 
@@ -109,6 +112,7 @@ type scanner struct {
 	labels  int           // bytes of their ids, contributors and sources
 
 	documents, rejected, createdUnreadable int64
+	ranked                                 map[string]int64 // documents by ranked source
 }
 
 func newScanner(j *Job, docs, keys *encoder) (*scanner, error) {
@@ -120,7 +124,7 @@ func newScanner(j *Job, docs, keys *encoder) (*scanner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &scanner{
+	s := &scanner{
 		Job: j, parser: parser,
 		docs: docs, keys: newKeyWriter(keys, j.Plan.Partitions),
 		shingles: hasher.NewScanner(),
@@ -128,7 +132,14 @@ func newScanner(j *Job, docs, keys *encoder) (*scanner, error) {
 		exact:    xxhash.NewWithSeed(j.Plan.Seed),
 		texts:    gather.New(j.Counters),
 		waiting:  make([]waitingDoc, 0, maxWaiting),
-	}, nil
+	}
+	if len(j.Plan.SourceRank) > 0 {
+		s.ranked = make(map[string]int64)
+		for _, name := range j.Plan.SourceRank {
+			s.ranked[name] = 0
+		}
+	}
+	return s, nil
 }
 
 // outlineTo begins the file of outlines.
@@ -182,16 +193,18 @@ func (s *scanner) line(line *corpus.Line) error {
 	}
 	s.waiting = s.waiting[:len(s.waiting)+1]
 	out := &s.waiting[len(s.waiting)-1]
-	*out = waitingDoc{docRecord: docRecord{
-		Ordinal: line.Ordinal, Offset: line.Offset, Reason: line.Reason,
-		Further: out.Further[:0], Contributor: out.Contributor[:0], ID: out.ID[:0], Source: out.Source[:0],
-	}}
-	s.rec = jsonl.Record{}
+	// Field by field: to clear it would cost more, in memory that has pointers.
+	out.Ordinal, out.Offset, out.Reason, out.Column = line.Ordinal, line.Offset, line.Reason, 0
+	out.Bytes, out.Tokens, out.Hash, out.Created = 0, 0, 0, doc.Instant{}
+	out.Further, out.uncounted = out.Further[:0], false
 	if out.Reason == doc.OK {
 		out.Reason = s.parser.Parse(line.Data, &s.rec)
+	} else {
+		s.rec = jsonl.Record{}
 	}
-	out.Contributor, out.ID = append(out.Contributor, s.rec.Contributor...), append(out.ID, s.rec.ID...)
-	out.Source = append(out.Source, s.rec.Source...)
+	out.Contributor = append(out.Contributor[:0], s.rec.Contributor...)
+	out.ID = append(out.ID[:0], s.rec.ID...)
+	out.Source = append(out.Source[:0], s.rec.Source...)
 	s.labels += len(out.Contributor) + len(out.ID) + len(out.Source)
 	if len(out.Contributor) == 0 {
 		out.Contributor = append(out.Contributor, doc.Unattributed...)
@@ -205,6 +218,9 @@ func (s *scanner) line(line *corpus.Line) error {
 	}
 	if s.rec.CreatedUnreadable {
 		s.createdUnreadable++
+	}
+	if n, ranked := s.ranked[string(out.Source)]; ranked {
+		s.ranked[string(out.Source)] = n + 1
 	}
 	text := s.rec.Text
 	if err := s.count(out, text); err != nil {

@@ -78,9 +78,7 @@ func seal(ctx context.Context, t *taskRun) error {
 	}
 	for _, r := range append(slices.Clone(tallied), resolved) {
 		for _, f := range r.Files {
-			if !inWork(f.Path) {
-				m.Files = append(m.Files, manifest.File(f))
-			}
+			m.Files = append(m.Files, manifest.File(f))
 		}
 	}
 	var documents int64
@@ -92,6 +90,7 @@ func seal(ctx context.Context, t *taskRun) error {
 		documents += r.Numbers["documents"]
 		m.CreatedUnreadable += uint64(r.Numbers["created_unreadable"])
 	}
+	m.UnseenSources = unseenSources(&t.Plan, scanned)
 	if in := m.Totals.In.Documents; in != uint64(documents) {
 		return fmt.Errorf("%w: %d lines scanned, %d tallied", doc.ErrCorrupt, documents, in)
 	}

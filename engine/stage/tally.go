@@ -153,9 +153,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	for _, r := range sums.Rows() {
-		e.sums(&r)
-	}
+	sums.Each(e.sums)
 	if err := e.flush(); err != nil {
 		return err
 	}

@@ -203,9 +203,17 @@ func newKeyWriter(e *encoder, partitions int) *keyWriter {
 // band adds a band key of a document.
 func (k *keyWriter) band(key uint64, ordinal uint32) {
 	p := partitionOf(key, len(k.bands))
-	b := binary.LittleEndian.AppendUint64(k.bands[p], key)
-	k.bands[p] = binary.AppendUvarint(b, uint64(ordinal))
-	if len(k.bands[p]) >= keyBlock {
+	b := k.bands[p]
+	if n := len(b); ordinal>>14-1 < 1<<7-1 && n+12 <= cap(b) {
+		// Most numbers of lines have three bytes; the fourth one is nobody's.
+		b = b[:n+12]
+		binary.LittleEndian.PutUint64(b[n:], key)
+		binary.LittleEndian.PutUint32(b[n+8:], ordinal&0x7f|ordinal<<1&0x7f00|ordinal<<2&0x7f0000|0x8080)
+		b = b[:n+11]
+	} else {
+		b = binary.AppendUvarint(binary.LittleEndian.AppendUint64(b, key), uint64(ordinal))
+	}
+	if k.bands[p] = b; len(b) >= keyBlock {
 		k.put(bandKey, p)
 	}
 }

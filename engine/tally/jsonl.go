@@ -153,19 +153,23 @@ func appendPlain(dst []byte, r *Row) ([]byte, bool) {
 		}
 	}
 	dst = append(append(dst, `{"contributor":"`...), r.Contributor...)
-	dst = appendCounts(append(dst, `","in":{"documents":`...), r.In())
-	dst = appendCounts(append(dst, `},"kept":{"documents":`...), r.Class[doc.Kept])
-	dst = appendCounts(append(dst, `},"exact_dup":{"documents":`...), r.Class[doc.ExactDup])
-	dst = appendCounts(append(dst, `},"near_dup":{"documents":`...), r.Class[doc.NearDup])
-	dst = appendCounts(append(dst, `},"excluded":{"documents":`...), r.Class[doc.Excluded])
-	dst = appendCounts(append(dst, `},"rejected":{"documents":`...), r.Class[doc.Rejected])
-	return append(dst, "}}\n"...), true
+	dst = appendCounts(append(dst, `","in":`...), r.In())
+	dst = appendCounts(append(dst, `,"kept":`...), r.Class[doc.Kept])
+	dst = appendCounts(append(dst, `,"exact_dup":`...), r.Class[doc.ExactDup])
+	dst = appendCounts(append(dst, `,"near_dup":`...), r.Class[doc.NearDup])
+	dst = appendCounts(append(dst, `,"excluded":`...), r.Class[doc.Excluded])
+	dst = appendCounts(append(dst, `,"rejected":`...), r.Class[doc.Rejected])
+	return append(dst, "}\n"...), true
 }
 
 func appendCounts(dst []byte, c doc.Counts) []byte {
-	dst = append(strconv.AppendUint(dst, c.Documents, 10), `,"bytes":`...)
-	dst = append(strconv.AppendUint(dst, c.Bytes, 10), `,"tokens":`...)
-	return strconv.AppendUint(dst, c.Tokens, 10)
+	if c == (doc.Counts{}) { // as most are
+		return append(dst, `{"documents":0,"bytes":0,"tokens":0}`...)
+	}
+	dst = strconv.AppendUint(append(dst, `{"documents":`...), c.Documents, 10)
+	dst = strconv.AppendUint(append(dst, `,"bytes":`...), c.Bytes, 10)
+	dst = strconv.AppendUint(append(dst, `,"tokens":`...), c.Tokens, 10)
+	return append(dst, '}')
 }
 
 // ReadJSONL reads what WriteJSONL wrote and accepts nothing else: every line

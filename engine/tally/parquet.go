@@ -71,6 +71,14 @@ func (p *parquetRow) get(class doc.Class) (doc.Counts, error) {
 	return doc.Counts{Documents: uint64(*documents), Bytes: uint64(*bytes), Tokens: uint64(*tokens)}, nil
 }
 
+func (p *parquetRow) take(from *table.Values) {
+	p.Contributor = from.Text()
+	for _, class := range [...]doc.Class{doc.NumClasses, doc.Kept, doc.ExactDup, doc.NearDup, doc.Excluded, doc.Rejected} {
+		documents, bytes, tokens := p.counts(class)
+		*documents, *bytes, *tokens = from.Int64(), from.Int64(), from.Int64()
+	}
+}
+
 func (p *parquetRow) row() (Row, error) {
 	r := Row{Contributor: p.Contributor}
 	for class := range r.Class {
@@ -183,11 +191,11 @@ func columns(further []plan.Tokenizer, shared bool) (integers, texts []string) {
 // ReadParquet reads what WriteParquet wrote for these further tokenizers: size
 // bytes of r. Errors wrap doc.ErrCorrupt and name the one-based row.
 func ReadParquet(r io.ReaderAt, size int64, further ...plan.Tokenizer) (rows []Row, tokenizerSHA256 string, err error) {
-	tr, err := table.NewReader[parquetRow](r, size, furtherColumns(further), nil)
+	tr, err := table.NewReader(r, size, (*parquetRow).take, furtherColumns(further), nil)
 	if errors.Is(err, doc.ErrCorrupt) {
 		// Or one of a plan that shares credit.
 		integers, texts := columns(further, true)
-		if shared, sharedErr := table.NewReader[parquetRow](r, size, integers, texts); sharedErr == nil {
+		if shared, sharedErr := table.NewReader(r, size, (*parquetRow).take, integers, texts); sharedErr == nil {
 			tr, err = shared, nil
 		}
 	}

@@ -181,6 +181,14 @@ func (t *Tally) Rows() []Row {
 	return rows
 }
 
+// Each calls fn, which does not keep the row, for every row in the order of Rows,
+// without credit.
+func (t *Tally) Each(fn func(*Row)) {
+	for _, i := range t.order() {
+		fn(t.row(i))
+	}
+}
+
 // order returns the rows in ascending order of the contributor.
 func (t *Tally) order() []int {
 	order := make([]int, t.Len())

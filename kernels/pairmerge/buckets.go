@@ -1,5 +1,8 @@
 package pairmerge
 
+// Halves is what a symbol is made of.
+type Halves struct{ Left, Right uint32 }
+
 // Buckets returns those of NewTables for pairs of which the i-th, halves[i],
 // makes first+i.
 func Buckets(halves []Halves, first uint32, idBits uint8) []uint64 {
@@ -59,8 +62,8 @@ func (f *filler) fill() bool {
 // fingerprint in the place that it has in an entry.
 func (f *filler) places(id uint32) (one, two, print uint32) {
 	h := f.halves[id-f.first]
-	a, b := Hash(h.Left, h.Right)
-	return a >> f.shift, b >> f.shift, (a^b)<<f.idBits | 1<<f.idBits
+	a, b, print := Hash(h.Left, h.Right)
+	return a >> f.shift, b >> f.shift, print<<f.idBits | 1<<f.idBits
 }
 
 func (f *filler) put(bucket, entry uint32) bool {

@@ -17,11 +17,11 @@
 // are shifted there. VMOVSLDUP and VMOVSHDUP under a mask make a register of the
 // low and one of the high entries of it. An entry is a fingerprint above a
 // symbol: after XOR with the fingerprint asked for, the minimum is a symbol, or
-// at least bound. Who made a merge that its halves deny is marked in wrong; such
+// at least bound. Who made a merge that its check denies is marked in wrong; such
 // a lane goes on, with nothing but symbols of the tables in it, and counts for
 // nothing.
 //
-// Registers. DI group, SI halves, BX buckets, CX groups, R8 groups left of this
+// Registers. DI group, SI checks, BX buckets, CX groups, R8 groups left of this
 // round, R9 whether some lane made a merge in it. Z18 to Z31 are the constants
 // named in the generator, K5 the odd lanes, K6 the even ones; K1 the lanes with
 // a merge, K2 those with a symbol behind it, K3 with one before; K4, K7, AX, DX
@@ -30,7 +30,7 @@
 // Tail. None: a text of no symbols has no merge.
 //
 // Why it is safe. Gathered are symbols at places masked to those of a group,
-// buckets at a hash shifted to the number of buckets, halves at symbols that the
+// buckets at a hash shifted to the number of buckets, checks at symbols that the
 // tables gave (256 for a lane without a merge), pairs of bytes at 16 bits, and
 // text at 32-byte strides, 4 bytes within 32. The rows read and written are the
 // group's own. Nothing is called, no stack is used. VZEROUPPER before the
@@ -1318,7 +1318,8 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -1371,7 +1372,8 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -1427,7 +1429,8 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -1483,7 +1486,8 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -1539,7 +1543,8 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -1595,7 +1600,8 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -1651,7 +1657,8 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -1707,7 +1714,8 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -1763,7 +1771,8 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -1819,7 +1828,8 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -1875,7 +1885,8 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -1931,7 +1942,8 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -1987,7 +1999,8 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -2043,7 +2056,8 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -2099,7 +2113,8 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -2232,7 +2247,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -2285,7 +2301,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -2341,7 +2358,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -2397,7 +2415,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -2453,7 +2472,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -2509,7 +2529,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -2565,7 +2586,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -2621,7 +2643,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -2677,7 +2700,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -2733,7 +2757,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -2789,7 +2814,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -2845,7 +2871,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -2901,7 +2928,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -2957,7 +2985,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -3013,7 +3042,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -3069,7 +3099,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -3125,7 +3156,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -3181,7 +3213,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -3237,7 +3270,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -3293,7 +3327,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -3349,7 +3384,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -3405,7 +3441,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -3461,7 +3498,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -3517,7 +3555,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -3573,7 +3612,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -3629,7 +3669,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -3685,7 +3726,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -3741,7 +3783,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -3797,7 +3840,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -3853,7 +3897,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -3909,7 +3954,8 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
 	VPSRLVD.Z    Z24, Z3, K1, Z3
@@ -4161,21 +4207,12 @@ group:
 	// Is it the merge?
 	VMOVDQA32  Z18, Z7
 	VMOVDQA32  Z2, K1, Z7
-	VPANDQ     Z23, Z7, Z12
-	VPSRLQ     $0x20, Z7, Z13
 	KXNORW     K4, K4, K4
 	VPXORD     Z14, Z14, Z14
-	VPGATHERQQ -2048(SI)(Z12*8), K4, Z14
-	KXNORW     K4, K4, K4
-	VPXORD     Z15, Z15, Z15
-	VPGATHERQQ -2048(SI)(Z13*8), K4, Z15
-	VMOVDQA32  Z15, Z16
-	VMOVSHDUP  Z14, K6, Z16
-	VMOVSLDUP  Z15, K5, Z14
-	VPXORD     Z8, Z14, Z14
-	VPXORD     Z9, Z16, Z16
-	VPORD      Z14, Z16, Z16
-	VPTESTMD   Z16, Z16, K1, K7
+	VPGATHERDD -1024(SI)(Z7*4), K4, Z14
+	VPSLLD     $0x15, Z9, Z15
+	VPORD      Z8, Z15, Z15
+	VPCMPUD    $0x04, Z14, Z15, K1, K7
 	VPMAXUD    Z8, Z9, Z9
 	KMOVW      4164(DI), K4
 	KANDW      K1, K4, K4
@@ -4192,7 +4229,8 @@ group:
 	VPMULLD     Z28, Z10, Z13
 	VPMULLD     Z27, Z2, Z14
 	VPADDD      Z14, Z13, Z13
-	VPXORD      Z12, Z13, Z10
+	VPSRLD      $0x0a, Z2, Z10
+	VPTERNLOGD  $0x96, Z12, Z13, Z10
 	VPSLLVD     Z26, Z10, Z10
 	VPORD       Z25, Z10, Z10
 	VPSRLVD.Z   Z24, Z12, K3, Z12
@@ -4233,7 +4271,8 @@ group:
 	VPMULLD     Z28, Z0, Z8
 	VPMULLD     Z27, Z11, Z9
 	VPADDD      Z9, Z8, Z8
-	VPXORD      Z4, Z8, Z0
+	VPSRLD      $0x0a, Z11, Z0
+	VPTERNLOGD  $0x96, Z4, Z8, Z0
 	VPSLLVD     Z26, Z0, Z0
 	VPORD       Z25, Z0, Z0
 	VPSRLVD.Z   Z24, Z4, K2, Z4
@@ -4415,21 +4454,12 @@ group:
 	// Is it the merge?
 	VMOVDQA32  Z18, Z7
 	VMOVDQA32  Z2, K1, Z7
-	VPANDQ     Z23, Z7, Z12
-	VPSRLQ     $0x20, Z7, Z13
 	KXNORW     K4, K4, K4
 	VPXORD     Z14, Z14, Z14
-	VPGATHERQQ -2048(SI)(Z12*8), K4, Z14
-	KXNORW     K4, K4, K4
-	VPXORD     Z15, Z15, Z15
-	VPGATHERQQ -2048(SI)(Z13*8), K4, Z15
-	VMOVDQA32  Z15, Z16
-	VMOVSHDUP  Z14, K6, Z16
-	VMOVSLDUP  Z15, K5, Z14
-	VPXORD     Z8, Z14, Z14
-	VPXORD     Z9, Z16, Z16
-	VPORD      Z14, Z16, Z16
-	VPTESTMD   Z16, Z16, K1, K7
+	VPGATHERDD -1024(SI)(Z7*4), K4, Z14
+	VPSLLD     $0x15, Z9, Z15
+	VPORD      Z8, Z15, Z15
+	VPCMPUD    $0x04, Z14, Z15, K1, K7
 	VPMAXUD    Z8, Z9, Z9
 	KMOVW      4164(DI), K4
 	KANDW      K1, K4, K4
@@ -4446,7 +4476,8 @@ group:
 	VPMULLD     Z28, Z10, Z13
 	VPMULLD     Z27, Z2, Z14
 	VPADDD      Z14, Z13, Z13
-	VPXORD      Z12, Z13, Z10
+	VPSRLD      $0x0a, Z2, Z10
+	VPTERNLOGD  $0x96, Z12, Z13, Z10
 	VPSLLVD     Z26, Z10, Z10
 	VPORD       Z25, Z10, Z10
 	VPSRLVD.Z   Z24, Z12, K3, Z12
@@ -4487,7 +4518,8 @@ group:
 	VPMULLD     Z28, Z0, Z8
 	VPMULLD     Z27, Z11, Z9
 	VPADDD      Z9, Z8, Z8
-	VPXORD      Z4, Z8, Z0
+	VPSRLD      $0x0a, Z11, Z0
+	VPTERNLOGD  $0x96, Z4, Z8, Z0
 	VPSLLVD     Z26, Z0, Z0
 	VPORD       Z25, Z0, Z0
 	VPSRLVD.Z   Z24, Z4, K2, Z4

@@ -158,7 +158,7 @@ func (w *Writer[T]) Close() error {
 // Reader reads rows of type T.
 type Reader[T any] struct {
 	file    *parquet.File
-	schema  *parquet.Schema // of T alone
+	take    func(*T, *Values)
 	fields  []parquet.Field // of the file
 	further []int64
 	texts   []string
@@ -170,13 +170,37 @@ type Reader[T any] struct {
 	row     T
 }
 
+// Values gives the values of a row, one for each column and in their order.
+type Values struct {
+	row  parquet.Row
+	next int // column
+}
+
+func (v *Values) value() parquet.Value {
+	v.next++
+	return v.row[v.next-1]
+}
+
+// Int64 returns the value of the next column, which is of this type; so do the
+// others.
+func (v *Values) Int64() int64 { return v.value().Int64() }
+
+// Int32 returns a value.
+func (v *Values) Int32() int32 { return v.value().Int32() }
+
+// Double returns a value.
+func (v *Values) Double() float64 { return v.value().Double() }
+
+// Text returns a string, a copy.
+func (v *Values) Text() string { return string(v.value().ByteArray()) }
+
 // NewReader opens a Parquet file of the given size in bytes. It fails unless
 // the columns are exactly those of T, further and texts, by name, order and
-// type. Errors wrap doc.ErrCorrupt.
-func NewReader[T any](r io.ReaderAt, size int64, further, texts []string) (*Reader[T], error) {
+// type. take fills in a row from the columns of T. Errors wrap doc.ErrCorrupt.
+func NewReader[T any](r io.ReaderAt, size int64, take func(*T, *Values), further, texts []string) (*Reader[T], error) {
 	all := schemaOf[T](further, texts)
 	t := &Reader[T]{
-		schema: schemaOf[T](nil, nil), fields: all.Fields(),
+		take: take, fields: all.Fields(),
 		further: make([]int64, len(further)), texts: make([]string, len(texts)),
 		batch: make([]parquet.Row, 0, batchRows),
 	}
@@ -221,14 +245,15 @@ func (r *Reader[T]) Next() (*T, error) {
 		if err := r.wellTyped(values); err != nil {
 			return err
 		}
-		own := len(values) - len(r.further) - len(r.texts)
+		v := Values{row: values}
+		r.take(&r.row, &v)
 		for i := range r.further {
-			r.further[i] = values[own+i].Int64()
+			r.further[i] = v.Int64()
 		}
 		for i := range r.texts {
-			r.texts[i] = string(values[own+len(r.further)+i].ByteArray())
+			r.texts[i] = v.Text()
 		}
-		return r.schema.Reconstruct(&r.row, values[:own])
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("row %d: %w", r.count, err)

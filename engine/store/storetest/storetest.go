@@ -406,7 +406,7 @@ func testHashed(t *testing.T, s store.Store) {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256(want)
-	if diff := cmp.Diff(store.Digest{Size: int64(len(want)), SHA256: hex.EncodeToString(sum[:])}, digest); diff != "" {
+	if diff := cmp.Diff(store.Digest{Size: int64(len(want)), Sum: hex.EncodeToString(sum[:])}, digest); diff != "" {
 		t.Errorf("digest (-want +got):\n%s", diff)
 	}
 	if got := Get(t, s, "big"); !bytes.Equal(got, want) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
 	"github.com/tallystick/tallystick/kernels/countprobe"
+	"github.com/tallystick/tallystick/kernels/pairmerge"
 )
 
 // merger counts for one goroutine what a cache asks for.
@@ -47,9 +48,12 @@ func (g *merger) counts(text []byte, spans []countcache.Span, counts []int) {
 		} else if g.lanes != nil && g.lanes.add(g.model, text, spans[i], i) {
 			continue
 		} else if g.junctions != nil && hasUncut(key) {
-			counts[i] = g.sum(key)
-		} else if g.lanes != nil && len(key) > maxShort {
-			g.longLanes().add(spans[i], i)
+			counts[i] = 0
+			n := g.sum(text, spans[i], i, counts)
+			counts[i] += n
+		} else if g.isLong(len(key)) {
+			counts[i] = 0
+			g.addLong(text, longKey{spans[i], i, false}, counts)
 		} else {
 			counts[i] = g.merge(key)
 		}
@@ -58,9 +62,21 @@ func (g *merger) counts(text []byte, spans []countcache.Span, counts []int) {
 		g.mergeLanes(text, counts)
 	}
 	if g.long != nil && g.long.n > 0 {
-		g.long.count(text, counts)
+		g.long.count(g, text, counts)
 	}
 }
+
+// addLong leaves a long key, or a part of one, to be counted with others.
+func (g *merger) addLong(text []byte, key longKey, counts []int) {
+	long := g.longLanes()
+	if long.n == len(long.jobs) {
+		long.count(g, text, counts)
+	}
+	long.add(key)
+}
+
+// isLong tells whether texts of so many bytes are counted together in windows.
+func (g *merger) isLong(size int) bool { return size > pairmerge.Long && g.lanes != nil }
 
 func (g *merger) longLanes() *longLanes {
 	if g.long == nil {
@@ -80,23 +96,38 @@ func hasUncut(text []byte) bool {
 	return false
 }
 
-// sum adds up what lies between the safe cuts of a key. Pieces repeat where
-// words do not.
-func (g *merger) sum(key []byte) (n int) {
+// sum adds up what lies between the safe cuts of a key, but for long pieces, which
+// are left to longLanes to add to counts[to]. Pieces repeat where words do not.
+func (g *merger) sum(text []byte, span countcache.Span, to int, counts []int) (n int) {
+	key := text[span.Start:span.End]
 	begin := 0
+	add := func(end int) {
+		piece := key[begin:end]
+		if !g.isLong(len(piece)) {
+			n += g.piece(piece)
+		} else if known, ok := g.cache.Lookup(piece); ok {
+			n += known
+		} else {
+			g.addLong(text, longKey{countcache.Span{Start: span.Start + begin, End: span.Start + end}, to, true}, counts)
+		}
+		begin = end
+	}
 	for at := 0; at < len(key); at += 64 {
 		var starts [1]uint64
 		g.cut(key, at, starts[:], &allScripts)
 		for word := starts[0]; word != 0; word &= word - 1 {
-			end := at + bits.TrailingZeros64(word)
-			n += g.piece(key[begin:end])
-			begin = end
+			add(at + bits.TrailingZeros64(word))
 		}
 	}
-	if begin == 0 {
-		return g.merge(key) // which the cache will hold
+	switch { // the cache will hold the key
+	case begin > 0:
+		add(len(key))
+	case g.isLong(len(key)):
+		g.addLong(text, longKey{span, to, false}, counts)
+	default:
+		n = g.merge(key)
 	}
-	return n + g.piece(key[begin:])
+	return n
 }
 
 // piece counts a part of a key.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tallystick/tallystick/engine/tokenize/internal/longrow"
+	"github.com/tallystick/tallystick/engine/tokenize/longrow"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 )
 
@@ -49,14 +49,21 @@ func referenceOf(t testing.TB, tokens []string, pairs [][2]string) *reference {
 	return newReference(t, file["model"])
 }
 
+// checkLong counts in lanes and by windows, which are merged and then, where the
+// vocabulary lets them, found without merging.
 func checkLong(t *testing.T, g *merger, r *reference, text []byte, what string) {
 	t.Helper()
 	want := r.merge(text)
-	if got := g.merge(text); got != want {
-		t.Errorf("%s: %d tokens in lanes, want %d", what, got, want)
-	}
-	if got := g.countLong(text); got != want {
-		t.Errorf("%s: %d tokens by windows, want %d", what, got, want)
+	for _, windowed := range []int64{0, manyWindowed + 1} {
+		if g.model.windowed.Load() < windowed {
+			g.model.windowed.Store(windowed)
+		}
+		if got := g.merge(text); got != want {
+			t.Errorf("%s: %d tokens in lanes, want %d", what, got, want)
+		}
+		if got := g.countLong(text); got != want {
+			t.Errorf("%s: %d tokens by windows, want %d", what, got, want)
+		}
 	}
 }
 

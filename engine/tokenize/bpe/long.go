@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/tallystick/tallystick/engine/tokenize/internal/pairtree"
+	"github.com/tallystick/tallystick/engine/tokenize/tokenrow"
 )
 
 // Texts too long for shortMerge are merged in windows that fit the first cache,
@@ -37,6 +38,7 @@ func (m *model) countLong(text []byte) int {
 
 // longMerge is shortMerge for more bytes, with a tree of least pairs.
 type longMerge struct {
+	windowMerge
 	tree pairtree.Tree
 	done []byte // what has been merged
 }
@@ -94,7 +96,7 @@ func (w *longMerge) join(m *model, text []byte, size *int) (n int, ok bool) {
 
 // firstIs tells whether the window begins with a token of length bytes.
 func (w *longMerge) firstIs(length int) bool {
-	return min(w.tree.Next(1), w.tree.Len()) == length
+	return min(w.tree.Next(1), len(w.done)) == length
 }
 
 // run merges one window; one like the last, as in a text that repeats itself,
@@ -104,11 +106,24 @@ func (w *longMerge) run(m *model, text []byte) {
 		return
 	}
 	w.done = text
-	mergeWindow(m, &w.tree, text)
+	w.mergeWindow(m, &w.tree, text)
 }
 
-// mergeWindow merges a text in a tree.
-func mergeWindow(m *model, t *pairtree.Tree, text []byte) {
+// windowMerge merges windows.
+type windowMerge struct {
+	finder *tokenrow.Finder // nil until many have been merged
+}
+
+// mergeWindow sets t to the tokens of a text.
+func (w *windowMerge) mergeWindow(m *model, t *pairtree.Tree, text []byte) {
+	if w.finder == nil {
+		if rows := m.rowsFor(len(text)); rows != nil {
+			w.finder = tokenrow.NewFinder(rows)
+		}
+	}
+	if w.finder != nil && w.finder.Find(t, text) {
+		return
+	}
 	startWindow(m, t, text)
 	none := m.pairs.none()
 	for {

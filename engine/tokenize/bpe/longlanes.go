@@ -4,14 +4,15 @@ import (
 	"bytes"
 
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
-	"github.com/tallystick/tallystick/engine/tokenize/internal/longrow"
 	"github.com/tallystick/tallystick/engine/tokenize/internal/pairtree"
+	"github.com/tallystick/tallystick/engine/tokenize/longrow"
 	"github.com/tallystick/tallystick/kernels/pairmerge"
 )
 
 // longLanes counts the keys of one batch that are too long to be merged in a
 // lane each: in lanes, window by window. It is the longrow.Text of that.
 type longLanes struct {
+	windowMerge
 	model *model
 	lanes *lanes
 	rows  *longrow.Lanes
@@ -19,33 +20,39 @@ type longLanes struct {
 
 	n    int
 	jobs [countcache.Batch]longrow.Job
-	to   [countcache.Batch]int // the counts that they are
+	keys [countcache.Batch]longKey
+}
+
+type longKey struct {
+	span countcache.Span
+	to   int  // the count that it adds to
+	part bool // of a key, which the cache does not hold by itself
 }
 
 func newLongLanes(m *model, l *lanes) *longLanes {
 	return &longLanes{model: m, lanes: l, rows: longrow.New(l.tables)}
 }
 
-// add takes a key, whose tokens are counts[to]. There is room for a batch.
-func (l *longLanes) add(span countcache.Span, to int) {
-	l.jobs[l.n], l.to[l.n] = longrow.Job{Joint: longrow.Joint{From: span.Start}, End: span.End}, to
+// add takes a key, for which there is room.
+func (l *longLanes) add(key longKey) {
+	l.jobs[l.n] = longrow.Job{Joint: longrow.Joint{From: key.span.Start}, End: key.span.End}
+	l.keys[l.n] = key
 	l.n++
 }
 
 // count counts the keys of text that were added.
-func (l *longLanes) count(text []byte, counts []int) {
-	starts := [countcache.Batch]int{}
-	for i := range l.jobs[:l.n] {
-		starts[i] = l.jobs[i].From
-	}
+func (l *longLanes) count(g *merger, text []byte, counts []int) {
 	l.text = text
 	l.rows.Run(l, l.jobs[:l.n])
 	l.text = nil // it is the caller's
-	for i := range l.jobs[:l.n] {
-		job := &l.jobs[i]
-		counts[l.to[i]] = job.N
-		if job.Failed {
-			counts[l.to[i]] = l.model.countLong(text[starts[i]:job.End])
+	for i, key := range l.keys[:l.n] {
+		n := l.jobs[i].N
+		if l.jobs[i].Failed {
+			n = l.model.countLong(text[key.span.Start:key.span.End])
+		}
+		counts[key.to] += n
+		if key.part {
+			g.cache.Insert(text[key.span.Start:key.span.End], n)
 		}
 	}
 	l.n = 0
@@ -80,7 +87,7 @@ func (l *longLanes) Start(g *pairmerge.Group, at *[pairmerge.Lanes]int, size *[p
 }
 
 func (l *longLanes) Merge(t *pairtree.Tree, from, to int) {
-	mergeWindow(l.model, t, l.text[from:to])
+	l.mergeWindow(l.model, t, l.text[from:to])
 }
 
 func (l *longLanes) Same(from, to, from2, to2 int) bool {

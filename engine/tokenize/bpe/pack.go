@@ -12,7 +12,7 @@ import (
 
 // PackVersion is the version of what is packed: it changes with the format
 // and with the meaning of what is packed.
-const PackVersion = "bpe 8"
+const PackVersion = "bpe 9"
 
 // Open is New; its second result packs the tokenizer, to be unpacked in another
 // process, without its vocabulary and in a fraction of the time. It keeps hold

@@ -10,7 +10,7 @@ import (
 // and then set both here.
 func TestPackVersion(t *testing.T) {
 	const (
-		version = "bpe 8"
+		version = "bpe 9"
 		digest  = "7c0d1a9bc637ef92"
 	)
 	_, packed := packedToy(t)

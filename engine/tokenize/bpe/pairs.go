@@ -67,8 +67,8 @@ func pairTableOf(buckets []uint64, list []halves) (t *pairTable, ok bool) {
 // places returns the two buckets of a pair, and its fingerprint (never 0) in
 // the place that it has in an entry.
 func (t *pairTable) places(left, right symbol) (one, two uint64, print uint32) {
-	h, g := pairmerge.Hash(left, right)
-	print = (h^g)<<(t.idBits&31) | 1<<(t.idBits&31)
+	h, g, print := pairmerge.Hash(left, right)
+	print = print<<(t.idBits&31) | 1<<(t.idBits&31)
 	return uint64(h >> (t.shift & 31)), uint64(g >> (t.shift & 31)), print
 }
 

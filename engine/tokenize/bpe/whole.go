@@ -2,7 +2,6 @@ package bpe
 
 import (
 	"bytes"
-	"hash/crc32"
 	"maps"
 	"math"
 	"slices"
@@ -16,10 +15,10 @@ import (
 type wholeEdges struct {
 	first, last     charSet // the characters that some begin or end with
 	begins, endings map[uint32][][]byte
-	// Most places are ruled out by the bytes around them: none begins behind one,
-	// or ends before it, where those that second and third, or last and previous,
-	// have for the bytes there share no bit.
-	second, third, final, previous [256]uint8
+	// By the bytes around it most places are ruled out. No token begins at one
+	// whose bytes have no bit in common in second and third, and none ends before
+	// one whose last two have none in previous and final.
+	second, third, previous, final [256]uint8
 }
 
 // maxWhole is how many tokens with the same first, or last, character are told
@@ -53,21 +52,23 @@ func newWholeEdges(tokens map[string]struct{}) (w *wholeEdges, within [][2]uint3
 	return w, within
 }
 
+// addBytes makes maybe tell of a token.
 func (w *wholeEdges) addBytes(token string) {
-	if n := len(token); n >= 3 {
-		bit := uint8(1) << (crc32.ChecksumIEEE([]byte(token[1:3])) % 8)
+	group := func(a, b byte) uint8 { return 1 << ((a ^ b>>3) % 8) } // some of all pairs of bytes
+	switch n := len(token); {
+	case n >= 3:
+		bit := group(token[1], token[2])
 		w.second[token[1]] |= bit
 		w.third[token[2]] |= bit
-		bit = 1 << (crc32.ChecksumIEEE([]byte(token[n-2:])) % 8)
+		bit = group(token[n-2], token[n-1])
 		w.previous[token[n-2]] |= bit
 		w.final[token[n-1]] |= bit
-		return
+	case n > 0: // with no character of three bytes, and perhaps one byte alone
+		for b := range w.previous {
+			w.previous[b] = math.MaxUint8
+		}
+		w.final[token[n-1]] = math.MaxUint8
 	}
-	// Shorter than a character of three bytes, and perhaps at the beginning of a text.
-	for b := range w.previous {
-		w.previous[b] = math.MaxUint8
-	}
-	w.final[token[len(token)-1]] = math.MaxUint8
 }
 
 // maybe reports whether at need be asked.

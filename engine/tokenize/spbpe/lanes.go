@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
-	"github.com/tallystick/tallystick/engine/tokenize/internal/longrow"
 	"github.com/tallystick/tallystick/engine/tokenize/internal/pairtree"
+	"github.com/tallystick/tallystick/engine/tokenize/longrow"
 	"github.com/tallystick/tallystick/kernels/pairmerge"
 )
 
@@ -36,18 +36,22 @@ const (
 )
 
 // laneTables returns what lanes need, and the symbol there of what is inert;
-// nil if there is nothing to merge. Symbols are numbered from
+// nil if there is nothing to merge, or too much. Symbols are numbered from
 // pairmerge.FirstMade on.
 func (m *model) laneTables() (tables *pairmerge.Tables, inert symbol) {
 	m.makeLanes.Do(func() {
 		halves, first := m.pairs.list()
-		if len(halves) == 0 {
-			return
-		}
 		m.laneInert = pairmerge.FirstMade + symbol(len(halves))
 		idBits := uint8(bits.Len32(m.laneInert))
+		if len(halves) == 0 || idBits > pairmerge.MaxBits {
+			return
+		}
+		checks := make([]pairmerge.Check, len(halves))
+		for i, h := range halves {
+			checks[i] = pairmerge.CheckOf(h.Left, h.Right)
+		}
 		buckets := pairmerge.Buckets(halves[first:], pairmerge.FirstMade+first, idBits)
-		m.lanes = pairmerge.NewTables(buckets, idBits, halves, &noBytes)
+		m.lanes = pairmerge.NewTables(buckets, idBits, checks, &noBytes)
 	})
 	return m.lanes, m.laneInert
 }
