@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench rivals full exact hf generate-check clean
+.PHONY: help build run test lint test-spark bench rivals full exact hf generate-check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ test: ## all tests this machine can run; says what is left out
 
 lint: ## gofmt, go vet, staticcheck, generated files
 	@scripts/lint.sh
+
+test-spark: ## the job with the join done by DuckDB and by Spark: the same bytes
+	@scripts/check_match.sh
 
 bench: ## benchmarks against rivals, each checking its answer
 	@scripts/bench.sh

@@ -34,6 +34,11 @@ type RunOptions struct {
 	Force    bool // replace an earlier run
 	KeepWork bool // keep the files passed between stages
 	Strict   bool // fail before a tally is written if there is an alarm
+
+	// Of a single task: scan writes its keys as Parquet, match reads what an
+	// engine made of them, a file, folder or glob.
+	ParquetKeys bool
+	Candidates  string
 }
 
 // Result is a finished run.
@@ -229,7 +234,12 @@ func RunTask(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m M
 	if err != nil {
 		return stage.Record{}, err
 	}
-	job.Strict = o.Strict
+	job.Strict, job.ParquetKeys = o.Strict, o.ParquetKeys
+	if o.Candidates != "" {
+		if job.Candidates, err = candidateFiles(o.Candidates); err != nil {
+			return stage.Record{}, err
+		}
+	}
 	rec, fresh, err := job.Do(ctx, name, task)
 	if err != nil || name != stage.Seal {
 		return rec, err

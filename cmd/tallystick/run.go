@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
@@ -190,6 +191,9 @@ type stageCmd struct {
 	Workers   natural  `default:"0" placeholder:"N" help:"As in run."`
 	KeepWork  bool     `help:"Keep the files passed between stages (DIR/.work) after seal."`
 	Strict    bool     `help:"seal: stop before a tally is written if there is an alarm."`
+
+	BandFormat string `enum:"native,parquet" default:"native" help:"scan: write the keys of documents for our own match, or as Parquet for an engine that runs docs/match.sql: native or parquet."`
+	Candidates string `placeholder:"PATH" help:"match: take the groups that such an engine found: a Parquet file, a folder of them, or a glob."`
 }
 
 // Help is shown by "tallystick stage --help".
@@ -198,11 +202,19 @@ func (*stageCmd) Help() string {
 all. A task that is done already is not done again.
 
 Example, as a Slurm array job:
-  tallystick stage scan --plan out/plan.json --task $SLURM_ARRAY_TASK_ID`
+  tallystick stage scan --plan out/plan.json --task $SLURM_ARRAY_TASK_ID
+
+Match can be left to Spark, DuckDB or BigQuery, with the same result; see
+docs/operations.md:
+  tallystick stage scan  --plan out/plan.json --task 0 --band-format parquet
+  tallystick stage match --plan out/plan.json --task 0 --candidates candidates/`
 }
 
 // Run does the task.
 func (c *stageCmd) Run(ctx context.Context, env *environment) error {
+	if c.BandFormat != "native" && c.Name != string(stage.Scan) || c.Candidates != "" && c.Name != string(stage.Match) {
+		return fmt.Errorf("%w: --band-format is for stage scan, --candidates for stage match", doc.ErrUsage)
+	}
 	p, err := engine.LoadPlan(c.PlanFile)
 	if err != nil {
 		return err
@@ -216,7 +228,10 @@ func (c *stageCmd) Run(ctx context.Context, env *environment) error {
 			return err
 		}
 	}
-	rec, err := engine.RunTask(ctx, p, counters, m, engine.RunOptions{Out: filepath.Dir(c.PlanFile), KeepWork: c.KeepWork, Strict: c.Strict}, stage.Name(c.Name), c.Task)
+	rec, err := engine.RunTask(ctx, p, counters, m, engine.RunOptions{
+		Out: filepath.Dir(c.PlanFile), KeepWork: c.KeepWork, Strict: c.Strict,
+		ParquetKeys: c.BandFormat == "parquet", Candidates: c.Candidates,
+	}, stage.Name(c.Name), c.Task)
 	if err != nil {
 		return err
 	}

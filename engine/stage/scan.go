@@ -53,7 +53,7 @@ func scan(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	keysFile, err := t.create(ctx, workPath(Scan, t.rec.Task, "keys"))
+	keysFile, tables, err := t.createKeys(ctx)
 	if err != nil {
 		return err
 	}
@@ -61,6 +61,7 @@ func scan(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
+	s.keys.tables = tables
 	s.standing = t.Plan.IsStanding(t.rec.Task)
 	err = corpus.EachLine(ctx, file, shard, t.Plan.MaxLine, t.read, s.line)
 	if err != nil {
@@ -160,6 +161,7 @@ func (s *scanner) flushWaiting() {
 			counted++
 		}
 		s.docs.doc(&out.docRecord)
+		s.keys.document(&s.Plan, &out.docRecord)
 		if max(cap(out.ID), cap(out.Contributor), cap(out.Source)) > maxLabel {
 			out.ID, out.Contributor, out.Source = nil, nil, nil
 		}
@@ -208,7 +210,7 @@ func (s *scanner) line(line *corpus.Line) error {
 	out.Created = s.rec.Created
 
 	ordinal := uint64(line.Ordinal)
-	apart := s.apart(out.Source)
+	apart := apart(&s.Plan, s.exact, out.Source)
 	s.keys.add(exactKey, out.Hash^apart, ordinal, out.Bytes)
 	s.bandKeys = s.sketch.BandKeys(s.bandKeys[:0], s.shingles.Shingles(text))
 	for _, k := range s.bandKeys {

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 )
@@ -15,13 +17,13 @@ import (
 // apart keeps the sources of ScopeSource apart: it is mixed into the keys of a
 // document, so that documents of two sources do not meet. That they do not is
 // made certain by comparing the sources in resolve; this only saves the work.
-func (s *scanner) apart(source []byte) uint64 {
-	if s.Plan.Scope != plan.ScopeSource {
+func apart(p *plan.Plan, h *xxhash.Digest, source []byte) uint64 {
+	if p.Scope != plan.ScopeSource {
 		return 0
 	}
-	s.exact.ResetWithSeed(s.Plan.Seed)
-	s.exact.Write(source)
-	return s.exact.Sum64()
+	h.ResetWithSeed(p.Seed)
+	h.Write(source)
+	return h.Sum64()
 }
 
 // The turn of a node is what its priority begins with: documents that stand

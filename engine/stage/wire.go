@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/tallystick/tallystick/engine/bands"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/tally"
@@ -346,6 +347,7 @@ const (
 type keyWriter struct {
 	e      *encoder
 	blocks map[keyKind][][]byte // by kind and partition
+	tables *bands.Writer        // the same as Parquet, or nil
 }
 
 const keyBlock = 1 << 16 // bytes
@@ -360,12 +362,15 @@ func newKeyWriter(w io.Writer, partitions int) (*keyWriter, error) {
 
 // newKeysOf writes to what others write to as well.
 func newKeysOf(e *encoder, partitions int) *keyWriter {
-	return &keyWriter{e, map[keyKind][][]byte{
+	return &keyWriter{e: e, blocks: map[keyKind][][]byte{
 		bandKey: make([][]byte, partitions), exactKey: make([][]byte, partitions),
 	}}
 }
 
 func (k *keyWriter) add(kind keyKind, key uint64, rest ...uint64) {
+	if k.tables != nil && kind == bandKey {
+		k.tables.Band(key, uint32(rest[0]))
+	}
 	blocks := k.blocks[kind]
 	p := partitionOf(key, len(blocks))
 	b := binary.LittleEndian.AppendUint64(blocks[p], key)
@@ -393,6 +398,11 @@ func (k *keyWriter) flush() error {
 	for _, kind := range []keyKind{exactKey, bandKey} {
 		for p := range k.blocks[kind] {
 			k.put(kind, p)
+		}
+	}
+	if k.tables != nil {
+		if err := k.tables.Close(); err != nil {
+			return fmt.Errorf("write keys: %w", err)
 		}
 	}
 	return k.e.flush()

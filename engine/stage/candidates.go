@@ -1,0 +1,185 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/tallystick/tallystick/engine/bands"
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/plan"
+)
+
+// The join of match can be left to an engine that other people run: scan then
+// writes keys as Parquet, and match takes the groups that the engine found.
+
+// TablePath names a table of a shard that scan writes as Parquet, "documents"
+// or "bands", below the output folder.
+func TablePath(table string, shard int) string {
+	return fmt.Sprintf("%s/%s/%s/%05d.parquet", WorkDir, Scan, table, shard)
+}
+
+// createKeys creates the files of the keys of a shard in the format of the job.
+// tables is nil where they are not written as Parquet.
+func (t *taskRun) createKeys(ctx context.Context) (keys io.Writer, tables *bands.Writer, err error) {
+	keys = io.Discard
+	if t.nativeKeys() {
+		if keys, err = t.create(ctx, workPath(Scan, t.rec.Task, "keys")); err != nil {
+			return nil, nil, err
+		}
+	}
+	if !t.ParquetKeys {
+		return keys, nil, nil
+	}
+	documents, err := t.create(ctx, TablePath("documents", t.rec.Task))
+	if err != nil {
+		return nil, nil, err
+	}
+	bandKeys, err := t.create(ctx, TablePath("bands", t.rec.Task))
+	if err != nil {
+		return nil, nil, err
+	}
+	tables, err = bands.NewWriter(documents, bandKeys, t.Plan.RunID, t.rec.Task, t.Plan.IsStanding(t.rec.Task))
+	return keys, tables, err
+}
+
+// nativeKeys reports whether scan writes keys for our own match. The index of a
+// run is made from those.
+func (j *Job) nativeKeys() bool { return !j.ParquetKeys || j.Plan.Index }
+
+// wroteKeys reports whether a finished task wrote the keys of its shard in the
+// format that is asked for, or is no scan.
+func (j *Job) wroteKeys(rec *Record) bool {
+	return rec.Stage != Scan ||
+		(!j.nativeKeys() || rec.wrote(workPath(Scan, rec.Task, "keys"))) &&
+			(!j.ParquetKeys || rec.wrote(TablePath("bands", rec.Task)))
+}
+
+// wrote reports whether a file is one that the task wrote.
+func (r *Record) wrote(path string) bool {
+	return slices.ContainsFunc(r.Files, func(f FileSum) bool { return f.Path == path })
+}
+
+// document adds a line to the table of documents, if there is one and it could
+// be used.
+func (k *keyWriter) document(p *plan.Plan, r *docRecord) {
+	if k.tables == nil || r.Reason != doc.OK {
+		return
+	}
+	k.tables.Document(&bands.Document{
+		Ordinal: r.Ordinal, Key: r.Hash ^ apart(p, xxhash.New(), r.Source), Length: r.Bytes, Content: r.Hash,
+		Created: r.Created, Contributor: r.Contributor, ID: r.ID, Source: r.Source,
+	})
+}
+
+// matchCandidates does for a partition what match does, from groups that
+// another engine found.
+func matchCandidates(ctx context.Context, t *taskRun) error {
+	var readers []*bands.Reader
+	for _, name := range t.Candidates {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			return fmt.Errorf("%w: candidates: %w", doc.ErrInput, err)
+		}
+		defer f.Close()
+		info, err := f.Stat()
+		if err != nil {
+			return fmt.Errorf("%w: candidates: %w", doc.ErrInput, err)
+		}
+		r, err := bands.NewReader(name, f, info.Size(), t.Plan.RunID, len(t.Plan.Shards), keysOf(t.rec.Task, t.Plan.Partitions))
+		if err != nil {
+			return fmt.Errorf("candidates: %w", err)
+		}
+		t.read(info.Size())
+		if r.Empty() { // an engine may write thousands of files
+			f.Close()
+			continue
+		}
+		readers = append(readers, r)
+	}
+	exact, err := t.createGroups(ctx, "exact")
+	if err != nil {
+		return err
+	}
+	buckets, err := t.createGroups(ctx, "buckets")
+	if err != nil {
+		return err
+	}
+	var rows int64
+	err = bands.Groups(readers, func(kind bands.Kind, members []doc.Place) error {
+		if rows += int64(len(members)); rows%(1<<16) < int64(len(members)) && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if kind == bands.Exact {
+			exact.add(members)
+		} else {
+			buckets.add(members)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("candidates: %w", err)
+	}
+	t.rec.Numbers["candidate_records"] = rows
+	if err := exact.end(t); err != nil {
+		return err
+	}
+	return buckets.end(t)
+}
+
+// keysOf is the range of the keys that partitionOf maps to partition p of n.
+func keysOf(p, n int) bands.Range {
+	first := func(p int) uint64 { // high half of the least key of p
+		return (uint64(p)<<32 + uint64(n) - 1) / uint64(n)
+	}
+	last := uint64(math.MaxUint64)
+	if p+1 < n {
+		last = first(p+1)<<32 - 1
+	}
+	return bands.Range{First: first(p) << 32, Last: last}
+}
+
+// groupFile is a file of groups in the making.
+type groupFile struct {
+	e    *encoder
+	kind string
+	n    int64
+}
+
+func (t *taskRun) createGroups(ctx context.Context, kind string) (*groupFile, error) {
+	e, err := t.encode(ctx, workPath(Match, t.rec.Task, kind), magicGroups)
+	return &groupFile{e: e, kind: kind}, err
+}
+
+func (g *groupFile) add(members []doc.Place) {
+	g.e.uint(uint64(len(members)))
+	for _, p := range members {
+		g.e.place(p)
+	}
+	g.n++
+}
+
+func (g *groupFile) end(t *taskRun) error {
+	t.rec.Numbers[g.kind] = g.n
+	return g.e.flush()
+}
+
+func (t *taskRun) writeGroups(ctx context.Context, kind string, groups neardup.Groups) error {
+	g, err := t.createGroups(ctx, kind)
+	if err != nil {
+		return err
+	}
+	for i := range groups.Len() {
+		g.add(groups.Group(i))
+	}
+	return g.end(t)
+}
