@@ -2,7 +2,10 @@ package bands
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,6 +44,8 @@ func TestSigned(t *testing.T) {
 	}
 }
 
+const wantDigest = "bf1bd742aee9d62ac2876c63107fe21d2b2aef513803e2116d6c983282306469"
+
 func TestWriter(t *testing.T) {
 	var documents, bands bytes.Buffer
 	w, err := NewWriter(&documents, &bands, runID, 7, false)
@@ -74,6 +79,10 @@ func TestWriter(t *testing.T) {
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
+	}
+	// The same bytes with and without assembly, and on every machine.
+	if got := fmt.Sprintf("%x", sha256.Sum256(slices.Concat(documents.Bytes(), bands.Bytes()))); got != wantDigest {
+		t.Errorf("the files have the digest %s, want %s", got, wantDigest)
 	}
 	gotDocuments := readTable[documentRow](t, documents.Bytes())
 	if diff := gocmp.Diff(wantDocuments, gotDocuments); diff != "" {

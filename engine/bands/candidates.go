@@ -52,6 +52,8 @@ type Reader struct {
 	shards uint64
 	keys   Range
 
+	rowsInFile int64
+
 	kinds  []parquet.Kind // of the columns of the file
 	meant  []int          // which of columns each is
 	groups []parquet.RowGroup
@@ -82,6 +84,7 @@ func NewReader(name string, file io.ReaderAt, size int64, runID string, shards i
 		if err := r.matchColumns(f.Schema().Fields()); err != nil {
 			return err
 		}
+		r.rowsInFile = f.NumRows()
 		for i, g := range f.RowGroups() {
 			if r.mayHold(f, i) {
 				r.groups = append(r.groups, g)
@@ -141,6 +144,9 @@ func (r *Reader) mayHold(f *parquet.File, group int) bool {
 	}
 	return true
 }
+
+// Rows returns how many rows the footer promises, wanted or not.
+func (r *Reader) Rows() int64 { return r.rowsInFile }
 
 // Empty reports whether the file can hold no row that is wanted.
 func (r *Reader) Empty() bool { return len(r.groups) == 0 && r.rows == nil }

@@ -72,8 +72,12 @@ func (k *keyWriter) document(p *plan.Plan, r *docRecord) {
 	if k.tables == nil || r.Reason != doc.OK {
 		return
 	}
+	key := r.Hash
+	if p.Scope == plan.ScopeSource {
+		key ^= apart(p, xxhash.New(), r.Source)
+	}
 	k.tables.Document(&bands.Document{
-		Ordinal: r.Ordinal, Key: r.Hash ^ apart(p, xxhash.New(), r.Source), Length: r.Bytes, Content: r.Hash,
+		Ordinal: r.Ordinal, Key: key, Length: r.Bytes, Content: r.Hash,
 		Created: r.Created, Contributor: r.Contributor, ID: r.ID, Source: r.Source,
 	})
 }
@@ -82,6 +86,7 @@ func (k *keyWriter) document(p *plan.Plan, r *docRecord) {
 // another engine found.
 func matchCandidates(ctx context.Context, t *taskRun) error {
 	var readers []*bands.Reader
+	var inFiles int64
 	for _, name := range t.Candidates {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -99,11 +104,12 @@ func matchCandidates(ctx context.Context, t *taskRun) error {
 		if err != nil {
 			return fmt.Errorf("candidates: %w", err)
 		}
-		t.read(info.Size())
+		inFiles += r.Rows()
 		if r.Empty() { // an engine may write thousands of files
 			f.Close()
 			continue
 		}
+		t.read(info.Size())
 		readers = append(readers, r)
 	}
 	exact, err := t.createGroups(ctx, "exact")
@@ -129,11 +135,38 @@ func matchCandidates(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return fmt.Errorf("candidates: %w", err)
 	}
-	t.rec.Numbers["candidate_records"] = rows
+	t.rec.Numbers[candidateRows], t.rec.Numbers[candidateRowsInFiles] = rows, inFiles
 	if err := exact.end(t); err != nil {
 		return err
 	}
 	return buckets.end(t)
+}
+
+// Numbers in the record of a match task that had candidates.
+const (
+	candidateRows        = "candidate_rows" // of its partition
+	candidateRowsInFiles = "candidate_rows_in_files"
+)
+
+// checkCandidates returns an error unless the tasks of match together have read
+// every candidate: each read only what may concern it, and the files may not have
+// been the same.
+func checkCandidates(matched []Record) error {
+	var rows int64
+	for i := range matched {
+		inFiles, had := matched[i].Numbers[candidateRowsInFiles]
+		if !had { // the task did its own join
+			return nil
+		}
+		if want := matched[0].Numbers[candidateRowsInFiles]; inFiles != want {
+			return fmt.Errorf("%w: candidates: match task 0 was given %d rows, task %d was given %d; remove %s/%s and match again", doc.ErrInput, want, i, inFiles, WorkDir, Match)
+		}
+		rows += matched[i].Numbers[candidateRows]
+	}
+	if inFiles := matched[0].Numbers[candidateRowsInFiles]; rows != inFiles {
+		return fmt.Errorf("%w: candidates: of %d rows the tasks of match read %d: files have the wrong least or greatest key in their footers", doc.ErrInput, inFiles, rows)
+	}
+	return nil
 }
 
 // keysOf is the range of the keys that partitionOf maps to partition p of n.

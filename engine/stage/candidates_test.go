@@ -203,7 +203,8 @@ func TestBadCandidates(t *testing.T) {
 	ghost := rows[0][0]
 	ghost.Shard, ghost.Ordinal = 0, math.MaxUint32
 	i := slices.IndexFunc(rows[0], func(r candidateTable) bool { return r.Key == ghost.Key && r.Shard > 0 })
-	j.Candidates = spread(t, t.TempDir(), slices.Insert(slices.Clone(rows[0]), max(i, 0), ghost), 1)
+	haunted := slices.Insert(slices.Clone(rows[0]), max(i, 0), ghost)
+	j.Candidates = spread(t, t.TempDir(), haunted, 1)
 	for task := range j.Plan.Partitions {
 		if _, _, err := j.Do(t.Context(), Match, task); err != nil {
 			t.Fatal(err)
@@ -211,6 +212,22 @@ func TestBadCandidates(t *testing.T) {
 	}
 	if _, _, err := j.Do(t.Context(), Resolve, 0); !errors.Is(err, doc.ErrCorrupt) || !strings.Contains(err.Error(), "4294967295") {
 		t.Errorf("a document that is not there: %v", err)
+	}
+	// All tasks must have had the same files, and read them to the last row.
+	if err := os.Remove(filepath.Join(j.Dir, recordPath(Match, 2))); err != nil {
+		t.Fatal(err)
+	}
+	j.Candidates = spread(t, t.TempDir(), rows[0], 1)
+	if _, _, err := j.Do(t.Context(), Match, 2); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("task 0 was given %d rows, task 2 was given %d", len(haunted), len(rows[0]))
+	if _, _, err := j.Do(t.Context(), Resolve, 0); !errors.Is(err, doc.ErrInput) || !strings.Contains(err.Error(), want) {
+		t.Errorf("other files: %v, want %q", err, want)
+	}
+	records := []Record{{Numbers: map[string]int64{candidateRows: 4, candidateRowsInFiles: 9}}, {Numbers: map[string]int64{candidateRows: 4, candidateRowsInFiles: 9}}}
+	if err := checkCandidates(records); !errors.Is(err, doc.ErrInput) || !strings.Contains(err.Error(), "read 8") {
+		t.Errorf("a row that no task read: %v", err)
 	}
 }
 
