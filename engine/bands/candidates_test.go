@@ -169,7 +169,7 @@ func TestHostile(t *testing.T) {
 		{"a shard that is not there", func(r []row) []row { *r[4].Shard = 8; return r }, "shard 8 of 8"},
 		{"a negative line", func(r []row) []row { set(r[0].Ordinal, -1); return r }, "line -1"},
 		{"a line beyond all", func(r []row) []row { set(r[4].Ordinal, 1<<32); return r }, "line 4294967296"},
-		{"null", func(r []row) []row { r[2].Key = nil; return r }, "key is null"},
+		{"null", func(r []row) []row { r[2].Key = nil; return r }, "column key: a null"},
 		{"a row twice", func(r []row) []row { return slices.Insert(r, 3, r[3]) }, "twice"},
 		{"not in order", func(r []row) []row { r[3], r[4] = r[4], r[3]; return r }, "ORDER BY"},
 		{"kinds not in order", func(r []row) []row { return append(r[2:], r[:2]...) }, "ORDER BY"},
