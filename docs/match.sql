@@ -33,7 +33,8 @@ ORDER BY kind, key, length, shard, ordinal;
 -- priority: all documents in the order that decides who was first, with their
 -- number among those that share exact key and length: the first of those,
 -- number 1, is kept if it has no earlier near duplicate, and is then the witness
--- of the others. No stage reads this. It is for those who want to check decisions where the data is.
+-- of the others. No stage reads this: it is for those who want to check
+-- decisions where the data is.
 --
 -- The rule is created-content-contributor-id-v1. For --priority longest begin
 -- both lists with "delivered, length DESC"; for --priority source with

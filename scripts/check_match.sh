@@ -7,15 +7,23 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/common.sh
 
-engine_duckdb() { have_venv build/venv scripts/requirements.txt; }
+engine_duckdb() {
+	have_venv build/venv scripts/requirements.txt || {
+		note "the join by DuckDB is skipped"
+		return 1
+	}
+}
 
 engine_spark() {
 	if ! command -v java >/dev/null 2>&1; then
-		note "skipped: Spark needs Java"
+		note "the join by Spark is skipped: it needs Java"
 		return 1
 	fi
 	# DuckDB reads the decisions that the order of Spark is held against.
-	have_venv build/venv scripts/requirements.txt && have_venv build/venv-spark scripts/requirements-spark.txt
+	have_venv build/venv scripts/requirements.txt && have_venv build/venv-spark scripts/requirements-spark.txt || {
+		note "the join by Spark is skipped"
+		return 1
+	}
 }
 
 python_of() { if [ "$1" = spark ]; then echo build/venv-spark/bin/python; else echo build/venv/bin/python; fi; }
@@ -34,7 +42,10 @@ check_corpus() {
 	own=$work/$name-own scanned=$work/$name-scan
 	$tallystick run "$@" --out "$own" --keep-work --quiet
 	summary=$work/$name.txt
-	$tallystick plan "$@" --out "$scanned" >"$summary"
+	$tallystick plan "$@" --out "$scanned" >"$summary" 2>"$work/plan.log" || {
+		cat "$work/plan.log"
+		return 1
+	}
 	for i in $(tasks_of scan "$summary"); do
 		$tallystick stage scan --plan "$scanned/plan.json" --task "$i" --band-format parquet --quiet
 	done

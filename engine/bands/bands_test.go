@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strings"
@@ -143,5 +144,28 @@ func TestWriterFails(t *testing.T) {
 		if err := w.Close(); err == nil || !strings.Contains(err.Error(), errFull.Error()) {
 			t.Errorf("room for %v bytes: %v", left, err)
 		}
+	}
+}
+
+// A document with 16 band keys.
+func BenchmarkWriter(b *testing.B) {
+	w, err := NewWriter(io.Discard, io.Discard, runID, 0, false)
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := Document{Contributor: []byte("somebody"), ID: []byte("en/page/1234567")}
+	key := uint64(1)
+	for b.Loop() {
+		d.Ordinal++
+		d.Key, d.Content, d.Length = key, key, key>>52
+		w.Document(&d)
+		for range 16 {
+			key *= 0x9e3779b97f4a7c15
+			key ^= key >> 29
+			w.Band(key, d.Ordinal)
+		}
+	}
+	if err := w.Close(); err != nil {
+		b.Fatal(err)
 	}
 }

@@ -264,3 +264,23 @@ func FuzzGroups(f *testing.F) {
 		}
 	})
 }
+
+// 100,000 rows in groups of four.
+func BenchmarkGroups(b *testing.B) {
+	var rows []row
+	for i := range uint32(100_000) {
+		rows = append(rows, rowOf(candidate{kind: Band, key: uint64(i/4) * 0x9e3779b97f, place: doc.Place{Shard: i % 4, Ordinal: i}}))
+	}
+	file := writeRows(b, rows, parquet.Compression(&parquet.Snappy))
+	b.ReportAllocs()
+	for b.Loop() {
+		r, err := NewReader("", bytes.NewReader(file), int64(len(file)), runID, 8, allKeys)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := Groups([]*Reader{r}, func(Kind, []doc.Place) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(rows)), "ns/row")
+}
