@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint test-spark bench rivals full exact hf generate-check clean
+.PHONY: help build run test test-slurm test-kubernetes test-spark lint bench rivals full exact hf generate-check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,6 +12,12 @@ run: build ## deduplicate, count and tally the bundled corpus into out/run
 
 test: ## all tests this machine can run; says what is left out
 	@scripts/test.sh
+
+test-slurm: ## a plan's tasks on a real Slurm of one node (Debian's packages, root)
+	@scripts/test_slurm.sh
+
+test-kubernetes: ## the manifests for Kubernetes against its own types (needs their modules)
+	@scripts/test_kubernetes.sh
 
 lint: ## gofmt, go vet, staticcheck, generated files
 	@scripts/lint.sh

@@ -13,12 +13,14 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tallystick/tallystick/engine/alarm"
 	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/lease"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/report"
@@ -35,7 +37,7 @@ type RunOptions struct {
 	KeepWork bool // keep the files passed between stages
 	Strict   bool // fail before a tally is written if there is an alarm
 
-	// Of a single task: scan writes its keys as Parquet, match reads what an
+	// Of tasks alone: scan writes its keys as Parquet, match reads what an
 	// engine made of them, a file, folder or glob.
 	ParquetKeys bool
 	Candidates  string
@@ -53,7 +55,12 @@ type Result struct {
 
 // Run does the whole job in this process.
 func Run(ctx context.Context, r Rules, m Means, o RunOptions) (Result, error) {
-	p, err := Prepare(ctx, r, m, o)
+	release, err := occupy(o.Out, "run")
+	if err != nil {
+		return Result{}, err
+	}
+	defer release()
+	p, err := prepare(ctx, r, m, o)
 	if err != nil {
 		return Result{}, err
 	}
@@ -113,6 +120,16 @@ func oldTimings(job *stage.Job) []Timing {
 // Prepare makes the output folder and plan.json in it, or finds the plan of an
 // unfinished run there.
 func Prepare(ctx context.Context, r Rules, m Means, o RunOptions) (Prepared, error) {
+	release, err := occupy(o.Out, "plan")
+	if err != nil {
+		return Prepared{}, err
+	}
+	defer release()
+	return prepare(ctx, r, m, o)
+}
+
+// prepare is Prepare for who occupies the folder.
+func prepare(ctx context.Context, r Rules, m Means, o RunOptions) (Prepared, error) {
 	fail := func(err error) (Prepared, error) { return Prepared{}, err }
 	if o.Out == "" {
 		return fail(fmt.Errorf("%w: the output folder needs a name", doc.ErrUsage))
@@ -126,8 +143,8 @@ func Prepare(ctx context.Context, r Rules, m Means, o RunOptions) (Prepared, err
 	replace := false
 	switch {
 	case !inUse(entries):
-		if err := os.RemoveAll(filepath.Join(o.Out, stage.WorkDir)); err != nil {
-			return fail(fmt.Errorf("work folder: %w", err))
+		if err := emptyWork(o.Out); err != nil {
+			return fail(err)
 		}
 	case o.Resume:
 		p, err := LoadPlan(planPath)
@@ -218,45 +235,6 @@ func newJob(p plan.Plan, counters []*tokenize.Counter, m Means, dir string) (*st
 	}, nil
 }
 
-// RunTask does one task of one stage of the plan in dir, as a cluster job
-// does. The last task of all also writes the report.
-func RunTask(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m Means, o RunOptions, name stage.Name, task int) (stage.Record, error) {
-	if _, err := os.Stat(filepath.Join(o.Out, stage.WorkDir)); errors.Is(err, fs.ErrNotExist) {
-		if sealed(ctx, p, o.Out) { // a scheduler repeats a task that was the last of all
-			rec := stage.Record{Stage: name, Task: task, RunID: p.RunID}
-			if name == stage.Seal && o.Strict {
-				return rec, refuseAlarms(o.Out)
-			}
-			return rec, nil
-		}
-	}
-	job, err := newJob(p, counters, m, o.Out)
-	if err != nil {
-		return stage.Record{}, err
-	}
-	job.Strict, job.ParquetKeys = o.Strict, o.ParquetKeys
-	if o.Candidates != "" {
-		if job.Candidates, err = candidateFiles(o.Candidates); err != nil {
-			return stage.Record{}, err
-		}
-	}
-	rec, fresh, err := job.Do(ctx, name, task)
-	if err != nil || name != stage.Seal {
-		return rec, err
-	}
-	if o.Strict && !fresh { // it was done before, without
-		if err := refuseAlarms(o.Out); err != nil {
-			return rec, err
-		}
-	}
-	timings, err := taskTimings(ctx, job)
-	if err != nil {
-		return rec, err
-	}
-	_, err = finish(ctx, job, m, timings, o)
-	return rec, err
-}
-
 // runStage does every task of a stage that is not done yet, on all workers.
 func runStage(ctx context.Context, job *stage.Job, name stage.Name, m Means) (Timing, error) {
 	tasks, err := job.Tasks(name)
@@ -294,7 +272,7 @@ func runStage(ctx context.Context, job *stage.Job, name stage.Name, m Means) (Ti
 	var bytes atomic.Int64
 	for i := range tasks {
 		group.Go(func() error {
-			rec, fresh, err := job.Do(ctx, name, i)
+			rec, fresh, err := doTask(ctx, job, name, i)
 			if err != nil {
 				return err
 			}
@@ -314,28 +292,6 @@ func runStage(ctx context.Context, job *stage.Job, name stage.Name, m Means) (Ti
 	return track.end(tasks, bytes.Load()), nil
 }
 
-// taskTimings derives timings from task records, where the tasks ran in other
-// processes: seconds are then sums over tasks.
-func taskTimings(ctx context.Context, job *stage.Job) ([]Timing, error) {
-	var out []Timing
-	for _, name := range stage.Order {
-		recs, err := job.Records(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		t := Timing{Stage: string(name), Tasks: len(recs)}
-		for _, r := range recs {
-			t.Seconds += r.Seconds
-			t.Bytes += r.Bytes
-		}
-		if t.Bytes > 0 && t.Seconds > 0 {
-			t.MBPerSecond = float64(t.Bytes) / 1e6 / t.Seconds
-		}
-		out = append(out, t)
-	}
-	return out, nil
-}
-
 // finish describes a sealed run and removes the work folder.
 func finish(ctx context.Context, job *stage.Job, m Means, timings []Timing, o RunOptions) (Result, error) {
 	res := Result{Plan: job.Plan, Timings: timings, Dir: o.Out}
@@ -346,17 +302,27 @@ func finish(ctx context.Context, job *stage.Job, m Means, timings []Timing, o Ru
 	if res.Manifest, err = manifest.Parse(b); err != nil {
 		return res, err
 	}
+	if note := unseenNote(res.Manifest.UnseenSources); note != "" && m.Progress != nil {
+		m.Progress.Notice(note)
+	}
 	if err := describe(ctx, job, m, &res); err != nil {
 		return res, err
 	}
-	// Tasks that were killed may have left unfinished files.
-	if _, err := store.NewLocal(o.Out).Sweep(ctx, 0); err != nil {
+	// Tasks that were killed may have left unfinished files; those of tasks that
+	// are late are still written to.
+	age := time.Duration(0)
+	if othersRun(o.Out) {
+		age = lease.Lost
+	}
+	if _, err := store.NewLocal(o.Out).Sweep(ctx, age); err != nil {
 		return res, err
 	}
 	if o.KeepWork {
 		return res, nil
 	}
-	return res, os.RemoveAll(filepath.Join(o.Out, stage.WorkDir))
+	err = emptyWork(o.Out)
+	os.Remove(filepath.Join(o.Out, stage.WorkDir)) // unless this process holds the lock in it, until it leaves
+	return res, err
 }
 
 // ReadManifest reads the manifest of a finished run.

@@ -254,6 +254,11 @@ func Rethreshold(ctx context.Context, dir, threshold string, m Means, o RunOptio
 	if p.RunID, err = p.ComputeRunID(); err != nil {
 		return fail(err)
 	}
+	release, err := occupy(o.Out, "rethreshold")
+	if err != nil {
+		return fail(err)
+	}
+	defer release()
 	if err := makeRoom(ctx, dir, o); err != nil {
 		return fail(err)
 	}
@@ -270,7 +275,7 @@ func Rethreshold(ctx context.Context, dir, threshold string, m Means, o RunOptio
 		engines = []string{t.Machine.Engine}
 	}
 	track := start(m.Progress, "rethreshold", 0, "bytes")
-	if err := job.Rethreshold(ctx, from, engines, int64(sealed.CreatedUnreadable)); err != nil {
+	if err := job.Rethreshold(ctx, from, engines, &sealed); err != nil {
 		return fail(err)
 	}
 	timings := []Timing{track.end(1, 0)}
@@ -310,8 +315,8 @@ func makeRoom(ctx context.Context, from string, o RunOptions) error {
 			return fmt.Errorf("replace the run in %s: %w", o.Out, err)
 		}
 	}
-	if err := os.RemoveAll(filepath.Join(o.Out, stage.WorkDir)); err != nil {
-		return fmt.Errorf("work folder: %w", err)
+	if err := emptyWork(o.Out); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(o.Out, 0o777); err != nil {
 		return fmt.Errorf("output folder: %w", err)

@@ -28,7 +28,11 @@ engine_spark() {
 
 python_of() { if [ "$1" = spark ]; then echo build/venv-spark/bin/python; else echo build/venv/bin/python; fi; }
 
-tasks_of() { seq 0 "$(sed -n "s/^tasks .*$1 0\.\.\([0-9]*\).*/\1/p" "$2")"; } # tasks_of STAGE SUMMARY-OF-PLAN
+stage() { # stage RUN NAME FLAGS...: all its tasks
+	run=$1 stage=$2
+	shift 2
+	$tallystick stage "$stage" --plan "$run/plan.json" --tasks-per-job 1000 --quiet "$@"
+}
 
 same() { # same OWN OTHER: every byte of the groups and of the outputs
 	diff -r -x '*.json' "$1/.work/match" "$2/.work/match"
@@ -41,14 +45,8 @@ check_corpus() {
 	shift 2
 	own=$work/$name-own scanned=$work/$name-scan
 	$tallystick run "$@" --out "$own" --keep-work --quiet
-	summary=$work/$name.txt
-	$tallystick plan "$@" --out "$scanned" >"$summary" 2>"$work/plan.log" || {
-		cat "$work/plan.log"
-		return 1
-	}
-	for i in $(tasks_of scan "$summary"); do
-		$tallystick stage scan --plan "$scanned/plan.json" --task "$i" --band-format parquet --quiet
-	done
+	$tallystick plan "$@" --out "$scanned" --quiet
+	stage "$scanned" scan --band-format parquet
 	for engine in $engines; do
 		out=$work/$name-$engine candidates=$work/$name-$engine-candidates priority=$work/$name-$engine-priority
 		cp -r "$scanned" "$out"
@@ -56,14 +54,10 @@ check_corpus() {
 			cat "$work/$engine.log"
 			return 1
 		}
-		for i in $(tasks_of match "$summary"); do
-			$tallystick stage match --plan "$out/plan.json" --task "$i" --candidates "$candidates" --quiet
-		done
-		$tallystick stage resolve --plan "$out/plan.json" --quiet
-		for i in $(tasks_of tally "$summary"); do
-			$tallystick stage tally --plan "$out/plan.json" --task "$i" --quiet
-		done
-		$tallystick stage seal --plan "$out/plan.json" --keep-work --quiet
+		stage "$out" match --candidates "$candidates"
+		stage "$out" resolve
+		stage "$out" tally
+		stage "$out" seal --keep-work
 		same "$own" "$out"
 		case $name in
 		bundled | sources) build/venv/bin/python scripts/check_priority.py "$out" "$priority" ;;

@@ -24,6 +24,7 @@ const (
 	exitFailed      = 1
 	exitUsage       = 2
 	exitRejects     = 3
+	exitUnfinished  = 4 // status --exit-code alone
 	exitInterrupted = 130
 )
 
@@ -39,11 +40,17 @@ type cli struct {
 	Rethreshold rethresholdCmd `cmd:"" help:"Write what a sweepable run would have been at another threshold."`
 
 	Plan    planCmd    `cmd:"" help:"Freeze inputs and rules in plan.json, for tasks of a cluster."`
-	Stage   stageCmd   `cmd:"" help:"Do one task of one stage of a plan."`
+	Stage   stageCmd   `cmd:"" help:"Do one task of one stage of a plan, or a few."`
+	Status  statusCmd  `cmd:"" help:"Show how far a run is: tasks done, running and missing."`
+	Cluster clusterCmd `cmd:"" help:"Write the jobs that do a plan's tasks on a cluster."`
 	Version versionCmd `cmd:"" help:"Print the version and what this machine offers."`
 
 	Output outputFlags `embed:"" group:"Output:"`
 }
+
+// errUnfinished is the answer of status --exit-code about a run that is not
+// finished.
+var errUnfinished = errors.New("the run is not finished")
 
 // errRejects ends a command that finished but rejected more lines than
 // allowed.
@@ -117,10 +124,16 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, &rejects):
 		complain(stderr, err)
 		return exitRejects
+	case errors.Is(err, errUnfinished):
+		return exitUnfinished
 	case errors.Is(err, syscall.EPIPE):
 		return exitDone // the reader of our output has had enough
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		fmt.Fprintln(stderr, "tallystick: interrupted (a run goes on with --resume)")
+		how := "a run goes on with --resume"
+		if args[0] == "stage" {
+			how = "the task left nothing behind; run it again"
+		}
+		fmt.Fprintf(stderr, "tallystick: interrupted (%s)\n", how)
 		return exitInterrupted
 	case errors.Is(err, doc.ErrUsage):
 		complain(stderr, err)
@@ -147,6 +160,8 @@ func hint(err error) string {
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
 		return "the disk of the output folder is full; free some space, then run again with --resume"
+	case errors.Is(err, doc.ErrInUse):
+		return "wait for it to end, or stop it; \"tallystick status\" shows who works in a folder"
 	case errors.Is(err, doc.ErrInputChanged):
 		return "inputs must not change while they are read or between plan and run; plan again"
 	case errors.Is(err, doc.ErrUnsupported):

@@ -6,9 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/tallystick/tallystick/engine"
-	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/stage"
-	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
 type runCmd struct {
@@ -47,9 +45,11 @@ Alarms tell what about the duplicates somebody should look at (alarms.json); wit
 --strict a run that has one stops before it writes a tally, and --resume without
 --strict accepts it.
 
---audit reads all texts once more and compares a sample of them with every other
-one without buckets: audit.json has the recall that was measured, beside the one
-that plan.json predicts. A run takes a tenth to a half longer for it.
+An audit compares a sample of the texts with every other one, without buckets:
+audit.json has the recall that was measured, beside the one that plan.json
+predicts. By default every run has one, of 0.1% of the texts, but of 100 at least
+and 1,000 at most; not with --sweepable, --scope source, --reference or --against.
+--audit SHARE samples exactly that share, --audit off none.
 
 Examples:
   tallystick run corpus/ --tokenizer gpt2 --out out
@@ -58,7 +58,7 @@ Examples:
   tallystick run corpus/ --tokenizer llama3/tokenizer.json --tokenizer qwen=q/tokenizer.json --out out
   zstd -dc big.zst | tallystick run - --tokenizer gpt2 --out out
   tallystick run corpus/ --tokenizer gpt2 --credit shared --out out
-  tallystick run corpus/ --tokenizer gpt2 --audit 0.1% --out out
+  tallystick run corpus/ --tokenizer gpt2 --audit 1% --out out
   tallystick run corpus/ --tokenizer gpt2 --strict --alarm-loss 20% --out out
   tallystick run corpus/ --tokenizer gpt2 --out out --resume
   tallystick run corpus/ --tokenizer gpt2 --priority source --source-rank wiki,books,web --out out
@@ -78,7 +78,8 @@ func (c *runCmd) Run(ctx context.Context, env *environment) error {
 	if err := c.policyFlags.apply(&r); err != nil {
 		return err
 	}
-	r.Credit, r.Alarms, r.AuditPPM = c.Credit, c.limits(), int64(c.Audit)
+	r.Credit, r.Alarms = c.Credit, c.limits()
+	c.auditFlags.apply(&r)
 	res, err := engine.Run(ctx, r, m, engine.RunOptions{
 		Out: c.Out, Resume: c.Resume, Force: c.Force, KeepWork: c.KeepWork, Strict: c.Strict,
 	})
@@ -144,7 +145,8 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 	if err := c.policyFlags.apply(&r); err != nil {
 		return err
 	}
-	r.Credit, r.Alarms, r.AuditPPM = c.Credit, c.limits(), int64(c.Audit)
+	r.Credit, r.Alarms = c.Credit, c.limits()
+	c.auditFlags.apply(&r)
 	prepared, err := engine.Prepare(ctx, r, m, engine.RunOptions{Out: c.Out, Force: c.Force})
 	if err != nil {
 		return err
@@ -177,66 +179,5 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 		}
 	}
 	fmt.Fprintf(out, "\ntasks       scan 0..%d, match 0..%d, resolve 0, tally 0..%d, seal 0\n", len(p.Shards)-1, p.Partitions-1, p.TallyTasks()-1)
-	return nil
-}
-
-type stageCmd struct {
-	Name      string   `arg:"" enum:"scan,match,resolve,tally,seal" help:"scan, match, resolve, tally or seal."`
-	PlanFile  string   `name:"plan" required:"" placeholder:"FILE" help:"The plan.json in the output folder."`
-	Task      int      `default:"0" placeholder:"I" help:"Which task of the stage (default: 0)."`
-	Tokenizer []string `sep:"none" placeholder:"[NAME=]FILE" help:"Where the plan's tokenizer is here, if not where it was; of several by name, or in their order."`
-	Engine    string   `enum:"auto,native,hf" default:"auto" help:"As in run."`
-	Cache     byteSize `placeholder:"SIZE" help:"As in run."`
-	Parser    string   `enum:"native,simdjson" default:"native" help:"As in run."`
-	Workers   natural  `default:"0" placeholder:"N" help:"As in run."`
-	KeepWork  bool     `help:"Keep the files passed between stages (DIR/.work) after seal."`
-	Strict    bool     `help:"seal: stop before a tally is written if there is an alarm."`
-
-	BandFormat string `enum:"native,parquet" default:"native" help:"scan: write the keys of documents for our own match, or as Parquet for an engine that runs docs/match.sql: native or parquet."`
-	Candidates string `placeholder:"PATH" help:"match: take the groups that such an engine found: a Parquet file, a folder of them, or a glob."`
-}
-
-// Help is shown by "tallystick stage --help".
-func (*stageCmd) Help() string {
-	return `A task reads the files of earlier stages and writes its own, whole or not at
-all. A task that is done already is not done again.
-
-Example, as a Slurm array job:
-  tallystick stage scan --plan out/plan.json --task $SLURM_ARRAY_TASK_ID
-
-Match can be left to Spark, DuckDB or BigQuery, with the same result; see
-docs/operations.md:
-  tallystick stage scan  --plan out/plan.json --task 0 --band-format parquet
-  tallystick stage match --plan out/plan.json --task 0 --candidates candidates/`
-}
-
-// Run does the task.
-func (c *stageCmd) Run(ctx context.Context, env *environment) error {
-	if c.BandFormat != "native" && c.Name != string(stage.Scan) || c.Candidates != "" && c.Name != string(stage.Match) {
-		return fmt.Errorf("%w: --band-format is for stage scan, --candidates for stage match", doc.ErrUsage)
-	}
-	p, err := engine.LoadPlan(c.PlanFile)
-	if err != nil {
-		return err
-	}
-	m := engine.Means{
-		Engine: c.Engine, CacheBytes: int64(c.Cache), Parser: c.Parser, Workers: workers(c.Workers), Progress: env.progress(),
-	}
-	var counters []*tokenize.Counter
-	if c.Name == string(stage.Scan) { // no other stage counts, or needs the file
-		if counters, err = engine.OpenCounters(p, c.Tokenizer, m); err != nil {
-			return err
-		}
-	}
-	rec, err := engine.RunTask(ctx, p, counters, m, engine.RunOptions{
-		Out: filepath.Dir(c.PlanFile), KeepWork: c.KeepWork, Strict: c.Strict,
-		ParquetKeys: c.BandFormat == "parquet", Candidates: c.Candidates,
-	}, stage.Name(c.Name), c.Task)
-	if err != nil {
-		return err
-	}
-	if !env.output.Quiet {
-		fmt.Fprintf(env.stderr, "%s task %d: done, %d files, %.2f s\n", rec.Stage, rec.Task, len(rec.Files), rec.Seconds)
-	}
 	return nil
 }

@@ -125,6 +125,8 @@ var (
 	// ErrUnsupported: a tokenizer configuration that the engine does not
 	// know exactly and therefore refuses to count.
 	ErrUnsupported = errors.New("unsupported")
+	// ErrInUse: another command or task works in the output folder.
+	ErrInUse = errors.New("in use")
 )
 
 // Counts are the three things that are added up. Bytes are of decoded text.

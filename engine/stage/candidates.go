@@ -12,7 +12,6 @@ import (
 
 	"github.com/tallystick/tallystick/engine/bands"
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
 )
 
@@ -27,10 +26,10 @@ func TablePath(table string, shard int) string {
 
 // createKeys creates the files of the keys of a shard in the format of the job.
 // tables is nil where they are not written as Parquet.
-func (t *taskRun) createKeys(ctx context.Context) (keys io.Writer, tables *bands.Writer, err error) {
-	keys = io.Discard
+func (t *taskRun) createKeys(ctx context.Context) (keys *encoder, tables *bands.Writer, err error) {
+	keys = newEncoder(io.Discard, magicKeys)
 	if t.nativeKeys() {
-		if keys, err = t.create(ctx, workPath(Scan, t.rec.Task, "keys")); err != nil {
+		if keys, err = t.encode(ctx, workPath(Scan, t.rec.Task, "keys"), magicKeys); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -63,7 +62,7 @@ func (j *Job) wroteKeys(rec *Record) bool {
 
 // wrote reports whether a file is one that the task wrote.
 func (r *Record) wrote(path string) bool {
-	return slices.ContainsFunc(r.Files, func(f FileSum) bool { return f.Path == path })
+	return slices.ContainsFunc(r.Work, func(f WorkSum) bool { return f.Path == path })
 }
 
 // document adds a line to the table of documents, if there is one and it could
@@ -74,7 +73,7 @@ func (k *keyWriter) document(p *plan.Plan, r *docRecord) {
 	}
 	key := r.Hash
 	if p.Scope == plan.ScopeSource {
-		key ^= apart(p, xxhash.New(), r.Source)
+		key ^= Apart(p, xxhash.New(), r.Source)
 	}
 	k.tables.Document(&bands.Document{
 		Ordinal: r.Ordinal, Key: key, Length: r.Bytes, Content: r.Hash,
@@ -194,25 +193,11 @@ func (t *taskRun) createGroups(ctx context.Context, kind string) (*groupFile, er
 }
 
 func (g *groupFile) add(members []doc.Place) {
-	g.e.uint(uint64(len(members)))
-	for _, p := range members {
-		g.e.place(p)
-	}
+	g.e.group(members)
 	g.n++
 }
 
 func (g *groupFile) end(t *taskRun) error {
 	t.rec.Numbers[g.kind] = g.n
 	return g.e.flush()
-}
-
-func (t *taskRun) writeGroups(ctx context.Context, kind string, groups neardup.Groups) error {
-	g, err := t.createGroups(ctx, kind)
-	if err != nil {
-		return err
-	}
-	for i := range groups.Len() {
-		g.add(groups.Group(i))
-	}
-	return g.end(t)
 }

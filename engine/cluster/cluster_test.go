@@ -1,0 +1,216 @@
+package cluster
+
+import (
+	"cmp"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/stage"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// planOf is a plan of n shards of 64 MiB.
+func planOf(n int) plan.Plan {
+	p := plan.Plan{
+		RunID: strings.Repeat("0123456789abcdef", 4), MaxLine: 256 << 20, Partitions: min(256, max(4, n)), NearDup: plan.NearDup{Bands: 16, Rows: 5},
+		Files: []plan.File{{Path: "corpus/a.jsonl", Compression: "none"}},
+	}
+	for i := range n {
+		p.Shards = append(p.Shards, plan.Shard{Offset: int64(i) << 26, Length: 1 << 26})
+	}
+	return p
+}
+
+// golden compares files with those in testdata/NAME.
+func golden(t *testing.T, name string, files []File) {
+	t.Helper()
+	dir := filepath.Join("testdata", name)
+	if *update {
+		os.RemoveAll(dir)
+	}
+	for _, f := range files {
+		path := filepath.Join(dir, f.Name)
+		if *update {
+			if err := os.MkdirAll(dir, 0o777); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, f.Data, f.Mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := gocmp.Diff(string(want), string(f.Data)); diff != "" {
+			t.Errorf("%s (-want +got; -update writes it anew):\n%s", path, diff)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != len(files) {
+		t.Errorf("%s holds %d files, want %d (%v)", dir, len(entries), len(files), err)
+	}
+}
+
+// TestStages: every task is in just one job, and no stage has too many jobs.
+func TestStages(t *testing.T) {
+	for _, shards := range []int{1, 3, 4, 5, 999, 1001, 4001, 80_000} {
+		for _, size := range []Size{{}, {CPUs: 1}, {CPUs: 64}, {MostJobs: 7}, {TasksPerJob: 100}} {
+			stages, err := Stages(planOf(shards), size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(stages) != len(stage.Order) {
+				t.Fatalf("%d stages", len(stages))
+			}
+			for _, s := range stages {
+				if s.Jobs < 1 || s.Last()*s.PerJob >= s.Tasks || s.Jobs*s.PerJob < s.Tasks {
+					t.Errorf("%d shards, %+v: %+v", shards, size, s)
+				}
+				if s.Jobs > cmp.Or(size.MostJobs, DefaultMostJobs) {
+					t.Errorf("%d shards, %+v: %d jobs", shards, size, s.Jobs)
+				}
+				if s.Memory < 512<<20 || s.Time < 10*time.Minute || s.Time%time.Minute != 0 {
+					t.Errorf("%d shards, %+v: asks for %d bytes, %v", shards, size, s.Memory, s.Time)
+				}
+			}
+		}
+	}
+	for _, size := range []Size{{CPUs: -1}, {MostJobs: -1}, {TasksPerJob: -1}, {TasksPerJob: 1, MostJobs: 5}} {
+		if _, err := Stages(planOf(10), size); !errors.Is(err, doc.ErrUsage) {
+			t.Errorf("%+v: %v", size, err)
+		}
+	}
+	stages, err := Stages(planOf(10), Size{Memory: 5 << 30, Time: 90 * time.Second})
+	if err != nil || stages[0].MiB() != 5<<10 || stages[4].Time != 2*time.Minute {
+		t.Errorf("asked for 5 GiB and 90 s: %+v, %v", stages, err)
+	}
+}
+
+func TestSlurmFiles(t *testing.T) {
+	files, _, err := Slurm(planOf(5000), SlurmOptions{
+		Binary: "/opt/tally stick/bin/tallystick", Plan: "/data/out/plan.json", Workdir: "/data", Jobs: "/data/50% jobs",
+		Tokenizers: []string{"llama3=/models/llama 3/tokenizer.json"}, Partition: "batch", Account: "nlp", ArrayLimit: 50, MaxRejects: 10,
+		Sbatch: []string{"--qos=low"}, StageArgs: []string{"--parser=simdjson"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "slurm", files)
+	for _, o := range []SlurmOptions{
+		{Binary: "tallystick", Plan: "/p", Workdir: "/w", Jobs: "/j"},
+		{Binary: "/b", Plan: "/p", Workdir: "/w\n#SBATCH --uid=0", Jobs: "/j"},
+		{Binary: "/b", Plan: "/p", Workdir: "/w", Jobs: "/j", Partition: "a\nb"},
+		{Binary: "/b", Plan: "/p", Workdir: "/w", Jobs: "/j", ArrayLimit: -1},
+	} {
+		if _, _, err := Slurm(planOf(1), o); !errors.Is(err, doc.ErrUsage) {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+}
+
+func TestKubernetesFiles(t *testing.T) {
+	good := KubernetesOptions{Image: "registry.example/tallystick:1", Claim: "corpus", Mount: "/data", Plan: "/data/out/plan.json", Workdir: "/data"}
+	o := good
+	o.Namespace, o.Tokenizers, o.MaxRejects, o.Size = "nlp", []string{"llama3=/data/$(HOME)/llama 3.json"}, 10, Size{CPUs: 8, Memory: 12 << 30, Time: 6 * time.Hour}
+	o.Timed, o.User, o.StageArgs = true, 1000, []string{"--parser=simdjson"}
+	files, _, err := Kubernetes(planOf(5000), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "kubernetes", files)
+	if files, _, err = Kubernetes(planOf(3), good); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "kubernetes-small", files)
+	for name, change := range map[string]func(*KubernetesOptions){
+		"no image":         func(o *KubernetesOptions) { o.Image = "" },
+		"image of words":   func(o *KubernetesOptions) { o.Image = "a b" },
+		"claim":            func(o *KubernetesOptions) { o.Claim = "Corpus_1" },
+		"no claim":         func(o *KubernetesOptions) { o.Claim = "" },
+		"namespace":        func(o *KubernetesOptions) { o.Namespace = "a\nb" },
+		"relative plan":    func(o *KubernetesOptions) { o.Plan = "out/plan.json" },
+		"plan elsewhere":   func(o *KubernetesOptions) { o.Plan = "/database/plan.json" },
+		"too many pods":    func(o *KubernetesOptions) { o.Parallelism = 1 << 20 },
+		"too many indexes": func(o *KubernetesOptions) { o.MostJobs = 1 << 20 },
+	} {
+		o := good
+		change(&o)
+		if _, _, err := Kubernetes(planOf(3), o); !errors.Is(err, doc.ErrUsage) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestScripts lets the shell read what was written, where there is one.
+func TestScripts(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip(err)
+	}
+	names, err := filepath.Glob("testdata/*/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for _, name := range names {
+		if strings.HasSuffix(name, ".sh") || strings.HasSuffix(name, ".sbatch") {
+			if out, err := exec.Command(bash, "-n", name).CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", name, err, out)
+			}
+			checked++
+		}
+	}
+	if checked < 6 {
+		t.Errorf("only %d scripts", checked)
+	}
+	for _, s := range []string{"", "plain", "two words", "it's", `"$HOME" \ #`, "ü%", "*"} {
+		out, err := exec.Command(bash, "-c", "printf %s "+shellQuote(s)).Output()
+		if err != nil || string(out) != s {
+			t.Errorf("%q is %q to the shell, %v", s, out, err)
+		}
+	}
+}
+
+func TestParseTime(t *testing.T) {
+	for in, want := range map[string]string{
+		"90": "1h30m0s", "90m": "1h30m0s", "5:30": "5m30s", "2:00:00": "2h0m0s", "1-12": "36h0m0s", "1-12:30": "36h30m0s", "0-00:00:01": "1s", "2h30m": "2h30m0s",
+		"": "", "0": "", "-5": "", "1:2:3:4": "", "x": "", "1-": "", "0m": "", "1-x": "", "-1h": "",
+	} {
+		got, err := ParseTime(in)
+		if want == "" && !errors.Is(err, doc.ErrUsage) || want != "" && (err != nil || got.String() != want) {
+			t.Errorf("%q: %v, %v, want %s", in, got, err, want)
+		}
+	}
+	for d, want := range map[time.Duration]string{time.Minute: "0-00:01:00", 36*time.Hour + 5*time.Minute: "1-12:05:00"} {
+		if got := slurmTime(d); got != want {
+			t.Errorf("%v: %s, want %s", d, got, want)
+		}
+	}
+}
+
+func ExampleWriteTable() {
+	stages, _ := Stages(planOf(80_000), Size{CPUs: 16})
+	if err := WriteTable(os.Stdout, stages); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// stage     tasks   jobs  tasks a job  CPUs      MiB  limit
+	// scan     80,000  1,000           80    16    5,632    11m
+	// match       256     16           16    16  265,728    39m
+	// resolve       1      1            1    16  660,224  9h30m
+	// tally    80,000  1,000           80    16    4,608    11m
+	// seal          1      1            1     1    1,280    19m
+}

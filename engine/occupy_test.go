@@ -1,0 +1,314 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/lease"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/tokenize"
+)
+
+// cluster is a plan whose tasks the tests do in all the wrong ways.
+type cluster struct {
+	t        *testing.T
+	dir      string
+	rules    Rules
+	plan     plan.Plan
+	counters []*tokenize.Counter
+}
+
+func newCluster(t *testing.T, dir string, seed uint64) *cluster {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(seed, 6))
+	in := writeDocs(t, filepath.Join(dir, "in"), policyCorpus(rng, 60, "d"), 3, rng)
+	c := &cluster{t: t, dir: filepath.Join(dir, "out"), rules: policyRules(Policy{}, 7, in)}
+	c.prepare(RunOptions{Out: c.dir})
+	return c
+}
+
+func (c *cluster) prepare(o RunOptions) {
+	c.t.Helper()
+	p, err := Prepare(c.t.Context(), c.rules, policyMeans(1), o)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.plan, c.counters = p.Plan, p.Counters
+}
+
+func (c *cluster) do(name stage.Name, first, n int) error {
+	_, err := RunTasks(c.t.Context(), c.plan, c.counters, policyMeans(2), RunOptions{Out: c.dir}, name, first, n)
+	return err
+}
+
+func (c *cluster) must(names ...stage.Name) {
+	c.t.Helper()
+	for _, name := range names {
+		if err := c.do(name, 0, 1<<20); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+// whole is what `run` makes of the same inputs.
+func (c *cluster) whole() string {
+	c.t.Helper()
+	return runPolicy(c.t, c.rules, policyMeans(2), filepath.Join(c.t.TempDir(), "whole")).Dir
+}
+
+// same checks the files of the manifest, and that nothing is left over.
+func (c *cluster) same(want string) {
+	c.t.Helper()
+	sameBytes(c.t, filepath.Join(want, "manifest.json"), filepath.Join(c.dir, "manifest.json"))
+	if !sealed(c.t.Context(), c.plan, c.dir) {
+		c.t.Error("the files are not those of the manifest")
+	}
+	if _, err := os.Stat(filepath.Join(c.dir, stage.WorkDir)); !errors.Is(err, fs.ErrNotExist) {
+		c.t.Errorf("the work folder: %v, want none", err)
+	}
+}
+
+// TestOneRunInAFolder: who comes second is told who was first, with whatever
+// command, and what the first does is not disturbed.
+func TestOneRunInAFolder(t *testing.T) {
+	c := newCluster(t, t.TempDir(), 1)
+	l, err := takeIn(filepath.Dir(lockPath(c.dir)), lockName, "run", new([]string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := func(what string, err error) {
+		t.Helper()
+		if !errors.Is(err, doc.ErrInUse) || !strings.Contains(err.Error(), "in use by run (process ") {
+			t.Errorf("%s: %v, want that the folder is in use by run", what, err)
+		}
+	}
+	for _, o := range []RunOptions{{}, {Resume: true}, {Force: true}} {
+		o.Out = c.dir
+		_, err := Run(t.Context(), c.rules, policyMeans(1), o)
+		refused("run", err)
+		_, err = Prepare(t.Context(), c.rules, policyMeans(1), o)
+		refused("plan", err)
+	}
+	refused("stage", c.do(stage.Scan, 0, 1))
+	l.Release()
+
+	// A task keeps runs out as well, but no other task.
+	l, err = announce(c.dir, stage.Scan, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Run(t.Context(), c.rules, policyMeans(1), RunOptions{Out: c.dir, Resume: true})
+	if !errors.Is(err, doc.ErrInUse) || !strings.Contains(err.Error(), "in use by scan task 1 (process ") {
+		t.Errorf("run beside a task: %v", err)
+	}
+	c.must(stage.Scan)
+	l.Release()
+
+	// What the dead left keeps nobody out.
+	if err := os.MkdirAll(runningPath(c.dir), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	dead, _ := json.Marshal(lease.Holder{Command: "run", Host: "gone", PID: 1})
+	long := time.Now().Add(-time.Hour)
+	for _, path := range []string{lockPath(c.dir), filepath.Join(runningPath(c.dir), "scan.00001.DEAD")} {
+		if err := os.WriteFile(path, dead, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, long, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Run(t.Context(), c.rules, policyMeans(1), RunOptions{Out: c.dir, Resume: true}); err != nil {
+		t.Fatal(err)
+	}
+	c.same(c.whole())
+}
+
+// TestRunsAtOnce starts runs in one new folder together: one does the job.
+func TestRunsAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	rng := rand.New(rand.NewPCG(1, 2))
+	r := policyRules(Policy{}, 7, writeDocs(t, filepath.Join(dir, "in"), policyCorpus(rng, 60, "d"), 3, rng))
+	for round := range 3 {
+		out := filepath.Join(dir, "new", string(rune('a'+round)))
+		errs := make([]error, 4)
+		var all sync.WaitGroup
+		for i := range errs {
+			all.Go(func() { _, errs[i] = Run(t.Context(), r, policyMeans(1), RunOptions{Out: out, Resume: i%2 == 1}) })
+		}
+		all.Wait()
+		for _, err := range errs {
+			// Who comes when the first is done finds a run in the folder; who wants
+			// to resume before there is a plan finds none.
+			if err != nil && !errors.Is(err, doc.ErrInUse) && !errors.Is(err, doc.ErrUsage) && !errors.Is(err, doc.ErrInput) {
+				t.Errorf("round %d: %v", round, err)
+			}
+		}
+		if _, err := ReadManifest(out); err != nil && !errors.Is(errs[0], doc.ErrInUse) && !errors.Is(errs[2], doc.ErrInUse) {
+			t.Errorf("round %d: %v after %v", round, err, errs)
+		}
+	}
+}
+
+// TestWorkersOnOneTask: every task is done by three workers at once.
+func TestWorkersOnOneTask(t *testing.T) {
+	c := newCluster(t, t.TempDir(), 2)
+	for _, name := range stage.Order {
+		tasks, err := (&stage.Job{Plan: c.plan}).Tasks(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range tasks {
+			var all sync.WaitGroup
+			for range 3 {
+				all.Go(func() {
+					if err := c.do(name, i, 1); err != nil {
+						t.Errorf("%s task %d: %v", name, i, err)
+					}
+				})
+			}
+			all.Wait()
+		}
+	}
+	c.same(c.whole())
+}
+
+// lateTask does a task of c up to the moment before its files become visible,
+// runs meanwhile, and lets the task go on.
+func (c *cluster) lateTask(name stage.Name, task int, meanwhile func()) error {
+	c.t.Helper()
+	job, err := newJob(c.plan, c.counters, policyMeans(1), c.dir)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	job.Fence = func() error {
+		meanwhile()
+		return fence(c.dir, c.plan.RunID)
+	}
+	_, _, err = job.Do(c.t.Context(), name, task)
+	return err
+}
+
+// TestLateWriter: a worker that was thought dead finishes its task when another
+// has done it, when the run is sealed, and when the folder holds another run.
+func TestLateWriter(t *testing.T) {
+	for _, name := range []stage.Name{stage.Scan, stage.Match, stage.Resolve, stage.Tally} {
+		t.Run(string(name), func(t *testing.T) {
+			c := newCluster(t, t.TempDir(), 3)
+			whole := c.whole()
+			at := 0
+			for stage.Order[at] != name {
+				c.must(stage.Order[at])
+				at++
+			}
+			if err := c.lateTask(name, 0, func() { c.must(name) }); err != nil {
+				t.Errorf("after another did it: %v", err)
+			}
+			// Again, and sealed meanwhile: its record goes first, or it would see
+			// that nothing is to be done.
+			record := filepath.Join(c.dir, stage.WorkDir, string(name), "00000.done.json")
+			if err := os.Remove(record); err != nil {
+				t.Fatal(err)
+			}
+			once := sync.OnceFunc(func() { c.must(stage.Order[at:]...) })
+			if err := c.lateTask(name, 0, once); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("after the seal: %v", err)
+			}
+			// A scheduler would repeat it; that finds the run whole, and tidies.
+			if err := c.do(name, 0, 1); err != nil {
+				t.Error(err)
+			}
+			if err := c.do(name, 0, 1); err != nil {
+				t.Error(err)
+			}
+			sameBytes(t, filepath.Join(whole, "manifest.json"), filepath.Join(c.dir, "manifest.json"))
+			if !sealed(t.Context(), c.plan, c.dir) {
+				t.Error("a late task changed a file of the finished run")
+			}
+			if err := CheckDone(t.Context(), c.dir); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestLateWriterOfAnotherRun: the folder was given to another run meanwhile.
+func TestLateWriterOfAnotherRun(t *testing.T) {
+	c := newCluster(t, t.TempDir(), 4)
+	c.must(stage.Scan, stage.Match, stage.Resolve)
+	old := *c
+	other := c.rules
+	other.Threshold = "0.5"
+	err := old.lateTask(stage.Tally, 0, func() {
+		c.rules = other
+		c.prepare(RunOptions{Out: c.dir, Force: true})
+		c.must(stage.Order...)
+	})
+	if !errors.Is(err, doc.ErrInputChanged) || !strings.Contains(err.Error(), "was replaced while the task ran") {
+		t.Errorf("the late task: %v", err)
+	}
+	c.same(c.whole())
+}
+
+// CheckDone reports an error unless status calls the run in dir finished.
+func CheckDone(ctx context.Context, dir string) error {
+	s, err := ReadStatus(ctx, dir)
+	if err == nil && !s.Finished {
+		err = errors.New("status: unfinished")
+	}
+	return err
+}
+
+func TestStatus(t *testing.T) {
+	c := newCluster(t, t.TempDir(), 5)
+	read := func() Status {
+		t.Helper()
+		s, err := ReadStatus(t.Context(), c.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	if s := read(); s.Finished || len(s.Stages) != 5 || s.Stages[0].Done != 0 || ranges(s.Stages[0].Missing) != "0-2" {
+		t.Fatalf("after plan: %+v", s)
+	}
+	c.must(stage.Scan, stage.Match)
+	damage := filepath.Join(c.dir, stage.WorkDir, "scan", "00001.done.json")
+	if err := os.WriteFile(damage, []byte("{"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	l, err := announce(c.dir, stage.Resolve, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := read()
+	scan, match, resolve := s.Stages[0], s.Stages[1], s.Stages[2]
+	if scan.Done != 2 || ranges(scan.Missing) != "1" || scan.BytesDone >= scan.Bytes || scan.BytesDone == 0 || match.Done != match.Tasks ||
+		resolve.Done != 0 || len(resolve.Missing) != 0 || len(resolve.Running) != 1 || resolve.Running[0].Holder.PID != os.Getpid() {
+		t.Fatalf("in the middle: %+v", s)
+	}
+	l.Release()
+	c.must(stage.Scan, stage.Resolve, stage.Tally, stage.Seal)
+	if s := read(); !s.Finished || s.Stages[0].Done != 3 || s.Stages[4].Done != 1 {
+		t.Fatalf("at the end: %+v", s)
+	}
+}
+
+func TestRanges(t *testing.T) {
+	for want, in := range map[string][]int{"": nil, "4": {4}, "0-1": {0, 1}, "0-3,7,9-11": {0, 1, 2, 3, 7, 9, 10, 11}} {
+		if got := ranges(in); got != want {
+			t.Errorf("ranges(%v) = %q, want %q", in, got, want)
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/tokenize"
+)
+
+// doTask does one task where others can see that it is being done.
+func doTask(ctx context.Context, job *stage.Job, name stage.Name, task int) (rec stage.Record, fresh bool, err error) {
+	l, err := announce(job.Dir, name, task)
+	if err != nil {
+		return rec, false, err
+	}
+	defer l.Release()
+	return job.Do(ctx, name, task)
+}
+
+// RunTask does one task of one stage of the plan in o.Out, as a cluster job
+// does. The last task of all also writes the report.
+func RunTask(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m Means, o RunOptions, name stage.Name, task int) (stage.Record, error) {
+	recs, err := RunTasks(ctx, p, counters, m, o, name, task, 1)
+	if err != nil {
+		return stage.Record{}, err
+	}
+	return recs[0], nil
+}
+
+// RunTasks does the tasks of one stage from the number first on, n of them or
+// as many as there are, m.Workers at a time, and returns their records. No
+// other command may be alone in the folder; other tasks may run in it, the same
+// ones included.
+func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m Means, o RunOptions, name stage.Name, first, n int) ([]stage.Record, error) {
+	job := &stage.Job{Plan: p}
+	total, err := job.Tasks(name)
+	if err != nil {
+		return nil, err
+	}
+	if first < 0 || first >= total {
+		return nil, fmt.Errorf("%w: stage %s has tasks 0 to %d, not %d", doc.ErrUsage, name, total-1, first)
+	}
+	// A scheduler repeats tasks, also when all are done.
+	repeated := func() ([]stage.Record, error) {
+		if name == stage.Seal && o.Strict {
+			return []stage.Record{{Stage: name, RunID: p.RunID}}, refuseAlarms(o.Out)
+		}
+		recs := make([]stage.Record, min(n, total-first))
+		for i := range recs {
+			recs[i] = stage.Record{Stage: name, Task: first + i, RunID: p.RunID}
+		}
+		return recs, nil
+	}
+	if settled(ctx, p, o.Out) {
+		return repeated()
+	}
+	if job, err = newJob(p, counters, m, o.Out); err != nil {
+		return nil, err
+	}
+	job.Strict, job.ParquetKeys = o.Strict, o.ParquetKeys
+	if o.Candidates != "" {
+		if job.Candidates, err = candidateFiles(o.Candidates); err != nil {
+			return nil, err
+		}
+	}
+	job.Fence = func() error { return fence(o.Out, p.RunID) }
+	recs := make([]stage.Record, min(n, total-first))
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, m.Workers))
+	for i := range recs {
+		group.Go(func() (err error) {
+			recs[i], err = runTask(groupCtx, job, m, o, name, first+i)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		// Files are taken away from a task that is late when the run is sealed.
+		if ctx.Err() == nil && errors.Is(err, fs.ErrNotExist) && sealed(ctx, p, o.Out) {
+			clearDebris(o.Out)
+			return repeated()
+		}
+		return nil, err
+	}
+	if name != stage.Seal && settled(ctx, p, o.Out) {
+		clearDebris(o.Out)
+	}
+	return recs, nil
+}
+
+func runTask(ctx context.Context, job *stage.Job, m Means, o RunOptions, name stage.Name, task int) (stage.Record, error) {
+	l, err := announce(o.Out, name, task)
+	if err != nil {
+		return stage.Record{}, err
+	}
+	defer l.Release()
+	if err := refuseOccupied(o.Out); err != nil {
+		return stage.Record{}, err
+	}
+	rec, fresh, err := job.Do(ctx, name, task)
+	if err != nil || name != stage.Seal {
+		return rec, err
+	}
+	if o.Strict && !fresh { // it was done before, without
+		if err := refuseAlarms(o.Out); err != nil {
+			return rec, err
+		}
+	}
+	timings, err := taskTimings(ctx, job)
+	if err != nil {
+		return rec, err
+	}
+	_, err = finish(ctx, job, m, timings, o)
+	return rec, err
+}
+
+// settled reports whether the run in dir is finished and its work folder gone,
+// or made anew by a task that was late. Reading what a finished run wrote takes
+// a while; of an unfinished one there is no manifest to begin with.
+func settled(ctx context.Context, p plan.Plan, dir string) bool {
+	record := filepath.Join(dir, stage.WorkDir, string(stage.Seal))
+	if _, err := os.Stat(record); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	return sealed(ctx, p, dir)
+}
+
+// clearDebris removes the work folder that a late task made anew after the run
+// was sealed, unless others work in it.
+func clearDebris(dir string) {
+	if release, err := occupy(dir, "stage"); err == nil {
+		_ = emptyWork(dir) // nothing depends on it
+		release()
+	}
+}
+
+// taskTimings derives timings from task records, where the tasks ran in other
+// processes: seconds are then sums over tasks.
+func taskTimings(ctx context.Context, job *stage.Job) ([]Timing, error) {
+	var out []Timing
+	for _, name := range stage.Order {
+		recs, err := job.Records(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		t := Timing{Stage: string(name), Tasks: len(recs)}
+		for _, r := range recs {
+			t.Seconds += r.Seconds
+			t.Bytes += r.Bytes
+		}
+		if t.Bytes > 0 && t.Seconds > 0 {
+			t.MBPerSecond = float64(t.Bytes) / 1e6 / t.Seconds
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
