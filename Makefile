@@ -19,11 +19,11 @@ test-slurm: ## a plan's tasks on a real Slurm of one node (Debian's packages, ro
 test-kubernetes: ## the manifests for Kubernetes against its own types (needs their modules)
 	@scripts/test_kubernetes.sh
 
+test-spark: ## the job with the join done by DuckDB and by Spark: the same bytes
+	@scripts/test_spark.sh
+
 lint: ## gofmt, go vet, staticcheck, generated files
 	@scripts/lint.sh
-
-test-spark: ## the job with the join done by DuckDB and by Spark: the same bytes
-	@scripts/check_match.sh
 
 bench: ## benchmarks against rivals, each checking its answer
 	@scripts/bench.sh

@@ -22,5 +22,4 @@ if [ $hf = yes ]; then
 	section "tests with the Hugging Face engine" go test -tags hf ./engine/tokenize/... ./cmd/...
 fi
 
-section "the join by DuckDB and by Spark" scripts/check_match.sh
 section "Parquet in DuckDB and pandas, JSON by its schemas" scripts/check_readers.sh

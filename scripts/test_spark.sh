@@ -1,7 +1,7 @@
 #!/bin/sh
 # Does the whole job twice: with our own match, and with the join of docs/match.sql done by
 # DuckDB and by Spark. Groups and every output must have the same bytes, timings apart.
-# usage: check_match.sh [duckdb|spark]... (default: both)
+# usage: test_spark.sh [duckdb|spark]... (default: both)
 # Each engine is skipped with a notice where it cannot be had.
 set -eu
 cd "$(dirname "$0")/.."
