@@ -64,6 +64,9 @@ func NewReader(name string, file io.ReaderAt, size int64, runID string, shards i
 		return nil, err
 	}
 	err = guard(func() error {
+		if err := checkFooter(file, size); err != nil {
+			return err
+		}
 		f, err := parquet.OpenFile(file, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
 		if err != nil {
 			return err

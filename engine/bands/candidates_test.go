@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -213,10 +214,26 @@ func TestHostile(t *testing.T) {
 			t.Errorf("wrong columns: %v", err)
 		}
 	}
-	for _, file := range []string{"", "PAR1", "not parquet at all", "PAR1PAR1PAR1"} {
+	for _, file := range []string{"", "PAR1", "not parquet at all", "PAR1PAR1PAR1", "PAR1\xff\xff\xff\xffPAR1", "PAR1\x00\x00\x00\x00PAR1", "PAR1\x01\x00\x00\x00PAR1"} {
 		if _, err := groupsOf([][]byte{[]byte(file)}, allKeys); !errors.Is(err, doc.ErrInput) {
 			t.Errorf("%q: %v", file, err)
 		}
+	}
+}
+
+// A length of gigabytes in a damaged footer must not be allocated.
+func TestLongFooter(t *testing.T) {
+	file := writeRows(t, []row{rowOf(candidate{})})
+	copy(file[len(file)-8:], "\xff\xff\xff\xff")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := groupsOf([][]byte{file}, allKeys)
+	runtime.ReadMemStats(&after)
+	if !errors.Is(err, doc.ErrInput) {
+		t.Error(err)
+	}
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<24 {
+		t.Errorf("%d bytes were allocated for a file of %d", grown, len(file))
 	}
 }
 
