@@ -93,16 +93,16 @@ const (
 	rowGroupRows = 1 << 19
 )
 
-// table is a Parquet file in the making.
-type table[Row any] struct {
+// tableWriter is a Parquet file in the making.
+type tableWriter[Row any] struct {
 	w     *parquet.GenericWriter[Row]
 	batch []Row
 }
 
-// newTable compresses with Zstandard, whose encoder gives the same bytes on
+// newTableWriter compresses with Zstandard, whose encoder gives the same bytes on
 // every machine, and writes pages of the older version, which every reader has.
-func newTable[Row any](w io.Writer, runID string) *table[Row] {
-	return &table[Row]{
+func newTableWriter[Row any](w io.Writer, runID string) *tableWriter[Row] {
+	return &tableWriter[Row]{
 		w: parquet.NewGenericWriter[Row](w,
 			parquet.CreatedBy("tallystick", FormatVersion, "none"),
 			parquet.KeyValueMetadata(MetaRunID, runID),
@@ -115,7 +115,7 @@ func newTable[Row any](w io.Writer, runID string) *table[Row] {
 	}
 }
 
-func (t *table[Row]) add(r Row) error {
+func (t *tableWriter[Row]) add(r Row) error {
 	t.batch = append(t.batch, r)
 	if len(t.batch) < batchRows {
 		return nil
@@ -123,14 +123,14 @@ func (t *table[Row]) add(r Row) error {
 	return t.flush()
 }
 
-func (t *table[Row]) flush() error {
+func (t *tableWriter[Row]) flush() error {
 	_, err := t.w.Write(t.batch)
 	clear(t.batch) // of strings
 	t.batch = t.batch[:0]
 	return err
 }
 
-func (t *table[Row]) close() error {
+func (t *tableWriter[Row]) close() error {
 	if err := t.flush(); err != nil {
 		return err
 	}
@@ -139,8 +139,8 @@ func (t *table[Row]) close() error {
 
 // Writer writes the two tables of a shard. The first error stays.
 type Writer struct {
-	documents *table[documentRow]
-	bands     *table[bandRow]
+	documents *tableWriter[documentRow]
+	bands     *tableWriter[bandRow]
 	run       int64
 	shard     int32
 	stands    bool
@@ -158,7 +158,7 @@ func NewWriter(documents, bands io.Writer, runID string, shard int, stands bool)
 		return nil, err
 	}
 	return &Writer{
-		documents: newTable[documentRow](documents, runID), bands: newTable[bandRow](bands, runID),
+		documents: newTableWriter[documentRow](documents, runID), bands: newTableWriter[bandRow](bands, runID),
 		run: run, shard: int32(shard), stands: stands,
 	}, nil
 }

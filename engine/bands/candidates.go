@@ -11,6 +11,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/table"
 )
 
 // Kind tells the two joins of the program apart.
@@ -64,7 +65,7 @@ func NewReader(name string, file io.ReaderAt, size int64, runID string, shards i
 		return nil, err
 	}
 	err = guard(func() error {
-		if err := checkFooter(file, size); err != nil {
+		if err := table.CheckFooter(file, size); err != nil {
 			return err
 		}
 		f, err := parquet.OpenFile(file, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))

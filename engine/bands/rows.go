@@ -204,22 +204,6 @@ func (c *chunk) end() error {
 	return c.pages.Close()
 }
 
-// checkFooter returns an error if the footer of a file, size bytes long, cannot
-// be as long as its end says: the library allocates as much before it looks.
-func checkFooter(file io.ReaderAt, size int64) error {
-	var end [8]byte // of the footer its length, and the magic
-	if size < int64(len("PAR1")+len(end)) {
-		return errors.New("too short to be parquet")
-	}
-	if _, err := file.ReadAt(end[:], size-int64(len(end))); err != nil {
-		return err
-	}
-	if n := int64(binary.LittleEndian.Uint32(end[:])); string(end[4:]) != "PAR1" || n > size-int64(len("PAR1")+len(end)) {
-		return errors.New("no footer of parquet at its end")
-	}
-	return nil
-}
-
 // guard turns an error, or a panic of the Parquet library, which indexes by
 // offsets that it read from the file, into an error that wraps doc.ErrInput.
 func guard(fn func() error) (err error) {
