@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-s3 test-slurm test-kubernetes lint bench rivals full exact hf generate-check clean
+.PHONY: help build run test test-s3 test-slurm test-kubernetes test-spark lint bench rivals full exact hf generate-check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test-slurm: ## a plan's tasks on a real Slurm of one node (Debian's packages, ro
 
 test-kubernetes: ## the manifests for Kubernetes against its own types (needs their modules)
 	@scripts/test_kubernetes.sh
+
+test-spark: ## the job with the join done by DuckDB and by Spark: the same bytes
+	@scripts/test_spark.sh
 
 lint: ## gofmt, go vet, staticcheck, generated files
 	@scripts/lint.sh

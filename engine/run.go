@@ -37,6 +37,11 @@ type RunOptions struct {
 	Force    bool // replace an earlier run
 	KeepWork bool // keep the files passed between stages
 	Strict   bool // fail before a tally is written if there is an alarm
+
+	// Of tasks alone: scan writes its keys as Parquet, match reads what an
+	// engine made of them, a file, folder or glob.
+	ParquetKeys bool
+	Candidates  string
 }
 
 // Result is a finished run.

@@ -73,7 +73,12 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 	if job, err = newJob(p, counters, m, o.Out); err != nil {
 		return nil, err
 	}
-	job.Strict = o.Strict
+	job.Strict, job.ParquetKeys = o.Strict, o.ParquetKeys
+	if o.Candidates != "" {
+		if job.Candidates, err = candidateFiles(o.Candidates); err != nil {
+			return nil, err
+		}
+	}
 	job.Fence = func() error { return fence(o.Out, p.RunID) }
 	recs := make([]stage.Record, min(n, total-first))
 	group, groupCtx := errgroup.WithContext(ctx)

@@ -6,19 +6,7 @@ cd "$(dirname "$0")/.."
 . scripts/common.sh
 
 venv=build/venv
-wanted=scripts/requirements.txt
-if ! command -v python3 >/dev/null 2>&1; then
-	note "skipped: no python3"
-	exit 0
-fi
-if ! cmp -s "$wanted" "$venv/installed.txt"; then
-	rm -rf "$venv"
-	if ! { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$wanted"; }; then
-		note "skipped: the packages of $wanted cannot be installed"
-		exit 0
-	fi
-	cp "$wanted" "$venv/installed.txt"
-fi
+have_venv "$venv" scripts/requirements.txt || exit 0
 
 run=build/readers-run
 bad=build/readers-rejects.jsonl

@@ -24,6 +24,8 @@ type stageCmd struct {
 	KeepWork   bool     `help:"Keep the files passed between stages (DIR/.work) after seal."`
 	Strict     bool     `help:"seal: stop before a tally is written if there is an alarm."`
 	MaxRejects natural  `default:"0" placeholder:"N" help:"seal: exit with 3 if more lines than this were rejected (default: 0)."`
+	BandFormat string   `enum:"native,parquet" default:"native" help:"scan: write the keys of documents for our own match (native), or as Parquet for an engine that runs docs/match.sql."`
+	Candidates string   `placeholder:"PATH" help:"match: take the groups that such an engine found: a Parquet file, a folder of them, or a glob."`
 }
 
 // Help is shown by "tallystick stage --help".
@@ -37,12 +39,20 @@ Examples, as array jobs of Slurm and Kubernetes ("tallystick cluster" writes the
   tallystick stage scan --plan out/plan.json --task $SLURM_ARRAY_TASK_ID
   tallystick stage tally --plan out/plan.json --tasks-per-job 16    (index from the environment)
 
+Match can be left to Spark, DuckDB or BigQuery, with the same result; see
+docs/operations.md:
+  tallystick stage scan  --plan out/plan.json --task 0 --band-format parquet
+  tallystick stage match --plan out/plan.json --task 0 --candidates candidates/
+
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 sealed, but more lines were rejected
 than --max-rejects, 130 interrupted (the task left nothing behind).`
 }
 
 // Run does the task.
 func (c *stageCmd) Run(ctx context.Context, env *environment) error {
+	if c.BandFormat != "native" && c.Name != string(stage.Scan) || c.Candidates != "" && c.Name != string(stage.Match) {
+		return fmt.Errorf("%w: --band-format is for stage scan, --candidates for stage match", doc.ErrUsage)
+	}
 	p, err := engine.LoadPlan(c.PlanFile)
 	if err != nil {
 		return err
@@ -60,14 +70,15 @@ func (c *stageCmd) Run(ctx context.Context, env *environment) error {
 	if c.Task > 1<<30 || per > 1<<30 {
 		return fmt.Errorf("%w: no stage has so many tasks", doc.ErrUsage)
 	}
-	recs, err := engine.RunTasks(ctx, p, counters, m, engine.RunOptions{Out: out, KeepWork: c.KeepWork, Strict: c.Strict},
-		stage.Name(c.Name), int(c.Task*per), int(per))
+	recs, err := engine.RunTasks(ctx, p, counters, m, engine.RunOptions{
+		Out: out, KeepWork: c.KeepWork, Strict: c.Strict, ParquetKeys: c.BandFormat == "parquet", Candidates: c.Candidates,
+	}, stage.Name(c.Name), int(c.Task*per), int(per))
 	if err != nil {
 		return err
 	}
 	if !env.output.Quiet {
 		for _, rec := range recs {
-			fmt.Fprintf(env.stderr, "%s task %d: done, %d files, %.2f s\n", rec.Stage, rec.Task, len(rec.Files), rec.Seconds)
+			fmt.Fprintf(env.stderr, "%s task %d: done, %d files, %.2f s\n", rec.Stage, rec.Task, len(rec.Files)+len(rec.Work), rec.Seconds)
 		}
 	}
 	if c.Name != string(stage.Seal) {

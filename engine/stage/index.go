@@ -174,13 +174,18 @@ func (t *taskRun) readIndex(ctx context.Context, run *plan.Earlier, file io.Read
 		return err
 	}
 	d.sources = t.Plan.UsesSource()
-	encoders := make([]*encoder, 3)
-	for i, kind := range []struct{ name, magic string }{{"docs", magicDocs}, {"decisions", magicDecisions}, {"keys", magicKeys}} {
+	encoders := make([]*encoder, 2)
+	for i, kind := range []struct{ name, magic string }{{"docs", magicDocs}, {"decisions", magicDecisions}} {
 		if encoders[i], err = t.encode(ctx, workPath(Scan, shard, kind.name), kind.magic); err != nil {
 			return err
 		}
 	}
-	docs, decisions, keys := encoders[0], encoders[1], newKeyWriter(encoders[2], t.Plan.Partitions)
+	keysTo, tables, err := t.createKeys(ctx)
+	if err != nil {
+		return err
+	}
+	docs, decisions, keys := encoders[0], encoders[1], newKeyWriter(keysTo, t.Plan.Partitions)
+	keys.tables = tables
 	all := func(byte, uint32) bool { return true }
 	var (
 		rec     docRecord
@@ -198,6 +203,7 @@ func (t *taskRun) readIndex(ctx context.Context, run *plan.Earlier, file io.Read
 			d.doc(&rec)
 			rec.Further = append(rec.Further[:0], zeros...)
 			docs.doc(&rec)
+			keys.document(&t.Plan, &rec)
 			kept++
 		case indexDecision:
 			d.decision(&decided)

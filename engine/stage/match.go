@@ -12,6 +12,9 @@ import (
 // match joins one partition of the keys of all shards: documents that share
 // an exact key, and documents that share a bucket. Singletons end here.
 func match(ctx context.Context, t *taskRun) error {
+	if len(t.Candidates) > 0 {
+		return matchCandidates(ctx, t)
+	}
 	scanned, err := t.Records(ctx, Scan)
 	if err != nil {
 		return err
@@ -22,6 +25,9 @@ func match(ctx context.Context, t *taskRun) error {
 			return err
 		}
 		path := workPath(Scan, shard, "keys")
+		if scanned[shard].wrote(TablePath("bands", shard)) && !scanned[shard].wrote(path) {
+			return fmt.Errorf("%w: scan task %d wrote its keys as Parquet: match needs the --candidates that an engine made of them (docs/match.sql), or scan again without --band-format", doc.ErrUsage, shard)
+		}
 		r, err := t.openFile(ctx, &scanned[shard], path)
 		if err != nil {
 			return err
@@ -90,14 +96,17 @@ func (t *taskRun) writeGroups(ctx context.Context, kind string, g neardup.Groups
 		return err
 	}
 	for i := range g.Len() {
-		members := g.Group(i)
-		e.uint(uint64(len(members)))
-		for _, p := range members {
-			e.place(p)
-		}
+		e.group(g.Group(i))
 	}
 	t.rec.Numbers[kind] = int64(g.Len())
 	return e.flush()
+}
+
+func (e *encoder) group(members []doc.Place) {
+	e.uint(uint64(len(members)))
+	for _, p := range members {
+		e.place(p)
+	}
 }
 
 // readGroups calls fn for every group of one kind that can decide anything, in

@@ -82,6 +82,9 @@ func resolve(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
+	if err := checkCandidates(matched); err != nil {
+		return err
+	}
 	r := newResolver(t)
 	r.scanned, r.matched = scanned, matched
 	for _, step := range []func(context.Context) error{

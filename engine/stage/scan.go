@@ -52,7 +52,7 @@ func scan(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	keys, err := t.encode(ctx, workPath(Scan, t.rec.Task, "keys"), magicKeys)
+	keys, tables, err := t.createKeys(ctx)
 	if err != nil {
 		return err
 	}
@@ -60,6 +60,7 @@ func scan(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
+	s.keys.tables = tables
 	s.standing = t.Plan.IsStanding(t.rec.Task)
 	if t.Plan.AuditPPM > 0 {
 		if err := s.outlineTo(ctx, t); err != nil {
@@ -179,6 +180,7 @@ func (s *scanner) flushWaiting() {
 			counted++
 		}
 		s.docs.doc(&out.docRecord)
+		s.keys.document(&s.Plan, &out.docRecord)
 		if max(cap(out.ID), cap(out.Contributor), cap(out.Source)) > maxLabel {
 			out.ID, out.Contributor, out.Source = nil, nil, nil
 		}

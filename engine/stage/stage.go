@@ -67,6 +67,12 @@ type Job struct {
 	Advance  func(n int64) // progress in bytes or documents of the running stage; may be nil
 	Fence    func() error  // asked before a task's files become visible; may be nil
 
+	// ParquetKeys makes scan write keys for the engines of other people, and
+	// Candidates are the files that such an engine wrote, for match to read
+	// instead of keys.
+	ParquetKeys bool
+	Candidates  []string
+
 	sealed []tally.Row
 }
 
@@ -135,9 +141,9 @@ func (j *Job) Do(ctx context.Context, n Name, task int) (rec Record, fresh bool,
 	if task < 0 || task >= total {
 		return Record{}, false, fmt.Errorf("%w: stage %s has tasks 0 to %d, not %d", doc.ErrUsage, n, total-1, task)
 	}
-	if rec, err := j.done(ctx, n, task); err == nil {
+	if rec, err := j.done(ctx, n, task); err == nil && j.wroteKeys(&rec) {
 		return rec, false, nil
-	} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, doc.ErrCorrupt) {
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, doc.ErrCorrupt) {
 		return Record{}, false, err
 	}
 	start := time.Now()

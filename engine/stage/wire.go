@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/tallystick/tallystick/engine/bands"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/tally"
 )
@@ -190,18 +191,22 @@ const (
 // block per partition however long the shard is.
 type keyWriter struct {
 	e            *encoder
-	bands, exact [][]byte // by partition
+	bands, exact [][]byte      // by partition
+	tables       *bands.Writer // the same as Parquet, or nil
 }
 
 const keyBlock = 1 << 16 // bytes
 
 // newKeyWriter writes to what others may write to as well.
 func newKeyWriter(e *encoder, partitions int) *keyWriter {
-	return &keyWriter{e, make([][]byte, partitions), make([][]byte, partitions)}
+	return &keyWriter{e: e, bands: make([][]byte, partitions), exact: make([][]byte, partitions)}
 }
 
 // band adds a band key of a document.
 func (k *keyWriter) band(key uint64, ordinal uint32) {
+	if k.tables != nil {
+		k.tables.Band(key, ordinal)
+	}
 	p := partitionOf(key, len(k.bands))
 	b := k.bands[p]
 	if n := len(b); ordinal>>14-1 < 1<<7-1 && n+12 <= cap(b) {
@@ -247,6 +252,11 @@ func (k *keyWriter) flush() error {
 	for _, kind := range []keyKind{exactKey, bandKey} {
 		for p := range k.bands {
 			k.put(kind, p)
+		}
+	}
+	if k.tables != nil {
+		if err := k.tables.Close(); err != nil {
+			return fmt.Errorf("write keys: %w", err)
 		}
 	}
 	return k.e.flush()

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +30,9 @@ func openParquet(file *os.File, columns []parquetColumn) (*parquetFile, error) {
 	err := shielded(func() error {
 		info, err := file.Stat()
 		if err != nil {
+			return err
+		}
+		if err := checkFooter(file, info.Size()); err != nil {
 			return err
 		}
 		p.file, err = parquet.OpenFile(file, info.Size(), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
@@ -123,6 +127,19 @@ func (p *parquetFile) fill() (n int, err error) {
 func (p *parquetFile) metadata(key string) string {
 	v, _ := p.file.Lookup(key)
 	return v
+}
+
+// checkFooter looks at the length of the footer before the library allocates as
+// much.
+func checkFooter(file io.ReaderAt, size int64) error {
+	var end [8]byte // the length and the magic
+	if _, err := file.ReadAt(end[:], max(0, size-8)); err != nil {
+		return err
+	}
+	if n := int64(binary.LittleEndian.Uint32(end[:])); string(end[4:]) != "PAR1" || n+12 > size {
+		return errors.New("no footer of Parquet at its end")
+	}
+	return nil
 }
 
 // shielded turns a panic of the Parquet library, which trusts the offsets in a

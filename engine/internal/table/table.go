@@ -8,6 +8,7 @@
 package table
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -205,6 +206,9 @@ func NewReader[T any](r io.ReaderAt, size int64, take func(*T, *Values), further
 		batch: make([]parquet.Row, 0, batchRows),
 	}
 	err := guard(func() error {
+		if err := CheckFooter(r, size); err != nil {
+			return err
+		}
 		file, err := parquet.OpenFile(r, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
 		if err != nil {
 			return err
@@ -312,6 +316,22 @@ func (r *Reader[T]) fill() error {
 	}
 	if n == 0 && r.count != r.NumRows() {
 		return fmt.Errorf("the footer promises %d rows", r.NumRows())
+	}
+	return nil
+}
+
+// CheckFooter returns an error if the footer of a file, size bytes long, cannot
+// be as long as its end says: the library allocates as much before it looks.
+func CheckFooter(file io.ReaderAt, size int64) error {
+	var end [8]byte // of the footer its length, and the magic
+	if size < int64(len("PAR1")+len(end)) {
+		return errors.New("too short to be parquet")
+	}
+	if _, err := file.ReadAt(end[:], size-int64(len(end))); err != nil {
+		return err
+	}
+	if n := int64(binary.LittleEndian.Uint32(end[:])); string(end[4:]) != "PAR1" || n > size-int64(len("PAR1")+len(end)) {
+		return errors.New("no footer of parquet at its end")
 	}
 	return nil
 }

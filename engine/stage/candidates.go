@@ -1,0 +1,203 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/tallystick/tallystick/engine/bands"
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/plan"
+)
+
+// The join of match can be left to an engine that other people run: scan then
+// writes keys as Parquet, and match takes the groups that the engine found.
+
+// TablePath names a table of a shard that scan writes as Parquet, "documents"
+// or "bands", below the output folder.
+func TablePath(table string, shard int) string {
+	return fmt.Sprintf("%s/%s/%s/%05d.parquet", WorkDir, Scan, table, shard)
+}
+
+// createKeys creates the files of the keys of a shard in the format of the job.
+// tables is nil where they are not written as Parquet.
+func (t *taskRun) createKeys(ctx context.Context) (keys *encoder, tables *bands.Writer, err error) {
+	keys = newEncoder(io.Discard, magicKeys)
+	if t.nativeKeys() {
+		if keys, err = t.encode(ctx, workPath(Scan, t.rec.Task, "keys"), magicKeys); err != nil {
+			return nil, nil, err
+		}
+	}
+	if !t.ParquetKeys {
+		return keys, nil, nil
+	}
+	documents, err := t.create(ctx, TablePath("documents", t.rec.Task))
+	if err != nil {
+		return nil, nil, err
+	}
+	bandKeys, err := t.create(ctx, TablePath("bands", t.rec.Task))
+	if err != nil {
+		return nil, nil, err
+	}
+	tables, err = bands.NewWriter(documents, bandKeys, t.Plan.RunID, t.rec.Task, t.Plan.IsStanding(t.rec.Task))
+	return keys, tables, err
+}
+
+// nativeKeys reports whether scan writes keys for our own match. The index of a
+// run is made from those.
+func (j *Job) nativeKeys() bool { return !j.ParquetKeys || j.Plan.Index }
+
+// wroteKeys reports whether a finished task wrote the keys of its shard in the
+// format that is asked for, or is no scan.
+func (j *Job) wroteKeys(rec *Record) bool {
+	return rec.Stage != Scan ||
+		(!j.nativeKeys() || rec.wrote(workPath(Scan, rec.Task, "keys"))) &&
+			(!j.ParquetKeys || rec.wrote(TablePath("bands", rec.Task)))
+}
+
+// wrote reports whether a file is one that the task wrote.
+func (r *Record) wrote(path string) bool {
+	return slices.ContainsFunc(r.Work, func(f WorkSum) bool { return f.Path == path })
+}
+
+// document adds a line to the table of documents, if there is one and it could
+// be used.
+func (k *keyWriter) document(p *plan.Plan, r *docRecord) {
+	if k.tables == nil || r.Reason != doc.OK {
+		return
+	}
+	key := r.Hash
+	if p.Scope == plan.ScopeSource {
+		key ^= Apart(p, xxhash.New(), r.Source)
+	}
+	k.tables.Document(&bands.Document{
+		Ordinal: r.Ordinal, Key: key, Length: r.Bytes, Content: r.Hash,
+		Created: r.Created, Contributor: r.Contributor, ID: r.ID, Source: r.Source,
+	})
+}
+
+// matchCandidates does for a partition what match does, from groups that
+// another engine found.
+func matchCandidates(ctx context.Context, t *taskRun) error {
+	var readers []*bands.Reader
+	var inFiles int64
+	for _, name := range t.Candidates {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			return fmt.Errorf("%w: candidates: %w", doc.ErrInput, err)
+		}
+		defer f.Close()
+		info, err := f.Stat()
+		if err != nil {
+			return fmt.Errorf("%w: candidates: %w", doc.ErrInput, err)
+		}
+		r, err := bands.NewReader(name, f, info.Size(), t.Plan.RunID, len(t.Plan.Shards), keysOf(t.rec.Task, t.Plan.Partitions))
+		if err != nil {
+			return fmt.Errorf("candidates: %w", err)
+		}
+		inFiles += r.Rows()
+		if r.Empty() { // an engine may write thousands of files
+			f.Close()
+			continue
+		}
+		t.read(info.Size())
+		readers = append(readers, r)
+	}
+	exact, err := t.createGroups(ctx, "exact")
+	if err != nil {
+		return err
+	}
+	buckets, err := t.createGroups(ctx, "buckets")
+	if err != nil {
+		return err
+	}
+	var rows int64
+	err = bands.Groups(readers, func(kind bands.Kind, members []doc.Place) error {
+		if rows += int64(len(members)); rows%(1<<16) < int64(len(members)) && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if kind == bands.Exact {
+			exact.add(members)
+		} else {
+			buckets.add(members)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("candidates: %w", err)
+	}
+	t.rec.Numbers[candidateRows], t.rec.Numbers[candidateRowsInFiles] = rows, inFiles
+	if err := exact.end(t); err != nil {
+		return err
+	}
+	return buckets.end(t)
+}
+
+// Numbers in the record of a match task that had candidates.
+const (
+	candidateRows        = "candidate_rows" // of its partition
+	candidateRowsInFiles = "candidate_rows_in_files"
+)
+
+// checkCandidates returns an error unless the tasks of match together have read
+// every candidate: each read only what may concern it, and the files may not have
+// been the same.
+func checkCandidates(matched []Record) error {
+	var rows int64
+	for i := range matched {
+		inFiles, had := matched[i].Numbers[candidateRowsInFiles]
+		if !had { // the task did its own join
+			return nil
+		}
+		if want := matched[0].Numbers[candidateRowsInFiles]; inFiles != want {
+			return fmt.Errorf("%w: candidates: match task 0 was given %d rows, task %d was given %d; remove %s/%s and match again", doc.ErrInput, want, i, inFiles, WorkDir, Match)
+		}
+		rows += matched[i].Numbers[candidateRows]
+	}
+	if inFiles := matched[0].Numbers[candidateRowsInFiles]; rows != inFiles {
+		return fmt.Errorf("%w: candidates: of %d rows the tasks of match read %d: files have the wrong least or greatest key in their footers", doc.ErrInput, inFiles, rows)
+	}
+	return nil
+}
+
+// keysOf is the range of the keys that partitionOf maps to partition p of n.
+func keysOf(p, n int) bands.Range {
+	first := func(p int) uint64 { // high half of the least key of p
+		return (uint64(p)<<32 + uint64(n) - 1) / uint64(n)
+	}
+	last := uint64(math.MaxUint64)
+	if p+1 < n {
+		last = first(p+1)<<32 - 1
+	}
+	return bands.Range{First: first(p) << 32, Last: last}
+}
+
+// groupFile is a file of groups in the making.
+type groupFile struct {
+	e    *encoder
+	kind string
+	n    int64
+}
+
+func (t *taskRun) createGroups(ctx context.Context, kind string) (*groupFile, error) {
+	e, err := t.encode(ctx, workPath(Match, t.rec.Task, kind), magicGroups)
+	return &groupFile{e: e, kind: kind}, err
+}
+
+func (g *groupFile) add(members []doc.Place) {
+	g.e.group(members)
+	g.n++
+}
+
+func (g *groupFile) end(t *taskRun) error {
+	t.rec.Numbers[g.kind] = g.n
+	return g.e.flush()
+}
