@@ -14,7 +14,8 @@ import (
 const notedAlarms = 5
 
 // alarmNotes returns the alarms of the run in dir as sentences, the first ones.
-func alarmNotes(dir string) ([]string, error) {
+// floored says that its buckets are those of a floor.
+func alarmNotes(dir string, floored bool) ([]string, error) {
 	f, err := readAlarms(dir)
 	if err != nil {
 		return nil, err
@@ -25,6 +26,9 @@ func alarmNotes(dir string) ([]string, error) {
 	}
 	if more := f.Raised() - len(notes); more > 0 {
 		notes = append(notes, fmt.Sprintf("Alarms: %d more are in %s.", more, alarm.Name))
+	}
+	if floored && f.Measured.Percolates(&f.Limits) {
+		notes = append(notes, fmt.Sprintf("By the buckets of the floor %s: a higher floor saves time, and the decisions stay as they are.", f.Measured.Neighbours()))
 	}
 	return notes, nil
 }

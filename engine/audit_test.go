@@ -64,7 +64,7 @@ func auditOf(t *testing.T, lines []string, files, bands, workers int, ppm int64)
 	r := Rules{
 		Inputs: []string{writeTree(t, tree)}, Tokenizers: []string{"../testdata/tokenizers/bytes.json"}, AddedTokens: "match",
 		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
-		Threshold: "0.7", Recall: 0.99, Seed: 7, AuditPPM: ppm, MaxLine: 1 << 20, ShardSize: 8000,
+		Threshold: "0.7", Recall: 0.99, Seed: 7, AuditPPM: ppm, MaxLine: 1 << 20, ShardSize: int64(max(8000, 10*len(lines))),
 	}
 	m := Means{Engine: "native", Parser: "native", Workers: workers}
 	out := t.TempDir()
@@ -168,6 +168,28 @@ func TestAuditOfEverything(t *testing.T) {
 	}
 	if e := poor.Examples[0]; 10*e.Overlap < 7*e.Union || e.A.ID == e.B.ID {
 		t.Errorf("example %+v", e)
+	}
+}
+
+// Of more probes than are compared by outlines every text is read again: each of many
+// couples is found, whatever the bands do.
+func TestAuditOfManyProbes(t *testing.T) {
+	var lines []string
+	for i := range 2100 {
+		words := make([]string, 24)
+		for k := range words {
+			words[k] = fmt.Sprintf("w%d", (i*7919+k*k*31)%100_003)
+		}
+		text := strings.Join(words, " ")
+		lines = append(lines, fmt.Sprintf(`{"id":"a%d","text":%q}`, i, text), fmt.Sprintf(`{"id":"b%d","text":"%s end"}`, i, text))
+	}
+	f := auditOf(t, lines, 2, 1, 2, 1e6)
+	if f.Probes != 4200 || f.Pairs != 4200 || f.Families != 2100 || f.Found == f.Pairs || f.Missed == 0 {
+		t.Errorf("%s", f.Sentence())
+	}
+	few := auditOf(t, lines, 2, 1, 2, 100_000)
+	if few.Probes < 300 || few.Probes > 550 || few.Pairs != few.Probes {
+		t.Errorf("a tenth: %s", few.Sentence())
 	}
 }
 

@@ -32,6 +32,7 @@ type Rules struct {
 	Seed        uint64
 	Credit      string       // "first", or empty for that, or "shared"
 	AuditPPM    int64        // share of the texts that an audit samples, in millionths
+	Audit       bool         // audit by default: a sample between limits, where an audit can be made
 	Alarms      *plan.Alarms // nil: plan.DefaultAlarms
 	ShardSize   int64        // bytes
 	MaxLine     int64        // bytes
@@ -118,6 +119,9 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 	}
 	for _, e := range earlier {
 		e.addTo(&p)
+	}
+	if r.Audit && p.Unaudited() == "" {
+		p.AuditPPM, p.AuditLeast, p.AuditMost = plan.DefaultAuditPPM, plan.DefaultAuditLeast, plan.DefaultAuditMost
 	}
 	p.Partitions = min(256, max(4, len(p.Shards)))
 	if p.RunID, err = p.ComputeRunID(); err != nil {

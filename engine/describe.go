@@ -82,7 +82,7 @@ func describe(ctx context.Context, job *stage.Job, m Means, res *Result) error {
 	if err := stage.WriteJSON(ctx, job.Out, timingsFile, t); err != nil {
 		return err
 	}
-	if res.report, err = reportData(ctx, job.Dir, t, res); err != nil {
+	if res.report, err = reportData(ctx, job, t, res); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	return WriteFile(ctx, filepath.Join(job.Dir, reportFile), func(w io.Writer) error {
@@ -129,7 +129,8 @@ func WriteSummary(w io.Writer, res Result, width int) error {
 	return report.Summary(w, res.report, width)
 }
 
-func reportData(ctx context.Context, dir string, t Timings, res *Result) (report.Data, error) {
+func reportData(ctx context.Context, job *stage.Job, t Timings, res *Result) (report.Data, error) {
+	dir := job.Dir
 	d := report.Data{
 		Dir: dir, Version: ToolVersion, Plan: res.Plan, Seconds: t.WallSeconds,
 		Machine: fmt.Sprintf("%s, %d cores", t.Machine.CPU, t.Machine.Cores), Engine: t.Machine.Engine,
@@ -143,13 +144,13 @@ func reportData(ctx context.Context, dir string, t Timings, res *Result) (report
 			Name: s.Stage, Seconds: s.Seconds, Bytes: uint64(s.Bytes), Peak: uint64(s.PeakMemory), Tasks: s.Tasks,
 		})
 	}
-	rows, err := readTallyQuickly(ctx, dir, d.Plan)
-	if err != nil {
-		return d, err
+	rows := job.Sealed()
+	if rows == nil {
+		var err error
+		if rows, err = readTallyQuickly(ctx, dir, d.Plan); err != nil {
+			return d, err
+		}
 	}
-	slices.SortFunc(rows, func(a, b tally.Row) int {
-		return cmp.Or(cmp.Compare(b.In().Tokens, a.In().Tokens), cmp.Compare(a.Contributor, b.Contributor))
-	})
 	d.ContributorCount = len(rows)
 	total := tally.Totals(rows)
 	for i, t := range d.Plan.Further {
@@ -159,15 +160,12 @@ func reportData(ctx context.Context, dir string, t Timings, res *Result) (report
 		}
 		d.Further = append(d.Further, further)
 	}
-	for i, r := range rows {
-		for c := range r.Class {
-			d.Classes[c].Add(r.Class[c])
-		}
-		if i < reportContributors {
-			d.Contributors = append(d.Contributors, report.ContributorRow{Name: r.Contributor, Classes: r.Class})
-		}
+	d.Classes = total.Class
+	for _, r := range largest(rows, reportContributors) {
+		d.Contributors = append(d.Contributors, report.ContributorRow{Name: r.Contributor, Classes: r.Class})
 	}
-	if err := addFlows(dir, &d); err != nil {
+	err := addFlows(dir, &d)
+	if err != nil {
 		return d, err
 	}
 	if d.Rejects, err = rejectReasons(dir); err != nil {
@@ -176,7 +174,10 @@ func reportData(ctx context.Context, dir string, t Timings, res *Result) (report
 	if n := res.Manifest.CreatedUnreadable; n > 0 {
 		d.Notes = append(d.Notes, fmt.Sprintf("The created field of %d documents could not be read; they count as undated and come last in priority order.", n))
 	}
-	notes, err := alarmNotes(dir)
+	if note := unseenNote(res.Manifest.UnseenSources); note != "" {
+		d.Notes = append(d.Notes, note)
+	}
+	notes, err := alarmNotes(dir, d.Plan.NearDup.Sweepable())
 	if err != nil {
 		return d, err
 	}
@@ -191,6 +192,10 @@ func reportData(ctx context.Context, dir string, t Timings, res *Result) (report
 			return d, err
 		}
 		d.Notes = append(d.Notes, f.Sentence())
+	} else if why := d.Plan.Unaudited(); why != "" {
+		d.Notes = append(d.Notes, "No audit: the recall was not measured, "+why+".")
+	} else {
+		d.Notes = append(d.Notes, "No audit: the recall was not measured, as the run was made with --audit off.")
 	}
 	if d.Plan.SharesCredit() {
 		d.Notes = append(d.Notes, "Credit is shared: the tokens of a kept document are split among the contributors of it and of its duplicates, and paid so. The figures here are of whose documents were kept; credits are in the tally.")
@@ -200,6 +205,43 @@ func reportData(ctx context.Context, dir string, t Timings, res *Result) (report
 	}
 	d.Files, err = listFiles(dir)
 	return d, err
+}
+
+// largest returns the n rows with the most tokens in, descending, of equal ones
+// the first.
+func largest(rows []tally.Row, n int) []*tally.Row {
+	type ranked struct {
+		row    *tally.Row
+		tokens uint64
+	}
+	var top []ranked
+	for i := range rows {
+		tokens := rows[i].In().Tokens
+		if len(top) == n && tokens <= top[n-1].tokens {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(top, tokens, func(r ranked, tokens uint64) int {
+			if r.tokens >= tokens {
+				return -1
+			}
+			return 1
+		})
+		top = slices.Insert(top, at, ranked{&rows[i], tokens})
+		top = top[:min(len(top), n)]
+	}
+	out := make([]*tally.Row, len(top))
+	for i, r := range top {
+		out[i] = r.row
+	}
+	return out
+}
+
+// unseenNote is about ranked sources that no document has; empty if there are none.
+func unseenNote(sources []string) string {
+	if len(sources) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("No document has the source %q of --source-rank: check its spelling, and what --source-field reads.", sources)
 }
 
 // standingNote says what the delivery was compared with.

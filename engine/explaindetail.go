@@ -11,7 +11,9 @@ import (
 
 	"github.com/RoaringBitmap/roaring/v2"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/tallystick/tallystick/engine/bitmap"
+
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/internal/worddiff"
@@ -68,11 +70,11 @@ func keptAround(a *stage.Around, dropped []Explanation) []Explanation {
 // addTexts reads dropped documents and their witnesses from the inputs and
 // compares them.
 func addTexts(ctx context.Context, p plan.Plan, m Means, found []Explanation) {
-	wanted := map[doc.Place]string{}
+	wanted := map[doc.Place]wantedText{}
 	for i := range found {
 		if d := found[i].Decision; d != nil && found[i].Class == doc.NearDup {
-			wanted[found[i].place] = ""
-			wanted[placeOf(p, d.WitnessShard, d.WitnessLine)] = ""
+			wanted[found[i].place] = wantedText{}
+			wanted[placeOf(p, d.WitnessShard, d.WitnessLine)] = wantedText{}
 		}
 	}
 	err := readTexts(ctx, p, m, wanted)
@@ -91,11 +93,12 @@ func addTexts(ctx context.Context, p plan.Plan, m Means, found []Explanation) {
 			continue
 		}
 		own, witness := wanted[e.place], wanted[placeOf(p, e.Decision.WitnessShard, e.Decision.WitnessLine)]
-		e.Diff = worddiff.Diff(witness, own)
-		theirs := sketcher.BandKeys(nil, scanner.Set([]byte(witness)))
-		for _, key := range sketcher.BandKeys(nil, scanner.Set([]byte(own))) {
+		e.Diff = worddiff.Diff(witness.text, own.text)
+		theirs := sketcher.BandKeys(nil, scanner.Set([]byte(witness.text)))
+		apart := stage.Apart(&p, xxhash.New(), []byte(own.source))
+		for _, key := range sketcher.BandKeys(nil, scanner.Set([]byte(own.text))) {
 			if slices.Contains(theirs, key) {
-				e.Buckets = append(e.Buckets, key)
+				e.Buckets = append(e.Buckets, key^apart)
 			}
 		}
 	}
@@ -103,8 +106,10 @@ func addTexts(ctx context.Context, p plan.Plan, m Means, found []Explanation) {
 
 var errAllRead = errors.New("all that was wanted is read")
 
+type wantedText struct{ text, source string }
+
 // readTexts fills in the texts of the lines at the places in wanted.
-func readTexts(ctx context.Context, p plan.Plan, m Means, wanted map[doc.Place]string) error {
+func readTexts(ctx context.Context, p plan.Plan, m Means, wanted map[doc.Place]wantedText) error {
 	parser, err := stage.NewParser(p.Fields, cmp.Or(m.Parser, "native"))
 	if err != nil {
 		return err
@@ -128,7 +133,7 @@ func readTexts(ctx context.Context, p plan.Plan, m Means, wanted map[doc.Place]s
 			if line.Reason != doc.OK || parser.Parse(line.Data, &rec) != doc.OK {
 				return doc.ErrInputChanged
 			}
-			wanted[place] = string(rec.Text)
+			wanted[place] = wantedText{string(rec.Text), string(rec.Source)}
 			if n--; n == 0 {
 				return errAllRead
 			}

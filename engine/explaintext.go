@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -11,6 +10,7 @@ import (
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/internal/display"
+	"github.com/tallystick/tallystick/engine/internal/jsonfile"
 	"github.com/tallystick/tallystick/engine/internal/worddiff"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
@@ -231,10 +231,7 @@ func WriteExplanationsJSON(w io.Writer, p plan.Plan, found []Explanation) error 
 	for i := range found {
 		all = append(all, newExplanationJSON(p, &found[i]))
 	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(all)
+	return jsonfile.Write(w, "explanations", all)
 }
 
 func newExplanationJSON(p plan.Plan, e *Explanation) explanationJSON {

@@ -98,7 +98,7 @@ func (p *Policy) goesWith(out *plan.Plan) error {
 	switch standing := len(p.Reference) > 0 || len(p.Against) > 0; {
 	case out.NearDup.Sweepable() && (standing || p.Index):
 		return fmt.Errorf("%w: a sweepable run (--sweepable) has neither earlier runs nor a reference corpus, and keeps no index for later ones", doc.ErrUsage)
-	case out.AuditPPM > 0 && (out.Scope != "" || standing):
+	case out.AuditPPM > 0 && (out.Scope != "" || standing): // plan.Unaudited, before what stands is known
 		return fmt.Errorf("%w: an audit looks for pairs in the whole corpus: it goes with no other scope, no reference corpus and no earlier run", doc.ErrUsage)
 	}
 	return nil

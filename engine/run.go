@@ -297,6 +297,9 @@ func finish(ctx context.Context, job *stage.Job, m Means, timings []Timing, o Ru
 	if res.Manifest, err = manifest.Parse(b); err != nil {
 		return res, err
 	}
+	if note := unseenNote(res.Manifest.UnseenSources); note != "" && m.Progress != nil {
+		m.Progress.Notice(note)
+	}
 	if err := describe(ctx, job, m, &res); err != nil {
 		return res, err
 	}

@@ -3,19 +3,33 @@ package main
 import (
 	"fmt"
 
+	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/doc"
 )
 
 // auditFlags ask for an audit.
 type auditFlags struct {
-	Audit auditShare `default:"0" placeholder:"SHARE" group:"Near duplicates:" help:"Measure the recall on a sample of the texts, such as 0.1%: reads all texts once more (default: 0, no audit)."`
+	Audit auditShare `default:"auto" placeholder:"SHARE" group:"Near duplicates:" help:"Share of the texts to measure the recall on, such as 1%; auto: 0.1%, but 100 texts at least and 1,000 at most; off (default: auto)."`
 }
 
-// auditShare is a share of the texts, in millionths.
-type auditShare millionths
+func (f *auditFlags) apply(r *engine.Rules) { r.Audit, r.AuditPPM = f.Audit.auto, f.Audit.ppm }
 
-// UnmarshalText parses a share from 0 to 1.
+// auditShare is a share of the texts.
+type auditShare struct {
+	auto bool
+	ppm  int64
+}
+
+// UnmarshalText parses a share from 0 to 1, auto or off.
 func (a *auditShare) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "auto":
+		*a = auditShare{auto: true}
+		return nil
+	case "off":
+		*a = auditShare{}
+		return nil
+	}
 	var m millionths
 	if err := m.UnmarshalText(text); err != nil {
 		return err
@@ -23,6 +37,6 @@ func (a *auditShare) UnmarshalText(text []byte) error {
 	if m > 1e6 {
 		return fmt.Errorf("%w: %q is more than all texts", doc.ErrUsage, text)
 	}
-	*a = auditShare(m)
+	*a = auditShare{ppm: int64(m)}
 	return nil
 }

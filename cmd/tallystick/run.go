@@ -45,9 +45,11 @@ Alarms tell what about the duplicates somebody should look at (alarms.json); wit
 --strict a run that has one stops before it writes a tally, and --resume without
 --strict accepts it.
 
---audit reads all texts once more and compares a sample of them with every other
-one without buckets: audit.json has the recall that was measured, beside the one
-that plan.json predicts. A run takes a tenth to a half longer for it.
+An audit compares a sample of the texts with every other one, without buckets:
+audit.json has the recall that was measured, beside the one that plan.json
+predicts. By default every run has one, of 0.1% of the texts, but of 100 at least
+and 1,000 at most; not with --sweepable, --scope source, --reference or --against.
+--audit SHARE samples exactly that share, --audit off none.
 
 Examples:
   tallystick run corpus/ --tokenizer gpt2 --out out
@@ -56,7 +58,7 @@ Examples:
   tallystick run corpus/ --tokenizer llama3/tokenizer.json --tokenizer qwen=q/tokenizer.json --out out
   zstd -dc big.zst | tallystick run - --tokenizer gpt2 --out out
   tallystick run corpus/ --tokenizer gpt2 --credit shared --out out
-  tallystick run corpus/ --tokenizer gpt2 --audit 0.1% --out out
+  tallystick run corpus/ --tokenizer gpt2 --audit 1% --out out
   tallystick run corpus/ --tokenizer gpt2 --strict --alarm-loss 20% --out out
   tallystick run corpus/ --tokenizer gpt2 --out out --resume
   tallystick run corpus/ --tokenizer gpt2 --priority source --source-rank wiki,books,web --out out
@@ -76,7 +78,8 @@ func (c *runCmd) Run(ctx context.Context, env *environment) error {
 	if err := c.policyFlags.apply(&r); err != nil {
 		return err
 	}
-	r.Credit, r.Alarms, r.AuditPPM = c.Credit, c.limits(), int64(c.Audit)
+	r.Credit, r.Alarms = c.Credit, c.limits()
+	c.auditFlags.apply(&r)
 	res, err := engine.Run(ctx, r, m, engine.RunOptions{
 		Out: c.Out, Resume: c.Resume, Force: c.Force, KeepWork: c.KeepWork, Strict: c.Strict,
 	})
@@ -142,7 +145,8 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 	if err := c.policyFlags.apply(&r); err != nil {
 		return err
 	}
-	r.Credit, r.Alarms, r.AuditPPM = c.Credit, c.limits(), int64(c.Audit)
+	r.Credit, r.Alarms = c.Credit, c.limits()
+	c.auditFlags.apply(&r)
 	prepared, err := engine.Prepare(ctx, r, m, engine.RunOptions{Out: c.Out, Force: c.Force})
 	if err != nil {
 		return err

@@ -24,7 +24,8 @@ func (*verifyCmd) Help() string {
 of its own: it shares no code with what decided and wrote them. --inputs reads the
 corpus with the same JSON rule, recounts (--engine hf: by another engine) and
 compares shingles as strings instead of hashes. Exit code 1 if anything is wrong;
-every failure names file and line.
+every failure names file and line. Of a run that read standard input --inputs fails:
+nobody kept it.
 
 Examples:
   tallystick verify out

@@ -15,9 +15,7 @@
 package alarm
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/big"
@@ -25,6 +23,7 @@ import (
 	"slices"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/jsonfile"
 	"github.com/tallystick/tallystick/engine/plan"
 )
 
@@ -91,6 +90,10 @@ type Evidence struct {
 	Groups         []Group  // the largest ones, descending
 	MostCandidates Document // the document of Measured.MostCandidates
 	Audit          *Audit   // nil if the plan asks for none
+	// Floor says that the buckets are those of a floor below the threshold, as a
+	// sweepable run has them. They are larger, which costs time and decides nothing,
+	// so nothing is raised of them: a plain run of the same threshold would not.
+	Floor bool
 }
 
 // Audit is what an audit found: pairs that share a bucket, of those that reach
@@ -162,17 +165,15 @@ func Raise(runID string, limits plan.Alarms, e *Evidence) File {
 		}
 	}
 	m := &e.Measured
-	if ends := 2 * m.KeptPairs; limits.NeighboursPPM > 0 && m.Kept >= limits.Documents &&
-		above(ends, m.Kept, limits.NeighboursPPM) && above(m.Component, m.Kept, limits.ComponentPPM) {
+	if m.Percolates(&limits) && !e.Floor {
 		f.Alarms = append(f.Alarms, Alarm{Kind: Percolation, Count: m.Component, Of: m.Kept,
-			Message: fmt.Sprintf("a kept document shares buckets with %s others that it does not duplicate (limit %s), and %d of %d kept documents hang together so: raise the threshold (of a sweepable run, the floor), or ask for less recall",
-				decimal(ends, m.Kept), ppm(limits.NeighboursPPM), m.Component, m.Kept)})
+			Message: fmt.Sprintf("%s (limit %s): raise the threshold, or ask for less recall", m.Neighbours(), ppm(limits.NeighboursPPM))})
 	}
-	if limits.Bucket > 0 && m.LargestBucket > limits.Bucket {
+	if limits.Bucket > 0 && m.LargestBucket > limits.Bucket && !e.Floor {
 		f.Alarms = append(f.Alarms, Alarm{Kind: HotBucket, Count: m.LargestBucket,
 			Message: fmt.Sprintf("a bucket has %d kept documents (limit %d): a template or boilerplate that many texts share", m.LargestBucket, limits.Bucket)})
 	}
-	if limits.Candidates > 0 && m.MostCandidates > limits.Candidates {
+	if limits.Candidates > 0 && m.MostCandidates > limits.Candidates && !e.Floor {
 		f.Alarms = append(f.Alarms, Alarm{Kind: ManyCandidates, Document: &e.MostCandidates, Count: m.MostCandidates,
 			Message: fmt.Sprintf("%s was compared with %d kept documents (limit %d): such families cost the square of their number", &e.MostCandidates, m.MostCandidates, limits.Candidates)})
 	}
@@ -184,6 +185,19 @@ func Raise(runID string, limits plan.Alarms, e *Evidence) File {
 		f.Alarms, f.Omitted = f.Alarms[:mostListed], n-mostListed
 	}
 	return f
+}
+
+// Percolates reports whether kept documents share more buckets than the limits
+// allow.
+func (m *Measured) Percolates(limits *plan.Alarms) bool {
+	return limits.NeighboursPPM > 0 && m.Kept >= limits.Documents &&
+		above(2*m.KeptPairs, m.Kept, limits.NeighboursPPM) && above(m.Component, m.Kept, limits.ComponentPPM)
+}
+
+// Neighbours says how many others a kept document shares buckets with.
+func (m *Measured) Neighbours() string {
+	return fmt.Sprintf("a kept document shares buckets with %s others that it does not duplicate, and %d of %d kept documents hang together so",
+		decimal(2*m.KeptPairs, m.Kept), m.Component, m.Kept)
 }
 
 // loss compares one party with the limit, by documents and by tokens; of both
@@ -268,31 +282,14 @@ func ppm(n int64) string {
 
 // Write writes alarms.json.
 func (f *File) Write(w io.Writer) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(f); err != nil {
-		return fmt.Errorf("write %s: %w", Name, err)
-	}
-	if _, err := w.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("write %s: %w", Name, err)
-	}
-	return nil
+	return jsonfile.Write(w, Name, f)
 }
 
 // Parse reads what Write wrote; errors wrap doc.ErrCorrupt.
 func Parse(data []byte) (File, error) {
 	var f File
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&f); err != nil {
-		return f, fmt.Errorf("%w: %s: %w", doc.ErrCorrupt, Name, err)
-	}
-	if f.Version != Version {
-		return f, fmt.Errorf("%s: version %d, this program knows %d", Name, f.Version, Version)
-	}
-	return f, nil
+	err := jsonfile.Parse(data, Name, Version, &f)
+	return f, err
 }
 
 // Raised returns how many alarms there are.

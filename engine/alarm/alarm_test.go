@@ -71,6 +71,12 @@ func TestEachAlarm(t *testing.T) {
 		{"candidates", func(e *Evidence, _ *plan.Alarms) { e.Measured.MostCandidates++ }, []string{"many_candidates"}, `document "line 7 of shard 1" of "rest" was compared with 10001`},
 		{"an audit as asked for", func(e *Evidence, _ *plan.Alarms) { e.Audit = &Audit{90, 100, 990_000, 990_000} }, nil, ""},
 		{"an audit that shows less", func(e *Evidence, _ *plan.Alarms) { e.Audit = &Audit{90, 100, 989_999, 990_000} }, []string{"low_recall"}, "90 of 100 pairs in a bucket together: a recall of at most 0.989999, the plan asks for 0.99"},
+		{"buckets of a floor", func(e *Evidence, _ *plan.Alarms) {
+			e.Floor = true
+			e.Measured.Component++
+			e.Measured.LargestBucket++
+			e.Measured.MostCandidates++
+		}, nil, ""},
 		{"no limits", func(e *Evidence, l *plan.Alarms) {
 			*l = plan.Alarms{}
 			e.Measured.Component, e.Measured.LargestBucket, e.Measured.MostCandidates, e.Groups[0].Size = 1000, 1e6, 1e6, 1e6

@@ -4,13 +4,11 @@
 package audit
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
 
-	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/jsonfile"
 )
 
 // Name of the file in the folder of a run.
@@ -138,14 +136,17 @@ func (f *File) Settle(families []uint64, predicted uint64) {
 	f.ByFamilies = Wilson(f.Found, f.Pairs, observations)
 }
 
-// Sentence says what was measured, for people.
+// Sentence says what was measured, for people, with the wider of the intervals.
 func (f *File) Sentence() string {
-	if f.Pairs == 0 {
-		return fmt.Sprintf("Audit: none of %d sampled texts has a pair that reaches the threshold, so nothing is known of the recall; sample more.", f.Probes)
+	if f.Pairs == 0 && f.Probes == f.Documents {
+		return fmt.Sprintf("Audit of all %d texts, without buckets: no two of them reach the threshold.", f.Documents)
 	}
-	return fmt.Sprintf("Audit of %d sampled texts of %d, without buckets: of %d pairs that reach the threshold %d share a bucket, a recall of %s %% (predicted %s %%; 95 %% interval %s–%s %% if pairs are independent, %s–%s %% if the pairs of each of %d families stand or fall together). %d of the sampled texts were dropped as near duplicates, %d more would have been with a recall of 100 %%.",
+	if f.Pairs == 0 {
+		return fmt.Sprintf("Audit: none of %d sampled texts has a pair that reaches the threshold, so nothing is known of the recall; sample more (--audit).", f.Probes)
+	}
+	return fmt.Sprintf("Audit of %d sampled texts of %d, without buckets: of %d pairs that reach the threshold %d share a bucket, a recall of %s %% (predicted %s %%; 95 %% interval %s–%s %%, %d families). %d of the sampled texts were dropped as near duplicates, %d more would be with a recall of 100 %%.",
 		f.Probes, f.Documents, f.Pairs, f.Found, percent(f.RecallPPM), percent(f.PredictedPPM),
-		percent(f.ByPairs.LowPPM), percent(f.ByPairs.HighPPM), percent(f.ByFamilies.LowPPM), percent(f.ByFamilies.HighPPM), f.Families, f.Dropped, f.Missed)
+		percent(f.ByFamilies.LowPPM), percent(f.ByFamilies.HighPPM), f.Families, f.Dropped, f.Missed)
 }
 
 // percent writes parts per million with two digits, rounded down.
@@ -153,29 +154,12 @@ func percent(ppm int64) string { return fmt.Sprintf("%d.%02d", ppm/1e4, ppm%1e4/
 
 // Write writes audit.json.
 func (f *File) Write(w io.Writer) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(f); err != nil {
-		return fmt.Errorf("write %s: %w", Name, err)
-	}
-	if _, err := w.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("write %s: %w", Name, err)
-	}
-	return nil
+	return jsonfile.Write(w, Name, f)
 }
 
 // Parse reads what Write wrote; errors wrap doc.ErrCorrupt.
 func Parse(data []byte) (File, error) {
 	var f File
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&f); err != nil {
-		return f, fmt.Errorf("%w: %s: %w", doc.ErrCorrupt, Name, err)
-	}
-	if f.Version != Version {
-		return f, fmt.Errorf("%s: version %d, this program knows %d", Name, f.Version, Version)
-	}
-	return f, nil
+	err := jsonfile.Parse(data, Name, Version, &f)
+	return f, err
 }

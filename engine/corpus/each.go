@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/tallystick/tallystick/engine/plan"
 )
 
@@ -21,7 +23,25 @@ func EachLine(ctx context.Context, f plan.File, s plan.Shard, maxLine int64, pro
 	if err != nil {
 		return err
 	}
+	return r.each(ctx, progress, fn)
+}
+
+// EachPlannedLine is EachLine that ends, after the last line, with an error that
+// wraps doc.ErrInputChanged unless the bytes of the shard are the ones that were
+// planned. Those of a plain file are compared as they are read.
+func EachPlannedLine(ctx context.Context, f plan.File, s plan.Shard, maxLine int64, progress func(bytes int64), fn func(*Line) error) error {
+	r, err := Open(f, s, maxLine)
+	if err != nil {
+		return err
+	}
+	r.sum = xxhash.New()
+	return r.each(ctx, progress, fn)
+}
+
+// each is EachLine of r, which it closes.
+func (r *Reader) each(ctx context.Context, progress func(bytes int64), fn func(*Line) error) error {
 	defer r.Close()
+	f, s := r.planned, r.shard
 	var told int64
 	tell := func() {
 		if n := r.BytesRead(); progress != nil && n != told {
@@ -40,7 +60,10 @@ func EachLine(ctx context.Context, f plan.File, s plan.Shard, maxLine int64, pro
 			}
 			if err := r.Next(&line); errors.Is(err, io.EOF) {
 				tell()
-				return nil
+				if r.sum == nil {
+					return nil
+				}
+				return r.check()
 			} else if err != nil {
 				return err
 			}
@@ -49,7 +72,7 @@ func EachLine(ctx context.Context, f plan.File, s plan.Shard, maxLine int64, pro
 			}
 		}
 	}
-	err = Guard(each)
+	err := Guard(each)
 	if errors.Is(err, errFault) {
 		return fmt.Errorf("%s: %w", f.Path, err)
 	}

@@ -69,8 +69,12 @@ func fetchStream(f plan.File, s plan.Shard, maxLine int64, wants []Want, fn func
 }
 
 // fetchBlock is how many bytes are read at first for a line, most of which
-// are shorter.
-const fetchBlock = 16 << 10
+// are shorter; fetchMore where so many hold several wanted lines.
+const (
+	fetchBlock = 16 << 10
+	fetchMore  = 128 << 10
+	several    = 8
+)
 
 func fetchPlain(f plan.File, s plan.Shard, maxLine int64, wants []Want, fn func(i int, line []byte) error) error {
 	file, err := openInput(f, s, maxLine)
@@ -81,6 +85,10 @@ func fetchPlain(f plan.File, s plan.Shard, maxLine int64, wants []Want, fn func(
 	w := window{file: file, planned: f, end: s.Offset + s.Length}
 	follower := s.Offset // where the line after the previous want begins
 	for i, want := range wants {
+		w.block = fetchBlock
+		if i+several <= len(wants) && wants[i+several-1].Offset-want.Offset < fetchMore {
+			w.block = fetchMore
+		}
 		adjacent := want.Ordinal == 0 || i > 0 && want.Ordinal == wants[i-1].Ordinal+1
 		if adjacent && want.Offset != follower || want.Offset < s.Offset || want.Offset >= w.end {
 			return notThere(f, want)
@@ -115,6 +123,7 @@ type window struct {
 	planned plan.File
 	end     int64 // of the shard
 	base    int64 // offset of buf[0]
+	block   int   // bytes to read at least
 	buf     []byte
 }
 
@@ -124,9 +133,9 @@ func (w *window) at(offset int64, n int) ([]byte, error) {
 	if offset >= w.base && offset+int64(n) <= w.base+int64(len(w.buf)) {
 		return w.buf[offset-w.base:], nil
 	}
-	size := int(min(int64(max(n, fetchBlock)), w.end-offset))
+	size := int(min(int64(max(n, w.block)), w.end-offset))
 	if cap(w.buf) < size {
-		w.buf = make([]byte, size)
+		w.buf = make([]byte, size+size/4)
 	}
 	w.base, w.buf = offset, w.buf[:size]
 	read, err := w.file.ReadAt(w.buf, offset)

@@ -94,7 +94,7 @@ type survey struct {
 }
 
 const (
-	blockSize = 1 << 20 // of one read
+	blockSize = 1 << 18 // of one read
 	blocks    = 4       // in flight between reading and hashing, a file
 )
 
@@ -251,8 +251,7 @@ func (c *cutter) finish() []plan.Shard {
 func hexSum(d *xxhash.Digest) string { return fmt.Sprintf("%016x", d.Sum64()) }
 
 // CheckShard reads the bytes of a shard and returns an error that wraps
-// doc.ErrInputChanged unless they are the ones that were planned. Called after
-// the lines were read, it also finds most changes made meanwhile.
+// doc.ErrInputChanged unless they are the ones that were planned.
 func CheckShard(f plan.File, s plan.Shard) error {
 	file, err := os.Open(f.Path)
 	if err != nil {
@@ -266,6 +265,11 @@ func CheckShard(f plan.File, s plan.Shard) error {
 	if _, err := io.CopyBuffer(sum, io.NewSectionReader(file, s.Offset, s.Length), make([]byte, blockSize)); err != nil {
 		return inputError(f.Path, err)
 	}
+	return compareSum(sum, f, s)
+}
+
+// compareSum compares the checksum of the bytes of a shard with the planned one.
+func compareSum(sum *xxhash.Digest, f plan.File, s plan.Shard) error {
 	if hexSum(sum) != s.XXH64 {
 		return changed(f, "the %d bytes from byte %d on are not those that were planned", s.Length, s.Offset)
 	}

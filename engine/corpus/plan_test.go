@@ -125,12 +125,20 @@ func TestPlanManyFiles(t *testing.T) {
 
 // A file that was changed in place keeps its size: only its bytes tell.
 func TestCheckShard(t *testing.T) {
-	data := bytes.Repeat([]byte("a line of text\n"), 1000)
+	for _, check := range []func(plan.File, plan.Shard) error{CheckShard, func(f plan.File, s plan.Shard) error {
+		return EachPlannedLine(t.Context(), f, s, 100, nil, func(*Line) error { return nil })
+	}} {
+		testCheckShard(t, check)
+	}
+}
+
+func testCheckShard(t *testing.T, check func(plan.File, plan.Shard) error) {
+	data := bytes.Repeat([]byte("a line of text\n"), 20_000)
 	for name, bytes := range map[string][]byte{"plain": data, "gzip": gzipped(t, data, 2)} {
 		path := writeFile(t, name, bytes)
-		files, shards := planFiles(t, 4000, path)
+		files, shards := planFiles(t, 100_000, path)
 		for _, s := range shards {
-			if err := CheckShard(files[0], s); err != nil {
+			if err := check(files[0], s); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -140,7 +148,7 @@ func TestCheckShard(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, s := range shards {
-			err := CheckShard(files[0], s)
+			err := check(files[0], s)
 			if changed := i == len(shards)-1; errors.Is(err, doc.ErrInputChanged) != changed {
 				t.Errorf("%s: shard %d: %v", name, i, err)
 			}

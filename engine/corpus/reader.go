@@ -7,6 +7,8 @@ import (
 	"math"
 	"os"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 )
@@ -25,7 +27,14 @@ type Reader struct {
 
 	pos     int64 // in mapped: of the next line
 	ordinal int64 // of the next line
+
+	sum    *xxhash.Digest // of mapped[:summed]; nil unless the shard is checked
+	summed int64
 }
+
+// sumEvery is how many bytes are read before they are added to the checksum: few
+// enough to be still in the near caches, enough to be worth a call.
+const sumEvery = 32 << 10
 
 // Open opens a shard for reading. Lines of more than maxLine bytes (without LF
 // or CRLF) are not delivered but reported.
@@ -67,6 +76,10 @@ func (r *Reader) Next(line *Line) error {
 	if r.stream != nil {
 		return r.stream.next(line)
 	}
+	if r.sum != nil && r.pos-r.summed >= sumEvery {
+		r.sum.Write(r.mapped[r.summed:r.pos])
+		r.summed = r.pos
+	}
 	for r.pos < int64(len(r.mapped)) {
 		rest := r.mapped[r.pos:]
 		start, ordinal := r.pos, r.ordinal
@@ -94,6 +107,16 @@ func (r *Reader) Next(line *Line) error {
 		return err
 	}
 	return io.EOF
+}
+
+// check returns an error that wraps doc.ErrInputChanged unless the bytes that Next
+// went through, which has returned io.EOF, are those that were planned.
+func (r *Reader) check() error {
+	if r.stream != nil {
+		return CheckShard(r.planned, r.shard) // a broken stream was not read to its end
+	}
+	r.sum.Write(r.mapped[r.summed:])
+	return compareSum(r.sum, r.planned, r.shard)
 }
 
 // BytesRead is how many bytes of the shard, as it is on disk, have been

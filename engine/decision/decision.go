@@ -124,7 +124,7 @@ func NewWriter(w io.Writer, shard int, m Meta, further ...plan.Tokenizer) *Write
 		metadata[MetaTokenizer+"."+t.Label] = t.SHA256
 	}
 	return &Writer{
-		w:     table.NewWriter[Row](w, FormatVersion, metadata, furtherColumns(further)...),
+		w:     table.NewWriter[Row](w, FormatVersion, metadata, furtherColumns(further), nil),
 		shard: int32(shard),
 	}
 }
@@ -143,10 +143,54 @@ func (w *Writer) Write(r Row) error {
 		return fmt.Errorf("write decisions of shard %d: row %d: %w", w.shard, w.rows, err)
 	}
 	w.line = r.Line
-	if err := w.w.Append(r, r.Further...); err != nil {
+	r.put(w.w.Row())
+	if err := w.w.End(); err != nil {
 		return fmt.Errorf("write decisions of shard %d: row %d: %w", w.shard, w.rows, err)
 	}
 	return nil
+}
+
+// put adds the values of the columns.
+func (r *Row) put(to *table.Cells) {
+	to.Int32(r.Shard)
+	to.Int64(r.Line)
+	to.Int64(r.Offset)
+	to.Text(r.ID)
+	to.Text(r.Contributor)
+	to.Text(r.Class)
+	to.Int64(r.Bytes)
+	to.Int64(r.Tokens)
+	to.Int32(r.WitnessShard)
+	to.Int64(r.WitnessLine)
+	to.Text(r.WitnessID)
+	to.Text(r.WitnessContributor)
+	to.Int64(r.Overlap)
+	to.Int64(r.Union)
+	to.Double(r.Jaccard)
+	to.Int32(r.SharedBuckets)
+	for _, n := range r.Further {
+		to.Int64(n)
+	}
+}
+
+// take is the inverse of put, but for Further.
+func (r *Row) take(from *table.Values) {
+	r.Shard = from.Int32()
+	r.Line = from.Int64()
+	r.Offset = from.Int64()
+	r.ID = from.Text()
+	r.Contributor = from.Text()
+	r.Class = from.Text()
+	r.Bytes = from.Int64()
+	r.Tokens = from.Int64()
+	r.WitnessShard = from.Int32()
+	r.WitnessLine = from.Int64()
+	r.WitnessID = from.Text()
+	r.WitnessContributor = from.Text()
+	r.Overlap = from.Int64()
+	r.Union = from.Int64()
+	r.Jaccard = from.Double()
+	r.SharedBuckets = from.Int32()
 }
 
 // Close completes the file. It does not close the destination.
@@ -181,7 +225,7 @@ type Reader struct {
 // NewReader opens the decisions file of a shard, size bytes long, of a plan
 // with these further tokenizers. Errors wrap doc.ErrCorrupt.
 func NewReader(r io.ReaderAt, size int64, shard int, further ...plan.Tokenizer) (*Reader, error) {
-	tr, err := table.NewReader[Row](r, size, furtherColumns(further)...)
+	tr, err := table.NewReader(r, size, (*Row).take, furtherColumns(further), nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", Path(shard), err)
 	}

@@ -34,7 +34,34 @@ type node struct {
 	fields   roles // that have their value here
 	below    roles // that have it here or at a descendant
 	children []*node
-	seen     uint64 // number of the last line that had this key
+	seen     uint64  // number of the last line that had this key
+	habits   []habit // by the place of a key among those of the object
+}
+
+// habit is how an object lately spelt its key of a place, and what that means:
+// lines of one file mostly have the same keys in the same order, and need not be
+// looked at closer than to see that.
+type habit struct {
+	spelt []byte // from the quote before the key to the value
+	child *node
+}
+
+// Limits of what is kept as a habit.
+const (
+	maxHabits = 64
+	maxSpelt  = 64 // bytes
+)
+
+// learn notes how the key of a place was spelt.
+func (n *node) learn(place int, spelt []byte, child *node) {
+	if place > len(n.habits) || place == maxHabits || len(spelt) > maxSpelt {
+		return
+	}
+	if place == len(n.habits) {
+		n.habits = append(n.habits, habit{})
+	}
+	h := &n.habits[place]
+	h.spelt, h.child = append(h.spelt[:0], spelt...), child
 }
 
 func (n *node) child(key []byte) *node {

@@ -1,6 +1,8 @@
 package jsonl
 
 import (
+	"bytes"
+	"math/bits"
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/doc"
@@ -111,10 +113,8 @@ func (w *walker) value(i, depth int, n *node) int {
 
 // set puts down the value of all roles in the set.
 func (f *found) set(fields roles, v value) {
-	for r := range numRoles {
-		if fields.has(r) {
-			f.values[r] = v
-		}
+	for ; fields != 0; fields &= fields - 1 {
+		f.values[bits.TrailingZeros8(uint8(fields))] = v
 	}
 }
 
@@ -127,27 +127,16 @@ func (w *walker) object(i, depth int, n *node) int {
 	if i < len(w.line) && w.line[i] == '}' {
 		return i + 1
 	}
-	for {
-		if i >= len(w.line) || w.line[i] != '"' {
-			return w.unexpected(i)
-		}
+	for place := 0; ; place++ {
 		var child *node
-		if n == nil {
-			i = w.skipString(i + 1)
-		} else {
-			start := i
-			var key []byte
-			if i, key = w.readString(i + 1); i >= 0 {
-				child = w.enter(n.child(key), start)
-			}
-		}
-		if i < 0 {
+		if n != nil && place < len(n.habits) && bytes.HasPrefix(w.line[i:], n.habits[place].spelt) {
+			h := &n.habits[place]
+			child = w.enter(h.child, i)
+			i = w.space(i + len(h.spelt))
+		} else if i, child = w.key(i, place, n); i < 0 {
 			return i
 		}
-		if i = w.space(i); i >= len(w.line) || w.line[i] != ':' {
-			return w.unexpected(i)
-		}
-		if i = w.value(w.space(i+1), depth, child); i < 0 {
+		if i = w.value(i, depth, child); i < 0 {
 			return i
 		}
 		i = w.space(i)
@@ -160,6 +149,36 @@ func (w *walker) object(i, depth int, n *node) int {
 			return w.unexpected(i)
 		}
 	}
+}
+
+// key reads a key, of some place in the object of n, and the colon, up to the
+// value. Without n it looks for nothing.
+func (w *walker) key(i, place int, n *node) (int, *node) {
+	if i >= len(w.line) || w.line[i] != '"' {
+		return w.unexpected(i), nil
+	}
+	start := i
+	var wanted *node
+	if n == nil {
+		i = w.skipString(i + 1)
+	} else {
+		var key []byte
+		if i, key = w.readString(i + 1); i >= 0 {
+			wanted = n.child(key)
+		}
+	}
+	if i < 0 {
+		return i, nil
+	}
+	if i = w.space(i); i >= len(w.line) || w.line[i] != ':' {
+		return w.unexpected(i), nil
+	}
+	i = w.space(i + 1)
+	if n == nil {
+		return i, nil
+	}
+	n.learn(place, w.line[start:i], wanted)
+	return i, w.enter(wanted, start)
 }
 
 // enter returns the wanted key to collect values for, if any: a second one of

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/jsonfile"
 )
 
 // Version of manifest.json. A reader refuses a version it does not know.
@@ -39,6 +40,9 @@ type Manifest struct {
 	Files             []File `json:"files"` // ascending by path
 	Totals            Totals `json:"totals"`
 	CreatedUnreadable uint64 `json:"created_unreadable"` // usable lines whose created field could not be read
+	// UnseenSources are the ranked sources that no usable line of the delivery has,
+	// in the order of the ranking.
+	UnseenSources []string `json:"unseen_sources,omitempty"`
 	// Standing are the documents that the delivery was compared with and that
 	// are not tallied: a reference corpus, or what earlier runs kept.
 	Standing *Standing `json:"standing,omitempty"`
@@ -149,14 +153,11 @@ func (m Manifest) Marshal() ([]byte, error) {
 	if err := m.Check(); err != nil {
 		return nil, fmt.Errorf("write manifest.json: %w", err)
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(m); err != nil {
+	b, err := jsonfile.Marshal(m)
+	if err != nil {
 		return nil, fmt.Errorf("write manifest.json: %w", err)
 	}
-	return b.Bytes(), nil
+	return b, nil
 }
 
 // Write writes manifest.json.

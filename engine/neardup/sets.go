@@ -64,7 +64,7 @@ func NewSetWriter(dir string, docs int) (*SetWriter, error) {
 	_ = os.Remove(f.Name())
 	return &SetWriter{
 		file: f,
-		out:  bufio.NewWriterSize(f, 1<<20),
+		out:  bufio.NewWriterSize(f, 1<<17),
 		index: setIndex{
 			sizes: make([]uint32, docs),
 			at:    make([]uint64, docs),

@@ -36,8 +36,10 @@ type Plan struct {
 	// named after it.
 	Further    []Tokenizer `json:"further_tokenizers,omitempty"`
 	NearDup    NearDup     `json:"near_dup"`
-	Alarms     *Alarms     `json:"alarms,omitempty"`    // absent: DefaultAlarms
-	AuditPPM   int64       `json:"audit_ppm,omitempty"` // share of the texts that an audit samples, in millionths
+	Alarms     *Alarms     `json:"alarms,omitempty"`      // absent: DefaultAlarms
+	AuditPPM   int64       `json:"audit_ppm,omitempty"`   // share of the texts that an audit samples, in millionths
+	AuditLeast int64       `json:"audit_least,omitempty"` // texts that it samples where there are as many
+	AuditMost  int64       `json:"audit_most,omitempty"`  // texts that it samples at most; absent: no limit
 	Seed       uint64      `json:"seed"`
 	ShardSize  int64       `json:"shard_size"` // bytes, nominal
 	MaxLine    int64       `json:"max_line"`   // bytes; a longer line is rejected
@@ -64,6 +66,28 @@ type Rules struct {
 	// Credit is absent where the first contributor is credited with all tokens
 	// of a kept document.
 	Credit string `json:"credit,omitempty"`
+}
+
+// The audit that a run has by default.
+const (
+	DefaultAuditPPM   = 1000
+	DefaultAuditLeast = 100
+	DefaultAuditMost  = 1000
+)
+
+// Unaudited says why the plan has no audit by default; empty if nothing is against one.
+func (p *Plan) Unaudited() string {
+	switch {
+	case p.NearDup.Sweepable():
+		return "as it is another one at every threshold (--sweepable)"
+	case p.Scope == ScopeSource:
+		return "as an audit takes no notice of sources (--scope source)"
+	case p.Scope == ScopeReference:
+		return "as an audit looks for pairs within the delivery (--reference)"
+	case len(p.Earlier) > 0:
+		return "as an audit reads all texts, and of earlier runs there are only keys (--against)"
+	}
+	return ""
 }
 
 // SharesCredit reports whether the tokens of a kept document are split among

@@ -297,8 +297,14 @@ func newSizeGrid(rows []sweep.Row) *sizeGrid {
 	const left, cellHeight = 62, 19
 	width := float64(plotRight-left) / float64(columns)
 	g := &sizeGrid{Height: cellHeight*len(classes) + 24, CellWidth: coordinate(width - 1), CellHeight: cellHeight - 1}
+	every := 1
+	if columns > maxSizeColumns/2 {
+		every = 2 // labels would touch each other
+	}
 	for column, r := range shown {
-		g.Columns = append(g.Columns, tick{coordinate(left + width*(float64(column)+0.5)), r.Threshold})
+		if column%every == 0 {
+			g.Columns = append(g.Columns, tick{coordinate(left + width*(float64(column)+0.5)), r.Threshold})
+		}
 		for _, s := range r.Groups.Sizes {
 			line := 0
 			for classes[line].To != s.To {
@@ -309,7 +315,7 @@ func newSizeGrid(rows []sweep.Row) *sizeGrid {
 			g.Cells = append(g.Cells, sizeCell{
 				X: coordinate(left + width*float64(column)), Y: strconv.Itoa(y),
 				TextX: coordinate(left + width*(float64(column)+0.5)), TextY: strconv.Itoa(y + 13),
-				Text: tiny(s.Groups), Opacity: coordinate(0.15 + 0.85*share), Dark: share > 0.5,
+				Text: tiny(s.Groups), Opacity: strconv.FormatFloat(0.1+0.65*share, 'f', 2, 64), Dark: share > 0.85,
 				Label: fmt.Sprintf("%s groups of %s at %s", display.Count(s.Groups), sizeWords(s), r.Threshold),
 			})
 		}

@@ -121,7 +121,7 @@ func (s *Scanner) Shingles(text []byte) []uint64 {
 // Set returns the distinct shingle hashes of text, ascending. They are valid
 // until the next call; nil if text has no words.
 func (s *Scanner) Set(text []byte) []uint64 {
-	return slices.Compact(s.sorter.sort(s.Shingles(text)))
+	return s.sorter.distinct(s.Shingles(text))
 }
 
 // Overlap returns the number of elements that the sets a and b, both ascending

@@ -19,9 +19,16 @@ const chunkSize = 32 << 10
 // fit one is cut, which takes a word of a gigabyte.
 const maxChunk = 1 << 30
 
+// bytesPerWord is fewer than prose and code have, so that the hashes of a text
+// rarely have to move while they are made.
+const bytesPerWord = 5
+
 // hashWords leaves the hashes of text's words in s.hashes.
 func (s *Scanner) hashWords(text []byte) {
 	s.hashes = s.hashes[:0]
+	if few := len(text) / bytesPerWord; cap(s.hashes) < few {
+		s.hashes = make([]uint64, 0, few+few/4)
+	}
 	for size := chunkSize; len(text) > 0; {
 		n := len(text)
 		if n > size {

@@ -121,8 +121,9 @@ func (r *resolver) writeEvidence(ctx context.Context, members map[int32]uint64) 
 	return json.NewEncoder(w).Encode(e)
 }
 
-// alarms raises the alarms of a run whose shards add up to sums.
-func (t *taskRun) alarms(ctx context.Context, tallied []Record, sums *tally.Tally) (alarm.File, error) {
+// alarms raises the alarms of a run whose shards add up to rows, with so many
+// documents kept.
+func (t *taskRun) alarms(ctx context.Context, tallied []Record, rows []tally.Row, kept uint64) (alarm.File, error) {
 	b, err := readAll(ctx, t.Out, workPath(Resolve, 0, "alarms"))
 	if err != nil {
 		return alarm.File{}, err
@@ -131,16 +132,16 @@ func (t *taskRun) alarms(ctx context.Context, tallied []Record, sums *tally.Tall
 	if err := json.Unmarshal(b, &left); err != nil {
 		return alarm.File{}, fmt.Errorf("%w: %s: %w", doc.ErrCorrupt, workPath(Resolve, 0, "alarms"), err)
 	}
-	e := alarm.Evidence{Measured: left.Measured, Groups: left.Groups, MostCandidates: left.MostCandidates, Audit: left.Audit}
-	e.Measured.Kept = sums.Totals().Class[doc.Kept].Documents
-	if e.Parties, err = t.parties(ctx, tallied, sums); err != nil {
+	e := alarm.Evidence{Measured: left.Measured, Groups: left.Groups, MostCandidates: left.MostCandidates, Audit: left.Audit, Floor: t.Plan.NearDup.Sweepable()}
+	e.Measured.Kept = kept
+	if e.Parties, err = t.parties(ctx, tallied, rows); err != nil {
 		return alarm.File{}, err
 	}
 	return alarm.Raise(t.Plan.RunID, t.Plan.AlarmLimits(), &e), nil
 }
 
 // parties are the contributors and, where several have documents, the input files.
-func (t *taskRun) parties(ctx context.Context, tallied []Record, sums *tally.Tally) ([]alarm.Party, error) {
+func (t *taskRun) parties(ctx context.Context, tallied []Record, rows []tally.Row) ([]alarm.Party, error) {
 	files := make([]alarm.Party, len(t.Plan.Files))
 	for i, f := range t.Plan.Files {
 		files[i].File = f.Path
@@ -167,8 +168,9 @@ func (t *taskRun) parties(ctx context.Context, tallied []Record, sums *tally.Tal
 			return nil, fmt.Errorf("%s: %w", path, d.err)
 		}
 	}
-	var all []alarm.Party
-	for _, r := range sums.Rows() {
+	all := make([]alarm.Party, 0, len(rows)+len(files))
+	for i := range rows {
+		r := &rows[i]
 		in := r.In()
 		in.Documents -= r.Class[doc.Rejected].Documents
 		s := alarm.Party{Contributor: r.Contributor, In: in}
@@ -186,8 +188,8 @@ func (t *taskRun) parties(ctx context.Context, tallied []Record, sums *tally.Tal
 }
 
 // raise writes alarms.json and, where the job is strict, fails if there is one.
-func (t *taskRun) raise(ctx context.Context, tallied []Record, sums *tally.Tally) error {
-	f, err := t.alarms(ctx, tallied, sums)
+func (t *taskRun) raise(ctx context.Context, tallied []Record, rows []tally.Row, kept uint64) error {
+	f, err := t.alarms(ctx, tallied, rows, kept)
 	if err != nil {
 		return err
 	}

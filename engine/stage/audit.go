@@ -11,15 +11,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 
-	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tallystick/tallystick/engine/alarm"
 	"github.com/tallystick/tallystick/engine/audit"
-	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/shingle"
 )
@@ -31,82 +29,79 @@ const auditExamples = 20
 // have are one text, that of the document that stands for them.
 type auditor struct {
 	*resolver
-	probes  []node // sampled, in order of place; of them, rank is that of the resolver
-	sets    *neardup.FileSets
-	index   *neardup.Probes
-	dropped []bool // by rank
-	texts   []int64
+	probes    []distinctText // sampled, in order of place
+	outlines  []neardup.Outline
+	sets      *neardup.FileSets
+	index     *neardup.Probes
+	dropped   []bool // by rank
+	documents uint64 // distinct texts
+
+	texts []distinctText // that may reach the threshold with a probe
+	mu    sync.Mutex
+	hits  []hit
+	named map[doc.Place]*node // of the texts of hits that are not found
+}
+
+// distinctText is a document that stands for its text.
+type distinctText struct {
+	place  doc.Place
+	offset int64
+	hash   uint64 // of the text
+	length uint64 // of the text, bytes
+	rank   int32  // in the resolver; -1 outside
 }
 
 // hit is a text that reaches the threshold with a probe.
 type hit struct {
-	probe          int
-	place          doc.Place
-	hash           uint64
+	probe, text    uint32 // numbers in probes and texts
 	overlap, union int
 	found          bool // they share a bucket
 	missed         bool // the probe is kept, and so is this one, which comes before it
-	id, name       string
 }
 
-// sampled reports whether a text is a probe, by its keyed hash. That decides the
-// priority order too, so it is mixed once more (Stafford's variant 13).
-func sampled(hash uint64, ppm int64) bool {
+// mostOutlined is how many probes are compared with outlines, one by one. Of more,
+// all texts are read again.
+const mostOutlined = 1 << 12
+
+// drawn is the place of a text in the order in which texts become probes: by its
+// keyed hash. That decides the priority order too, so it is mixed once more
+// (Stafford's variant 13).
+func drawn(hash uint64) uint64 {
 	hash ^= 0x61756469746f7273
 	hash = (hash ^ hash>>30) * 0xbf58476d1ce4e5b9
 	hash = (hash ^ hash>>27) * 0x94d049bb133111eb
-	hash ^= hash >> 31
-	part, _ := bits.Mul64(hash, 1e6)
+	return hash ^ hash>>31
+}
+
+// sampled reports whether a text is in the share that a plan asks for.
+func sampled(hash uint64, ppm int64) bool {
+	part, _ := bits.Mul64(drawn(hash), 1e6)
 	return part < uint64(ppm)
 }
 
-// audit reads all texts once more. It does nothing unless the plan asks for it.
+// audit compares the sampled texts with all others. It does nothing unless the plan
+// asks for it.
 func (r *resolver) audit(ctx context.Context) error {
 	if r.Plan.AuditPPM == 0 {
 		return nil
 	}
-	a := &auditor{
-		resolver: r, texts: make([]int64, len(r.Plan.Shards)),
-		dropped: make([]bool, len(r.byRank)),
-	}
+	a := &auditor{resolver: r, dropped: make([]bool, len(r.byRank))}
 	for _, v := range r.verdicts {
 		a.dropped[v.Doc] = true
-	}
-	hits := make([][]hit, len(r.Plan.Shards))
-	each := func(fn func(ctx context.Context, shard int) error) error {
-		group, ctx := errgroup.WithContext(ctx)
-		group.SetLimit(max(1, r.Workers))
-		for shard := range r.Plan.Shards {
-			group.Go(func() error { return fn(ctx, shard) })
-		}
-		return group.Wait()
-	}
-	if err := a.sample(ctx); err != nil {
-		return err
 	}
 	defer func() {
 		if a.sets != nil {
 			a.sets.Close()
 		}
 	}()
-	if err := a.load(ctx); err != nil {
-		return err
+	for _, step := range []func(context.Context) error{a.sample, a.load, a.compare, a.judge} {
+		if err := step(ctx); err != nil {
+			return err
+		}
 	}
+	f := a.settle()
 	var err error
-	nd := r.Plan.NearDup
-	if a.index, err = neardup.NewProbes(ctx, len(a.probes), a.sets, nd.ThresholdNum, nd.ThresholdDen); err != nil {
-		return err
-	}
-	err = each(func(ctx context.Context, shard int) error {
-		found, err := a.stream(ctx, shard)
-		hits[shard] = found
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	f := a.settle(slices.Concat(hits...))
-	if r.audited, err = audited(&f, nd.Recall); err != nil {
+	if r.audited, err = audited(&f, r.Plan.NearDup.Recall); err != nil {
 		return err
 	}
 	w, err := r.create(ctx, audit.Name)
@@ -114,6 +109,16 @@ func (r *resolver) audit(ctx context.Context) error {
 		return err
 	}
 	return f.Write(w)
+}
+
+// eachShard calls fn for every shard on all workers.
+func (a *auditor) eachShard(ctx context.Context, fn func(ctx context.Context, shard int) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, a.Workers))
+	for shard := range a.Plan.Shards {
+		group.Go(func() error { return fn(ctx, shard) })
+	}
+	return group.Wait()
 }
 
 // audited is what the alarms need to know of an audit.
@@ -125,232 +130,290 @@ func audited(f *audit.File, target string) (*alarm.Audit, error) {
 	return &alarm.Audit{Found: f.Found, Pairs: f.Pairs, HighPPM: f.ByFamilies.HighPPM, TargetPPM: int64(math.Round(1e6 * recall))}, nil
 }
 
-// textReader reads the records of the documents of a shard that stand for their
-// text.
-type textReader struct {
-	*auditor
-	shard uint32
-	path  string
-	d     *decoder
-	close func()
-	at    int // of the next node
-	rec   docRecord
-}
-
-func (a *auditor) newTextReader(ctx context.Context, shard int) (*textReader, error) {
-	t := &textReader{auditor: a, shard: uint32(shard), path: workPath(Scan, shard, "docs")}
-	var err error
-	t.d, t.close, err = a.decode(ctx, &a.scanned[shard], t.path, magicDocs)
-	t.at, _ = slices.BinarySearchFunc(a.nodes, doc.Place{Shard: t.shard}, func(n node, p doc.Place) int { return n.place.Compare(p) })
-	return t, err
-}
-
-// next returns the next record, valid until the next call, with its node or -1;
-// nil at the end or where err is not nil.
-func (t *textReader) next() (*docRecord, int32) {
-	for t.d.more() {
-		if t.d.doc(&t.rec); t.d.err != nil {
-			break
-		}
-		place := doc.Place{Shard: t.shard, Ordinal: t.rec.Ordinal}
-		for t.at < len(t.nodes) && t.nodes[t.at].place.Compare(place) < 0 {
-			t.at++
-		}
-		switch {
-		case t.rec.Reason != doc.OK:
-		case t.at == len(t.nodes) || t.nodes[t.at].place != place:
-			return &t.rec, -1
-		case t.nodes[t.at].first == int32(t.at):
-			return &t.rec, int32(t.at)
-		}
-	}
-	return nil, -1
-}
-
-func (t *textReader) err() error {
-	if t.d.err != nil {
-		return fmt.Errorf("%s: %w", t.path, t.d.err)
-	}
-	return nil
-}
-
-// nodeOf makes a node of a record that is of no node. It holds the record's
-// strings.
-func nodeOf(shard int, rec *docRecord) node {
-	return node{
-		place: doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}, offset: rec.Offset, created: rec.Created, hash: rec.Hash, length: rec.Bytes,
-		id: string(rec.ID), contributor: string(rec.Contributor), rank: -1,
-	}
-}
-
-// sample chooses the probes.
-func (a *auditor) sample(ctx context.Context) error {
-	for shard := range a.Plan.Shards {
-		texts, err := a.newTextReader(ctx, shard)
-		if err != nil {
-			return err
-		}
-		for rec, number := texts.next(); rec != nil; rec, number = texts.next() {
-			a.texts[shard]++
-			if !sampled(rec.Hash, a.Plan.AuditPPM) {
-				continue
-			}
-			n := nodeOf(shard, rec)
-			if number >= 0 {
-				n.rank = a.nodes[number].rank
-			}
-			a.probes = append(a.probes, n)
-		}
-		texts.close()
-		if err := texts.err(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// load reads the probes' texts and stores their shingle sets.
-func (a *auditor) load(ctx context.Context) error {
-	hasher, err := shingle.HasherFor(a.Plan.Rules.Shingle, a.Plan.Seed)
+// eachText calls fn with the outline of every document of a shard that stands for
+// its text, valid during the call, and with its node or -1.
+func (a *auditor) eachText(ctx context.Context, shard int, fn func(r *outlineRecord, number int32)) error {
+	path := workPath(Scan, shard, "outlines")
+	d, closeFile, err := a.decode(ctx, &a.scanned[shard], path, magicOutlines)
 	if err != nil {
 		return err
 	}
+	defer closeFile()
+	at, _ := slices.BinarySearchFunc(a.nodes, doc.Place{Shard: uint32(shard)}, func(n node, p doc.Place) int { return n.place.Compare(p) })
+	var rec outlineRecord
+	for d.more() {
+		if d.outline(&rec); d.err != nil {
+			break
+		}
+		place := doc.Place{Shard: uint32(shard), Ordinal: rec.ordinal}
+		for at < len(a.nodes) && a.nodes[at].place.Compare(place) < 0 {
+			at++
+		}
+		switch {
+		case at == len(a.nodes) || a.nodes[at].place != place:
+			fn(&rec, -1)
+		case a.nodes[at].first == int32(at):
+			fn(&rec, int32(at))
+		}
+	}
+	if d.err != nil {
+		return fmt.Errorf("%s: %w", path, d.err)
+	}
+	return ctx.Err()
+}
+
+func (a *auditor) textOf(shard int, r *outlineRecord, number int32) distinctText {
+	t := distinctText{doc.Place{Shard: uint32(shard), Ordinal: r.ordinal}, r.offset, r.hash, r.length, -1}
+	if number >= 0 {
+		t.rank = a.nodes[number].rank
+	}
+	return t
+}
+
+// drawnText is a text that may become a probe.
+type drawnText struct {
+	drawn uint64
+	distinctText
+	outline neardup.Outline
+}
+
+func compareDrawn(a, b drawnText) int {
+	return cmp.Or(cmp.Compare(a.drawn, b.drawn), a.place.Compare(b.place))
+}
+
+// sample chooses the probes: the texts drawn first. Their number is a share of the
+// texts, between the limits of the plan.
+func (a *auditor) sample(ctx context.Context) error {
+	least := int(a.Plan.AuditLeast)
+	var mu sync.Mutex
+	var all []drawnText
+	inShare := 0
+	err := a.eachShard(ctx, func(ctx context.Context, shard int) error {
+		var share, others []drawnText
+		documents, last := uint64(0), uint64(math.MaxUint64) // of the others, none beyond last is needed
+		err := a.eachText(ctx, shard, func(r *outlineRecord, number int32) {
+			documents++
+			asked := sampled(r.hash, a.Plan.AuditPPM)
+			at := drawn(r.hash)
+			if !asked && (least == 0 || at > last) {
+				return
+			}
+			o := r.outline
+			o.Bits = slices.Clone(o.Bits)
+			t := drawnText{at, a.textOf(shard, r, number), o}
+			if asked {
+				share = append(share, t)
+				return
+			}
+			if others = append(others, t); len(others) >= 2*least {
+				slices.SortFunc(others, compareDrawn)
+				others = others[: least : 2*least]
+				last = others[least-1].drawn
+			}
+		})
+		mu.Lock()
+		defer mu.Unlock()
+		a.documents += documents
+		inShare += len(share)
+		all = append(append(all, share...), others...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	want := max(inShare, min(least, len(all)))
+	if most := int(a.Plan.AuditMost); most > 0 {
+		want = min(want, most)
+	}
+	slices.SortFunc(all, compareDrawn)
+	all = all[:want]
+	slices.SortFunc(all, func(x, y drawnText) int { return x.place.Compare(y.place) })
+	for _, t := range all {
+		a.probes, a.outlines = append(a.probes, t.distinctText), append(a.outlines, t.outline)
+	}
+	return nil
+}
+
+// load stores the probes' shingle sets, of those that resolve did not need by their
+// texts, and indexes them.
+func (a *auditor) load(ctx context.Context) error {
 	w, err := neardup.NewSetWriter(filepath.Join(a.Dir, WorkDir), len(a.probes))
 	if err != nil {
 		return err
 	}
-	all := make([]int32, len(a.probes))
-	for i := range all {
-		all[i] = int32(i)
-	}
-	err = a.fetch(ctx, a.probes, all, func() func(n int32, text []byte) error {
-		s := hasher.NewScanner()
-		return func(n int32, text []byte) error {
-			return w.Append(uint32(n), s.Set(text))
-		}
+	err = a.eachSet(ctx, a.probes, func() func(i int, set []uint64) error {
+		return func(i int, set []uint64) error { return w.Append(uint32(i), set) }
 	})
 	if err != nil {
 		return errors.Join(err, w.Abort())
 	}
-	a.sets, err = w.Finish()
+	if a.sets, err = w.Finish(); err != nil {
+		return err
+	}
+	nd := a.Plan.NearDup
+	a.index, err = neardup.NewProbes(ctx, len(a.probes), a.sets, nd.ThresholdNum, nd.ThresholdDen)
 	return err
 }
 
-// stream compares all texts of a shard with the probes.
-func (a *auditor) stream(ctx context.Context, shard int) ([]hit, error) {
-	parser, err := NewParser(a.Plan.Fields, a.Parser)
-	if err != nil {
-		return nil, err
-	}
+// eachSet calls a consumer with the shingle sets of texts, each once and valid during
+// the call: those that resolve has compared as they are, all others read again.
+// newFn makes the consumer of one worker.
+func (a *auditor) eachSet(ctx context.Context, texts []distinctText, newFn func() func(i int, set []uint64) error) error {
 	hasher, err := shingle.HasherFor(a.Plan.Rules.Shingle, a.Plan.Seed)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var (
-		hits    []hit
-		missed  []hit // with names
-		rec     jsonl.Record
-		matcher = a.index.NewMatcher()
-		scanner = hasher.NewScanner()
-		exact   = xxhash.NewWithSeed(a.Plan.Seed)
-		file    = a.File(a.Plan.Shards[shard].File)
-	)
-	texts, err := a.newTextReader(ctx, shard)
-	if err != nil {
-		return nil, err
+	var known, unknown []int // numbers of texts
+	var read []node          // the unknown ones
+	var all []int32          // numbers of read
+	for i := range texts {
+		if t := &texts[i]; t.rank < 0 {
+			all, unknown = append(all, int32(len(read))), append(unknown, i)
+			read = append(read, node{place: t.place, offset: t.offset, hash: t.hash, length: t.length})
+		} else {
+			known = append(known, i)
+		}
 	}
-	defer texts.close()
-	want, number := texts.next()
-	err = corpus.EachLine(ctx, file, a.Plan.Shards[shard], a.Plan.MaxLine, nil, func(line *corpus.Line) error {
-		if want == nil || line.Ordinal != want.Ordinal {
-			return nil // rejected, or a text that another document stands for
-		}
-		rec = jsonl.Record{}
-		exact.ResetWithSeed(a.Plan.Seed)
-		if line.Reason == doc.OK && parser.Parse(line.Data, &rec) == doc.OK {
-			exact.Write(rec.Text)
-		}
-		if exact.Sum64() != want.Hash || uint64(len(rec.Text)) != want.Bytes {
-			return fmt.Errorf("%w: it is not the one that was scanned", doc.ErrInputChanged)
-		}
-		a.advance(int64(len(rec.Text)))
-		if matcher.Look(scanner.Shingles(rec.Text)) {
-			place := doc.Place{Shard: uint32(shard), Ordinal: line.Ordinal}
-			err := matcher.Prove(scanner.Set(rec.Text), func(k uint32, overlap, union int) {
-				if a.probes[k].place == place {
-					return
+	workers := max(1, a.Workers)
+	group, groupCtx := errgroup.WithContext(ctx)
+	for k := range workers {
+		group.Go(func() error {
+			fn := newFn()
+			var set []uint64
+			for _, i := range known[k*len(known)/workers : (k+1)*len(known)/workers] {
+				if err := groupCtx.Err(); err != nil {
+					return err
 				}
-				h := hit{probe: int(k), place: place, hash: want.Hash, overlap: overlap, union: union}
-				if a.judge(&h, want, shard, number); !h.found {
-					named := h
-					named.id, named.name = string(want.ID), string(want.Contributor)
-					missed = append(missed, named)
+				var err error
+				if set, err = a.resolver.sets.Load(uint32(texts[i].rank), set); err != nil {
+					return err
 				}
-				hits = append(hits, h)
-			})
-			if err != nil {
-				return err
+				if err := fn(i, set); err != nil {
+					return err
+				}
 			}
-			if len(missed) > 64*auditExamples {
-				missed = a.mostAlike(missed)
-			}
-		}
-		want, number = texts.next()
-		return nil
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return a.fetch(ctx, read, all, func() func(n int32, text []byte) error {
+		s, fn := hasher.NewScanner(), newFn()
+		return func(n int32, text []byte) error { return fn(unknown[n], s.Set(text)) }
 	})
-	if err = errors.Join(err, texts.err()); err != nil {
-		return nil, err
-	}
-	if want != nil {
-		return nil, fmt.Errorf("%s: %w: a line that was scanned is not there", file.Path, doc.ErrInputChanged)
-	}
-	// Names are told of few, so the others are forgotten.
-	for _, m := range a.mostAlike(missed) {
-		i := slices.IndexFunc(hits, func(h hit) bool { return h.probe == m.probe && h.place == m.place })
-		hits[i] = m
-	}
-	return hits, nil
 }
 
-// judge says whether the buckets find a pair and, if not, whether that kept the
-// probe.
-func (a *auditor) judge(h *hit, rec *docRecord, shard int, number int32) {
-	p := &a.probes[h.probe]
-	rank := int32(-1)
-	if number >= 0 {
-		rank = a.nodes[number].rank
+// compare finds every text that reaches the threshold with a probe: those that their
+// outlines do not tell apart from all probes are compared in full.
+func (a *auditor) compare(ctx context.Context) error {
+	near := make([][]distinctText, len(a.Plan.Shards))
+	nd := a.Plan.NearDup
+	outlines := neardup.NewOutlines(a.outlines, nd.ThresholdNum, nd.ThresholdDen)
+	err := a.eachShard(ctx, func(ctx context.Context, shard int) error {
+		m := outlines.NewMatcher()
+		return a.eachText(ctx, shard, func(r *outlineRecord, number int32) {
+			if len(a.probes) > mostOutlined || m.Near(r.outline) {
+				near[shard] = append(near[shard], a.textOf(shard, r, number))
+			}
+		})
+	})
+	if err != nil {
+		return err
 	}
-	if p.rank >= 0 && rank >= 0 && a.graph.Share(uint32(p.rank), uint32(rank)) {
-		h.found = true
-		return
+	a.texts = slices.Concat(near...)
+	a.rec.Numbers["audit_compared"] = int64(len(a.texts))
+	return a.eachSet(ctx, a.texts, func() func(i int, set []uint64) error {
+		m := a.index.NewMatcher()
+		return func(i int, set []uint64) error {
+			if !m.Look(set) {
+				return nil
+			}
+			text := &a.texts[i]
+			return m.Prove(set, func(k uint32, overlap, union int) {
+				p := &a.probes[k]
+				if p.place == text.place {
+					return
+				}
+				h := hit{probe: k, text: uint32(i), overlap: overlap, union: union}
+				h.found = p.rank >= 0 && text.rank >= 0 && a.graph.Share(uint32(p.rank), uint32(text.rank))
+				a.mu.Lock()
+				a.hits = append(a.hits, h)
+				a.mu.Unlock()
+			})
+		}
+	})
+}
+
+// judge tells of the pairs that the buckets do not find whether that kept the probe,
+// and learns their names.
+func (a *auditor) judge(ctx context.Context) error {
+	a.named = make(map[doc.Place]*node)
+	left := make([]int, len(a.Plan.Shards))
+	for i := range a.hits {
+		if h := &a.hits[i]; !h.found {
+			for _, place := range []doc.Place{a.probes[h.probe].place, a.texts[h.text].place} {
+				if a.named[place] == nil {
+					a.named[place] = &node{place: place}
+					left[place.Shard]++
+				}
+			}
+		}
 	}
-	if p.rank >= 0 && a.dropped[p.rank] || rank >= 0 && a.dropped[rank] {
-		return
+	err := a.eachShard(ctx, func(ctx context.Context, shard int) error {
+		if left[shard] == 0 {
+			return nil
+		}
+		path := workPath(Scan, shard, "docs")
+		d, closeFile, err := a.decode(ctx, &a.scanned[shard], path, magicDocs)
+		if err != nil {
+			return err
+		}
+		defer closeFile()
+		var rec docRecord
+		for left[shard] > 0 && d.more() {
+			if d.doc(&rec); d.err != nil {
+				break
+			}
+			if n := a.named[doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}]; n != nil {
+				a.describe(n, &rec, false)
+				left[shard]--
+			}
+		}
+		if d.err == nil && left[shard] > 0 {
+			d.err = fmt.Errorf("%w: a line that has an outline has no record", doc.ErrCorrupt)
+		}
+		if d.err != nil {
+			return fmt.Errorf("%s: %w", path, d.err)
+		}
+		return nil
+	})
+	kept := func(t *distinctText) bool { return t.rank < 0 || !a.dropped[t.rank] }
+	for i := range a.hits {
+		h := &a.hits[i]
+		p, text := &a.probes[h.probe], &a.texts[h.text]
+		h.missed = !h.found && kept(p) && kept(text) && a.named[text.place].compare(a.named[p.place]) < 0
 	}
-	other := nodeOf(shard, rec)
-	h.missed = other.compare(p) < 0
+	return err
 }
 
 // mostAlike sorts missed pairs, the most alike first, and cuts the list.
-func (a *auditor) mostAlike(pairs []hit) []hit {
-	slices.SortFunc(pairs, func(x, y hit) int {
+func (a *auditor) mostAlike(pairs []*hit) []*hit {
+	slices.SortFunc(pairs, func(x, y *hit) int {
 		return cmp.Or(
 			cmp.Compare(uint64(y.overlap)*uint64(x.union), uint64(x.overlap)*uint64(y.union)),
-			cmp.Compare(a.probes[x.probe].hash, a.probes[y.probe].hash), cmp.Compare(x.hash, y.hash),
-			x.place.Compare(y.place),
+			cmp.Compare(a.probes[x.probe].hash, a.probes[y.probe].hash),
+			cmp.Compare(a.texts[x.text].hash, a.texts[y.text].hash), a.texts[x.text].place.Compare(a.texts[y.text].place),
 		)
 	})
 	return pairs[:min(len(pairs), auditExamples)]
 }
 
 // settle adds up.
-func (a *auditor) settle(hits []hit) audit.File {
+func (a *auditor) settle() audit.File {
 	f := audit.File{
-		Version: audit.Version, RunID: a.Plan.RunID, SamplePPM: a.Plan.AuditPPM, Probes: uint64(len(a.probes)),
+		Version: audit.Version, RunID: a.Plan.RunID, SamplePPM: a.Plan.AuditPPM, Documents: a.documents, Probes: uint64(len(a.probes)),
 		Bins: []audit.Bin{}, Examples: []audit.Pair{},
-	}
-	for _, n := range a.texts {
-		f.Documents += uint64(n)
 	}
 	for i := range a.probes {
 		if rank := a.probes[i].rank; rank >= 0 && a.dropped[rank] {
@@ -359,11 +422,11 @@ func (a *auditor) settle(hits []hit) audit.File {
 	}
 	bins := make(map[int]*audit.Bin)
 	predicted := make(map[int]uint64)
-	missed := make(map[int]bool)
+	missed := make(map[uint32]bool)
 	var all uint64
-	var named []hit
-	for i := range hits {
-		h := &hits[i]
+	var notFound []*hit
+	for i := range a.hits {
+		h := &a.hits[i]
 		percent := 100 * h.overlap / h.union / audit.BinWidth * audit.BinWidth
 		if bins[percent] == nil {
 			bins[percent] = &audit.Bin{JaccardPercent: percent}
@@ -376,8 +439,8 @@ func (a *auditor) settle(hits []hit) audit.File {
 		if h.found {
 			bins[percent].Found++
 			f.Found++
-		} else if h.name != "" {
-			named = append(named, *h)
+		} else {
+			notFound = append(notFound, h)
 		}
 		if h.missed {
 			missed[h.probe] = true
@@ -388,24 +451,24 @@ func (a *auditor) settle(hits []hit) audit.File {
 		bins[percent].PredictedPPM = int64(predicted[percent] / bins[percent].Pairs)
 		f.Bins = append(f.Bins, *bins[percent])
 	}
-	for _, h := range a.mostAlike(named) {
-		p := &a.probes[h.probe]
+	for _, h := range a.mostAlike(notFound) {
 		f.Examples = append(f.Examples, audit.Pair{
-			A: a.named(p.place, p.id, p.contributor), B: a.named(h.place, h.id, h.name), Overlap: int64(h.overlap), Union: int64(h.union),
+			A: a.reference(a.probes[h.probe].place), B: a.reference(a.texts[h.text].place), Overlap: int64(h.overlap), Union: int64(h.union),
 		})
 	}
-	f.Settle(a.families(hits), all)
+	f.Settle(a.families(), all)
 	return f
 }
 
-func (a *auditor) named(p doc.Place, id, contributor string) audit.Document {
-	return audit.Document{Shard: p.Shard, Line: a.Plan.Shards[p.Shard].FirstLine + int64(p.Ordinal), ID: id, Contributor: contributor}
+func (a *auditor) reference(p doc.Place) audit.Document {
+	n := a.named[p]
+	return audit.Document{Shard: p.Shard, Line: a.Plan.Shards[p.Shard].FirstLine + int64(p.Ordinal), ID: n.id, Contributor: n.contributor}
 }
 
 // families returns the pairs of each family of probes: those with a text in
 // common, which may be a probe itself. The order is that of nothing in
 // particular that the sums would depend on.
-func (a *auditor) families(hits []hit) []uint64 {
+func (a *auditor) families() []uint64 {
 	parent := make([]int, len(a.probes))
 	find := func(k int) int {
 		for parent[k] != k {
@@ -419,17 +482,17 @@ func (a *auditor) families(hits []hit) []uint64 {
 		parent[k] = k
 		owner[a.probes[k].place] = k
 	}
-	for i := range hits {
-		h := &hits[i]
-		if first, known := owner[h.place]; known {
-			parent[find(h.probe)] = find(first)
+	for i := range a.hits {
+		h := &a.hits[i]
+		if first, known := owner[a.texts[h.text].place]; known {
+			parent[find(int(h.probe))] = find(first)
 		} else {
-			owner[h.place] = h.probe
+			owner[a.texts[h.text].place] = int(h.probe)
 		}
 	}
 	pairs := make(map[int]uint64)
-	for i := range hits {
-		pairs[find(hits[i].probe)]++
+	for i := range a.hits {
+		pairs[find(int(a.hits[i].probe))]++
 	}
 	sizes := slices.Collect(maps.Values(pairs))
 	slices.Sort(sizes) // sums of floats depend on their order

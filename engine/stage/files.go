@@ -1,15 +1,17 @@
 package stage
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
+	"hash"
 	"io"
 	"strings"
 
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/tallystick/tallystick/engine/internal/jsonfile"
 	"github.com/tallystick/tallystick/engine/store"
 )
 
@@ -32,33 +34,32 @@ func readAll(ctx context.Context, s store.Store, path string) ([]byte, error) {
 
 // Digest measures a finished file.
 func Digest(ctx context.Context, s store.Store, path string) (FileSum, error) {
-	r, err := s.Open(ctx, path)
-	if err != nil {
-		return FileSum{}, err
-	}
-	defer r.Close()
-	h := sha256.New()
-	n, err := io.Copy(h, r)
-	if err != nil {
-		return FileSum{}, fmt.Errorf("read %s: %w", path, err)
-	}
-	return FileSum{path, n, hex.EncodeToString(h.Sum(nil))}, nil
+	n, sum, err := measure(ctx, s, path, sha256.New())
+	return FileSum{path, n, sum}, err
 }
 
-// marshal returns v as indented JSON that ends in a newline, with < and > as
-// they are: the files are for people too.
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	err := e.Encode(v)
-	return b.Bytes(), err
+// digestWork measures a finished file that stages pass on.
+func digestWork(ctx context.Context, s store.Store, path string) (WorkSum, error) {
+	n, sum, err := measure(ctx, s, path, xxhash.New())
+	return WorkSum{path, n, sum}, err
+}
+
+func measure(ctx context.Context, s store.Store, path string, by hash.Hash) (size int64, sum string, err error) {
+	r, err := s.Open(ctx, path)
+	if err != nil {
+		return 0, "", err
+	}
+	defer r.Close()
+	n, err := io.Copy(by, r)
+	if err != nil {
+		return 0, "", fmt.Errorf("read %s: %w", path, err)
+	}
+	return n, hex.EncodeToString(by.Sum(nil)), nil
 }
 
 // WriteJSON writes v as one finished file.
 func WriteJSON(ctx context.Context, s store.Store, path string, v any) error {
-	b, err := marshal(v)
+	b, err := jsonfile.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", path, err)
 	}

@@ -102,7 +102,7 @@ func (t *taskRun) indexShard(ctx context.Context, shard int, decidedBy *Record, 
 		return err
 	}
 	defer closeKeys()
-	out := newKeysOf(e, 1)
+	out := newKeyWriter(e, 1)
 	var block []byte
 	for keys.more() {
 		kind := keyKind(keys.byte())
@@ -119,19 +119,26 @@ func (t *taskRun) indexShard(ctx context.Context, shard int, decidedBy *Record, 
 }
 
 // copy adds the wanted keys of a block that d has read.
-func (k *keyWriter) copy(d *decoder, kind keyKind, block []byte, wanted func(tag byte, ordinal uint32) bool) {
+func (k *keyWriter) copy(d *decoder, kind keyKind, packed []byte, wanted func(tag byte, ordinal uint32) bool) {
 	if d.err == nil && kind != bandKey && kind != exactKey {
 		d.fail(fmt.Errorf("%w: keys of kind %d", doc.ErrCorrupt, kind))
 	}
-	d.eachKey(kind, block, func(key uint64, ordinal uint32, length uint64) {
+	if d.err != nil {
+		return
+	}
+	block := packedKeys{kind: kind, packed: packed}
+	err := block.each(func(key uint64, ordinal uint32, length uint64) {
 		switch {
 		case !wanted(byte(kind), ordinal):
 		case kind == bandKey:
-			k.add(kind, key, uint64(ordinal))
+			k.band(key, ordinal)
 		default:
-			k.add(kind, key, uint64(ordinal), length)
+			k.exactly(key, ordinal, length)
 		}
 	})
+	if err != nil {
+		d.fail(err)
+	}
 }
 
 // scanEarlier does for a shard of an earlier run what scan does for others,
@@ -173,7 +180,7 @@ func (t *taskRun) readIndex(ctx context.Context, run *plan.Earlier, file io.Read
 			return err
 		}
 	}
-	docs, decisions, keys := encoders[0], encoders[1], newKeysOf(encoders[2], t.Plan.Partitions)
+	docs, decisions, keys := encoders[0], encoders[1], newKeyWriter(encoders[2], t.Plan.Partitions)
 	all := func(byte, uint32) bool { return true }
 	var (
 		rec     docRecord

@@ -16,8 +16,7 @@ func match(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	var bands []neardup.BandRecord
-	var exact []neardup.ExactRecord
+	var blocks []packedKeys
 	for shard := range t.Plan.Shards {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -27,18 +26,62 @@ func match(ctx context.Context, t *taskRun) error {
 		if err != nil {
 			return err
 		}
-		keys := io.NewSectionReader(r, 0, r.Size())
-		bands, exact, err = readKeys(keys, uint32(shard), t.rec.Task, bands, exact)
+		blocks, err = readPacked(io.NewSectionReader(r, 0, r.Size()), uint32(shard), t.rec.Task, blocks)
 		r.Close()
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	t.rec.Numbers["band_records"] = int64(len(bands))
+	bands, exact, err := t.repeated(blocks)
+	if err != nil {
+		return err
+	}
 	if err := t.writeGroups(ctx, "exact", neardup.ExactGroups(exact)); err != nil {
 		return err
 	}
 	return t.writeGroups(ctx, "buckets", neardup.Buckets(bands))
+}
+
+// repeated returns the keys of the blocks but for most of those that only one
+// document has.
+func (t *taskRun) repeated(blocks []packedKeys) ([]neardup.BandRecord, []neardup.ExactRecord, error) {
+	most := map[keyKind]int{}
+	for _, b := range blocks {
+		most[b.kind] += len(b.packed) / 10 // few keys take less than 10 bytes
+	}
+	sieves := map[keyKind]*neardup.Sieve{bandKey: neardup.NewSieve(most[bandKey]), exactKey: neardup.NewSieve(most[exactKey])}
+	var number int64
+	for _, b := range blocks {
+		sieve := sieves[b.kind]
+		before := number
+		err := b.each(func(key uint64, _ uint32, _ uint64) {
+			sieve.Add(key)
+			number++
+		})
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", workPath(Scan, int(b.shard), "keys"), err)
+		}
+		if b.kind != bandKey {
+			number = before
+		}
+	}
+	t.rec.Numbers["band_records"] = number
+	var bands []neardup.BandRecord
+	var exact []neardup.ExactRecord
+	for _, b := range blocks {
+		sieve := sieves[b.kind]
+		b.each(func(key uint64, ordinal uint32, length uint64) { // without an error the first time
+			at := doc.Place{Shard: b.shard, Ordinal: ordinal}
+			switch {
+			case !sieve.Repeats(key):
+			case b.kind == bandKey:
+				bands = append(bands, neardup.BandRecord{Key: key, Doc: at})
+			default:
+				exact = append(exact, neardup.ExactRecord{Hash: key, Length: length, Doc: at})
+			}
+		})
+	}
+	return bands, exact, nil
 }
 
 func (t *taskRun) writeGroups(ctx context.Context, kind string, g neardup.Groups) error {

@@ -48,10 +48,16 @@ type node struct {
 // documents which differ in nothing but their place are the only ones that the
 // place decides.
 func (a *node) compare(b *node) int {
+	c := cmp.Or(cmp.Compare(a.turn, b.turn), a.created.Compare(b.created), cmp.Compare(a.hash, b.hash))
+	if c == 0 {
+		return a.compareLabels(b)
+	}
+	return c
+}
+
+// compareLabels is compare of what follows: rarely asked for, and dearer.
+func (a *node) compareLabels(b *node) int {
 	return cmp.Or(
-		cmp.Compare(a.turn, b.turn),
-		a.created.Compare(b.created),
-		cmp.Compare(a.hash, b.hash),
 		cmp.Compare(a.contributor, b.contributor),
 		cmp.Compare(a.id, b.id),
 		cmp.Compare(a.length, b.length),

@@ -3,7 +3,6 @@ package stage
 import (
 	"context"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 
@@ -49,24 +48,26 @@ func scan(ctx context.Context, t *taskRun) error {
 	}
 	shard := t.Plan.Shards[t.rec.Task]
 	file := t.File(shard.File)
-	docsFile, err := t.create(ctx, workPath(Scan, t.rec.Task, "docs"))
+	docs, err := t.encode(ctx, workPath(Scan, t.rec.Task, "docs"), magicDocs)
 	if err != nil {
 		return err
 	}
-	keysFile, err := t.create(ctx, workPath(Scan, t.rec.Task, "keys"))
+	keys, err := t.encode(ctx, workPath(Scan, t.rec.Task, "keys"), magicKeys)
 	if err != nil {
 		return err
 	}
-	s, err := newScanner(t.Job, docsFile, keysFile)
+	s, err := newScanner(t.Job, docs, keys)
 	if err != nil {
 		return err
 	}
 	s.standing = t.Plan.IsStanding(t.rec.Task)
-	err = corpus.EachLine(ctx, file, shard, t.Plan.MaxLine, t.read, s.line)
-	if err != nil {
-		return err
+	if t.Plan.AuditPPM > 0 {
+		if err := s.outlineTo(ctx, t); err != nil {
+			return err
+		}
 	}
-	if err := corpus.CheckShard(file, shard); err != nil {
+	err = corpus.EachPlannedLine(ctx, file, shard, t.Plan.MaxLine, t.read, s.line)
+	if err != nil {
 		return err
 	}
 	s.flushWaiting()
@@ -74,6 +75,9 @@ func scan(ctx context.Context, t *taskRun) error {
 	t.rec.Numbers["documents"] = s.documents
 	t.rec.Numbers["rejected"] = s.rejected
 	t.rec.Numbers["created_unreadable"] = s.createdUnreadable
+	for i, name := range t.Plan.SourceRank {
+		t.rec.Numbers[rankedNumber(i)] = s.ranked[name]
+	}
 	return s.flush()
 }
 
@@ -95,7 +99,8 @@ type scanner struct {
 	exact    *xxhash.Digest
 	docs     *encoder
 	keys     *keyWriter
-	standing bool // the shard's documents stand
+	outlines *outlineWriter // nil without an audit
+	standing bool           // the shard's documents stand
 
 	rec      jsonl.Record
 	bandKeys []uint64
@@ -107,9 +112,10 @@ type scanner struct {
 	labels  int           // bytes of their ids, contributors and sources
 
 	documents, rejected, createdUnreadable int64
+	ranked                                 map[string]int64 // documents by ranked source
 }
 
-func newScanner(j *Job, docs, keys io.Writer) (*scanner, error) {
+func newScanner(j *Job, docs, keys *encoder) (*scanner, error) {
 	parser, err := NewParser(j.Plan.Fields, j.Parser)
 	if err != nil {
 		return nil, err
@@ -120,18 +126,31 @@ func newScanner(j *Job, docs, keys io.Writer) (*scanner, error) {
 	}
 	s := &scanner{
 		Job: j, parser: parser,
+		docs: docs, keys: newKeyWriter(keys, j.Plan.Partitions),
 		shingles: hasher.NewScanner(),
 		sketch:   neardup.NewSketcher(j.Plan.NearDup, j.Plan.Seed),
 		exact:    xxhash.NewWithSeed(j.Plan.Seed),
 		texts:    gather.New(j.Counters),
 		waiting:  make([]waitingDoc, 0, maxWaiting),
 	}
-	if s.docs, err = newEncoder(docs, magicDocs); err != nil {
-		return nil, err
+	if len(j.Plan.SourceRank) > 0 {
+		s.ranked = make(map[string]int64)
+		for _, name := range j.Plan.SourceRank {
+			s.ranked[name] = 0
+		}
 	}
-	s.docs.sources = j.Plan.UsesSource()
-	s.keys, err = newKeyWriter(keys, j.Plan.Partitions)
-	return s, err
+	return s, nil
+}
+
+// outlineTo begins the file of outlines.
+func (s *scanner) outlineTo(ctx context.Context, t *taskRun) error {
+	e, err := t.encode(ctx, workPath(Scan, t.rec.Task, "outlines"), magicOutlines)
+	if err != nil {
+		return err
+	}
+	nd := t.Plan.NearDup
+	s.outlines = &outlineWriter{encoder: e, outliner: neardup.NewOutliner(nd.ThresholdNum, nd.ThresholdDen)}
+	return nil
 }
 
 // Limits of what waits to be written.
@@ -174,16 +193,18 @@ func (s *scanner) line(line *corpus.Line) error {
 	}
 	s.waiting = s.waiting[:len(s.waiting)+1]
 	out := &s.waiting[len(s.waiting)-1]
-	*out = waitingDoc{docRecord: docRecord{
-		Ordinal: line.Ordinal, Offset: line.Offset, Reason: line.Reason,
-		Further: out.Further[:0], Contributor: out.Contributor[:0], ID: out.ID[:0], Source: out.Source[:0],
-	}}
-	s.rec = jsonl.Record{}
+	// Field by field: to clear it would cost more, in memory that has pointers.
+	out.Ordinal, out.Offset, out.Reason, out.Column = line.Ordinal, line.Offset, line.Reason, 0
+	out.Bytes, out.Tokens, out.Hash, out.Created = 0, 0, 0, doc.Instant{}
+	out.Further, out.uncounted = out.Further[:0], false
 	if out.Reason == doc.OK {
 		out.Reason = s.parser.Parse(line.Data, &s.rec)
+	} else {
+		s.rec = jsonl.Record{}
 	}
-	out.Contributor, out.ID = append(out.Contributor, s.rec.Contributor...), append(out.ID, s.rec.ID...)
-	out.Source = append(out.Source, s.rec.Source...)
+	out.Contributor = append(out.Contributor[:0], s.rec.Contributor...)
+	out.ID = append(out.ID[:0], s.rec.ID...)
+	out.Source = append(out.Source[:0], s.rec.Source...)
 	s.labels += len(out.Contributor) + len(out.ID) + len(out.Source)
 	if len(out.Contributor) == 0 {
 		out.Contributor = append(out.Contributor, doc.Unattributed...)
@@ -198,6 +219,9 @@ func (s *scanner) line(line *corpus.Line) error {
 	if s.rec.CreatedUnreadable {
 		s.createdUnreadable++
 	}
+	if n, ranked := s.ranked[string(out.Source)]; ranked {
+		s.ranked[string(out.Source)] = n + 1
+	}
 	text := s.rec.Text
 	if err := s.count(out, text); err != nil {
 		return err
@@ -207,12 +231,15 @@ func (s *scanner) line(line *corpus.Line) error {
 	out.Bytes, out.Hash = uint64(len(text)), s.exact.Sum64()
 	out.Created = s.rec.Created
 
-	ordinal := uint64(line.Ordinal)
 	apart := s.apart(out.Source)
-	s.keys.add(exactKey, out.Hash^apart, ordinal, out.Bytes)
-	s.bandKeys = s.sketch.BandKeys(s.bandKeys[:0], s.shingles.Shingles(text))
+	s.keys.exactly(out.Hash^apart, line.Ordinal, out.Bytes)
+	shingles := s.shingles.Shingles(text)
+	s.bandKeys = s.sketch.BandKeys(s.bandKeys[:0], shingles)
+	if s.outlines != nil {
+		s.outlines.add(&out.docRecord, shingles)
+	}
 	for _, k := range s.bandKeys {
-		s.keys.add(bandKey, k^apart, ordinal)
+		s.keys.band(k^apart, line.Ordinal)
 	}
 	return nil
 }
@@ -242,6 +269,11 @@ func (s *scanner) count(out *waitingDoc, text []byte) error {
 func (s *scanner) flush() error {
 	if err := s.docs.flush(); err != nil {
 		return err
+	}
+	if s.outlines != nil {
+		if err := s.outlines.flush(); err != nil {
+			return err
+		}
 	}
 	return s.keys.flush()
 }

@@ -33,11 +33,12 @@ func seal(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	rows := sums.Rows()
-	if err := sums.Check(); err != nil {
+	rows, err := sums.Checked()
+	if err != nil {
 		return fmt.Errorf("tally is not conserved: %w", err)
 	}
-	if err := t.raise(ctx, tallied, sums); err != nil {
+	totals := tally.Totals(rows)
+	if err := t.raise(ctx, tallied, rows, totals.Class[doc.Kept].Documents); err != nil {
 		return err
 	}
 	w, err := t.create(ctx, "tally.parquet")
@@ -63,7 +64,6 @@ func seal(ctx context.Context, t *taskRun) error {
 		return err
 	}
 
-	totals := sums.Totals()
 	m := manifest.Manifest{
 		Version: manifest.Version, RunID: t.Plan.RunID, Tool: manifest.Tool,
 		Totals: manifest.TotalsOf(totals.Class, tally.FurtherJSON(totals.Further, t.Plan.Further)),
@@ -78,9 +78,7 @@ func seal(ctx context.Context, t *taskRun) error {
 	}
 	for _, r := range append(slices.Clone(tallied), resolved) {
 		for _, f := range r.Files {
-			if !inWork(f.Path) {
-				m.Files = append(m.Files, manifest.File(f))
-			}
+			m.Files = append(m.Files, manifest.File(f))
 		}
 	}
 	var documents int64
@@ -92,13 +90,18 @@ func seal(ctx context.Context, t *taskRun) error {
 		documents += r.Numbers["documents"]
 		m.CreatedUnreadable += uint64(r.Numbers["created_unreadable"])
 	}
+	m.UnseenSources = unseenSources(&t.Plan, scanned)
 	if in := m.Totals.In.Documents; in != uint64(documents) {
 		return fmt.Errorf("%w: %d lines scanned, %d tallied", doc.ErrCorrupt, documents, in)
 	}
 	if w, err = t.create(ctx, manifest.Name); err != nil {
 		return err
 	}
-	return m.Write(w)
+	if err := m.Write(w); err != nil {
+		return err
+	}
+	t.sealed = rows
+	return nil
 }
 
 func (t *taskRun) mergeTallies(ctx context.Context, tallied []Record) (*tally.Tally, error) {

@@ -13,6 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/sweep"
 )
@@ -52,10 +53,7 @@ func (t *taskRun) pack(ctx context.Context, path, magic string) (*packer, error)
 	if err != nil {
 		return nil, err
 	}
-	e, err := newEncoder(z, magic)
-	if err != nil {
-		return nil, err
-	}
+	e := newEncoder(z, magic)
 	e.sources = t.Plan.UsesSource()
 	return &packer{e, z}, nil
 }
@@ -267,8 +265,7 @@ func (j *Job) loadSets(ctx context.Context, scratch string, docs int, want func(
 		as, ok := want(rank)
 		for left := d.uint(); left > 0 && d.err == nil; {
 			b := block[:8*min(left, uint64(len(block)/8))]
-			if _, err := io.ReadFull(d.r, b); err != nil {
-				d.fail(err)
+			if d.full(b); d.err != nil {
 				break
 			}
 			left -= uint64(len(b) / 8)
@@ -425,9 +422,9 @@ func (k *Kept) Texts(ctx context.Context, docs []int32) (map[int32]string, error
 // Rethreshold does what comes before tally and seal for the plan of job, which
 // differs from that of the finished sweepable run from in its threshold (and
 // run id) alone: from what that run kept, without the inputs. What describes
-// its scan goes along: the engines that counted, and createdUnreadable, the
-// lines whose created field could not be read.
-func (j *Job) Rethreshold(ctx context.Context, from *Job, engines []string, createdUnreadable int64) error {
+// its scan goes along: the engines that counted, and what sealed, the manifest of
+// that run, says of fields.
+func (j *Job) Rethreshold(ctx context.Context, from *Job, engines []string, sealed *manifest.Manifest) error {
 	for shard := range j.Plan.Shards {
 		t := j.newTask(Scan, shard)
 		if err := t.takeDocs(ctx, from); err != nil {
@@ -436,7 +433,12 @@ func (j *Job) Rethreshold(ctx context.Context, from *Job, engines []string, crea
 		}
 		t.rec.Engines = engines
 		if shard == 0 {
-			t.rec.Numbers["created_unreadable"] = createdUnreadable
+			t.rec.Numbers["created_unreadable"] = int64(sealed.CreatedUnreadable)
+			for i, name := range j.Plan.SourceRank {
+				if !slices.Contains(sealed.UnseenSources, name) {
+					t.rec.Numbers[rankedNumber(i)] = 1
+				}
+			}
 		}
 		if err := t.commit(ctx); err != nil {
 			return err

@@ -13,6 +13,9 @@ import (
 	"github.com/tallystick/tallystick/engine/tally"
 )
 
+// tellEvery is how many documents tally adds up between two looks around.
+const tellEvery = 4096
+
 // tallyShard adds up one shard and writes its decisions, bitmaps and rejects.
 func tallyShard(ctx context.Context, t *taskRun) error {
 	shard := t.rec.Task
@@ -70,11 +73,13 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	}
 	defer credit.stop()
 	lost := losses{byContributor: make(map[string]*doc.Counts)}
-	for n := 0; docs.more(); n++ {
-		if n%4096 == 0 {
+	n := 0
+	for ; docs.more(); n++ {
+		if n%tellEvery == 0 && n > 0 {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
+			t.advance(tellEvery)
 		}
 		if docs.doc(&rec); docs.err != nil {
 			break
@@ -107,7 +112,9 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 		}
 		sums.Add(rec.Contributor, class, rec.Bytes, rec.Tokens, rec.Further...)
 		lines[class].Add(rec.Ordinal)
-		t.advance(1)
+	}
+	if n > 0 {
+		t.advance(int64((n-1)%tellEvery + 1))
 	}
 	if !pending && decided.more() {
 		decided.decision(&next)
@@ -146,9 +153,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	for _, r := range sums.Rows() {
-		e.sums(&r)
-	}
+	sums.Each(e.sums)
 	if err := e.flush(); err != nil {
 		return err
 	}

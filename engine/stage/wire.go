@@ -1,15 +1,12 @@
 package stage
 
 import (
-	"bufio"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/tally"
 )
 
@@ -23,166 +20,6 @@ const (
 	magicDecisions = "tallystick decisions 1\n"
 	magicSums      = "tallystick sums 1\n"
 )
-
-// maxString bounds the identifiers of a record; a line, and so every string
-// in it, may be long, but never longer than this.
-const maxString = 1 << 31
-
-type encoder struct {
-	w   *bufio.Writer
-	buf [binary.MaxVarintLen64]byte
-
-	sources bool // documents have sources
-}
-
-func newEncoder(w io.Writer, magic string) (*encoder, error) {
-	e := &encoder{w: bufio.NewWriterSize(w, 1<<18)}
-	_, err := e.w.WriteString(magic)
-	return e, err
-}
-
-// The bufio.Writer keeps the first error, so only flush reports it.
-func (e *encoder) uint(v uint64)   { e.w.Write(e.buf[:binary.PutUvarint(e.buf[:], v)]) }
-func (e *encoder) int(v int64)     { e.w.Write(e.buf[:binary.PutVarint(e.buf[:], v)]) }
-func (e *encoder) byte(b byte)     { e.w.WriteByte(b) }
-func (e *encoder) bytes(b []byte)  { e.uint(uint64(len(b))); e.w.Write(b) }
-func (e *encoder) string(s string) { e.uint(uint64(len(s))); e.w.WriteString(s) }
-func (e *encoder) fixed64(v uint64) {
-	binary.LittleEndian.PutUint64(e.buf[:8], v)
-	e.w.Write(e.buf[:8])
-}
-func (e *encoder) place(p doc.Place) { e.uint(uint64(p.Shard)); e.uint(uint64(p.Ordinal)) }
-func (e *encoder) flush() error      { return e.w.Flush() }
-
-type decoder struct {
-	r   *bufio.Reader
-	src io.Reader
-	err error
-	buf [8]byte
-
-	further int  // tokenizers of the plan beyond the main one
-	sources bool // documents have sources
-}
-
-func newDecoder(r io.Reader, magic string) (*decoder, error) {
-	return newDecoderSize(r, magic, 1<<18)
-}
-
-func newDecoderSize(r io.Reader, magic string, buffer int) (*decoder, error) {
-	d := &decoder{r: bufio.NewReaderSize(r, buffer), src: r}
-	head := make([]byte, len(magic))
-	if _, err := io.ReadFull(d.r, head); err != nil || string(head) != magic {
-		return nil, fmt.Errorf("%w: not %q", doc.ErrCorrupt, magic[:len(magic)-1])
-	}
-	return d, nil
-}
-
-// more reports whether another record starts here; a clean end of file leaves
-// err nil.
-func (d *decoder) more() bool {
-	if d.err != nil {
-		return false
-	}
-	_, err := d.r.Peek(1)
-	if err != nil && !errors.Is(err, io.EOF) {
-		d.err = err
-	}
-	return err == nil
-}
-
-func (d *decoder) fail(err error) {
-	if d.err == nil {
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			err = fmt.Errorf("%w: ends inside a record", doc.ErrCorrupt)
-		}
-		d.err = err
-	}
-}
-
-func (d *decoder) uint() uint64 {
-	if d.err != nil {
-		return 0
-	}
-	b, err := d.r.Peek(binary.MaxVarintLen64)
-	v, n := binary.Uvarint(b)
-	if n > 0 {
-		d.r.Discard(n)
-		return v
-	}
-	if err == nil { // all the bytes that a number can have are there
-		err = fmt.Errorf("%w: a number of more than 64 bits", doc.ErrCorrupt)
-	}
-	d.fail(err)
-	return 0
-}
-
-// int undoes the zigzag of encoder.int.
-func (d *decoder) int() int64 {
-	v := d.uint()
-	return int64(v>>1) ^ -int64(v&1)
-}
-
-// uint32 is a number that must fit.
-func (d *decoder) uint32() uint32 {
-	v := d.uint()
-	if v > math.MaxUint32 {
-		d.fail(fmt.Errorf("%w: %d where 32 bits are enough", doc.ErrCorrupt, v))
-		return 0
-	}
-	return uint32(v)
-}
-
-func (d *decoder) byte() byte {
-	if d.err != nil {
-		return 0
-	}
-	b, err := d.r.ReadByte()
-	if err != nil {
-		d.fail(err)
-	}
-	return b
-}
-
-// bytes appends the next string to dst[:0], which is reused.
-func (d *decoder) bytes(dst []byte) []byte {
-	n := d.uint()
-	if d.err != nil {
-		return dst[:0]
-	}
-	if n > maxString {
-		d.fail(fmt.Errorf("%w: a string of %d bytes", doc.ErrCorrupt, n))
-		return dst[:0]
-	}
-	// Grown as bytes arrive: a damaged length must not allocate by itself.
-	dst = dst[:0]
-	for n > 0 {
-		step := min(n, 1<<16)
-		at := len(dst)
-		dst = append(dst, make([]byte, step)...)
-		if _, err := io.ReadFull(d.r, dst[at:]); err != nil {
-			d.fail(err)
-			return dst[:0]
-		}
-		n -= step
-	}
-	return dst
-}
-
-func (d *decoder) string() string { return string(d.bytes(nil)) }
-
-func (d *decoder) fixed64() uint64 {
-	if d.err != nil {
-		return 0
-	}
-	if _, err := io.ReadFull(d.r, d.buf[:8]); err != nil {
-		d.fail(err)
-	}
-	return binary.LittleEndian.Uint64(d.buf[:8])
-}
-
-func (d *decoder) place() doc.Place {
-	return doc.Place{Shard: d.uint32(), Ordinal: d.uint32()}
-}
 
 // docRecord is what scan learns of one line. Strings are reused by decode.
 type docRecord struct {
@@ -211,34 +48,42 @@ func (r *docRecord) setTokens(i, tokens int) {
 
 func (e *encoder) doc(r *docRecord) {
 	e.uint(uint64(r.Ordinal))
-	e.uint(uint64(r.Offset))
-	e.string(string(r.Reason))
-	e.bytes(r.Contributor)
+	b := e.buf // without looking whether it is full at every number
+	b = binary.AppendUvarint(b, uint64(r.Offset))
+	b = binary.AppendUvarint(b, uint64(len(r.Reason)))
+	b = append(b, r.Reason...)
+	b = binary.AppendUvarint(b, uint64(len(r.Contributor)))
+	b = append(b, r.Contributor...)
 	if r.Reason != doc.OK {
-		e.uint(uint64(r.Column))
+		e.buf = binary.AppendUvarint(b, uint64(r.Column))
 		return
 	}
-	e.uint(r.Bytes)
-	e.uint(r.Tokens)
+	b = binary.AppendUvarint(b, r.Bytes)
+	b = binary.AppendUvarint(b, r.Tokens)
 	for _, n := range r.Further {
-		e.uint(n)
+		b = binary.AppendUvarint(b, n)
 	}
-	e.fixed64(r.Hash)
+	b = binary.LittleEndian.AppendUint64(b, r.Hash)
 	if r.Created.Set {
-		e.byte(1)
-		e.int(r.Created.Sec)
-		e.uint(uint64(r.Created.Nsec))
+		b = append(b, 1)
+		b = binary.AppendVarint(b, r.Created.Sec)
+		b = binary.AppendUvarint(b, uint64(r.Created.Nsec))
 	} else {
-		e.byte(0)
+		b = append(b, 0)
 	}
-	e.bytes(r.ID)
+	b = binary.AppendUvarint(b, uint64(len(r.ID)))
+	b = append(b, r.ID...)
 	if e.sources {
-		e.bytes(r.Source)
+		b = binary.AppendUvarint(b, uint64(len(r.Source)))
+		b = append(b, r.Source...)
 	}
+	e.buf = b
 }
 
 func (d *decoder) doc(r *docRecord) {
-	*r = docRecord{Contributor: r.Contributor, ID: r.ID[:0], Source: r.Source[:0], Further: r.Further[:0]}
+	// Field by field: to clear the record would cost as much as to read one.
+	r.Column, r.Bytes, r.Tokens, r.Hash, r.Created = 0, 0, 0, 0, doc.Instant{}
+	r.ID, r.Source, r.Further = r.ID[:0], r.Source[:0], r.Further[:0]
 	r.Ordinal = d.uint32()
 	r.Offset = int64(d.uint())
 	r.Reason = doc.Reason(d.string())
@@ -344,54 +189,63 @@ const (
 // kind each, so that a match task reads only its own and memory stays at a
 // block per partition however long the shard is.
 type keyWriter struct {
-	e      *encoder
-	blocks map[keyKind][][]byte // by kind and partition
+	e            *encoder
+	bands, exact [][]byte // by partition
 }
 
 const keyBlock = 1 << 16 // bytes
 
-func newKeyWriter(w io.Writer, partitions int) (*keyWriter, error) {
-	e, err := newEncoder(w, magicKeys)
-	if err != nil {
-		return nil, err
-	}
-	return newKeysOf(e, partitions), nil
+// newKeyWriter writes to what others may write to as well.
+func newKeyWriter(e *encoder, partitions int) *keyWriter {
+	return &keyWriter{e, make([][]byte, partitions), make([][]byte, partitions)}
 }
 
-// newKeysOf writes to what others write to as well.
-func newKeysOf(e *encoder, partitions int) *keyWriter {
-	return &keyWriter{e, map[keyKind][][]byte{
-		bandKey: make([][]byte, partitions), exactKey: make([][]byte, partitions),
-	}}
+// band adds a band key of a document.
+func (k *keyWriter) band(key uint64, ordinal uint32) {
+	p := partitionOf(key, len(k.bands))
+	b := k.bands[p]
+	if n := len(b); ordinal>>14-1 < 1<<7-1 && n+12 <= cap(b) {
+		// Most numbers of lines have three bytes; the fourth one is nobody's.
+		b = b[:n+12]
+		binary.LittleEndian.PutUint64(b[n:], key)
+		binary.LittleEndian.PutUint32(b[n+8:], ordinal&0x7f|ordinal<<1&0x7f00|ordinal<<2&0x7f0000|0x8080)
+		b = b[:n+11]
+	} else {
+		b = binary.AppendUvarint(binary.LittleEndian.AppendUint64(b, key), uint64(ordinal))
+	}
+	if k.bands[p] = b; len(b) >= keyBlock {
+		k.put(bandKey, p)
+	}
 }
 
-func (k *keyWriter) add(kind keyKind, key uint64, rest ...uint64) {
-	blocks := k.blocks[kind]
-	p := partitionOf(key, len(blocks))
-	b := binary.LittleEndian.AppendUint64(blocks[p], key)
-	for _, v := range rest {
-		b = binary.AppendUvarint(b, v)
-	}
-	blocks[p] = b
-	if len(b) >= keyBlock {
-		k.put(kind, p)
+// exactly adds the exact key of a document of so many bytes of text.
+func (k *keyWriter) exactly(key uint64, ordinal uint32, length uint64) {
+	p := partitionOf(key, len(k.exact))
+	b := binary.LittleEndian.AppendUint64(k.exact[p], key)
+	b = binary.AppendUvarint(b, uint64(ordinal))
+	k.exact[p] = binary.AppendUvarint(b, length)
+	if len(k.exact[p]) >= keyBlock {
+		k.put(exactKey, p)
 	}
 }
 
 func (k *keyWriter) put(kind keyKind, p int) {
-	b := k.blocks[kind][p]
-	if len(b) == 0 {
+	blocks := k.exact
+	if kind == bandKey {
+		blocks = k.bands
+	}
+	if len(blocks[p]) == 0 {
 		return
 	}
 	k.e.byte(byte(kind))
 	k.e.uint(uint64(p))
-	k.e.bytes(b)
-	k.blocks[kind][p] = b[:0]
+	k.e.bytes(blocks[p])
+	blocks[p] = blocks[p][:0]
 }
 
 func (k *keyWriter) flush() error {
 	for _, kind := range []keyKind{exactKey, bandKey} {
-		for p := range k.blocks[kind] {
+		for p := range k.bands {
 			k.put(kind, p)
 		}
 	}
@@ -403,16 +257,21 @@ func partitionOf(key uint64, n int) int {
 	return int((key >> 32) * uint64(n) >> 32)
 }
 
-// readKeys appends to the two joins every key of the partition that a shard's
-// key file holds.
-func readKeys(r io.ReadSeeker, shard uint32, partition int, bands []neardup.BandRecord, exact []neardup.ExactRecord) ([]neardup.BandRecord, []neardup.ExactRecord, error) {
+// packedKeys are those of one block of a shard's key file.
+type packedKeys struct {
+	shard  uint32
+	kind   keyKind
+	packed []byte
+}
+
+// readPacked appends the blocks of one partition in a shard's key file.
+func readPacked(r io.ReadSeeker, shard uint32, partition int, to []packedKeys) ([]packedKeys, error) {
 	// Blocks of other partitions are seeked over: a large buffer would read
 	// them after all.
 	d, err := newDecoderSize(r, magicKeys, 1<<12)
 	if err != nil {
-		return bands, exact, err
+		return to, err
 	}
-	var block []byte
 	for d.more() {
 		kind := keyKind(d.byte())
 		if d.err == nil && kind != bandKey && kind != exactKey {
@@ -422,68 +281,42 @@ func readKeys(r io.ReadSeeker, shard uint32, partition int, bands []neardup.Band
 			d.skip(d.uint())
 			continue
 		}
-		block = d.bytes(block)
-		d.eachKey(kind, block, func(key uint64, ordinal uint32, length uint64) {
-			at := doc.Place{Shard: shard, Ordinal: ordinal}
-			if kind == bandKey {
-				bands = append(bands, neardup.BandRecord{Key: key, Doc: at})
-			} else {
-				exact = append(exact, neardup.ExactRecord{Hash: key, Length: length, Doc: at})
-			}
-		})
+		to = append(to, packedKeys{shard, kind, d.bytes(nil)})
 	}
-	return bands, exact, d.err
+	return to, d.err
 }
 
-// eachKey calls fn for the keys of a block; length is that of an exact key.
-func (d *decoder) eachKey(kind keyKind, block []byte, fn func(key uint64, ordinal uint32, length uint64)) {
-	for b := block; d.err == nil && len(b) > 0; {
+// each calls fn for the keys of a block; length is that of an exact key.
+func (k *packedKeys) each(fn func(key uint64, ordinal uint32, length uint64)) error {
+	for b := k.packed; len(b) > 0; {
 		if len(b) < 8 {
-			d.fail(io.ErrUnexpectedEOF)
-			return
+			return fmt.Errorf("%w: ends inside a key", doc.ErrCorrupt)
 		}
 		key := binary.LittleEndian.Uint64(b)
-		b = b[8:]
-		ordinal, n := binary.Uvarint(b)
+		if len(b) >= 12 {
+			// Most lines have numbers of three bytes.
+			if w := binary.LittleEndian.Uint32(b[8:]); w&0x808080 == 0x8080 && k.kind == bandKey {
+				fn(key, w&0x7f|w>>1&0x3f80|w>>2&0x1fc000, 0)
+				b = b[11:]
+				continue
+			}
+		}
+		ordinal, n := binary.Uvarint(b[8:])
 		if n <= 0 {
-			d.fail(io.ErrUnexpectedEOF)
-			return
+			return fmt.Errorf("%w: ends inside a key", doc.ErrCorrupt)
 		}
-		b = b[n:]
 		if ordinal > math.MaxUint32 {
-			d.fail(fmt.Errorf("%w: a key of line %d", doc.ErrCorrupt, ordinal))
-			return
+			return fmt.Errorf("%w: a key of line %d", doc.ErrCorrupt, ordinal)
 		}
+		b = b[8+n:]
 		var length uint64
-		if kind == exactKey {
+		if k.kind == exactKey {
 			if length, n = binary.Uvarint(b); n <= 0 {
-				d.fail(io.ErrUnexpectedEOF)
-				return
+				return fmt.Errorf("%w: ends inside a key", doc.ErrCorrupt)
 			}
 			b = b[n:]
 		}
 		fn(key, uint32(ordinal), length)
 	}
-}
-
-// skip passes over n bytes, which must be there: it reads the last of them.
-func (d *decoder) skip(n uint64) {
-	if d.err != nil || n == 0 {
-		return
-	}
-	if n > maxString {
-		d.fail(fmt.Errorf("%w: a block of %d bytes", doc.ErrCorrupt, n))
-		return
-	}
-	n--
-	buffered := min(n, uint64(d.r.Buffered()))
-	d.r.Discard(int(buffered))
-	if n -= buffered; n > 0 {
-		if _, err := d.src.(io.Seeker).Seek(int64(n), io.SeekCurrent); err != nil {
-			d.fail(err)
-			return
-		}
-		d.r.Reset(d.src)
-	}
-	d.byte()
+	return nil
 }

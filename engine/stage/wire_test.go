@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"errors"
+	"io"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -57,7 +58,7 @@ func TestDocsRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := rapid.SliceOf(rapid.Custom(drawDoc)).Draw(t, "docs")
 		var file bytes.Buffer
-		e, _ := newEncoder(&file, magicDocs)
+		e := newEncoder(&file, magicDocs)
 		for i := range want {
 			e.doc(&want[i])
 		}
@@ -78,10 +79,7 @@ func TestDocsRoundTrip(t *testing.T) {
 // theirs to documents.
 func TestFurtherTokensRoundTrip(t *testing.T) {
 	var b bytes.Buffer
-	e, err := newEncoder(&b, magicDocs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := newEncoder(&b, magicDocs)
 	want := docRecord{Ordinal: 3, Tokens: 7, Further: []uint64{0, 1 << 40}, Contributor: []byte("Ann"), ID: []byte("id"), Source: []byte("wiki")}
 	rejected := docRecord{Ordinal: 4, Reason: doc.InvalidUTF8, Contributor: []byte("Ann"), Further: []uint64{}}
 	row := tally.Row{Contributor: "Ann", Further: []doc.ClassTokens{{doc.Kept: 5, doc.NearDup: 1 << 50}, {doc.Excluded: 9}}}
@@ -126,7 +124,7 @@ func TestDecisionsRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := rapid.SliceOf(draw).Draw(t, "decisions")
 		var file bytes.Buffer
-		e, _ := newEncoder(&file, magicDecisions)
+		e := newEncoder(&file, magicDecisions)
 		for i := range want {
 			e.decision(&want[i])
 		}
@@ -193,19 +191,16 @@ func (k *keys) sort() {
 func keyFile(t testing.TB, rng *rand.Rand, documents, bands, partitions int) ([]byte, keys) {
 	t.Helper()
 	var file bytes.Buffer
-	w, err := newKeyWriter(&file, partitions)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := newKeyWriter(newEncoder(&file, magicKeys), partitions)
 	var all keys
 	for i := range uint32(documents) {
 		at := doc.Place{Shard: 7, Ordinal: i * 3}
 		x := neardup.ExactRecord{Hash: rng.Uint64(), Length: rng.Uint64N(1 << 40), Doc: at}
-		w.add(exactKey, x.Hash, uint64(at.Ordinal), x.Length)
+		w.exactly(x.Hash, at.Ordinal, x.Length)
 		all.exact = append(all.exact, x)
 		for range bands {
 			b := neardup.BandRecord{Key: rng.Uint64(), Doc: at}
-			w.add(bandKey, b.Key, uint64(at.Ordinal))
+			w.band(b.Key, at.Ordinal)
 			all.bands = append(all.bands, b)
 		}
 	}
@@ -266,8 +261,8 @@ func TestTruncated(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	var docs, decisions bytes.Buffer
 	docEnds, decisionEnds := map[int]bool{}, map[int]bool{}
-	e, _ := newEncoder(&docs, magicDocs)
-	d, _ := newEncoder(&decisions, magicDecisions)
+	e := newEncoder(&docs, magicDocs)
+	d := newEncoder(&decisions, magicDecisions)
 	for i := range uint32(5) {
 		e.flush()
 		d.flush()
@@ -332,7 +327,7 @@ func TestImpossible(t *testing.T) {
 	}
 	for _, class := range []doc.Class{doc.Kept, doc.Excluded, doc.Rejected, doc.NumClasses, 255} {
 		var file bytes.Buffer
-		e, _ := newEncoder(&file, magicDecisions)
+		e := newEncoder(&file, magicDecisions)
 		e.decision(&decisionRecord{Class: class})
 		e.flush()
 		if _, err := decodeDecisions(file.Bytes()); !errors.Is(err, doc.ErrCorrupt) {
@@ -367,7 +362,7 @@ func FuzzDecode(f *testing.F) {
 	keyed, _ := keyFile(f, rand.New(rand.NewPCG(5, 6)), 9, 3, 2)
 	f.Add(keyed)
 	var docs bytes.Buffer
-	e, _ := newEncoder(&docs, magicDocs)
+	e := newEncoder(&docs, magicDocs)
 	e.doc(&docRecord{Ordinal: 9, Contributor: []byte("Ann"), Hash: 1 << 63, ID: []byte("id"), Created: doc.Instant{Sec: -5, Nsec: 7, Set: true}})
 	e.doc(&docRecord{Ordinal: 10, Reason: doc.InvalidUTF8, Column: 40})
 	e.flush()
@@ -395,4 +390,24 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	})
+}
+
+// readKeys appends to the two joins every key of the partition that a shard's
+// key file holds.
+func readKeys(r io.ReadSeeker, shard uint32, partition int, bands []neardup.BandRecord, exact []neardup.ExactRecord) ([]neardup.BandRecord, []neardup.ExactRecord, error) {
+	blocks, err := readPacked(r, shard, partition, nil)
+	if err != nil {
+		return bands, exact, err
+	}
+	for _, b := range blocks {
+		err = errors.Join(err, b.each(func(key uint64, ordinal uint32, length uint64) {
+			at := doc.Place{Shard: b.shard, Ordinal: ordinal}
+			if b.kind == bandKey {
+				bands = append(bands, neardup.BandRecord{Key: key, Doc: at})
+			} else {
+				exact = append(exact, neardup.ExactRecord{Hash: key, Length: length, Doc: at})
+			}
+		}))
+	}
+	return bands, exact, err
 }

@@ -11,8 +11,8 @@ import (
 
 // Digest is what a manifest records of a file.
 type Digest struct {
-	Size   int64  // bytes
-	SHA256 string // hex
+	Size int64  // bytes
+	Sum  string // of the file's hash, in hex; SHA-256 unless another was asked for
 }
 
 // HashedWriter buffers, measures and digests a file on its way into a store.
@@ -27,11 +27,16 @@ const hashedBuffer = 256 << 10
 
 // CreateHashed begins the file name in s.
 func CreateHashed(ctx context.Context, s Store, name string) (*HashedWriter, error) {
+	return CreateHashedBy(ctx, s, name, sha256.New())
+}
+
+// CreateHashedBy is CreateHashed with another hash than SHA-256.
+func CreateHashedBy(ctx context.Context, s Store, name string, by hash.Hash) (*HashedWriter, error) {
 	w, err := s.Create(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	h := &HashedWriter{w: w, hash: sha256.New()}
+	h := &HashedWriter{w: w, hash: by}
 	h.buf = bufio.NewWriterSize(io.MultiWriter(w, h.hash), hashedBuffer)
 	return h, nil
 }
@@ -52,7 +57,7 @@ func (h *HashedWriter) Commit() (Digest, error) {
 	if err := h.w.Commit(); err != nil {
 		return Digest{}, err
 	}
-	return Digest{Size: h.size, SHA256: hex.EncodeToString(h.hash.Sum(nil))}, nil
+	return Digest{Size: h.size, Sum: hex.EncodeToString(h.hash.Sum(nil))}, nil
 }
 
 // Abort discards the file. After Commit it does nothing.

@@ -31,10 +31,7 @@ type share struct {
 // Share credits contributor with one of `of` equal parts of tokens, which has a
 // number for each tokenizer, the main one first.
 func (t *Tally) Share(contributor string, of uint64, tokens []uint64) {
-	i, known := t.index[contributor]
-	if !known {
-		i = t.insert(contributor)
-	}
+	i := t.find(contributor)
 	for len(t.shares) <= i {
 		t.shares = append(t.shares, nil)
 	}
@@ -50,14 +47,12 @@ func (t *Tally) Share(contributor string, of uint64, tokens []uint64) {
 // EachShare calls fn, which does not keep tokens, with what Share has added up
 // for each contributor and number of parts, ascending.
 func (t *Tally) EachShare(fn func(contributor string, of uint64, tokens []uint64)) {
-	order := make([]int, len(t.shares))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(t.rows[a].Contributor, t.rows[b].Contributor) })
-	for _, i := range order {
+	for _, i := range t.order() {
+		if i >= len(t.shares) {
+			continue
+		}
 		for _, s := range t.shares[i] {
-			fn(t.rows[i].Contributor, s.of, s.tokens)
+			fn(t.row(i).Contributor, s.of, s.tokens)
 		}
 	}
 }

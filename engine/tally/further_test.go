@@ -101,7 +101,7 @@ func TestFurtherTokenizersAreChecked(t *testing.T) {
 	rejected := &Tally{Further: 1}
 	rejected.Add([]byte("a"), doc.Rejected, 0, 0, 1)
 	for name, tally := range map[string]*Tally{"too many": tooMany, "wrapped": wrapped, "rejected": rejected} {
-		if tally.Check() == nil {
+		if _, err := tally.Checked(); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}

@@ -63,17 +63,20 @@ func (p *parquetRow) counts(class doc.Class) (documents, bytes, tokens *int64) {
 	return &p.InDocuments, &p.InBytes, &p.InTokens
 }
 
-func (p *parquetRow) set(class doc.Class, c doc.Counts) {
-	documents, bytes, tokens := p.counts(class)
-	*documents, *bytes, *tokens = int64(c.Documents), int64(c.Bytes), int64(c.Tokens)
-}
-
 func (p *parquetRow) get(class doc.Class) (doc.Counts, error) {
 	documents, bytes, tokens := p.counts(class)
 	if min(*documents, *bytes, *tokens) < 0 {
 		return doc.Counts{}, fmt.Errorf("contributor %q: negative count", p.Contributor)
 	}
 	return doc.Counts{Documents: uint64(*documents), Bytes: uint64(*bytes), Tokens: uint64(*tokens)}, nil
+}
+
+func (p *parquetRow) take(from *table.Values) {
+	p.Contributor = from.Text()
+	for _, class := range [...]doc.Class{doc.NumClasses, doc.Kept, doc.ExactDup, doc.NearDup, doc.Excluded, doc.Rejected} {
+		documents, bytes, tokens := p.counts(class)
+		*documents, *bytes, *tokens = from.Int64(), from.Int64(), from.Int64()
+	}
 }
 
 func (p *parquetRow) row() (Row, error) {
@@ -135,23 +138,10 @@ func WriteParquet(w io.Writer, rows []Row, tokenizerSHA256 string, further ...pl
 		metadata[MetaTokenizer+"."+t.Label] = t.SHA256
 	}
 	integers, texts := columns(further, len(rows) > 0 && rows[0].Credit != nil)
-	tw := table.NewTextWriter[parquetRow](w, FormatVersion, metadata, integers, texts)
-	var tokens []int64
+	tw := table.NewWriter[parquetRow](w, FormatVersion, metadata, integers, texts)
 	for i := range rows {
-		p := parquetRow{Contributor: rows[i].Contributor}
-		p.set(doc.NumClasses, rows[i].In())
-		for class, c := range rows[i].Class {
-			p.set(doc.Class(class), c)
-		}
-		tokens = tokens[:0]
-		for k := range rows[i].Further {
-			tokens = append(tokens, int64(rows[i].Further[k].In()))
-			for _, n := range rows[i].Further[k] {
-				tokens = append(tokens, int64(n))
-			}
-		}
-		credit, texts := rows[i].creditValues()
-		if err := tw.AppendTexts(p, append(tokens, credit...), texts); err != nil {
+		rows[i].put(tw.Row())
+		if err := tw.End(); err != nil {
 			return fmt.Errorf("write tally.parquet: row %d: %w", i+1, err)
 		}
 	}
@@ -159,6 +149,33 @@ func WriteParquet(w io.Writer, rows []Row, tokenizerSHA256 string, further ...pl
 		return fmt.Errorf("write tally.parquet: %w", err)
 	}
 	return nil
+}
+
+// put adds the values of the columns of parquetRow and of columns.
+func (r *Row) put(to *table.Cells) {
+	counts := func(c doc.Counts) {
+		to.Int64(int64(c.Documents))
+		to.Int64(int64(c.Bytes))
+		to.Int64(int64(c.Tokens))
+	}
+	to.Text(r.Contributor)
+	counts(r.In())
+	for _, c := range r.Class {
+		counts(c)
+	}
+	for k := range r.Further {
+		to.Int64(int64(r.Further[k].In()))
+		for _, n := range r.Further[k] {
+			to.Int64(int64(n))
+		}
+	}
+	credit, texts := r.creditValues()
+	for _, n := range credit {
+		to.Int64(n)
+	}
+	for _, s := range texts {
+		to.Text(s)
+	}
 }
 
 // columns returns the names of the columns beyond those of parquetRow.
@@ -174,11 +191,11 @@ func columns(further []plan.Tokenizer, shared bool) (integers, texts []string) {
 // ReadParquet reads what WriteParquet wrote for these further tokenizers: size
 // bytes of r. Errors wrap doc.ErrCorrupt and name the one-based row.
 func ReadParquet(r io.ReaderAt, size int64, further ...plan.Tokenizer) (rows []Row, tokenizerSHA256 string, err error) {
-	tr, err := table.NewReader[parquetRow](r, size, furtherColumns(further)...)
+	tr, err := table.NewReader(r, size, (*parquetRow).take, furtherColumns(further), nil)
 	if errors.Is(err, doc.ErrCorrupt) {
 		// Or one of a plan that shares credit.
 		integers, texts := columns(further, true)
-		if shared, sharedErr := table.NewTextReader[parquetRow](r, size, integers, texts); sharedErr == nil {
+		if shared, sharedErr := table.NewReader(r, size, (*parquetRow).take, integers, texts); sharedErr == nil {
 			tr, err = shared, nil
 		}
 	}

@@ -10,8 +10,10 @@ package tally
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"math/big"
 	"math/bits"
@@ -50,59 +52,89 @@ type Tally struct {
 	Further int  // further tokenizers; set before the first row
 	Shared  bool // credit is shared; set before the first row
 
-	index    map[string]int
-	rows     []Row
+	// index finds a row by its contributor. It is nil as long as rows were added
+	// in ascending order, as those of a single shard are: nobody asks for one.
+	index    *rowIndex
+	blocks   [][]Row   // of blockRows each, but for the last one
 	shares   [][]share // by row; only where credit is shared
 	overflow bool      // a sum wrapped around; sticky
 }
 
+// blockRows bounds what is copied where a tally grows.
+const blockRows = 256
+
+func (t *Tally) row(i int) *Row { return &t.blocks[i/blockRows][i%blockRows] }
+
 // Add credits one document of the given class to contributor. It does not
 // keep the slices, and allocates only for a contributor not seen before. A sum
-// that overflows is remembered and reported by Check. further has the tokens
+// that overflows is remembered and reported by Checked. further has the tokens
 // of each further tokenizer, or nothing for a line without text.
 func (t *Tally) Add(contributor []byte, class doc.Class, bytes, tokens uint64, further ...uint64) {
-	i, known := t.index[string(contributor)]
-	if !known {
-		i = t.insert(string(contributor))
-	}
-	t.accumulate(&t.rows[i].Class[class], doc.Counts{Documents: 1, Bytes: bytes, Tokens: tokens})
+	row := t.row(t.look(contributor))
+	t.accumulate(&row.Class[class], doc.Counts{Documents: 1, Bytes: bytes, Tokens: tokens})
 	for k, n := range further {
-		t.accumulateTokens(&t.rows[i].Further[k][class], n)
+		t.accumulateTokens(&row.Further[k][class], n)
 	}
 }
 
 // Merge adds every row of o to t.
 func (t *Tally) Merge(o *Tally) {
 	t.overflow = t.overflow || o.overflow
-	for i := range o.rows {
-		t.AddRow(o.rows[i])
+	for i := range o.Len() {
+		t.AddRow(*o.row(i))
 	}
 	o.EachShare(t.Share)
 }
 
 // AddRow adds the figures of one row to t.
 func (t *Tally) AddRow(r Row) {
-	i, known := t.index[r.Contributor]
-	if !known {
-		i = t.insert(r.Contributor)
-	}
+	row := t.row(t.find(r.Contributor))
 	for class, c := range r.Class {
-		t.accumulate(&t.rows[i].Class[class], c)
+		t.accumulate(&row.Class[class], c)
 	}
 	for k := range r.Further {
 		for class, n := range r.Further[k] {
-			t.accumulateTokens(&t.rows[i].Further[k][class], n)
+			t.accumulateTokens(&row.Further[k][class], n)
 		}
 	}
 }
 
-func (t *Tally) insert(contributor string) int {
-	if t.index == nil {
-		t.index = make(map[string]int)
+// find returns the row of a contributor, a new one if there is none.
+func (t *Tally) find(contributor string) int {
+	if n := t.Len(); t.index == nil && (n == 0 || t.row(n-1).Contributor < contributor) {
+		return t.insert(contributor)
 	}
-	i := len(t.rows)
-	t.rows = append(t.rows, Row{Contributor: contributor, Further: newFurther(t.Further)})
-	t.index[contributor] = i
+	return t.look([]byte(contributor))
+}
+
+// look is find by the index.
+func (t *Tally) look(contributor []byte) int {
+	if t.index == nil {
+		t.index = newRowIndex()
+		for i := range t.Len() {
+			t.index.add(t, maphash.String(t.index.seed, t.row(i).Contributor), i)
+		}
+	}
+	i, hash, known := t.index.find(t, contributor)
+	if !known {
+		i = t.insert(string(contributor))
+		t.index.add(t, hash, i)
+	}
+	return i
+}
+
+// insert adds a row, without the index.
+func (t *Tally) insert(contributor string) int {
+	i := t.Len()
+	if i%blockRows == 0 {
+		var block []Row // the first one grows: most tallies are small
+		if i > 0 {
+			block = make([]Row, 0, blockRows)
+		}
+		t.blocks = append(t.blocks, block)
+	}
+	last := &t.blocks[len(t.blocks)-1]
+	*last = append(*last, Row{Contributor: contributor, Further: newFurther(t.Further)})
 	return i
 }
 
@@ -128,49 +160,116 @@ func newFurther(n int) []doc.ClassTokens {
 }
 
 // Len returns the number of contributors.
-func (t *Tally) Len() int { return len(t.rows) }
+func (t *Tally) Len() int {
+	n := len(t.blocks)
+	if n == 0 {
+		return 0
+	}
+	return (n-1)*blockRows + len(t.blocks[n-1])
+}
 
 // Rows returns a copy of the rows, ascending by the bytes of the contributor.
 func (t *Tally) Rows() []Row {
-	rows := slices.Clone(t.rows)
-	for i := range rows {
-		rows[i].Further = slices.Clone(rows[i].Further)
+	rows := make([]Row, t.Len())
+	for at, i := range t.order() {
+		rows[at] = *t.row(i)
+		rows[at].Further = slices.Clone(rows[at].Further)
 		if t.Shared {
-			rows[i].Credit = t.credit(i)
+			rows[at].Credit = t.credit(i)
 		}
 	}
-	slices.SortFunc(rows, func(a, b Row) int { return cmp.Compare(a.Contributor, b.Contributor) })
 	return rows
 }
 
-// Totals returns the sum of all rows; its Contributor is empty.
-func (t *Tally) Totals() Row { return Totals(t.rows) }
-
-// Check returns an error if t could not be written: see Check of rows.
-func (t *Tally) Check() error {
-	if t.overflow {
-		return fmt.Errorf("sum over documents: %w", ErrOverflow)
+// Each calls fn, which does not keep the row, for every row in the order of Rows,
+// without credit.
+func (t *Tally) Each(fn func(*Row)) {
+	for _, i := range t.order() {
+		fn(t.row(i))
 	}
-	return Check(t.Rows())
+}
+
+// order returns the rows in ascending order of the contributor.
+func (t *Tally) order() []int {
+	order := make([]int, t.Len())
+	if t.index == nil {
+		for i := range order {
+			order[i] = i
+		}
+		return order
+	}
+	// Most names differ in their first bytes, which are quicker to compare.
+	type named struct {
+		begin uint64
+		row   int
+	}
+	names := make([]named, t.Len())
+	for i := range names {
+		names[i] = named{beginning(t.row(i).Contributor), i}
+	}
+	slices.SortFunc(names, func(a, b named) int {
+		if a.begin != b.begin {
+			return cmp.Compare(a.begin, b.begin)
+		}
+		return cmp.Compare(t.row(a.row).Contributor, t.row(b.row).Contributor)
+	})
+	for at := range names {
+		order[at] = names[at].row
+	}
+	return order
+}
+
+// beginning returns the first eight bytes of a string as a number, such that a
+// lesser one is that of a lesser string.
+func beginning(s string) uint64 {
+	var b [8]byte
+	copy(b[:], s)
+	return binary.BigEndian.Uint64(b[:])
+}
+
+// Totals returns the sum of all rows; its Contributor is empty.
+func (t *Tally) Totals() Row {
+	total := Row{Further: newFurther(t.Further)}
+	for _, rows := range t.blocks {
+		total.add(rows)
+	}
+	if t.Len() == 0 {
+		total.Further = nil
+	}
+	return total
+}
+
+// Checked returns Rows, or an error if they could not be written: see Check.
+func (t *Tally) Checked() ([]Row, error) {
+	if t.overflow {
+		return nil, fmt.Errorf("sum over documents: %w", ErrOverflow)
+	}
+	rows := t.Rows()
+	return rows, Check(rows)
 }
 
 // Totals returns the sum of the rows; its Contributor is empty.
 func Totals(rows []Row) Row {
 	var total Row
+	if len(rows) > 0 {
+		total.Further = newFurther(len(rows[0].Further))
+	}
+	total.add(rows)
+	return total
+}
+
+// add adds the figures of rows to r.
+func (r *Row) add(rows []Row) {
 	for i := range rows {
-		for class := range total.Class {
-			total.Class[class].Add(rows[i].Class[class])
+		for class := range r.Class {
+			r.Class[class].Add(rows[i].Class[class])
 		}
-		if i == 0 {
-			total.Further = newFurther(len(rows[i].Further))
-		}
-		for k := range total.Further {
+		for k := range r.Further {
 			for class, n := range rows[i].Further[k] {
-				total.Further[k][class] += n
+				r.Further[k][class] += n
 			}
 		}
 	}
-	return total
 }
 
 // Check returns an error unless the rows may be written: contributors are

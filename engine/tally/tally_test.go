@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,7 +87,7 @@ func TestMergeIsAddition(t *testing.T) {
 		if diff := cmp.Diff(whole.Rows(), merged.Rows()); diff != "" {
 			t.Fatal(diff)
 		}
-		if err := merged.Check(); err != nil {
+		if _, err := merged.Checked(); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -101,7 +103,7 @@ func TestOverflowIsRejected(t *testing.T) {
 	var merged Tally
 	merged.Merge(&wrapped)
 	for name, tally := range map[string]*Tally{"wrapped": &wrapped, "too large": &tooLarge, "merged": &merged} {
-		if err := tally.Check(); !errors.Is(err, ErrOverflow) {
+		if _, err := tally.Checked(); !errors.Is(err, ErrOverflow) {
 			t.Errorf("%s: Check = %v, want ErrOverflow", name, err)
 		}
 	}
@@ -113,7 +115,7 @@ func TestOverflowIsRejected(t *testing.T) {
 func TestRejectedLinesHaveNoBytes(t *testing.T) {
 	var tally Tally
 	tally.Add([]byte("a"), doc.Rejected, 1, 0)
-	if err := tally.Check(); err == nil {
+	if _, err := tally.Checked(); err == nil {
 		t.Error("a rejected line with bytes was accepted")
 	}
 }
@@ -256,5 +258,60 @@ func BenchmarkAdd(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		tally.Add(name, doc.Kept, 1000, 250)
+	}
+}
+
+// TestJSONLOfAnyName compares the lines that are appended with those that
+// encoding/json makes.
+func TestJSONLOfAnyName(t *testing.T) {
+	for _, name := range []string{"", "Ann", "dhrl****", "한국", `a"b`, `a\b`, "<&>", "\x00", "\n", "\x7f", "\u2028", "€", "\U0001F600"} {
+		r := Row{Contributor: name}
+		for class := range r.Class {
+			n := uint64(class)
+			r.Class[class] = doc.Counts{Documents: n, Bytes: 1000 * n, Tokens: math.MaxInt64 / 8 * n}
+		}
+		var want bytes.Buffer
+		enc := json.NewEncoder(&want)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(toJSON(&r, nil)); err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := appendPlain(nil, &r); ok && string(got) != want.String() {
+			t.Errorf("%q: %s, want %s", name, got, want.String())
+		}
+	}
+	if _, ok := appendPlain(nil, &Row{Contributor: "Ann"}); !ok {
+		t.Error("an ordinary row is left to encoding/json")
+	}
+}
+
+// TestOrderOfRows adds names in several orders.
+func TestOrderOfRows(t *testing.T) {
+	var names []string
+	for i := range 3 * blockRows {
+		names = append(names, fmt.Sprintf("%c%0*d", 'a'+i%3, 5+i%7, i))
+	}
+	names = append(names, "", "a", "a\x00", "a\x00\x00", "aaaaaaaa", "aaaaaaaab", "aaaaaaaa\x00", "ÿ", "ÿÿÿÿÿ")
+	slices.Sort(names)
+	for _, swap := range []int{0, 1, len(names) - 1} {
+		var added, whole Tally
+		order := slices.Clone(names)
+		order[0], order[swap] = order[swap], order[0]
+		for _, n := range append(order, order[0]) {
+			added.Add([]byte(n), doc.Kept, 1, 1)
+			whole.AddRow(Row{Contributor: n, Class: [doc.NumClasses]doc.Counts{doc.Kept: {Documents: 1, Bytes: 1, Tokens: 1}}})
+		}
+		rows, err := added.Checked()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(rows, whole.Rows()); diff != "" {
+			t.Errorf("swapped %d: %s", swap, diff)
+		}
+		for i, r := range rows {
+			if want := uint64(1); r.Contributor != names[i] || r.Contributor != order[0] && r.Class[doc.Kept].Documents != want {
+				t.Fatalf("swapped %d: row %d is %+v, want that of %q", swap, i, r, names[i])
+			}
+		}
 	}
 }

@@ -90,6 +90,10 @@ func (c *checker) checkAlarms(ctx context.Context, f *findings) (string, error) 
 	}
 	c.compareGroups(&a, groups, largest, f)
 	c.compareLosses(&a, lost, f)
+	c.compareBuckets(&a, f)
+	if err := c.checkAudit(a.Alarms, a.Omitted, f); err != nil {
+		return "", err
+	}
 	return fmt.Sprintf("%d raised", len(a.Alarms)+a.Omitted), nil
 }
 
@@ -115,6 +119,35 @@ func (c *checker) compareGroups(a *alarmsFile, groups map[doc.Place]uint64, larg
 	}
 	if limit := a.Limits.Group; limit > 0 && largest > limit && !told && a.Omitted == 0 {
 		f.add("%s: no large_group, but the decisions have one of %d documents (limit %d)", alarmsName, largest, limit)
+	}
+}
+
+// compareBuckets derives the alarms of buckets from what was measured of them. Of
+// those of a floor there are none.
+func (c *checker) compareBuckets(a *alarmsFile, f *findings) {
+	m, limits := a.Measured, a.Limits
+	exceeds := func(count, of uint64, ppm int64) bool {
+		return ppm > 0 && of > 0 && product(count, 1e6).Cmp(product(of, uint64(ppm))) > 0
+	}
+	kept := m["kept"]
+	for _, b := range []struct {
+		kind      string
+		count, of uint64
+		exceeds   bool
+	}{
+		{"percolation", m["component"], kept, kept >= limits.Documents &&
+			exceeds(2*m["kept_pairs"], kept, limits.NeighboursPPM) && exceeds(m["component"], kept, limits.ComponentPPM)},
+		{"hot_bucket", m["largest_bucket"], 0, limits.Bucket > 0 && m["largest_bucket"] > limits.Bucket},
+		{"many_candidates", m["most_candidates"], 0, limits.Candidates > 0 && m["most_candidates"] > limits.Candidates},
+	} {
+		want := b.exceeds && !c.plan.NearDup.Sweepable()
+		at := slices.IndexFunc(a.Alarms, func(r raised) bool { return r.Kind == b.kind })
+		switch {
+		case at < 0 && want && a.Omitted == 0:
+			f.add("%s: no %s, but what was measured exceeds the limits", alarmsName, b.kind)
+		case at >= 0 && (!want || a.Alarms[at].Count != b.count || a.Alarms[at].Of != b.of):
+			f.add("%s: a %s of %d, which what was measured and the limits do not make one of %d", alarmsName, b.kind, a.Alarms[at].Count, b.count)
+		}
 	}
 }
 
@@ -163,16 +196,17 @@ func (c *checker) compareLosses(a *alarmsFile, lost map[string]*doc.Counts, f *f
 	}
 }
 
+func product(factors ...uint64) *big.Int {
+	p := big.NewInt(1)
+	for _, n := range factors {
+		p.Mul(p, new(big.Int).SetUint64(n))
+	}
+	return p
+}
+
 // excess returns the worse of two shares lost, by documents or by tokens, and
 // whether it is more than the limits allow.
 func excess(limits plan.Alarms, in, lost, allIn, allLost doc.Counts) (count, of uint64, isAlarm bool) {
-	product := func(factors ...uint64) *big.Int {
-		p := big.NewInt(1)
-		for _, n := range factors {
-			p.Mul(p, new(big.Int).SetUint64(n))
-		}
-		return p
-	}
 	count, of = lost.Documents, in.Documents
 	part, whole := allLost.Documents, allIn.Documents
 	if product(lost.Tokens, of).Cmp(product(count, in.Tokens)) > 0 {

@@ -148,6 +148,7 @@ type artefacts struct {
 	badRunID  bool
 
 	forgeAlarms func(*alarmsFile)
+	audit       *auditFile
 }
 
 // gpt2 opens the tokenizer of the model once.
@@ -442,6 +443,12 @@ func (a *artefacts) write(t testing.TB) string {
 	alarms := a.alarms()
 	if a.forgeAlarms != nil {
 		a.forgeAlarms(&alarms)
+	}
+	if a.audit != nil {
+		a.audit.RunID += a.plan.RunID
+		if files["audit.json"], err = json.Marshal(a.audit); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if files["alarms.json"], err = json.Marshal(alarms); err != nil {
 		t.Fatal(err)

@@ -42,6 +42,7 @@ type manifestFile struct {
 	Files             []listed    `json:"files"`
 	Totals            classCounts `json:"totals"`
 	CreatedUnreadable uint64      `json:"created_unreadable"`
+	UnseenSources     []string    `json:"unseen_sources"`
 	Standing          *standing   `json:"standing"`
 }
 

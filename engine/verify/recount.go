@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -30,7 +31,7 @@ func (c *checker) checkInputs(ctx context.Context, f *findings) (string, error) 
 	err := c.parallel(ctx, len(c.plan.Files), f, func(ctx context.Context, i int, f *findings) error {
 		file := c.plan.Files[i]
 		if file.Path == "-" {
-			f.add("%s: standard input cannot be read again", file.Path)
+			f.add("%s: standard input cannot be read again: without --inputs everything else is checked, and a run of a file that holds the same lines can be checked in full", file.Path)
 			return nil
 		}
 		size, digest, err := digestFile(ctx, file.Path, done)
@@ -69,6 +70,7 @@ type recount struct {
 type shardCount struct {
 	contributors      map[string]*sums
 	createdUnreadable uint64
+	ranked            map[string]bool       // sources of the ranking that documents have
 	moved             map[string][]*big.Rat // by the groups that share credit: tokens by tokenizer
 }
 
@@ -112,7 +114,7 @@ func (c *checker) checkRecount(ctx context.Context, f *findings) (string, error)
 	c.recount = &recount{offsets: make([][]int64, len(c.plan.Shards)), keptTexts: spill}
 
 	var mu sync.Mutex
-	sum := shardCount{contributors: make(map[string]*sums)}
+	sum := shardCount{contributors: make(map[string]*sums), ranked: make(map[string]bool)}
 	done := c.progressOf("recount", total)
 	err = c.parallel(ctx, len(c.lines), f, func(ctx context.Context, shard int, f *findings) error {
 		s, err := c.recountShard(ctx, shard, counters, done, f)
@@ -122,6 +124,7 @@ func (c *checker) checkRecount(ctx context.Context, f *findings) (string, error)
 		mu.Lock()
 		defer mu.Unlock()
 		sum.createdUnreadable += s.createdUnreadable
+		maps.Copy(sum.ranked, s.ranked)
 		sum.mergeMoved(s)
 		for name, counts := range s.contributors {
 			sum.of(name).merge(counts)
@@ -193,6 +196,10 @@ func (c *checker) compareTally(sum *shardCount, f *findings) {
 	if got, want := sum.createdUnreadable, c.manifest.CreatedUnreadable; got != want {
 		f.add("%s: created_unreadable is %d, recounted %d", manifestName, want, got)
 	}
+	unseen := slices.DeleteFunc(slices.Clone(c.plan.SourceRank), func(name string) bool { return sum.ranked[name] })
+	if !slices.Equal(unseen, c.manifest.UnseenSources) {
+		f.add("%s: unseen_sources are %q, by the inputs %q", manifestName, c.manifest.UnseenSources, unseen)
+	}
 }
 
 // recountShard compares every line of a shard with its class, its decision and
@@ -209,7 +216,7 @@ func (c *checker) recountShard(ctx context.Context, shard int, counters []*token
 	defer stopRejects()
 
 	var (
-		sum    = &shardCount{contributors: make(map[string]*sums)}
+		sum    = &shardCount{contributors: make(map[string]*sums), ranked: make(map[string]bool)}
 		tokens []int64 // of one line, by tokenizer
 		rec    jsonl.Record
 		known  uint64 // lines that are in a bitmap
@@ -257,6 +264,9 @@ func (c *checker) recountShard(ctx context.Context, shard int, counters []*token
 		}
 		if rec.CreatedUnreadable {
 			sum.createdUnreadable++
+		}
+		if name := string(rec.Source); slices.Contains(c.plan.SourceRank, name) {
+			sum.ranked[name] = true
 		}
 		tokens = tokens[:0]
 		for _, counter := range counters {

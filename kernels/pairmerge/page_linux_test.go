@@ -12,16 +12,16 @@ import (
 // fault.
 func TestPageEdges(t *testing.T) {
 	random := rand.New(rand.NewPCG(4, 4))
-	const n = 4096 / 8
+	const n, bucketN = 4096 / 4, 4096 / 8
 	v := newVocabulary(random, n, 4, true, true)
-	for v.tables.bucketN != n {
+	for v.tables.bucketN != bucketN {
 		v = newVocabulary(random, n, 4, true, true)
 	}
-	buckets := unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(guardpage.Page(t)))), n)
-	halves := unsafe.Slice((*Halves)(unsafe.Pointer(unsafe.SliceData(guardpage.Page(t)))), n)
-	copy(buckets, unsafe.Slice(v.tables.buckets, n))
-	copy(halves, v.halves)
-	v.tables.buckets, v.tables.halves = &buckets[0], &halves[0]
+	buckets := unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(guardpage.Page(t)))), bucketN)
+	checks := unsafe.Slice((*Check)(unsafe.Pointer(unsafe.SliceData(guardpage.Page(t)))), n)
+	copy(buckets, unsafe.Slice(v.tables.buckets, bucketN))
+	copy(checks, v.checks)
+	v.tables.buckets, v.tables.checks = &buckets[0], &checks[0]
 
 	page := guardpage.Page(t)
 	const textSize = Lanes * Long

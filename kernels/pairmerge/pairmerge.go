@@ -22,20 +22,36 @@ const (
 	FirstMade = 256
 )
 
-// Halves is what a symbol is made of.
-type Halves struct{ Left, Right uint32 }
+// Check tells what a symbol is made of, to whoever has found it by the
+// fingerprint of two symbols: see CheckOf.
+type Check uint32
+
+// CheckOf returns that of a symbol made of these two. If both are below
+// 1<<MaxBits, a symbol with this check and the fingerprint of some two symbols is
+// made of just these: left and the low bits of right are in the check. Bit j of
+// Hash's print, from 1 on, is of bits 0 to j of both and, XORed, of bit j+10 of
+// right; so, one after another, the other bits of right follow.
+func CheckOf(left, right uint32) Check { return Check(left | right<<checkShift) }
+
+const (
+	// MaxBits is the most bits of a symbol.
+	MaxBits = 21
+
+	checkShift = MaxBits
+	printShift = 32 - checkShift - 1
+)
 
 // Tables are the pairs that make a symbol. The first fields are read by
 // assembly.
 type Tables struct {
 	buckets *uint64
-	halves  *Halves
+	checks  *Check
 	shift   uint32 // of a hash, to a bucket
 	idBits  uint32
 	hash    [4]uint32
 	bytes   *uint32
 	bucketN int
-	halvesN int
+	checksN int
 }
 
 // NewTables returns tables that keep the slices.
@@ -43,13 +59,13 @@ type Tables struct {
 // Buckets are a power of two, 2 to 2^31, of two entries of 32 bits each. The
 // entry of a pair is in either half of one of its two buckets (see Hash): its
 // fingerprint, above idBits bits for the symbol that it makes. A free entry is
-// 0. halves[i] are those of symbol FirstMade+i. bytes has what two bytes make
-// at left | right<<8, or 1<<idBits for nothing. There is one symbol with halves
-// or more; entries have no other symbols than those with halves, all symbols are
-// below 1<<idBits, and idBits is at most 26.
-func NewTables(buckets []uint64, idBits uint8, halves []Halves, bytes *[1 << 16]uint32) *Tables {
+// 0. checks[i] is that of symbol FirstMade+i. bytes has what two bytes make
+// at left | right<<8, or 1<<idBits for nothing. There is one symbol with a check
+// or more; entries have no other symbols than those with one, all symbols are
+// below 1<<idBits, and idBits is at most MaxBits.
+func NewTables(buckets []uint64, idBits uint8, checks []Check, bytes *[1 << 16]uint32) *Tables {
 	return &Tables{
-		buckets: &buckets[0], bucketN: len(buckets), halves: &halves[0], halvesN: len(halves),
+		buckets: &buckets[0], bucketN: len(buckets), checks: &checks[0], checksN: len(checks),
 		shift: uint32(33 - bits.Len(uint(len(buckets)))), idBits: uint32(idBits),
 		hash: [4]uint32{hash0, hash1, hash2, hash3}, bytes: &bytes[0],
 	}
@@ -64,10 +80,11 @@ const (
 	hash3 = 0x27D4EB2F
 )
 
-// Hash returns two numbers whose highest bits are the buckets of a pair. Their
-// XOR, shifted left by idBits, with that bit set is its fingerprint.
-func Hash(left, right uint32) (one, two uint32) {
-	return left*hash0 + right*hash1, left*hash2 + right*hash3
+// Hash returns two numbers whose highest bits are the buckets of a pair, and
+// print: shifted left by idBits, with that bit set, it is the fingerprint.
+func Hash(left, right uint32) (one, two, print uint32) {
+	one, two = left*hash0+right*hash1, left*hash2+right*hash3
+	return one, two, one ^ two ^ right>>printShift
 }
 
 // Group is sixteen texts on their way. The zero value is ready for a start.
@@ -102,7 +119,7 @@ func Run(groups []Group, t *Tables, longest int) {
 }
 
 // Count returns the number of symbols that a text has become. It is not ok, and
-// means nothing, if the tables gave a symbol that its halves deny.
+// means nothing, if the tables gave a symbol that its check denies.
 func (g *Group) Count(lane int) (n int, ok bool) {
 	return bits.OnesCount32(g.begin[lane%Lanes]), g.wrong>>(lane%Lanes)&1 == 0
 }

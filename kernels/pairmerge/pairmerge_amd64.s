@@ -17,11 +17,11 @@
 // are shifted there. VMOVSLDUP and VMOVSHDUP under a mask make a register of the
 // low and one of the high entries of it. An entry is a fingerprint above a
 // symbol: after XOR with the fingerprint asked for, the minimum is a symbol, or
-// at least bound. Who made a merge that its halves deny is marked in wrong; such
+// at least bound. Who made a merge that its check denies is marked in wrong; such
 // a lane goes on, with nothing but symbols of the tables in it, and counts for
 // nothing.
 //
-// Registers. DI group, SI halves, BX buckets, CX groups, R8 groups left of this
+// Registers. DI group, SI checks, BX buckets, CX groups, R8 groups left of this
 // round, R9 whether some lane made a merge in it. Z18 to Z31 are the constants
 // named in the generator, K5 the odd lanes, K6 the even ones; K1 the lanes with
 // a merge, K2 those with a symbol behind it, K3 with one before; K4, K7, AX, DX
@@ -30,7 +30,7 @@
 // Tail. None: a text of no symbols has no merge.
 //
 // Why it is safe. Gathered are symbols at places masked to those of a group,
-// buckets at a hash shifted to the number of buckets, halves at symbols that the
+// buckets at a hash shifted to the number of buckets, checks at symbols that the
 // tables gave (256 for a lane without a merge), pairs of bytes at 16 bits, and
 // text at 32-byte strides, 4 bytes within 32. The rows read and written are the
 // group's own. Nothing is called, no stack is used. VZEROUPPER before the
@@ -85,7 +85,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 64(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -104,7 +104,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 128(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -126,7 +126,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 192(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -150,7 +150,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 256(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -172,7 +172,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 320(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -194,7 +194,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 384(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -218,7 +218,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 448(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -240,7 +240,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 512(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -262,7 +262,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 576(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -286,7 +286,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 640(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -308,7 +308,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 704(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -330,7 +330,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 768(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -354,7 +354,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 832(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -376,7 +376,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 896(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -398,7 +398,7 @@ TEXT ·startShortAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 960(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -491,7 +491,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 64(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -510,7 +510,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 128(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -532,7 +532,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 192(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -556,7 +556,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 256(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -578,7 +578,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 320(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -600,7 +600,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 384(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -624,7 +624,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 448(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -646,7 +646,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 512(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -668,7 +668,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 576(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -692,7 +692,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 640(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -714,7 +714,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 704(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -736,7 +736,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 768(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -760,7 +760,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 832(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -782,7 +782,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 896(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -804,7 +804,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 960(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -828,7 +828,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1024(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -850,7 +850,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1088(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -872,7 +872,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1152(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -896,7 +896,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1216(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -918,7 +918,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1280(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -940,7 +940,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1344(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -964,7 +964,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1408(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -986,7 +986,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1472(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -1008,7 +1008,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1536(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -1032,7 +1032,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1600(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -1054,7 +1054,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1664(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -1076,7 +1076,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1728(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -1100,7 +1100,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1792(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -1122,7 +1122,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1856(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -1144,7 +1144,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1920(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -1169,7 +1169,7 @@ TEXT ·startLongAVX512(SB), NOSPLIT, $0-32
 	VPSRLD       $0x08, Z7, Z8
 	VPANDD       Z3, Z8, Z8
 	VMOVDQU32    Z8, 1984(DI)
-	VPANDD       Z4, Z7, Z8
+	VPANDD.Z     Z4, Z7, K1, Z8
 	KXNORW       K4, K4, K4
 	VPXORD       Z9, Z9, Z9
 	VPGATHERDD   (BX)(Z8*4), K4, Z9
@@ -1318,10 +1318,11 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1337,7 +1338,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1371,10 +1372,11 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1390,7 +1392,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1427,10 +1429,11 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1446,7 +1449,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1483,10 +1486,11 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1502,7 +1506,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1539,10 +1543,11 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1558,7 +1563,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1595,10 +1600,11 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1614,7 +1620,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1651,10 +1657,11 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1670,7 +1677,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1707,10 +1714,11 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1726,7 +1734,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1763,10 +1771,11 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1782,7 +1791,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1819,10 +1828,11 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1838,7 +1848,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1875,10 +1885,11 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1894,7 +1905,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1931,10 +1942,11 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -1950,7 +1962,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -1987,10 +1999,11 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2006,7 +2019,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2043,10 +2056,11 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2062,7 +2076,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2099,10 +2113,11 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2118,7 +2133,7 @@ TEXT ·startShortSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2232,10 +2247,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2251,7 +2267,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2285,10 +2301,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2304,7 +2321,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2341,10 +2358,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2360,7 +2378,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2397,10 +2415,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2416,7 +2435,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2453,10 +2472,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2472,7 +2492,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2509,10 +2529,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2528,7 +2549,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2565,10 +2586,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2584,7 +2606,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2621,10 +2643,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2640,7 +2663,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2677,10 +2700,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2696,7 +2720,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2733,10 +2757,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2752,7 +2777,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2789,10 +2814,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2808,7 +2834,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2845,10 +2871,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2864,7 +2891,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2901,10 +2928,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2920,7 +2948,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -2957,10 +2985,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -2976,7 +3005,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3013,10 +3042,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3032,7 +3062,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3069,10 +3099,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3088,7 +3119,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3125,10 +3156,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3144,7 +3176,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3181,10 +3213,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3200,7 +3233,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3237,10 +3270,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3256,7 +3290,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3293,10 +3327,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3312,7 +3347,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3349,10 +3384,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3368,7 +3404,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3405,10 +3441,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3424,7 +3461,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3461,10 +3498,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3480,7 +3518,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3517,10 +3555,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3536,7 +3575,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3573,10 +3612,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3592,7 +3632,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3629,10 +3669,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3648,7 +3689,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3685,10 +3726,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3704,7 +3746,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3741,10 +3783,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3760,7 +3803,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3797,10 +3840,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3816,7 +3860,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3853,10 +3897,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3872,7 +3917,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -3909,10 +3954,11 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPMULLD      Z28, Z1, Z4
 	VPMULLD      Z27, Z2, Z5
 	VPADDD       Z5, Z4, Z4
-	VPXORD       Z3, Z4, Z1
+	VPSRLD       $0x0a, Z2, Z1
+	VPTERNLOGD   $0x96, Z3, Z4, Z1
 	VPSLLVD      Z26, Z1, Z1
 	VPORD        Z25, Z1, Z1
-	VPSRLVD      Z24, Z3, Z3
+	VPSRLVD.Z    Z24, Z3, K1, Z3
 	VPANDQ       Z23, Z3, Z5
 	VPSRLQ       $0x20, Z3, Z6
 	KXNORW       K4, K4, K4
@@ -3928,7 +3974,7 @@ TEXT ·startLongSymbolsAVX512(SB), NOSPLIT, $0-24
 	VPXORD       Z1, Z9, Z9
 	VPMINUD      Z7, Z9, Z9
 	VMOVDQA32    Z9, Z2
-	VPSRLVD      Z24, Z4, Z4
+	VPSRLVD.Z    Z24, Z4, K1, Z4
 	VPANDQ       Z23, Z4, Z5
 	VPSRLQ       $0x20, Z4, Z6
 	KXNORW       K4, K4, K4
@@ -4161,21 +4207,12 @@ group:
 	// Is it the merge?
 	VMOVDQA32  Z18, Z7
 	VMOVDQA32  Z2, K1, Z7
-	VPANDQ     Z23, Z7, Z12
-	VPSRLQ     $0x20, Z7, Z13
 	KXNORW     K4, K4, K4
 	VPXORD     Z14, Z14, Z14
-	VPGATHERQQ -2048(SI)(Z12*8), K4, Z14
-	KXNORW     K4, K4, K4
-	VPXORD     Z15, Z15, Z15
-	VPGATHERQQ -2048(SI)(Z13*8), K4, Z15
-	VMOVDQA32  Z15, Z16
-	VMOVSHDUP  Z14, K6, Z16
-	VMOVSLDUP  Z15, K5, Z14
-	VPXORD     Z8, Z14, Z14
-	VPXORD     Z9, Z16, Z16
-	VPORD      Z14, Z16, Z16
-	VPTESTMD   Z16, Z16, K1, K7
+	VPGATHERDD -1024(SI)(Z7*4), K4, Z14
+	VPSLLD     $0x15, Z9, Z15
+	VPORD      Z8, Z15, Z15
+	VPCMPUD    $0x04, Z14, Z15, K1, K7
 	VPMAXUD    Z8, Z9, Z9
 	KMOVW      4164(DI), K4
 	KANDW      K1, K4, K4
@@ -4192,10 +4229,11 @@ group:
 	VPMULLD     Z28, Z10, Z13
 	VPMULLD     Z27, Z2, Z14
 	VPADDD      Z14, Z13, Z13
-	VPXORD      Z12, Z13, Z10
+	VPSRLD      $0x0a, Z2, Z10
+	VPTERNLOGD  $0x96, Z12, Z13, Z10
 	VPSLLVD     Z26, Z10, Z10
 	VPORD       Z25, Z10, Z10
-	VPSRLVD     Z24, Z12, Z12
+	VPSRLVD.Z   Z24, Z12, K3, Z12
 	VPANDQ      Z23, Z12, Z14
 	VPSRLQ      $0x20, Z12, Z15
 	KXNORW      K4, K4, K4
@@ -4211,7 +4249,7 @@ group:
 	VPXORD      Z10, Z7, Z7
 	VPMINUD     Z16, Z7, Z7
 	VMOVDQA32   Z7, Z2
-	VPSRLVD     Z24, Z13, Z13
+	VPSRLVD.Z   Z24, Z13, K3, Z13
 	VPANDQ      Z23, Z13, Z14
 	VPSRLQ      $0x20, Z13, Z15
 	KXNORW      K4, K4, K4
@@ -4233,10 +4271,11 @@ group:
 	VPMULLD     Z28, Z0, Z8
 	VPMULLD     Z27, Z11, Z9
 	VPADDD      Z9, Z8, Z8
-	VPXORD      Z4, Z8, Z0
+	VPSRLD      $0x0a, Z11, Z0
+	VPTERNLOGD  $0x96, Z4, Z8, Z0
 	VPSLLVD     Z26, Z0, Z0
 	VPORD       Z25, Z0, Z0
-	VPSRLVD     Z24, Z4, Z4
+	VPSRLVD.Z   Z24, Z4, K2, Z4
 	VPANDQ      Z23, Z4, Z9
 	VPSRLQ      $0x20, Z4, Z2
 	KXNORW      K4, K4, K4
@@ -4252,7 +4291,7 @@ group:
 	VPXORD      Z0, Z14, Z14
 	VPMINUD     Z12, Z14, Z14
 	VMOVDQA32   Z14, Z11
-	VPSRLVD     Z24, Z8, Z8
+	VPSRLVD.Z   Z24, Z8, K2, Z8
 	VPANDQ      Z23, Z8, Z9
 	VPSRLQ      $0x20, Z8, Z2
 	KXNORW      K4, K4, K4
@@ -4415,21 +4454,12 @@ group:
 	// Is it the merge?
 	VMOVDQA32  Z18, Z7
 	VMOVDQA32  Z2, K1, Z7
-	VPANDQ     Z23, Z7, Z12
-	VPSRLQ     $0x20, Z7, Z13
 	KXNORW     K4, K4, K4
 	VPXORD     Z14, Z14, Z14
-	VPGATHERQQ -2048(SI)(Z12*8), K4, Z14
-	KXNORW     K4, K4, K4
-	VPXORD     Z15, Z15, Z15
-	VPGATHERQQ -2048(SI)(Z13*8), K4, Z15
-	VMOVDQA32  Z15, Z16
-	VMOVSHDUP  Z14, K6, Z16
-	VMOVSLDUP  Z15, K5, Z14
-	VPXORD     Z8, Z14, Z14
-	VPXORD     Z9, Z16, Z16
-	VPORD      Z14, Z16, Z16
-	VPTESTMD   Z16, Z16, K1, K7
+	VPGATHERDD -1024(SI)(Z7*4), K4, Z14
+	VPSLLD     $0x15, Z9, Z15
+	VPORD      Z8, Z15, Z15
+	VPCMPUD    $0x04, Z14, Z15, K1, K7
 	VPMAXUD    Z8, Z9, Z9
 	KMOVW      4164(DI), K4
 	KANDW      K1, K4, K4
@@ -4446,10 +4476,11 @@ group:
 	VPMULLD     Z28, Z10, Z13
 	VPMULLD     Z27, Z2, Z14
 	VPADDD      Z14, Z13, Z13
-	VPXORD      Z12, Z13, Z10
+	VPSRLD      $0x0a, Z2, Z10
+	VPTERNLOGD  $0x96, Z12, Z13, Z10
 	VPSLLVD     Z26, Z10, Z10
 	VPORD       Z25, Z10, Z10
-	VPSRLVD     Z24, Z12, Z12
+	VPSRLVD.Z   Z24, Z12, K3, Z12
 	VPANDQ      Z23, Z12, Z14
 	VPSRLQ      $0x20, Z12, Z15
 	KXNORW      K4, K4, K4
@@ -4465,7 +4496,7 @@ group:
 	VPXORD      Z10, Z7, Z7
 	VPMINUD     Z16, Z7, Z7
 	VMOVDQA32   Z7, Z2
-	VPSRLVD     Z24, Z13, Z13
+	VPSRLVD.Z   Z24, Z13, K3, Z13
 	VPANDQ      Z23, Z13, Z14
 	VPSRLQ      $0x20, Z13, Z15
 	KXNORW      K4, K4, K4
@@ -4487,10 +4518,11 @@ group:
 	VPMULLD     Z28, Z0, Z8
 	VPMULLD     Z27, Z11, Z9
 	VPADDD      Z9, Z8, Z8
-	VPXORD      Z4, Z8, Z0
+	VPSRLD      $0x0a, Z11, Z0
+	VPTERNLOGD  $0x96, Z4, Z8, Z0
 	VPSLLVD     Z26, Z0, Z0
 	VPORD       Z25, Z0, Z0
-	VPSRLVD     Z24, Z4, Z4
+	VPSRLVD.Z   Z24, Z4, K2, Z4
 	VPANDQ      Z23, Z4, Z9
 	VPSRLQ      $0x20, Z4, Z2
 	KXNORW      K4, K4, K4
@@ -4506,7 +4538,7 @@ group:
 	VPXORD      Z0, Z14, Z14
 	VPMINUD     Z12, Z14, Z14
 	VMOVDQA32   Z14, Z11
-	VPSRLVD     Z24, Z8, Z8
+	VPSRLVD.Z   Z24, Z8, K2, Z8
 	VPANDQ      Z23, Z8, Z9
 	VPSRLQ      $0x20, Z8, Z2
 	KXNORW      K4, K4, K4

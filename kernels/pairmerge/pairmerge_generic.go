@@ -71,7 +71,7 @@ func (g *Group) merge(t *Tables, lane int) bool {
 	after := g.begin[lane] & (math.MaxUint32 << at << 1)
 	next := bits.TrailingZeros32(after) % Long
 	left, right := g.Symbols[at][lane], g.Symbols[next][lane]
-	if made := unsafe.Slice(t.halves, t.halvesN)[id-FirstMade]; made != (Halves{left, right}) {
+	if unsafe.Slice(t.checks, t.checksN)[id-FirstMade] != CheckOf(left, right) {
 		g.wrong |= 1 << lane
 	}
 	if g.ordered>>lane&1 != 0 && id < max(left, right) {
@@ -94,8 +94,8 @@ func (g *Group) merge(t *Tables, lane int) bool {
 // find returns a symbol that is at most what the pair makes, 1<<idBits if none
 // fits.
 func (t *Tables) find(left, right uint32) uint32 {
-	one, two := Hash(left, right)
-	print := (one^two)<<t.idBits | 1<<t.idBits
+	one, two, print := Hash(left, right)
+	print = print<<t.idBits | 1<<t.idBits
 	buckets := unsafe.Slice(t.buckets, t.bucketN)
 	a, b := buckets[one>>t.shift], buckets[two>>t.shift]
 	found := min(uint32(a)^print, uint32(a>>32)^print, uint32(b)^print, uint32(b>>32)^print)

@@ -7,19 +7,22 @@ import (
 	"testing"
 )
 
+// parts is what a symbol is made of.
+type parts struct{ Left, Right uint32 }
+
 // vocabulary is tables with the pairs that they were made of.
 type vocabulary struct {
 	tables *Tables
-	halves []Halves
-	made   map[Halves]uint32 // what the tables hold
-	lies   bool              // they hold what is in no halves as well
+	checks []Check
+	made   map[parts]uint32 // what the tables hold
+	lies   bool             // they hold what is in no checks as well
 }
 
 // newVocabulary makes up to n symbols of the bytes below letters and of each
 // other; if inOrder, of smaller ones only.
 func newVocabulary(random *rand.Rand, n, letters int, inOrder, lies bool) *vocabulary {
 	const idBits = 12
-	v := &vocabulary{made: map[Halves]uint32{}, lies: lies}
+	v := &vocabulary{made: map[parts]uint32{}, lies: lies}
 	symbol := func(below int) uint32 {
 		if i := random.IntN(below + letters); i >= below {
 			return uint32(i - below)
@@ -28,10 +31,10 @@ func newVocabulary(random *rand.Rand, n, letters int, inOrder, lies bool) *vocab
 		}
 	}
 	buckets := make([]uint64, 1<<(6+random.IntN(6)))
-	shift := NewTables(buckets, idBits, make([]Halves, 1), new([1 << 16]uint32)).shift
-	put := func(h Halves, id uint32) bool {
-		one, two := Hash(h.Left, h.Right)
-		entry := (one^two)<<idBits | 1<<idBits | id
+	shift := NewTables(buckets, idBits, make([]Check, 1), new([1 << 16]uint32)).shift
+	put := func(h parts, id uint32) bool {
+		one, two, print := Hash(h.Left, h.Right)
+		entry := print<<idBits | 1<<idBits | id
 		for _, at := range []uint32{one >> shift, two >> shift} {
 			for _, half := range []int{0, 32} {
 				if uint32(buckets[at]>>half) == 0 {
@@ -51,8 +54,8 @@ func newVocabulary(random *rand.Rand, n, letters int, inOrder, lies bool) *vocab
 		if !inOrder {
 			below = n
 		}
-		h := Halves{symbol(below), symbol(below)}
-		v.halves = append(v.halves, h)
+		h := parts{symbol(below), symbol(below)}
+		v.checks = append(v.checks, CheckOf(h.Left, h.Right))
 		if _, ok := v.made[h]; ok || !put(h, FirstMade+uint32(i)) {
 			continue
 		}
@@ -61,10 +64,10 @@ func newVocabulary(random *rand.Rand, n, letters int, inOrder, lies bool) *vocab
 			bytes[h.Left|h.Right<<8] = FirstMade + uint32(i)
 		}
 		if lies && random.IntN(8) == 0 {
-			put(Halves{symbol(n), symbol(n)}, FirstMade+uint32(random.IntN(n)))
+			put(parts{symbol(n), symbol(n)}, FirstMade+uint32(random.IntN(n)))
 		}
 	}
-	v.tables = NewTables(buckets, idBits, v.halves, bytes)
+	v.tables = NewTables(buckets, idBits, v.checks, bytes)
 	return v
 }
 
@@ -75,7 +78,7 @@ func (v *vocabulary) merge(text []uint32) (n int, inOrder bool) {
 	for text = slices.Clone(text); ; {
 		best, at := ^uint32(0), 0
 		for i := range len(text) - 1 {
-			if id, ok := v.made[Halves{text[i], text[i+1]}]; ok && id < best {
+			if id, ok := v.made[parts{text[i], text[i+1]}]; ok && id < best {
 				best, at = id, i
 			}
 		}
@@ -153,7 +156,7 @@ func TestMerge(t *testing.T) {
 								for k := range list[i] {
 									list[i][k] = uint32(random.IntN(letters))
 									if !bytes && random.IntN(4) == 0 {
-										list[i][k] = FirstMade + uint32(random.IntN(len(v.halves)))
+										list[i][k] = FirstMade + uint32(random.IntN(len(v.checks)))
 									}
 								}
 							}
@@ -235,4 +238,32 @@ func BenchmarkRun(b *testing.B) {
 		Run(groups, v.tables, Short)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(groups)*Lanes), "ns/text")
+}
+
+// Two symbols are known by their check and their fingerprint.
+func TestCheckAndPrintAreExact(t *testing.T) {
+	random := rand.New(rand.NewPCG(6, 6))
+	for idBits := 9; idBits <= MaxBits; idBits++ {
+		fingerprint := func(left, right uint32) uint32 {
+			_, _, print := Hash(left, right)
+			return (print<<idBits | 1<<idBits) >> idBits
+		}
+		for range 300 {
+			left, right := random.Uint32N(1<<idBits), random.Uint32N(1<<idBits)
+			for high := uint32(0); high<<printShift<<1 < 1<<idBits; high++ {
+				other := right&(1<<(printShift+1)-1) | high<<printShift<<1
+				if CheckOf(left, other) != CheckOf(left, right) {
+					t.Fatalf("%d bits, %d and %d: another check than %d", idBits, left, other, right)
+				}
+				if same := fingerprint(left, other) == fingerprint(left, right); same != (other == right) {
+					t.Fatalf("%d bits, %d: %d and %d have the same fingerprint", idBits, left, right, other)
+				}
+			}
+			// Any other pair has another check.
+			a, b := random.Uint32N(1<<idBits), random.Uint32N(1<<idBits)
+			if CheckOf(a, b) == CheckOf(left, right) && (a != left || (a^left|b^right)&(1<<(printShift+1)-1) != 0) {
+				t.Fatalf("%d %d and %d %d have the same check", a, b, left, right)
+			}
+		}
+	}
 }

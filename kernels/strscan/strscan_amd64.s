@@ -1,6 +1,6 @@
-// Two kernels for the body of a JSON string: scanAVX2 measures the run of plain
-// bytes, which stand for themselves; unescapeAVX2 copies the body and resolves
-// its two-byte escapes (\n, \" ...) on the way.
+// Kernels for the body of a JSON string: scanAVX2 measures the run of plain
+// bytes, which stand for themselves; unescapeAVX2 and unescapeAVX512 copy the
+// body and resolve its two-byte escapes (\n, \" ...) on the way.
 //
 // Algorithm. A byte x is not plain iff x = '"', x = '\' or x < 0x20. AVX2 has no
 // unsigned compare, so x < 0x20 is min(x, 0x1f) = x. The three results are ORed
@@ -27,17 +27,31 @@
 // else (quote, control character, \u, an escape that does not exist, fewer than
 // 32 bytes left) returns to Go.
 //
+// Shape of unescapeAVX512. 64 bytes at a time, however many escapes they have.
+// From the mask of backslashes come those that begin an escape, the first, third,
+// ... of each run, and the bytes behind them: a subtraction carries through a run
+// (simdjson's json_escape_scanner). VPERMI2B replaces the latter by what they
+// stand for, zero where that is nothing; VPCOMPRESSB takes out the former. A
+// block whose last byte begins an escape leaves it to the next one. With less
+// than 64 bytes left, the masked load puts zeros behind them: a control
+// character, so that there is always an end, and no escape.
+//
 // Registers. SI: next byte. CX: bytes left. DX: start. Y0 quote, Y1 backslash,
 // Y2 0x1f; Y3 OR of all whole blocks passed by (their top bits tell about
 // >= 0x80); Y4...Y15 blocks and compare results. AX mask of ends, BX mask of high
 // bytes. unescapeAVX2 also: DI next byte to write, R11 start of dst, R10 table,
-// and R12 the mask of ends.
+// and R12 the mask of ends. unescapeAVX512: Z0 quote, Z1 backslash, Z2 space,
+// Z3 and Z4 the table of 128 bytes, Z5 block, Z6 what is written; R8 backslashes,
+// R9 ends, R10 escaped bytes, R12 backslashes that begin an escape, R13 odd
+// bits, AX high bytes of the block, BX of those before it.
 //
 // Why it is safe. Every load lies within [src, src+n): whole blocks only while
 // CX >= 32, the tail's load starts at src+n-32 >= src, the byte behind a
 // backslash is loaded only while CX >= 2. dst has room for n bytes, and never
 // more bytes are written than read, so a 32-byte store while CX >= 32 ends at or
-// before dst+n. The table is indexed by a byte and has 256 entries. Loads and
+// before dst+n. The table is indexed by a byte and has 256 entries. The same holds
+// of unescapeAVX512 and 64 bytes; where less is left, or what is written ends
+// within a block, its load and store are masked. Loads and
 // stores are unaligned (VMOVDQU), nothing is called, no stack is used.
 // VZEROUPPER before every return, so that SSE code of the caller does not pay
 // for dirty upper halves.
@@ -356,5 +370,108 @@ return:
 	MOVQ      SI, read+24(FP)
 	MOVQ      DI, written+32(FP)
 	MOVB      BL, high+40(FP)
+	VZEROUPPER
+	RET
+
+// func unescapeAVX512(dst *byte, src *byte, n int) (read int, written int, high bool)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, AVX512VBMI2, BMI, BMI2, POPCNT
+TEXT ·unescapeAVX512(SB), NOSPLIT, $0-41
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), CX
+	MOVQ         SI, DX
+	MOVQ         DI, R11
+	XORL         BX, BX
+	VPBROADCASTB quote<>+0(SB), Z0
+	VPBROADCASTB backslash<>+0(SB), Z1
+	MOVL         $0x00000020, AX
+	VPBROADCASTB AX, Z2
+	VMOVDQU64    escapes<>+0(SB), Z3
+	VMOVDQU64    escapes<>+64(SB), Z4
+	MOVQ         $0xaaaaaaaaaaaaaaaa, R13
+
+loop:
+	CMPQ      CX, $0x40
+	JL        rest
+	VMOVDQU64 (SI), Z5
+
+block:
+	VPCMPEQB  Z1, Z5, K1
+	VPCMPEQB  Z0, Z5, K2
+	VPCMPUB   $0x01, Z2, Z5, K3
+	KMOVQ     K1, R8
+	KMOVQ     K2, R9
+	KMOVQ     K3, R15
+	VPMOVB2M  Z5, K4
+	KMOVQ     K4, AX
+	LEAQ      (R8)(R8*1), R12
+	ORQ       R13, R12
+	SUBQ      R8, R12
+	XORQ      R13, R12
+	MOVQ      R8, R10
+	XORQ      R12, R10
+	ANDQ      R8, R12
+	KMOVQ     R10, K5
+	VMOVDQA64 Z5, Z6
+	VPERMI2B  Z4, Z3, K5, Z6
+	VPTESTNMB Z6, Z6, K5, K6
+	KMOVQ     K6, R8
+	ANDNQ     R9, R10, R9
+	ORQ       R15, R9
+
+	// A byte that cannot be escaped ends the copy at its backslash.
+	ANDQ          AX, R10
+	ORQ           R10, R8
+	SHRQ          $0x01, R8
+	ORQ           R8, R9
+	JNZ           ends
+	ORQ           AX, BX
+	MOVQ          R12, R8
+	NOTQ          R8
+	KMOVQ         R8, K1
+	VPCOMPRESSB.Z Z6, K1, Z6
+	VMOVDQU64     Z6, (DI)
+	POPCNTQ       R8, R8
+	ADDQ          R8, DI
+	TESTQ         R12, R12
+	JS            split
+	ADDQ          $0x40, SI
+	SUBQ          $0x40, CX
+	JMP           loop
+
+split:
+	ADDQ $0x3f, SI
+	SUBQ $0x3f, CX
+	JMP  loop
+
+rest:
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K1
+	VMOVDQU8.Z (SI), K1, Z5
+	JMP        block
+
+ends:
+	TZCNTQ        R9, R9
+	NOTQ          R12
+	BZHIQ         R9, R12, R12
+	BZHIQ         R9, AX, AX
+	ORQ           AX, BX
+	KMOVQ         R12, K1
+	VPCOMPRESSB.Z Z6, K1, Z6
+	POPCNTQ       R12, R12
+	MOVQ          $-1, AX
+	BZHIQ         R12, AX, AX
+	KMOVQ         AX, K1
+	VMOVDQU8      Z6, K1, (DI)
+	ADDQ          R12, DI
+	ADDQ          R9, SI
+	TESTQ         BX, BX
+	SETNE         BL
+	SUBQ          DX, SI
+	SUBQ          R11, DI
+	MOVQ          SI, read+24(FP)
+	MOVQ          DI, written+32(FP)
+	MOVB          BL, high+40(FP)
 	VZEROUPPER
 	RET

@@ -13,3 +13,6 @@ func implementation() string { return kernels.Generic }
 // ForceGeneric makes Scan use the Go reference until restore is called, which
 // it does in this build anyway.
 func ForceGeneric() (restore func()) { return func() {} }
+
+// ForceAVX2 is ForceGeneric: this build has nothing else.
+func ForceAVX2() (restore func()) { return func() {} }

@@ -21,7 +21,16 @@ func check(t *testing.T, b []byte) {
 	}
 }
 
+// checkUnescape checks what this machine uses and what it would use without
+// AVX-512.
 func checkUnescape(t *testing.T, dst, want, b []byte) {
+	t.Helper()
+	checkOneUnescape(t, dst, want, b)
+	defer ForceAVX2()()
+	checkOneUnescape(t, dst, want, b)
+}
+
+func checkOneUnescape(t *testing.T, dst, want, b []byte) {
 	t.Helper()
 	read, written, high := Unescape(dst, b)
 	wantRead, wantWritten, wantHigh := unescapeGeneric(want, b)
@@ -121,6 +130,18 @@ func TestUnescapeRandom(t *testing.T) {
 	}
 }
 
+// Runs of backslashes of every length across the ends of blocks, before every
+// kind of byte.
+func TestUnescapeRuns(t *testing.T) {
+	for _, at := range []int{0, 1, 29, 30, 31, 32, 60, 61, 62, 63, 64, 65, 126, 127, 128} {
+		for run := range 70 {
+			for _, after := range []string{"", "n", "u0041", "x", `"`, "\x01", "é", "n" + strings.Repeat("a", 150), `"` + strings.Repeat("a", 150)} {
+				check(t, []byte(strings.Repeat("a", at)+strings.Repeat(`\`, run)+after))
+			}
+		}
+	}
+}
+
 func TestEscape(t *testing.T) {
 	for c := range 256 {
 		var want byte
@@ -191,6 +212,10 @@ func BenchmarkUnescape(b *testing.B) {
 			}
 		}
 		b.Run(fmt.Sprintf("%s/%d", implementation(), n), run)
+		b.Run(fmt.Sprintf("forced AVX2/%d", n), func(b *testing.B) {
+			defer ForceAVX2()()
+			run(b)
+		})
 		b.Run(fmt.Sprintf("reference/%d", n), func(b *testing.B) {
 			defer ForceGeneric()()
 			run(b)

@@ -26,11 +26,14 @@
 // A sequence cut off by the end of the last block is no error here: the caller
 // checks again from its lead byte.
 //
+// Shape of validAVX512. The same 64 bytes at a time, while there are as many, then
+// the loop of validAVX2 over what is left.
+//
 // Registers. SI next byte, CX bytes left. Y0 block, Y1 block before, Y2 errors;
 // Y3...Y8 scratch. Y9 low nibble mask, Y10...Y12 tables, Y13 0x60, Y14 0x70,
-// Y15 0x80.
+// Y15 0x80; Z16...Z22 these in every lane.
 //
-// Why it is safe. Blocks are loaded only while CX >= 32, at any alignment;
+// Why it is safe. Blocks are loaded only while CX >= 32, or 64, at any alignment;
 // nothing is written but the result, nothing is called, no stack is used.
 // VZEROUPPER before the return.
 
@@ -58,6 +61,30 @@ DATA secondHigh<>+16(SB)/8, $0x0101010101010101
 DATA secondHigh<>+24(SB)/8, $0x01010101babaaee6
 GLOBL secondHigh<>(SB), RODATA|NOPTR, $32
 
+DATA nibble<>+0(SB)/8, $0x0f0f0f0f0f0f0f0f
+DATA nibble<>+8(SB)/8, $0x0f0f0f0f0f0f0f0f
+DATA nibble<>+16(SB)/8, $0x0f0f0f0f0f0f0f0f
+DATA nibble<>+24(SB)/8, $0x0f0f0f0f0f0f0f0f
+GLOBL nibble<>(SB), RODATA|NOPTR, $32
+
+DATA third<>+0(SB)/8, $0x6060606060606060
+DATA third<>+8(SB)/8, $0x6060606060606060
+DATA third<>+16(SB)/8, $0x6060606060606060
+DATA third<>+24(SB)/8, $0x6060606060606060
+GLOBL third<>(SB), RODATA|NOPTR, $32
+
+DATA fourth<>+0(SB)/8, $0x7070707070707070
+DATA fourth<>+8(SB)/8, $0x7070707070707070
+DATA fourth<>+16(SB)/8, $0x7070707070707070
+DATA fourth<>+24(SB)/8, $0x7070707070707070
+GLOBL fourth<>(SB), RODATA|NOPTR, $32
+
+DATA top<>+0(SB)/8, $0x8080808080808080
+DATA top<>+8(SB)/8, $0x8080808080808080
+DATA top<>+16(SB)/8, $0x8080808080808080
+DATA top<>+24(SB)/8, $0x8080808080808080
+GLOBL top<>(SB), RODATA|NOPTR, $32
+
 // func validAVX2(p *byte, n int) bool
 // Requires: AVX, AVX2
 TEXT ·validAVX2(SB), NOSPLIT, $0-17
@@ -75,7 +102,7 @@ TEXT ·validAVX2(SB), NOSPLIT, $0-17
 
 block:
 	CMPQ    CX, $0x20
-	JL      done
+	JL      blockDone
 	VMOVDQU (SI), Y0
 
 	// Y3: the upper half of the block before, the lower half of this one.
@@ -108,33 +135,108 @@ block:
 	SUBQ     $0x20, CX
 	JMP      block
 
-done:
+blockDone:
 	VPTEST Y2, Y2
 	SETEQ  AL
 	MOVB   AL, ret+16(FP)
 	VZEROUPPER
 	RET
 
-DATA nibble<>+0(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA nibble<>+8(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA nibble<>+16(SB)/8, $0x0f0f0f0f0f0f0f0f
-DATA nibble<>+24(SB)/8, $0x0f0f0f0f0f0f0f0f
-GLOBL nibble<>(SB), RODATA|NOPTR, $32
+// func validAVX512(p *byte, n int) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512F
+TEXT ·validAVX512(SB), NOSPLIT, $0-17
+	MOVQ       p+0(FP), SI
+	MOVQ       n+8(FP), CX
+	VPXOR      Y1, Y1, Y1
+	VPXOR      Y2, Y2, Y2
+	VMOVDQU    nibble<>+0(SB), Y9
+	VMOVDQU    firstHigh<>+0(SB), Y10
+	VMOVDQU    firstLow<>+0(SB), Y11
+	VMOVDQU    secondHigh<>+0(SB), Y12
+	VMOVDQU    third<>+0(SB), Y13
+	VMOVDQU    fourth<>+0(SB), Y14
+	VMOVDQU    top<>+0(SB), Y15
+	VSHUFI64X2 $0x44, Z9, Z9, Z16
+	VSHUFI64X2 $0x44, Z10, Z10, Z17
+	VSHUFI64X2 $0x44, Z11, Z11, Z18
+	VSHUFI64X2 $0x44, Z12, Z12, Z19
+	VSHUFI64X2 $0x44, Z13, Z13, Z20
+	VSHUFI64X2 $0x44, Z14, Z14, Z21
+	VSHUFI64X2 $0x44, Z15, Z15, Z22
 
-DATA third<>+0(SB)/8, $0x6060606060606060
-DATA third<>+8(SB)/8, $0x6060606060606060
-DATA third<>+16(SB)/8, $0x6060606060606060
-DATA third<>+24(SB)/8, $0x6060606060606060
-GLOBL third<>(SB), RODATA|NOPTR, $32
+wide:
+	CMPQ      CX, $0x40
+	JL        rest
+	VMOVDQU64 (SI), Z0
 
-DATA fourth<>+0(SB)/8, $0x7070707070707070
-DATA fourth<>+8(SB)/8, $0x7070707070707070
-DATA fourth<>+16(SB)/8, $0x7070707070707070
-DATA fourth<>+24(SB)/8, $0x7070707070707070
-GLOBL fourth<>(SB), RODATA|NOPTR, $32
+	// Z3: the last 16 bytes of the block before, the first 48 of this one.
+	VALIGNQ    $0x06, Z1, Z0, Z3
+	VPALIGNR   $0x0f, Z3, Z0, Z4
+	VPALIGNR   $0x0e, Z3, Z0, Z5
+	VPALIGNR   $0x0d, Z3, Z0, Z6
+	VPSRLW     $0x04, Z4, Z7
+	VPANDQ     Z16, Z7, Z7
+	VPSHUFB    Z7, Z17, Z7
+	VPANDQ     Z16, Z4, Z4
+	VPSHUFB    Z4, Z18, Z4
+	VPSRLW     $0x04, Z0, Z8
+	VPANDQ     Z16, Z8, Z8
+	VPSHUFB    Z8, Z19, Z8
+	VPTERNLOGQ $0x80, Z4, Z8, Z7
+	VPSUBUSB   Z20, Z5, Z5
+	VPSUBUSB   Z21, Z6, Z6
 
-DATA top<>+0(SB)/8, $0x8080808080808080
-DATA top<>+8(SB)/8, $0x8080808080808080
-DATA top<>+16(SB)/8, $0x8080808080808080
-DATA top<>+24(SB)/8, $0x8080808080808080
-GLOBL top<>(SB), RODATA|NOPTR, $32
+	// (Z5 or Z6) and 0x80, xor Z7.
+	VPTERNLOGQ $0xc8, Z6, Z22, Z5
+	VPTERNLOGQ $0xf6, Z7, Z5, Z2
+	VMOVDQA64  Z0, Z1
+	ADDQ       $0x40, SI
+	SUBQ       $0x40, CX
+	JMP        wide
+
+rest:
+	VEXTRACTI64X4 $0x01, Z1, Y1
+	VEXTRACTI64X4 $0x01, Z2, Y3
+	VPOR          Y3, Y2, Y2
+
+last:
+	CMPQ    CX, $0x20
+	JL      lastDone
+	VMOVDQU (SI), Y0
+
+	// Y3: the upper half of the block before, the lower half of this one.
+	VPERM2I128 $0x21, Y0, Y1, Y3
+	VPALIGNR   $0x0f, Y3, Y0, Y4
+	VPALIGNR   $0x0e, Y3, Y0, Y5
+	VPALIGNR   $0x0d, Y3, Y0, Y6
+
+	// Y7: errors that the three nibbles allow.
+	VPSRLW  $0x04, Y4, Y7
+	VPAND   Y9, Y7, Y7
+	VPSHUFB Y7, Y10, Y7
+	VPAND   Y9, Y4, Y4
+	VPSHUFB Y4, Y11, Y4
+	VPAND   Y4, Y7, Y7
+	VPSRLW  $0x04, Y0, Y8
+	VPAND   Y9, Y8, Y8
+	VPSHUFB Y8, Y12, Y8
+	VPAND   Y8, Y7, Y7
+
+	// Y5: where a third or fourth byte must be.
+	VPSUBUSB Y13, Y5, Y5
+	VPSUBUSB Y14, Y6, Y6
+	VPOR     Y6, Y5, Y5
+	VPAND    Y15, Y5, Y5
+	VPXOR    Y7, Y5, Y5
+	VPOR     Y5, Y2, Y2
+	VMOVDQA  Y0, Y1
+	ADDQ     $0x20, SI
+	SUBQ     $0x20, CX
+	JMP      last
+
+lastDone:
+	VPTEST Y2, Y2
+	SETEQ  AL
+	MOVB   AL, ret+16(FP)
+	VZEROUPPER
+	RET

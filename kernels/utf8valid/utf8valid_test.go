@@ -8,7 +8,15 @@ import (
 	"unicode/utf8"
 )
 
+// check checks what this machine uses and what it would use without AVX-512.
 func check(t *testing.T, b []byte) {
+	t.Helper()
+	checkOne(t, b)
+	defer ForceAVX2()()
+	checkOne(t, b)
+}
+
+func checkOne(t *testing.T, b []byte) {
 	t.Helper()
 	if got, want := Valid(b), utf8.Valid(b); got != want {
 		t.Fatalf("Valid(%q) = %v, want %v", b, got, want)
@@ -28,7 +36,10 @@ func TestValidEverySequence(t *testing.T) {
 				buf = append(buf[:0], filling[:at-at%width]...)
 				buf = append(buf, sequence...)
 				check(t, buf)
-				buf = append(buf, filling...)
+				// Blocks of 64 bytes end and one of 32 follows.
+				buf = append(buf, filling[:36]...)
+				check(t, buf)
+				buf = append(buf, filling[36:]...)
 				check(t, buf)
 			}
 		}
@@ -128,6 +139,10 @@ func BenchmarkValid(b *testing.B) {
 			}
 		}
 		b.Run(implementation()+"/"+text.name, run)
+		b.Run("forced AVX2/"+text.name, func(b *testing.B) {
+			defer ForceAVX2()()
+			run(b)
+		})
 		b.Run("reference/"+text.name, func(b *testing.B) {
 			defer ForceGeneric()()
 			run(b)

@@ -13,3 +13,6 @@ func implementation() string { return kernels.Generic }
 // ForceGeneric makes Hash use the Go reference until restore is called, which
 // it does in this build anyway.
 func ForceGeneric() (restore func()) { return func() {} }
+
+// ForceAESNI is ForceGeneric: this build has nothing else.
+func ForceAESNI() (restore func()) { return func() {} }

@@ -85,20 +85,45 @@ var testKeys = func() (k Keys) {
 	return k
 }()
 
-// checkWords compares both implementations on the given words of text.
+// checkWords compares all implementations on the given words of text, and on each
+// of them four times, to fill the lanes of those that do four at once.
 func checkWords(t *testing.T, text []byte, starts, ends []uint32) []uint64 {
 	t.Helper()
-	got, want := make([]uint64, len(starts)), make([]uint64, len(starts))
-	Hash(got, text, starts, ends, &testKeys)
-	restore := ForceGeneric()
-	defer restore()
-	Hash(want, text, starts, ends, &testKeys)
+	var starts4, ends4 []uint32
+	for i := range starts {
+		starts4 = append(starts4, slices.Repeat(starts[i:i+1], 4)...)
+		ends4 = append(ends4, slices.Repeat(ends[i:i+1], 4)...)
+	}
+	checkImplementations(t, text, starts4, ends4)
+	return checkImplementations(t, text, starts, ends)
+}
+
+func checkImplementations(t *testing.T, text []byte, starts, ends []uint32) []uint64 {
+	t.Helper()
+	want := make([]uint64, len(starts))
+	hashGeneric(want, text, starts, ends, &testKeys)
+	checkHash(t, want, text, starts, ends)
+	restore := ForceAESNI()
+	checkHash(t, want, text, starts, ends)
+	restore()
+	defer ForceGeneric()()
+	checkHash(t, want, text, starts, ends)
+	return want
+}
+
+func checkHash(t *testing.T, want []uint64, text []byte, starts, ends []uint32) {
+	t.Helper()
+	got := append(make([]uint64, len(starts)), 7)
+	Hash(got[:len(starts)], text, starts, ends, &testKeys)
+	if got[len(starts)] != 7 {
+		t.Fatalf("what is behind %d hashes changed", len(starts))
+	}
+	got = got[:len(starts)]
 	for i := range got {
 		if got[i] != want[i] {
 			t.Fatalf("hash of %q = %016x, want %016x", text[starts[i]:ends[i]], got[i], want[i])
 		}
 	}
-	return want
 }
 
 // Stored hashes depend on these numbers: they never change.
@@ -164,12 +189,13 @@ func TestManyWords(t *testing.T) {
 	for i := range text {
 		text[i] = byte(random.Uint32())
 	}
-	for range 100 {
+	for round := range 200 {
 		var starts, ends []uint32
+		longest := 3 + uint32(round)%5 // bits of lengths: with and without words of several pieces
 		for at := uint32(0); len(starts) < 500; {
 			at += random.Uint32N(3)
 			starts = append(starts, at)
-			at += random.Uint32N(1 << random.Uint32N(7))
+			at += random.Uint32N(1 << random.Uint32N(longest))
 			ends = append(ends, at)
 		}
 		checkWords(t, text, starts, ends)
@@ -240,7 +266,10 @@ func BenchmarkHash(b *testing.B) {
 		}
 	}
 	b.Run(implementation(), run)
-	restore := ForceGeneric()
+	restore := ForceAESNI()
+	b.Run("forced-"+implementation(), run)
+	restore()
+	restore = ForceGeneric()
 	defer restore()
 	b.Run("forced-generic", run)
 }

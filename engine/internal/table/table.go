@@ -19,9 +19,11 @@ import (
 )
 
 const (
-	// batchRows is how many rows the writer takes at a time. Page boundaries
-	// fall between batches, so it is part of the bytes written.
+	// batchRows is how many rows the reader and the writer take at a time.
 	batchRows = 1024
+	// pageStep is how many rows go to a column at a time. Page boundaries fall
+	// between them, so it is part of the bytes written; batches are a multiple.
+	pageStep = 64
 	// rowGroupRows bounds the memory of a writer.
 	rowGroupRows = 64 * batchRows
 )
@@ -49,67 +51,100 @@ func schemaOf[T any](further, texts []string) *parquet.Schema {
 
 // Writer writes rows of type T, a struct with parquet tags.
 type Writer[T any] struct {
-	w      *parquet.GenericWriter[any]
-	schema *parquet.Schema // of T alone
-	batch  []parquet.Row
+	w     *parquet.GenericWriter[any]
+	row   Cells
+	rows  int // of the batch that are complete
+	group int // rows of the row group that were written before
+}
+
+// Cells takes the values of a row, one for each column and in their order.
+type Cells struct {
+	columns [][]parquet.Value // of the batch
+	next    int               // column
+	bytes   []byte            // of the batch's texts
+}
+
+func (c *Cells) add(v parquet.Value) {
+	c.columns[c.next] = append(c.columns[c.next], v)
+	c.next++
+}
+
+// Int64 adds a value to a column of this type; so do the others.
+func (c *Cells) Int64(v int64) { c.add(parquet.Int64Value(v)) }
+
+// Int32 adds a value.
+func (c *Cells) Int32(v int32) { c.add(parquet.Int32Value(v)) }
+
+// Double adds a value.
+func (c *Cells) Double(v float64) { c.add(parquet.DoubleValue(v)) }
+
+// Text adds a string, which is copied.
+func (c *Cells) Text(s string) {
+	from := len(c.bytes)
+	c.bytes = append(c.bytes, s...)
+	c.add(parquet.ByteArrayValue(c.bytes[from:len(c.bytes):len(c.bytes)]))
 }
 
 // NewWriter starts a Parquet file with the given footer metadata and the
-// columns of T and further.
+// columns of T, further integers and, after those, texts.
 //
 // Columns are compressed with Zstandard: the encoder used gives the same bytes
 // with and without assembly, which the one for Snappy does not promise. Nor does
 // the library's run-length encoder, so no column may ask for a dictionary:
 // Zstandard finds repeated strings as well. The created_by field names the format, never the build, for the same reason.
-func NewWriter[T any](w io.Writer, formatVersion string, metadata map[string]string, further ...string) *Writer[T] {
-	return NewTextWriter[T](w, formatVersion, metadata, further, nil)
-}
-
-// NewTextWriter is NewWriter with string columns after the further ones.
-func NewTextWriter[T any](w io.Writer, formatVersion string, metadata map[string]string, further, texts []string) *Writer[T] {
+func NewWriter[T any](w io.Writer, formatVersion string, metadata map[string]string, further, texts []string) *Writer[T] {
 	options := []parquet.WriterOption{
 		schemaOf[T](further, texts),
 		parquet.CreatedBy("tallystick", formatVersion, "none"),
 		parquet.Compression(&parquet.Zstd),
-		parquet.MaxRowsPerRowGroup(rowGroupRows),
 	}
 	for key, value := range metadata {
 		options = append(options, parquet.KeyValueMetadata(key, value))
 	}
-	return &Writer[T]{
-		w:      parquet.NewGenericWriter[any](w, options...),
-		schema: schemaOf[T](nil, nil),
-		batch:  make([]parquet.Row, 0, batchRows),
-	}
+	t := &Writer[T]{w: parquet.NewGenericWriter[any](w, options...)}
+	t.row.columns = make([][]parquet.Value, len(t.w.ColumnWriters()))
+	return t
 }
 
-// Append adds a row; further has a value for each further column.
-func (w *Writer[T]) Append(row T, further ...int64) error {
-	return w.AppendTexts(row, further, nil)
+// Row returns where the values of the next row go. When it has all of them, End
+// follows.
+func (w *Writer[T]) Row() *Cells {
+	w.row.next = 0
+	return &w.row
 }
 
-// AppendTexts adds a row with values for the further columns and the texts.
-func (w *Writer[T]) AppendTexts(row T, further []int64, texts []string) error {
-	n := len(w.batch)
-	w.batch = w.batch[:n+1]
-	values := w.schema.Deconstruct(w.batch[n][:0], &row)
-	for _, v := range further {
-		values = append(values, parquet.Int64Value(v).Level(0, 0, len(values)))
+// End completes the row.
+func (w *Writer[T]) End() error {
+	if w.row.next != len(w.row.columns) {
+		return fmt.Errorf("%d values in %d columns", w.row.next, len(w.row.columns))
 	}
-	for _, s := range texts {
-		values = append(values, parquet.ByteArrayValue([]byte(s)).Level(0, 0, len(values)))
-	}
-	w.batch[n] = values
-	if n+1 < batchRows {
+	if w.rows++; w.rows < batchRows {
 		return nil
 	}
 	return w.flush()
 }
 
+// flush writes the batch column by column. The library would do the same with
+// rows, after it has taken them apart by reflection.
 func (w *Writer[T]) flush() error {
-	_, err := w.w.WriteRows(w.batch)
-	w.batch = w.batch[:0]
-	return err
+	for i, column := range w.w.ColumnWriters() {
+		values := w.row.columns[i]
+		for len(values) > 0 {
+			n := min(len(values), pageStep)
+			if _, err := column.WriteRowValues(values[:n]); err != nil {
+				return err
+			}
+			values = values[n:]
+		}
+		w.row.columns[i] = w.row.columns[i][:0]
+	}
+	w.group += w.rows
+	w.rows, w.row.bytes = 0, w.row.bytes[:0]
+	if w.group < rowGroupRows {
+		return nil
+	}
+	w.group = 0
+	return w.w.Flush()
 }
 
 // Close writes what is left and the footer. It does not close the destination.
@@ -123,7 +158,7 @@ func (w *Writer[T]) Close() error {
 // Reader reads rows of type T.
 type Reader[T any] struct {
 	file    *parquet.File
-	schema  *parquet.Schema // of T alone
+	take    func(*T, *Values)
 	fields  []parquet.Field // of the file
 	further []int64
 	texts   []string
@@ -135,18 +170,37 @@ type Reader[T any] struct {
 	row     T
 }
 
-// NewReader opens a Parquet file of the given size in bytes. It fails unless
-// the columns are exactly those of T and further, by name, order and type.
-// Errors wrap doc.ErrCorrupt.
-func NewReader[T any](r io.ReaderAt, size int64, further ...string) (*Reader[T], error) {
-	return NewTextReader[T](r, size, further, nil)
+// Values gives the values of a row, one for each column and in their order.
+type Values struct {
+	row  parquet.Row
+	next int // column
 }
 
-// NewTextReader is NewReader with string columns after the further ones.
-func NewTextReader[T any](r io.ReaderAt, size int64, further, texts []string) (*Reader[T], error) {
+func (v *Values) value() parquet.Value {
+	v.next++
+	return v.row[v.next-1]
+}
+
+// Int64 returns the value of the next column, which is of this type; so do the
+// others.
+func (v *Values) Int64() int64 { return v.value().Int64() }
+
+// Int32 returns a value.
+func (v *Values) Int32() int32 { return v.value().Int32() }
+
+// Double returns a value.
+func (v *Values) Double() float64 { return v.value().Double() }
+
+// Text returns a string, a copy.
+func (v *Values) Text() string { return string(v.value().ByteArray()) }
+
+// NewReader opens a Parquet file of the given size in bytes. It fails unless
+// the columns are exactly those of T, further and texts, by name, order and
+// type. take fills in a row from the columns of T. Errors wrap doc.ErrCorrupt.
+func NewReader[T any](r io.ReaderAt, size int64, take func(*T, *Values), further, texts []string) (*Reader[T], error) {
 	all := schemaOf[T](further, texts)
 	t := &Reader[T]{
-		schema: schemaOf[T](nil, nil), fields: all.Fields(),
+		take: take, fields: all.Fields(),
 		further: make([]int64, len(further)), texts: make([]string, len(texts)),
 		batch: make([]parquet.Row, 0, batchRows),
 	}
@@ -191,14 +245,15 @@ func (r *Reader[T]) Next() (*T, error) {
 		if err := r.wellTyped(values); err != nil {
 			return err
 		}
-		own := len(values) - len(r.further) - len(r.texts)
+		v := Values{row: values}
+		r.take(&r.row, &v)
 		for i := range r.further {
-			r.further[i] = values[own+i].Int64()
+			r.further[i] = v.Int64()
 		}
 		for i := range r.texts {
-			r.texts[i] = string(values[own+len(r.further)+i].ByteArray())
+			r.texts[i] = v.Text()
 		}
-		return r.schema.Reconstruct(&r.row, values[:own])
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("row %d: %w", r.count, err)

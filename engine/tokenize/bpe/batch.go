@@ -5,6 +5,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
 	"github.com/tallystick/tallystick/kernels/countprobe"
+	"github.com/tallystick/tallystick/kernels/pairmerge"
 )
 
 // merger counts for one goroutine what a cache asks for.
@@ -16,11 +17,11 @@ type merger struct {
 	lanes  *lanes // nil where one key after another is faster
 	long   *longLanes
 	asked  int       // keys
-	tokens *tokenSet // nil until it is there, or so many have been asked for that making it pays
+	tokens *tokenSet // nil beside lanes, and until so many have been asked for that making it pays
 }
 
 func newMerger(m *model, cache *countcache.Cache) merger {
-	return merger{model: m, cache: cache, lanes: fastLanes(m), tokens: m.tokens.Load()}
+	return merger{model: m, cache: cache, lanes: fastLanes(m)}
 }
 
 // manyAsked is how many keys pay for making a tokenSet.
@@ -29,7 +30,7 @@ const manyAsked = 1 << 12
 // counts is a countcache.Model: it counts the tokens of some pretokens, or
 // pieces of them, of text.
 func (g *merger) counts(text []byte, spans []countcache.Span, counts []int) {
-	if g.asked += len(spans); g.tokens == nil && g.asked > manyAsked {
+	if g.asked += len(spans); g.tokens == nil && g.lanes == nil && g.asked > manyAsked {
 		g.tokens = g.tokenSet()
 	}
 	var tokens uint64
@@ -47,7 +48,12 @@ func (g *merger) counts(text []byte, spans []countcache.Span, counts []int) {
 		} else if g.lanes != nil && g.lanes.add(g.model, text, spans[i], i) {
 			continue
 		} else if g.junctions != nil && hasUncut(key) {
-			counts[i] = g.sum(key)
+			counts[i] = 0
+			n := g.sum(text, spans[i], i, counts)
+			counts[i] += n
+		} else if g.isLong(len(key)) {
+			counts[i] = 0
+			g.addLong(text, longKey{spans[i], i, false}, counts)
 		} else {
 			counts[i] = g.merge(key)
 		}
@@ -55,6 +61,28 @@ func (g *merger) counts(text []byte, spans []countcache.Span, counts []int) {
 	if g.lanes != nil {
 		g.mergeLanes(text, counts)
 	}
+	if g.long != nil && g.long.n > 0 {
+		g.long.count(g, text, counts)
+	}
+}
+
+// addLong leaves a long key, or a part of one, to be counted with others.
+func (g *merger) addLong(text []byte, key longKey, counts []int) {
+	long := g.longLanes()
+	if long.n == len(long.jobs) {
+		long.count(g, text, counts)
+	}
+	long.add(key)
+}
+
+// isLong tells whether texts of so many bytes are counted together in windows.
+func (g *merger) isLong(size int) bool { return size > pairmerge.Long && g.lanes != nil }
+
+func (g *merger) longLanes() *longLanes {
+	if g.long == nil {
+		g.long = newLongLanes(g.model, g.lanes)
+	}
+	return g.long
 }
 
 // hasUncut tells whether text has characters of three bytes before which Bits
@@ -68,23 +96,38 @@ func hasUncut(text []byte) bool {
 	return false
 }
 
-// sum adds up what lies between the safe cuts of a key. Pieces repeat where
-// words do not.
-func (g *merger) sum(key []byte) (n int) {
+// sum adds up what lies between the safe cuts of a key, but for long pieces, which
+// are left to longLanes to add to counts[to]. Pieces repeat where words do not.
+func (g *merger) sum(text []byte, span countcache.Span, to int, counts []int) (n int) {
+	key := text[span.Start:span.End]
 	begin := 0
+	add := func(end int) {
+		piece := key[begin:end]
+		if !g.isLong(len(piece)) {
+			n += g.piece(piece)
+		} else if known, ok := g.cache.Lookup(piece); ok {
+			n += known
+		} else {
+			g.addLong(text, longKey{countcache.Span{Start: span.Start + begin, End: span.Start + end}, to, true}, counts)
+		}
+		begin = end
+	}
 	for at := 0; at < len(key); at += 64 {
 		var starts [1]uint64
 		g.cut(key, at, starts[:], &allScripts)
 		for word := starts[0]; word != 0; word &= word - 1 {
-			end := at + bits.TrailingZeros64(word)
-			n += g.piece(key[begin:end])
-			begin = end
+			add(at + bits.TrailingZeros64(word))
 		}
 	}
-	if begin == 0 {
-		return g.merge(key) // which the cache will hold
+	switch { // the cache will hold the key
+	case begin > 0:
+		add(len(key))
+	case g.isLong(len(key)):
+		g.addLong(text, longKey{span, to, false}, counts)
+	default:
+		n = g.merge(key)
 	}
-	return n + g.piece(key[begin:])
+	return n
 }
 
 // piece counts a part of a key.
@@ -116,8 +159,8 @@ func (g *merger) isToken(text []byte) bool {
 // merge is model.merge without clearing memory first.
 func (g *merger) merge(text []byte) int {
 	if len(text) > maxShort {
-		if g.lanes != nil && len(text) >= laneSpan {
-			return g.countLongInLanes(text)
+		if g.lanes != nil {
+			return g.longLanes().countOne(text)
 		}
 		return g.countLong(text)
 	}

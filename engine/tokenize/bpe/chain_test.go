@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tallystick/tallystick/engine/tokenize/internal/longrow"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 )
 
@@ -48,14 +49,21 @@ func referenceOf(t testing.TB, tokens []string, pairs [][2]string) *reference {
 	return newReference(t, file["model"])
 }
 
+// checkLong counts in lanes and by windows, which are merged and then, where the
+// vocabulary lets them, found without merging.
 func checkLong(t *testing.T, g *merger, r *reference, text []byte, what string) {
 	t.Helper()
 	want := r.merge(text)
-	if got := g.merge(text); got != want {
-		t.Errorf("%s: %d tokens in lanes, want %d", what, got, want)
-	}
-	if got := g.countLong(text); got != want {
-		t.Errorf("%s: %d tokens by windows, want %d", what, got, want)
+	for _, windowed := range []int64{0, manyWindowed + 1} {
+		if g.model.windowed.Load() < windowed {
+			g.model.windowed.Store(windowed)
+		}
+		if got := g.merge(text); got != want {
+			t.Errorf("%s: %d tokens in lanes, want %d", what, got, want)
+		}
+		if got := g.countLong(text); got != want {
+			t.Errorf("%s: %d tokens by windows, want %d", what, got, want)
+		}
 	}
 }
 
@@ -66,12 +74,12 @@ func TestTokensLongerThanWindows(t *testing.T) {
 	if raceEnabled {
 		step = 290
 	}
-	for _, chunks := range []int{window / 8, laneSpan/8 + 1, 3 * laneSpan / 8} {
+	for _, chunks := range []int{window / 8, longrow.Span/8 + 1, 3 * longrow.Span / 8} {
 		tokens, pairs, whole := chainVocab(chunks)
 		m, _ := modelOf(t, tokens, pairs)
 		r, g := referenceOf(t, tokens, pairs), lanedMerger(m)
-		for before := 0; before < 2*laneSpan; before += step {
-			text := strings.Repeat("ghij", before/4+1)[:before] + whole + strings.Repeat("klm", laneSpan+before)
+		for before := 0; before < 2*longrow.Span; before += step {
+			text := strings.Repeat("ghij", before/4+1)[:before] + whole + strings.Repeat("klm", longrow.Span+before)
 			checkLong(t, g, r, []byte(text), fmt.Sprintf("%d chunks behind %d bytes", chunks, before))
 		}
 	}
@@ -97,7 +105,7 @@ func TestLongRowsOfSmallVocabularies(t *testing.T) {
 			units = append(units, spelling(token))
 		}
 		for range 10 {
-			n := laneSpan*(1+rng.IntN(3)) + window*rng.IntN(3) + rng.IntN(7) - 3
+			n := longrow.Span*(1+rng.IntN(3)) + window*rng.IntN(3) + rng.IntN(7) - 3
 			var text []byte
 			for len(text) < n {
 				times := 1

@@ -50,7 +50,7 @@ func (j *junctions) cutWhole(text []byte, at int, starts []uint64, before *cutsc
 		j.cuts.Scan(cuts, text, at, before)
 		for b, word := range cuts {
 			for rest := word; rest != 0; rest &= rest - 1 {
-				if j.whole.at(text, at+64*b+bits.TrailingZeros64(rest)) {
+				if i := at + 64*b + bits.TrailingZeros64(rest); j.whole.maybe(text, i) && j.whole.at(text, i) {
 					word &^= rest & -rest
 				}
 			}

@@ -1,8 +1,6 @@
 package bpe
 
 import (
-	"unsafe"
-
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
 	"github.com/tallystick/tallystick/kernels/pairmerge"
 )
@@ -41,14 +39,12 @@ func fastLanes(m *model) *lanes {
 	return newLanes(m)
 }
 
-// newLanes returns nil for a model without merges.
+// newLanes returns nil for a model without merges, or with too many.
 func newLanes(m *model) *lanes {
-	if len(m.live.halves) == 0 {
+	if len(m.checks) == 0 || m.pairs.idBits > pairmerge.MaxBits {
 		return nil
 	}
-	// Both are two numbers of 32 bits, left and right.
-	halves := unsafe.Slice((*pairmerge.Halves)(unsafe.Pointer(&m.live.halves[0])), len(m.live.halves))
-	l := &lanes{tables: pairmerge.NewTables(m.pairs.buckets, m.pairs.idBits, halves, (*[1 << 16]symbol)(m.bytes))}
+	l := &lanes{tables: pairmerge.NewTables(m.pairs.buckets, m.pairs.idBits, m.checks, (*[1 << 16]symbol)(m.bytes))}
 	for i := range l.kinds {
 		l.kinds[i].chars, l.kinds[i].longest = i&1 != 0, pairmerge.Short
 		if i&2 != 0 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/tallystick/tallystick/engine/tokenize/internal/pairtree"
+	"github.com/tallystick/tallystick/engine/tokenize/internal/tokenrow"
 )
 
 // Texts too long for shortMerge are merged in windows that fit the first cache,
@@ -37,6 +38,7 @@ func (m *model) countLong(text []byte) int {
 
 // longMerge is shortMerge for more bytes, with a tree of least pairs.
 type longMerge struct {
+	windowMerge
 	tree pairtree.Tree
 	done []byte // what has been merged
 }
@@ -94,7 +96,7 @@ func (w *longMerge) join(m *model, text []byte, size *int) (n int, ok bool) {
 
 // firstIs tells whether the window begins with a token of length bytes.
 func (w *longMerge) firstIs(length int) bool {
-	return min(w.tree.Next(1), w.tree.Len()) == length
+	return min(w.tree.Next(1), len(w.done)) == length
 }
 
 // run merges one window; one like the last, as in a text that repeats itself,
@@ -104,33 +106,50 @@ func (w *longMerge) run(m *model, text []byte) {
 		return
 	}
 	w.done = text
-	w.start(m, text)
+	w.mergeWindow(m, &w.tree, text)
+}
+
+// windowMerge merges windows.
+type windowMerge struct {
+	finder *tokenrow.Finder // nil until many have been merged
+}
+
+// mergeWindow sets t to the tokens of a text.
+func (w *windowMerge) mergeWindow(m *model, t *pairtree.Tree, text []byte) {
+	if w.finder == nil {
+		if rows := m.rowsFor(len(text)); rows != nil {
+			w.finder = tokenrow.NewFinder(rows)
+		}
+	}
+	if w.finder != nil && w.finder.Find(t, text) {
+		return
+	}
+	startWindow(m, t, text)
 	none := m.pairs.none()
 	for {
-		id, at := w.tree.Least()
+		id, at := t.Least()
 		if id >= none {
 			return
 		}
-		w.merge(m, id, at)
+		mergeLeast(m, t, id, at)
 	}
 }
 
-func (w *longMerge) start(m *model, text []byte) {
-	symbols := w.tree.Reset(len(text))
+func startWindow(m *model, t *pairtree.Tree, text []byte) {
+	symbols := t.Reset(len(text))
 	left := symbol(text[0])
 	symbols[0] = left
 	for i, b := range text[1:] {
 		right := symbol(b)
 		symbols[i+1] = right
-		w.tree.SetFirst(i, m.bytes[right<<8|left])
+		t.SetFirst(i, m.bytes[right<<8|left])
 		left = right
 	}
-	w.tree.Build()
+	t.Build()
 }
 
-// merge makes the merge that Least found.
-func (w *longMerge) merge(m *model, id symbol, at int) {
-	t := &w.tree
+// mergeLeast makes the merge that Least found.
+func mergeLeast(m *model, t *pairtree.Tree, id symbol, at int) {
 	p := t.PairAt(at)
 	if left, right := t.Symbol(at), t.Symbol(p.Next); !m.pairs.makes(id, left, right) {
 		t.Set(at, m.pairs.exact(left, right))

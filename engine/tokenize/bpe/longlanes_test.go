@@ -1,11 +1,14 @@
 package bpe
 
 import (
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
-	"github.com/tallystick/tallystick/kernels/pairmerge"
+	"github.com/tallystick/tallystick/engine/tokenize/internal/longrow"
 )
 
 // lanedMerger is a merger that uses lanes on every CPU.
@@ -26,13 +29,14 @@ func TestLongLanes(t *testing.T) {
 		m := shared(t, name)
 		g := lanedMerger(m.model)
 		for kind, text := range hostileTexts(m.model, 60_000) {
-			if got, want := g.merge(text), m.reference.merge(text); got != want {
-				t.Errorf("%s: %s: %d tokens, want %d", name, kind, got, want)
-			}
+			checkLong(t, g, m.reference, text, name+": "+kind)
+		}
+		if m.model.rows.Load() == nil {
+			t.Errorf("%s: windows are still merged", name)
 		}
 		tokens := tokenTexts(m.model)
 		rng := rand.New(rand.NewPCG(4, 0))
-		for n := laneSpan - 2; n < laneSpan+window+2; n++ {
+		for n := longrow.Span - 2; n < longrow.Span+window+2; n++ {
 			var row []byte
 			for len(row) < n {
 				row = append(row, tokens[rng.IntN(len(tokens))]...)
@@ -41,39 +45,6 @@ func TestLongLanes(t *testing.T) {
 			if got, want := g.merge(row), m.reference.merge(row); got != want {
 				t.Errorf("%s: %q: %d tokens, want %d", name, row, got, want)
 			}
-		}
-	}
-}
-
-// commonToken finds what a search through all tokens does.
-func TestCommonToken(t *testing.T) {
-	rng := rand.New(rand.NewPCG(7, 0))
-	type token struct{ place, length int }
-	tokensOf := func(begins uint32) (out []token) {
-		for i := range pairmerge.Long {
-			if begins>>i&1 != 0 {
-				out = append(out, token{i, endOf(begins, i) - i})
-			}
-		}
-		return out
-	}
-	for range 200_000 {
-		left, right := rng.Uint32()&rng.Uint32()|1, rng.Uint32()&rng.Uint32()|1
-		if rng.IntN(2) == 0 { // alike from somewhere on
-			right ^= (left>>laneStep ^ right) &^ (1<<rng.IntN(laneOverlap+2) - 1) & (2<<laneOverlap - 1)
-		}
-		from := max(0, rng.IntN(20)-10)
-		var want token
-		for _, a := range tokensOf(left) {
-			for _, b := range tokensOf(right) {
-				if b.place >= from && a.place-laneStep == b.place && a.length == b.length && want.length == 0 {
-					want = b
-				}
-			}
-		}
-		place, length := commonToken(left>>laneStep, right, from)
-		if got := (token{place, length}); got != want {
-			t.Fatalf("%032b and %032b: %v, want %v", left, right, got, want)
 		}
 	}
 }
@@ -91,4 +62,46 @@ func BenchmarkLongLanes(b *testing.B) {
 			})
 		}
 	}
+}
+
+// Long keys of one batch share the lanes, some of whose windows do not join.
+func TestLongKeysTogether(t *testing.T) {
+	names := []string{"gpt2", "llama3", "gpt4o"}
+	batches := 60
+	if raceEnabled {
+		names, batches = names[:1], 4
+	}
+	for _, name := range names {
+		m := shared(t, name)
+		g := lanedMerger(m.model)
+		rng := rand.New(rand.NewPCG(5, 0))
+		var text []byte
+		texts := hostileTexts(m.model, 4000)
+		for _, kind := range slices.Sorted(maps.Keys(texts)) {
+			text = append(text, texts[kind]...)
+		}
+		for range batches {
+			spans := make([]countcache.Span, 1+rng.IntN(countcache.Batch))
+			counts := make([]int, len(spans))
+			for i := range spans {
+				n := maxShort + 1 + rng.IntN(1<<(1+rng.IntN(12)))
+				at := rng.IntN(len(text) - n)
+				spans[i] = countcache.Span{Start: runeAt(text, at), End: runeAt(text, at+n)}
+			}
+			g.counts(text, spans, counts)
+			for i, s := range spans {
+				if want := m.reference.merge(text[s.Start:s.End]); counts[i] != want {
+					t.Fatalf("%s: %q: %d tokens, want %d", name, text[s.Start:s.End], counts[i], want)
+				}
+			}
+		}
+	}
+}
+
+// runeAt returns where the character begins that a place is in.
+func runeAt(text []byte, at int) int {
+	for !utf8.RuneStart(text[at]) {
+		at--
+	}
+	return at
 }

@@ -12,7 +12,7 @@ import (
 
 // PackVersion is the version of what is packed: it changes with the format
 // and with the meaning of what is packed.
-const PackVersion = "bpe 7"
+const PackVersion = "bpe 9"
 
 // Open is New; its second result packs the tokenizer, to be unpacked in another
 // process, without its vocabulary and in a fraction of the time. It keeps hold
@@ -90,7 +90,6 @@ func (t *tokenizer) pack(file pipeline.Object) []byte {
 		out = append(out, token...)
 	}
 	out = appendWords(out, m.pairs.buckets)
-	out = appendWords(out, m.tokenSet().words())
 	if m.junctions == nil {
 		return append(out, 0)
 	}
@@ -171,17 +170,16 @@ func (u *unpacker) model() (m *model, ok bool) {
 			}
 		}
 	}
-	pairs, ok1 := pairTableOf(u.words(), live.halves)
-	tokens, ok2 := tokenSetOf(u.words())
-	if !ok1 || !ok2 {
+	pairs, ok := pairTableOf(u.words(), live.halves)
+	if !ok {
 		return nil, false
 	}
 	m = newModelTables(live, pairs, whole)
-	m.tokens.Store(tokens)
 	if with := u.take(1); len(with) != 1 || with[0] == 0 {
 		return m, len(with) == 1
 	}
 	j := &junctions{symbols: make([]symbol, 1<<16)}
+	var ok1, ok2 bool
 	j.crossed, ok1 = charPairsOf(u.words())
 	j.torn, ok2 = charPairsOf(u.words())
 	j.calm = u.words()

@@ -10,8 +10,8 @@ import (
 // and then set both here.
 func TestPackVersion(t *testing.T) {
 	const (
-		version = "bpe 7"
-		digest  = "0092ae37c60051d0"
+		version = "bpe 9"
+		digest  = "7c0d1a9bc637ef92"
 	)
 	_, packed := packedToy(t)
 	sum := sha256.Sum256(packed)

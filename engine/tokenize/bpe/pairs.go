@@ -2,6 +2,7 @@ package bpe
 
 import (
 	"math/bits"
+	"unsafe"
 
 	"github.com/tallystick/tallystick/kernels/pairmerge"
 )
@@ -33,13 +34,14 @@ func (t *pairTable) none() symbol { return 1 << (t.idBits & 31) }
 
 func newPairTable(list []halves) *pairTable {
 	t := emptyPairTable(list)
-	size := uint8(4)
-	for 1<<size*17 < len(list)*10 { // 85 % of two entries a bucket
-		size++
-	}
-	for ; !t.fill(size); size++ {
-	}
+	t.buckets = pairmerge.Buckets(laneHalves(list), firstMerged, t.idBits)
+	t.shift = uint8(33 - bits.Len(uint(len(t.buckets))))
 	return t
+}
+
+// laneHalves is list: both are two numbers of 32 bits, left and right.
+func laneHalves(list []halves) []pairmerge.Halves {
+	return unsafe.Slice((*pairmerge.Halves)(unsafe.Pointer(unsafe.SliceData(list))), len(list))
 }
 
 func emptyPairTable(list []halves) *pairTable {
@@ -62,60 +64,11 @@ func pairTableOf(buckets []uint64, list []halves) (t *pairTable, ok bool) {
 	return t, len(buckets) > 1 && 1<<size == len(buckets)
 }
 
-// fill builds the table of 2^size buckets; false if some entry finds no place.
-func (t *pairTable) fill(size uint8) bool {
-	t.shift = 32 - size
-	t.buckets = make([]uint64, 1<<size)
-	random := uint32(1)
-	for i := range t.halves {
-		id := firstMerged + symbol(i)
-		h := t.halves[i]
-		one, two, print := t.places(h.left, h.right)
-		entry := print | id
-		if t.put(one, entry) || t.put(two, entry) {
-			continue
-		}
-		// Push entries to their other bucket until one finds a free place.
-		at, placed := one, false
-		for range 500 {
-			random = random*1664525 + 1013904223
-			half := random >> 31 * 32
-			evicted := uint32(t.buckets[at] >> half)
-			t.buckets[at] = t.buckets[at]&^(0xFFFFFFFF<<half) | uint64(entry)<<half
-			entry = evicted
-			h := t.halves[entry&(t.none()-1)-firstMerged]
-			one, two, _ := t.places(h.left, h.right)
-			at ^= one ^ two // the other of the two
-			if t.put(at, entry) {
-				placed = true
-				break
-			}
-		}
-		if !placed {
-			return false
-		}
-	}
-	return true
-}
-
-func (t *pairTable) put(bucket uint64, entry uint32) bool {
-	b := &t.buckets[bucket]
-	switch {
-	case uint32(*b) == 0:
-		*b |= uint64(entry)
-	case *b>>32 == 0:
-		*b |= uint64(entry) << 32
-	default:
-		return false
-	}
-	return true
-}
-
 // places returns the two buckets of a pair, and its fingerprint (never 0) in
 // the place that it has in an entry.
 func (t *pairTable) places(left, right symbol) (one, two uint64, print uint32) {
-	h, g := pairmerge.Hash(left, right)
-	print = (h^g)<<(t.idBits&31) | 1<<(t.idBits&31)
+	h, g, print := pairmerge.Hash(left, right)
+	print = print<<(t.idBits&31) | 1<<(t.idBits&31)
 	return uint64(h >> (t.shift & 31)), uint64(g >> (t.shift & 31)), print
 }
 

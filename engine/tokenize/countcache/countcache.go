@@ -36,7 +36,7 @@ type Model interface {
 	// Counts sets counts[i] to the number of tokens of spans[i] of text. There
 	// are at most Batch spans. It may look up and insert parts of them in the
 	// cache that asks. A count below zero is added up like any other, and not
-	// kept: the model is asked again for the next key like it.
+	// kept: the model is asked for the next key like it again.
 	Counts(text []byte, spans []Span, counts []int)
 }
 
@@ -83,10 +83,20 @@ type Cache struct {
 	// Of one Count:
 	chunk  countprobe.Chunk
 	starts [blocksAhead + 1]uint64
-	asked  int // keys that wait for the model
+	probed bool // the tables are as they were when the chunk was looked up
+	asked  int  // keys that wait for the model
 	spans  [Batch]Span
 	keys   [Batch]countprobe.WideKey // of the tables; a short key is the first words
 	counts [Batch]int
+	owners [Batch]int // of counts, in tallies
+
+	repeats repeats
+
+	// tallies is where the model's answers are added up: one for each text, of
+	// which owner is the one whose keys are looked up.
+	tallies []int
+	owner   int
+	total   [1]int // the tallies of Count
 }
 
 // New returns an empty cache.
@@ -168,6 +178,8 @@ func (c *Cache) wipeLong() {
 // says, the first at 0 in any case. No byte of text is 0xFF, which UTF-8 has no
 // use for.
 func (c *Cache) Count(text []byte, starts Starts, model Model) (total int) {
+	c.total[0] = 0
+	c.tallies, c.owner = c.total[:], 0
 	open := 0 // where the key begins that has not ended yet
 	for base := 0; base < len(text); {
 		blocks := starts.Bits(c.starts[:blocksAhead])
@@ -191,13 +203,13 @@ func (c *Cache) Count(text []byte, starts Starts, model Model) (total int) {
 			base += n * countprobe.Block
 		}
 	}
-	total += c.answer(text, model)
+	c.answer(text, model)
 	runtime.KeepAlive(c) // the memory of the tables goes when c does
-	return total
+	return total + c.total[0]
 }
 
-// count is Count for the keys that end in the chunk at base, up to those that
-// wait for the model.
+// count is Count for the keys that end in the chunk at base, but for those that
+// the tables do not hold.
 func (c *Cache) count(text []byte, base int, starts []uint64, open *int, model Model) (total int) {
 	if base-*open > countprobe.Behind {
 		i := slices.IndexFunc(starts, func(word uint64) bool { return word != 0 })
@@ -206,7 +218,7 @@ func (c *Cache) count(text []byte, base int, starts []uint64, open *int, model M
 		}
 		end := base + i*countprobe.Block + bits.TrailingZeros64(starts[i])
 		starts[i] &= starts[i] - 1
-		total += c.countLong(text, Span{*open, end}, model)
+		c.missLong(text, Span{*open, end}, model)
 		*open = end
 	}
 	chunk := &c.chunk
@@ -214,36 +226,28 @@ func (c *Cache) count(text []byte, base int, starts []uint64, open *int, model M
 	*open = base + last
 	total += spans - chunk.Short.Len - chunk.Wide.Len
 
+	c.probed = true
 	chunk.FillShort(text, base, c.short.buckets)
 	if chunk.Wide.Len > 0 {
-		total += c.askLong(text, base, model)
+		c.askLong(text, base, model)
 		chunk.FillWide(text, base, c.wide.buckets)
 		total += chunk.ProbeWide(c.wide.buckets)
 	}
 	total += chunk.ProbeShort(c.short.buckets)
 	for _, i := range chunk.Short.Missing[:chunk.Short.Misses] {
-		key := chunk.Short.Key[i]
-		count, ok := c.short.lookup(key)
-		if !ok {
-			start := base + int(chunk.Short.Start[i])
-			count = c.ask(text, Span{start, start + int(chunk.Short.Size[i])}, countprobe.WideKey{key.Low, key.High}, model)
-		}
-		total += count
+		start := base + int(chunk.Short.Start[i])
+		c.missShort(text, Span{start, start + int(chunk.Short.Size[i])}, chunk.Short.Key[i], chunk.Short.Place[i], model)
 	}
 	for _, i := range chunk.Wide.Missing[:chunk.Wide.Misses] {
-		count, ok := c.wide.lookup(chunk.Wide.Key[i])
-		if !ok {
-			start := base + int(chunk.Wide.Start[i])
-			count = c.ask(text, Span{start, start + int(chunk.Wide.Size[i])}, chunk.Wide.Key[i], model)
-		}
-		total += count
+		start := base + int(chunk.Wide.Start[i])
+		c.missWide(text, Span{start, start + int(chunk.Wide.Size[i])}, &chunk.Wide.Key[i], chunk.Wide.Place[i], model)
 	}
 	return total
 }
 
 // askLong takes the keys out of the wide list of the chunk that are too long
 // for it.
-func (c *Cache) askLong(text []byte, base int, model Model) (total int) {
+func (c *Cache) askLong(text []byte, base int, model Model) {
 	list, n := &c.chunk.Wide, 0
 	for i, size := range list.Size[:list.Len] {
 		if size <= countprobe.MaxWide {
@@ -252,38 +256,69 @@ func (c *Cache) askLong(text []byte, base int, model Model) (total int) {
 			continue
 		}
 		start := base + int(list.Start[i])
-		total += c.countLong(text, Span{start, start + int(size)}, model)
+		c.missLong(text, Span{start, start + int(size)}, model)
 	}
 	list.Len = n
-	return total
 }
 
-func (c *Cache) countLong(text []byte, key Span, model Model) (total int) {
+// missShort counts a key that the probe has not found at its place in the short
+// table.
+func (c *Cache) missShort(text []byte, span Span, key countprobe.Key, place uint32, model Model) {
+	waiting := c.repeats.at(place)
+	if i := int(*waiting); i < c.asked && c.keys[i][0] == key.Low && c.keys[i][1] == key.High {
+		c.repeat(text, span, i, model)
+		return
+	}
+	// Entries go to the neighbour when the home is full.
+	if home := &c.short.buckets[place/line%uint32(len(c.short.buckets))]; !c.probed || home.Low[3] != 0 {
+		if count, ok := c.short.lookup(key); ok {
+			c.tallies[c.owner] += count
+			return
+		}
+	}
+	*waiting = uint8(c.asked)
+	c.ask(text, span, countprobe.WideKey{key.Low, key.High}, model)
+}
+
+// missWide is missShort of the wide table.
+func (c *Cache) missWide(text []byte, span Span, key *countprobe.WideKey, place uint32, model Model) {
+	waiting := c.repeats.at(place)
+	if i := int(*waiting); i < c.asked && c.keys[i] == *key {
+		c.repeat(text, span, i, model)
+	} else if count, ok := c.wide.lookup(*key); ok {
+		c.tallies[c.owner] += count
+	} else {
+		*waiting = uint8(c.asked)
+		c.ask(text, span, *key, model)
+	}
+}
+
+// missLong counts a key that is in no table.
+func (c *Cache) missLong(text []byte, key Span, model Model) {
 	if count, ok := c.long[string(text[key.Start:key.End])]; ok {
-		return int(count)
+		c.tallies[c.owner] += int(count)
+	} else {
+		c.ask(text, key, countprobe.WideKey{}, model)
 	}
-	return c.ask(text, key, countprobe.WideKey{}, model)
 }
 
-// ask leaves a key to the model; key is span's in the tables. The tokens of
-// this and of the keys that waited are returned when they are Batch.
-func (c *Cache) ask(text []byte, span Span, key countprobe.WideKey, model Model) (total int) {
-	c.spans[c.asked], c.keys[c.asked] = span, key
+// ask leaves a key to the model; key is span's in the tables.
+func (c *Cache) ask(text []byte, span Span, key countprobe.WideKey, model Model) {
+	c.spans[c.asked], c.keys[c.asked], c.owners[c.asked] = span, key, c.owner
 	if c.asked++; c.asked == Batch {
-		return c.answer(text, model)
+		c.answer(text, model)
 	}
-	return 0
 }
 
 // answer counts and inserts the keys that wait for the model.
-func (c *Cache) answer(text []byte, model Model) (total int) {
+func (c *Cache) answer(text []byte, model Model) {
 	if c.asked == 0 {
-		return 0
+		return
 	}
 	model.Counts(text, c.spans[:c.asked], c.counts[:c.asked])
 	for i, span := range c.spans[:c.asked] {
 		count := c.counts[i]
-		total += count
+		c.tallies[c.owners[i]] += count
 		switch size := span.End - span.Start; {
 		case size <= countprobe.MaxShort:
 			c.short.insert(countprobe.Key{Low: c.keys[i][0], High: c.keys[i][1]}, count)
@@ -293,6 +328,6 @@ func (c *Cache) answer(text []byte, model Model) (total int) {
 			c.insertLong(text[span.Start:span.End], count)
 		}
 	}
-	c.asked = 0
-	return total
+	c.answerRepeats(text, model)
+	c.asked, c.probed = 0, false
 }

@@ -67,7 +67,8 @@ func (c *Cache) CountTexts(t *Texts, model Model, counts []int) {
 	}
 	// So if every key were one token; now for those that may be more.
 	q := &t.query
-	*q = query{cache: c, model: model, counts: counts}
+	*q = query{cache: c, model: model}
+	c.tallies = counts
 	blocks := size/countprobe.Block + 1
 	t.starts[0] &^= 1
 	open := 0
@@ -78,6 +79,7 @@ func (c *Cache) CountTexts(t *Texts, model Model, counts []int) {
 		}
 		_, last := c.chunk.Split(t.starts[at:min(at+countprobe.Blocks, blocks)], open-q.base, c.least)
 		open = q.base + last
+		c.probed = true
 		c.chunk.FillShort(t.text[:size], q.base, c.short.buckets)
 		if c.chunk.Wide.Len > 0 {
 			t.long()
@@ -86,41 +88,23 @@ func (c *Cache) CountTexts(t *Texts, model Model, counts []int) {
 		}
 		t.short()
 	}
-	asked := c.asked
 	c.answer(t.text[:size], model)
-	q.credit(asked)
-	q.cache, q.model, q.counts = nil, nil, nil
+	q.cache, q.model, c.tallies = nil, nil, nil
 	runtime.KeepAlive(c)
 }
 
 // query is one CountTexts.
 type query struct {
-	cache  *Cache
-	model  Model
-	counts []int
-	owners [Batch]int // the texts of the keys that wait for the model
-	base   int        // where the chunk begins
-	first  int        // the first text with keys that end in it
+	cache *Cache
+	model Model
+	base  int // where the chunk begins
+	first int // the first text with keys that end in it
 }
 
-// ask is Cache.ask for the key at start of the chunk, of text i.
-func (t *Texts) ask(i int, start, size int16, key countprobe.WideKey) {
-	q := &t.query
-	c := q.cache
-	q.owners[c.asked] = i
-	asked := c.asked + 1
+// span returns that of a key of the chunk.
+func (q *query) span(start, size int16) Span {
 	begin := q.base + int(start)
-	c.ask(t.text[:t.len()], Span{begin, begin + int(size)}, key, q.model)
-	if c.asked == 0 {
-		q.credit(asked)
-	}
-}
-
-// credit adds what the model has answered to the texts that asked.
-func (q *query) credit(answers int) {
-	for k, i := range q.owners[:answers] {
-		q.counts[i] += q.cache.counts[k]
-	}
+	return Span{begin, begin + int(size)}
 }
 
 // part returns which keys of a list, from one on, are of text i.
@@ -134,19 +118,15 @@ func (t *Texts) part(starts []int16, from, i int) (to int) {
 // short adds up the keys of the short list.
 func (t *Texts) short() {
 	q := &t.query
-	chunk, table := &q.cache.chunk, &q.cache.short
-	list := &chunk.Short
+	c := q.cache
+	list := &c.chunk.Short
 	for i, from := q.first, 0; from < list.Len; i++ {
 		to := t.part(list.Start[:list.Len], from, i)
-		q.counts[i] += chunk.ProbeShortPart(table.buckets, from, to) - (to - from)
+		c.owner = i
+		c.tallies[i] += c.chunk.ProbeShortPart(c.short.buckets, from, to) - (to - from)
 		for _, k := range list.Missing[:list.Misses] {
 			k := from + int(k)
-			key := list.Key[k]
-			count, ok := table.lookup(key)
-			if !ok {
-				t.ask(i, list.Start[k], list.Size[k], countprobe.WideKey{key.Low, key.High})
-			}
-			q.counts[i] += count
+			c.missShort(t.text[:t.len()], q.span(list.Start[k], list.Size[k]), list.Key[k], list.Place[k], q.model)
 		}
 		from = to
 	}
@@ -155,18 +135,15 @@ func (t *Texts) short() {
 // wide adds up the keys of the wide list.
 func (t *Texts) wide() {
 	q := &t.query
-	chunk, table := &q.cache.chunk, &q.cache.wide
-	list := &chunk.Wide
+	c := q.cache
+	list := &c.chunk.Wide
 	for i, from := q.first, 0; from < list.Len; i++ {
 		to := t.part(list.Start[:list.Len], from, i)
-		q.counts[i] += chunk.ProbeWidePart(table.buckets, from, to) - (to - from)
+		c.owner = i
+		c.tallies[i] += c.chunk.ProbeWidePart(c.wide.buckets, from, to) - (to - from)
 		for _, k := range list.Missing[:list.Misses] {
 			k := from + int(k)
-			count, ok := table.lookup(list.Key[k])
-			if !ok {
-				t.ask(i, list.Start[k], list.Size[k], list.Key[k])
-			}
-			q.counts[i] += count
+			c.missWide(t.text[:t.len()], q.span(list.Start[k], list.Size[k]), &list.Key[k], list.Place[k], q.model)
 		}
 		from = to
 	}
@@ -175,7 +152,8 @@ func (t *Texts) wide() {
 // long takes the keys out of the wide list that are too long for it.
 func (t *Texts) long() {
 	q := &t.query
-	list, n := &q.cache.chunk.Wide, 0
+	c := q.cache
+	list, n := &c.chunk.Wide, 0
 	i := q.first
 	for k, size := range list.Size[:list.Len] {
 		start := list.Start[k]
@@ -184,16 +162,13 @@ func (t *Texts) long() {
 			n++
 			continue
 		}
-		for begin := q.base + int(start); t.ends[i] <= begin; {
+		span := q.span(start, size)
+		for t.ends[i] <= span.Start {
 			i++
 		}
-		begin := q.base + int(start)
-		q.counts[i]--
-		if count, ok := q.cache.long[string(t.text[begin:begin+int(size)])]; ok {
-			q.counts[i] += int(count)
-		} else {
-			t.ask(i, start, size, countprobe.WideKey{})
-		}
+		c.owner = i
+		c.tallies[i]--
+		c.missLong(t.text[:t.len()], span, q.model)
 	}
 	list.Len = n
 }

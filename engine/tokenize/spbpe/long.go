@@ -114,7 +114,11 @@ func (w *longMerge) run(m *model, source []symbol) {
 		return
 	}
 	w.merged = append(w.merged[:0], source...)
-	t := &w.tree
+	m.mergeWindow(&w.tree, source)
+}
+
+// mergeWindow merges symbols in a tree.
+func (m *model) mergeWindow(t *pairtree.Tree, source []symbol) {
 	copy(t.Reset(len(source)), source)
 	for i := range len(source) - 1 {
 		t.SetFirst(i, m.pairs.getFiltered(source[i], source[i+1]))

@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
+	"github.com/tallystick/tallystick/kernels/pairmerge"
 )
 
 // merger counts the tokens of pieces, for one goroutine.
@@ -14,6 +15,8 @@ type merger struct {
 	joined *joined
 	short  [maxShort + most]symbol
 	long   longMerge
+	lanes  *longLanes // nil where one piece after another is faster, or until tables for them pay
+	asked  int        // bytes of pieces before that
 }
 
 // Counts makes it a countcache.Model.
@@ -24,8 +27,48 @@ func (g *merger) Counts(text []byte, spans []countcache.Span, counts []int) {
 			counts[i] = 1
 			continue
 		}
-		counts[i] = g.count(false, piece)
+		if g.words && g.model.isWhole(false, piece) {
+			counts[i] = 1
+			continue
+		}
+		r := reader{model: g.model, rest: piece}
+		symbols, more := r.read(g.short[:0])
+		switch lanes := g.hasLanes(len(piece)); {
+		case !more && (!lanes || len(symbols) < fewestSymbols):
+			counts[i] = g.model.count(symbols)
+		case !lanes || len(piece) > maxTogether:
+			counts[i] = g.countLong(false, piece)
+		case more:
+			g.lanes.add(&reader{model: g.model, rest: piece}, i)
+		default:
+			g.lanes.addSymbols(symbols, i)
+		}
 	}
+	if g.lanes != nil && len(g.lanes.to) > 0 {
+		g.lanes.count(text, spans, counts, &g.long)
+	}
+}
+
+// hasLanes tells, for a piece of so many bytes, whether there are lanes.
+func (g *merger) hasLanes(size int) bool {
+	if g.lanes != nil {
+		return true
+	}
+	if g.asked += size; !pairmerge.Fast() || g.asked < manyAsked {
+		return false
+	}
+	g.lanes = newLongLanes(g.model)
+	return g.lanes != nil
+}
+
+// countLong is count for more than maxShort symbols.
+func (g *merger) countLong(lead bool, piece []byte) int {
+	if g.hasLanes(len(piece)) {
+		if n, ok := g.lanes.stream(reader{model: g.model, lead: lead, rest: piece}); ok {
+			return n
+		}
+	}
+	return g.long.count(g.model, lead, piece)
 }
 
 // count returns the number of tokens of a piece, with a marker in front if
@@ -37,7 +80,7 @@ func (g *merger) count(lead bool, piece []byte) int {
 	r := reader{model: g.model, lead: lead, rest: piece}
 	symbols, more := r.read(g.short[:0])
 	if more {
-		return g.long.count(g.model, lead, piece)
+		return g.countLong(lead, piece)
 	}
 	return g.model.count(symbols)
 }

@@ -1,10 +1,12 @@
 package spbpe
 
 import (
+	"sync"
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 	"github.com/tallystick/tallystick/engine/tokenize/vocab"
+	"github.com/tallystick/tallystick/kernels/pairmerge"
 )
 
 // A symbol is what a text consists of while it is merged: a character of the
@@ -35,6 +37,10 @@ type model struct {
 
 	whole   *vocab.Vocabulary // tokens that a word can be without merging: ignore_merges
 	longest int               // bytes of the longest of them
+
+	makeLanes sync.Once
+	lanes     *pairmerge.Tables // of laneTables
+	laneInert symbol
 }
 
 // symbolOf returns the symbol of a character, inert if the vocabulary does not

@@ -145,6 +145,9 @@ func checkToy(t *testing.T, seed uint64, texts int) {
 	}
 	s := newSlow(t, config)
 	w := newWorker(x, 0)
+	if seed%2 != 0 {
+		w.merger.lanes = newLongLanes(x.model)
+	}
 	for range texts {
 		text, first := toyText(rng), rng.IntN(2) == 0
 		want := s.count(text, first)

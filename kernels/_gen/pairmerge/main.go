@@ -28,11 +28,11 @@ const prose = `// Byte-pair merging of sixteen texts at a time, one in each lane
 // are shifted there. VMOVSLDUP and VMOVSHDUP under a mask make a register of the
 // low and one of the high entries of it. An entry is a fingerprint above a
 // symbol: after XOR with the fingerprint asked for, the minimum is a symbol, or
-// at least bound. Who made a merge that its halves deny is marked in wrong; such
+// at least bound. Who made a merge that its check denies is marked in wrong; such
 // a lane goes on, with nothing but symbols of the tables in it, and counts for
 // nothing.
 //
-// Registers. DI group, SI halves, BX buckets, CX groups, R8 groups left of this
+// Registers. DI group, SI checks, BX buckets, CX groups, R8 groups left of this
 // round, R9 whether some lane made a merge in it. Z18 to Z31 are the constants
 // named in the generator, K5 the odd lanes, K6 the even ones; K1 the lanes with
 // a merge, K2 those with a symbol behind it, K3 with one before; K4, K7, AX, DX
@@ -41,7 +41,7 @@ const prose = `// Byte-pair merging of sixteen texts at a time, one in each lane
 // Tail. None: a text of no symbols has no merge.
 //
 // Why it is safe. Gathered are symbols at places masked to those of a group,
-// buckets at a hash shifted to the number of buckets, halves at symbols that the
+// buckets at a hash shifted to the number of buckets, checks at symbols that the
 // tables gave (256 for a lane without a merge), pairs of bytes at 16 bits, and
 // text at 32-byte strides, 4 bytes within 32. The rows read and written are the
 // group's own. Nothing is called, no stack is used. VZEROUPPER before the
@@ -62,9 +62,13 @@ const (
 
 	placeBits = 5
 
+	checkShift = 21 // of CheckOf
+	printShift = 10 // of Hash
+
 	// Comparisons of VPCMPUD.
-	less    = 1
-	greater = 6
+	less     = 1
+	notEqual = 4
+	greater  = 6
 )
 
 // lanes32 puts sixteen values of 32 bits into a constant.
@@ -132,7 +136,7 @@ func startBytes(name string, rows int) {
 		VPSRLD(Imm(8), x, char)
 		VPANDD(ff, char, char)
 		VMOVDQU32(char, Mem{Base: RDI, Disp: symbolsAt + (i+1)*row})
-		VPANDD(ffff, x, char)
+		VPANDD_Z(ffff, x, K1, char)
 		gather(Mem{Base: RBX, Index: char, Scale: 4}, made, false)
 		storePairs(i, made, max)
 	}
@@ -197,7 +201,7 @@ func startSymbols(name string, rows int) {
 		longer(i, size)
 		VMOVDQU32(Mem{Base: RDI, Disp: symbolsAt + i*row}, Z1)
 		VMOVDQU32(Mem{Base: RDI, Disp: symbolsAt + (i+1)*row}, Z2)
-		find(Z1, Z2, [7]VecPhysical{Z3, Z4, Z5, Z6, Z7, Z8, Z9})
+		find(Z1, Z2, K1, [7]VecPhysical{Z3, Z4, Z5, Z6, Z7, Z8, Z9})
 		VPMINUD(bound, Z1, Z1)
 		storePairs(i, Z1, all)
 	}
@@ -244,8 +248,9 @@ func gather(mem Mem, dst VecPhysical, wide bool) {
 	}
 }
 
-// find leaves in left what it finds for the pairs; t are seven more.
-func find(left, right VecPhysical, t [7]VecPhysical) {
+// find leaves in left what it finds for the pairs of the lanes in mask; t are
+// seven more. Other lanes look at the first bucket, which is near.
+func find(left, right VecPhysical, mask OpmaskPhysical, t [7]VecPhysical) {
 	a, b, c := t[0], t[1], t[2]
 	VPMULLD(hashes[0], left, a)
 	VPMULLD(hashes[1], right, c)
@@ -254,12 +259,13 @@ func find(left, right VecPhysical, t [7]VecPhysical) {
 	VPMULLD(hashes[3], right, c)
 	VPADDD(c, b, b)
 	prints := left
-	VPXORD(a, b, prints)
+	VPSRLD(Imm(printShift), right, prints)
+	VPTERNLOGD(Imm(0x96), a, b, prints) // XOR of the three
 	VPSLLVD(print, prints, prints)
 	VPORD(bound, prints, prints)
 	best := right
 	for i, h := range []VecPhysical{a, b} {
-		VPSRLVD(shift, h, h)
+		VPSRLVD_Z(shift, h, mask, h)
 		evenOdd(h, t[2], t[3])
 		gather(Mem{Base: RBX, Index: t[2], Scale: 8}, t[4], true)
 		gather(Mem{Base: RBX, Index: t[3], Scale: 8}, t[5], true)
@@ -291,7 +297,7 @@ func placeOf(x, dst VecPhysical) {
 func loadTables() {
 	Load(Param("t"), RAX)
 	MOVQ(Mem{Base: RAX}, RBX)          // buckets
-	MOVQ(Mem{Base: RAX, Disp: 8}, RSI) // halves
+	MOVQ(Mem{Base: RAX, Disp: 8}, RSI) // checks
 	VPBROADCASTD(Mem{Base: RAX, Disp: 16}, shift)
 	VPBROADCASTD(Mem{Base: RAX, Disp: 20}, print)
 	for i, h := range hashes {
@@ -391,14 +397,10 @@ func run(name string, rows int) {
 	Comment("Is it the merge?")
 	VMOVDQA32(first, Z7)
 	VMOVDQA32(id, K1, Z7)
-	evenOdd(Z7, Z12, Z13)
-	gather(Mem{Base: RSI, Index: Z12, Scale: 8, Disp: -256 * 8}, Z14, true)
-	gather(Mem{Base: RSI, Index: Z13, Scale: 8, Disp: -256 * 8}, Z15, true)
-	lows, highs := split(Z14, Z15, Z16)
-	VPXORD(left, lows, lows)
-	VPXORD(right, highs, highs)
-	VPORD(lows, highs, highs)
-	VPTESTMD(highs, highs, K1, K7)
+	gather(Mem{Base: RSI, Index: Z7, Scale: 4, Disp: -256 * 4}, Z14, false)
+	VPSLLD(Imm(checkShift), right, Z15)
+	VPORD(left, Z15, Z15)
+	VPCMPUD(Imm(notEqual), Z14, Z15, K1, K7)
 	VPMAXUD(left, right, right)
 	KMOVW(Mem{Base: RDI, Disp: orderedAt}, K4)
 	KANDW(K1, K4, K4)
@@ -410,8 +412,8 @@ func run(name string, rows int) {
 	Comment("New pairs")
 	VMOVDQA32(id, Z0)
 	t := [7]VecPhysical{Z12, Z13, Z14, Z15, Z16, Z17, Z7}
-	find(prev, id, t)
-	find(Z0, last, [7]VecPhysical{Z4, Z8, Z9, Z2, Z12, Z13, Z14})
+	find(prev, id, K3, t)
+	find(Z0, last, K2, [7]VecPhysical{Z4, Z8, Z9, Z2, Z12, Z13, Z14})
 	VPMINUD(bound, prev, prev)
 	VPSLLD(Imm(placeBits), prev, prev)
 	VPORD(prevPlace, prev, prev)

@@ -10,9 +10,9 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-const prose = `// Two kernels for the body of a JSON string: scanAVX2 measures the run of plain
-// bytes, which stand for themselves; unescapeAVX2 copies the body and resolves
-// its two-byte escapes (\n, \" ...) on the way.
+const prose = `// Kernels for the body of a JSON string: scanAVX2 measures the run of plain
+// bytes, which stand for themselves; unescapeAVX2 and unescapeAVX512 copy the
+// body and resolve its two-byte escapes (\n, \" ...) on the way.
 //
 // Algorithm. A byte x is not plain iff x = '"', x = '\' or x < 0x20. AVX2 has no
 // unsigned compare, so x < 0x20 is min(x, 0x1f) = x. The three results are ORed
@@ -39,17 +39,31 @@ const prose = `// Two kernels for the body of a JSON string: scanAVX2 measures t
 // else (quote, control character, \u, an escape that does not exist, fewer than
 // 32 bytes left) returns to Go.
 //
+// Shape of unescapeAVX512. 64 bytes at a time, however many escapes they have.
+// From the mask of backslashes come those that begin an escape, the first, third,
+// ... of each run, and the bytes behind them: a subtraction carries through a run
+// (simdjson's json_escape_scanner). VPERMI2B replaces the latter by what they
+// stand for, zero where that is nothing; VPCOMPRESSB takes out the former. A
+// block whose last byte begins an escape leaves it to the next one. With less
+// than 64 bytes left, the masked load puts zeros behind them: a control
+// character, so that there is always an end, and no escape.
+//
 // Registers. SI: next byte. CX: bytes left. DX: start. Y0 quote, Y1 backslash,
 // Y2 0x1f; Y3 OR of all whole blocks passed by (their top bits tell about
 // >= 0x80); Y4...Y15 blocks and compare results. AX mask of ends, BX mask of high
 // bytes. unescapeAVX2 also: DI next byte to write, R11 start of dst, R10 table,
-// and R12 the mask of ends.
+// and R12 the mask of ends. unescapeAVX512: Z0 quote, Z1 backslash, Z2 space,
+// Z3 and Z4 the table of 128 bytes, Z5 block, Z6 what is written; R8 backslashes,
+// R9 ends, R10 escaped bytes, R12 backslashes that begin an escape, R13 odd
+// bits, AX high bytes of the block, BX of those before it.
 //
 // Why it is safe. Every load lies within [src, src+n): whole blocks only while
 // CX >= 32, the tail's load starts at src+n-32 >= src, the byte behind a
 // backslash is loaded only while CX >= 2. dst has room for n bytes, and never
 // more bytes are written than read, so a 32-byte store while CX >= 32 ends at or
-// before dst+n. The table is indexed by a byte and has 256 entries. Loads and
+// before dst+n. The table is indexed by a byte and has 256 entries. The same holds
+// of unescapeAVX512 and 64 bytes; where less is left, or what is written ends
+// within a block, its load and store are masked. Loads and
 // stores are unaligned (VMOVDQU), nothing is called, no stack is used.
 // VZEROUPPER before every return, so that SSE code of the caller does not pay
 // for dirty upper halves.
@@ -287,5 +301,107 @@ func main() {
 	VZEROUPPER()
 	RET()
 
+	unescape512(quote, backslash, escapes)
 	Generate()
+}
+
+// unescape512 has its table in the first 128 bytes of escapes.
+func unescape512(quote, backslash, escapes Mem) {
+	TEXT("unescapeAVX512", NOSPLIT, "func(dst, src *byte, n int) (read, written int, high bool)")
+	Load(Param("dst"), RDI)
+	Load(Param("src"), RSI)
+	Load(Param("n"), RCX)
+	MOVQ(RSI, RDX)
+	MOVQ(RDI, R11)
+	XORL(EBX, EBX)
+	VPBROADCASTB(quote, Z0)
+	VPBROADCASTB(backslash, Z1)
+	MOVL(U32(0x20), EAX)
+	VPBROADCASTB(EAX, Z2)
+	VMOVDQU64(escapes, Z3)
+	VMOVDQU64(escapes.Offset(64), Z4)
+	MOVQ(U64(0xaaaaaaaaaaaaaaaa), R13)
+
+	Label("loop")
+	CMPQ(RCX, Imm(64))
+	JL(LabelRef("rest"))
+	VMOVDQU64(Mem{Base: RSI}, Z5)
+	Label("block")
+	VPCMPEQB(Z1, Z5, K1)
+	VPCMPEQB(Z0, Z5, K2)
+	VPCMPUB(Imm(1), Z2, Z5, K3)
+	KMOVQ(K1, R8)
+	KMOVQ(K2, R9)
+	KMOVQ(K3, R15)
+	VPMOVB2M(Z5, K4)
+	KMOVQ(K4, RAX)
+	LEAQ(Mem{Base: R8, Index: R8, Scale: 1}, R12)
+	ORQ(R13, R12)
+	SUBQ(R8, R12)
+	XORQ(R13, R12)
+	MOVQ(R8, R10)
+	XORQ(R12, R10)
+	ANDQ(R8, R12)
+	KMOVQ(R10, K5)
+	VMOVDQA64(Z5, Z6)
+	VPERMI2B(Z4, Z3, K5, Z6)
+	VPTESTNMB(Z6, Z6, K5, K6)
+	KMOVQ(K6, R8)
+	ANDNQ(R9, R10, R9)
+	ORQ(R15, R9)
+	Comment("A byte that cannot be escaped ends the copy at its backslash.")
+	ANDQ(RAX, R10)
+	ORQ(R10, R8)
+	SHRQ(Imm(1), R8)
+	ORQ(R8, R9)
+	JNZ(LabelRef("ends"))
+	ORQ(RAX, RBX)
+	MOVQ(R12, R8)
+	NOTQ(R8)
+	KMOVQ(R8, K1)
+	VPCOMPRESSB_Z(Z6, K1, Z6)
+	VMOVDQU64(Z6, Mem{Base: RDI})
+	POPCNTQ(R8, R8)
+	ADDQ(R8, RDI)
+	TESTQ(R12, R12)
+	JS(LabelRef("split"))
+	ADDQ(Imm(64), RSI)
+	SUBQ(Imm(64), RCX)
+	JMP(LabelRef("loop"))
+	Label("split")
+	ADDQ(Imm(63), RSI)
+	SUBQ(Imm(63), RCX)
+	JMP(LabelRef("loop"))
+
+	Label("rest")
+	MOVQ(I32(-1), RAX)
+	BZHIQ(RCX, RAX, RAX)
+	KMOVQ(RAX, K1)
+	VMOVDQU8_Z(Mem{Base: RSI}, K1, Z5)
+	JMP(LabelRef("block"))
+
+	Label("ends")
+	TZCNTQ(R9, R9)
+	NOTQ(R12)
+	BZHIQ(R9, R12, R12)
+	BZHIQ(R9, RAX, RAX)
+	ORQ(RAX, RBX)
+	KMOVQ(R12, K1)
+	VPCOMPRESSB_Z(Z6, K1, Z6)
+	POPCNTQ(R12, R12)
+	MOVQ(I32(-1), RAX)
+	BZHIQ(R12, RAX, RAX)
+	KMOVQ(RAX, K1)
+	VMOVDQU8(Z6, K1, Mem{Base: RDI})
+	ADDQ(R12, RDI)
+	ADDQ(R9, RSI)
+	TESTQ(RBX, RBX)
+	SETNE(BL)
+	SUBQ(RDX, RSI)
+	SUBQ(R11, RDI)
+	Store(RSI, Return("read"))
+	Store(RDI, Return("written"))
+	Store(BL, Return("high"))
+	VZEROUPPER()
+	RET()
 }

@@ -17,6 +17,14 @@ type Tree struct {
 	begin   []uint64   // bit i: a symbol begins at i
 }
 
+// ResetRow makes the row one of n places without symbols, and returns a bit for
+// each, to be set where one begins: then Count and Next tell of these.
+func (t *Tree) ResetRow(n int) (begin []uint64) {
+	t.begin = resize(t.begin, n/64+1)
+	clear(t.begin)
+	return t.begin
+}
+
 // noPair is larger than all pairs.
 const noPair = math.MaxUint64
 
@@ -99,7 +107,7 @@ func (t *Tree) Len() int                { return len(t.symbols) }
 func (t *Tree) Symbol(place int) uint32 { return t.symbols[place] }
 
 // Cap returns how many symbols there is room for.
-func (t *Tree) Cap() int { return cap(t.symbols) }
+func (t *Tree) Cap() int { return max(cap(t.symbols), 64*cap(t.begin)) }
 
 // Set sets what the symbols at a place and the next make.
 func (t *Tree) Set(place int, made uint32) {

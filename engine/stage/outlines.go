@@ -1,0 +1,62 @@
+package stage
+
+import (
+	"fmt"
+	"math/bits"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/neardup"
+)
+
+// What scan leaves for an audit of each document that it did not reject: enough to
+// find the text again, and its outline. All numbers are of 64 bits, little-endian.
+const magicOutlines = "tallystick outlines 1\n"
+
+type outlineRecord struct {
+	ordinal uint32
+	offset  int64  // of the line in the (decompressed) file, bytes
+	hash    uint64 // of the text
+	length  uint64 // of the text, bytes
+	outline neardup.Outline
+}
+
+// outlineHead is the number of numbers before the bits of an outline; the last is
+// how many words of bits follow.
+const outlineHead = 7
+
+// maxOutlineWords bounds an outline: 8 bits for each of 2³² shingles.
+const maxOutlineWords = 1 << 29
+
+type outlineWriter struct {
+	*encoder
+	outliner *neardup.Outliner
+}
+
+// add writes the record of a document with the given shingles.
+func (w *outlineWriter) add(d *docRecord, shingles []uint64) {
+	o := w.outliner.Outline(shingles)
+	for _, v := range [outlineHead]uint64{uint64(d.Ordinal), uint64(d.Offset), d.Hash, d.Bytes, o.AtMost, o.AtLeast, uint64(len(o.Bits))} {
+		w.fixed64(v)
+	}
+	for _, v := range o.Bits {
+		w.fixed64(v)
+	}
+}
+
+// outline reads a record into r, whose memory it reuses.
+func (d *decoder) outline(r *outlineRecord) {
+	var head [outlineHead]uint64
+	for i := range head {
+		head[i] = d.fixed64()
+	}
+	words := head[6]
+	if d.err == nil && (words > maxOutlineWords || bits.OnesCount64(words) > 1 || head[0] > 1<<32-1 || head[5] > head[4]) {
+		d.fail(fmt.Errorf("%w: an outline of line %d with %d words for %d shingles", doc.ErrCorrupt, head[0], words, head[4]))
+	}
+	r.ordinal, r.offset, r.hash, r.length = uint32(head[0]), int64(head[1]), head[2], head[3]
+	r.outline.AtMost, r.outline.AtLeast = head[4], head[5]
+	r.outline.Bits = r.outline.Bits[:0]
+	for ; words > 0 && d.err == nil; words-- { // grown as bytes arrive: a damaged length must not allocate by itself
+		r.outline.Bits = append(r.outline.Bits, d.fixed64())
+	}
+}

@@ -1,0 +1,172 @@
+package tokenrow
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/tallystick/tallystick/engine/tokenize/internal/pairtree"
+)
+
+// merged is byte-pair encoding as it is defined: it returns the symbols of a text.
+func merged(made map[[2]uint32]uint32, text []byte) []uint32 {
+	var row []uint32
+	for _, b := range text {
+		row = append(row, uint32(b))
+	}
+	for {
+		best, at := uint32(none), -1
+		for i := 1; i < len(row); i++ {
+			if id, ok := made[[2]uint32{row[i-1], row[i]}]; ok && id < best {
+				best, at = id, i-1
+			}
+		}
+		if at < 0 {
+			return row
+		}
+		row[at] = best
+		row = slices.Delete(row, at+1, at+2)
+	}
+}
+
+// Of any vocabulary whose tokens are all reached, Find finds the row that
+// merging makes.
+func TestFind(t *testing.T) {
+	seeds := uint64(400)
+	for seed := range seeds {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		alphabet := "abcdef"[:1+rng.IntN(6)]
+		made := map[[2]uint32]uint32{}
+		var halves []Halves
+		texts := []string{}
+		symbols := []uint32{}
+		for _, c := range alphabet {
+			texts, symbols = append(texts, string(c)), append(symbols, uint32(c))
+		}
+		for range rng.IntN(80) {
+			l, r := rng.IntN(len(texts)), rng.IntN(len(texts))
+			text := texts[l] + texts[r]
+			pair := [2]uint32{symbols[l], symbols[r]}
+			if _, ok := made[pair]; ok || slices.Contains(texts, text) || len(text) > 40 {
+				continue
+			}
+			id := uint32(First + len(halves))
+			made[pair] = id
+			if row := merged(made, []byte(text)); len(row) != 1 {
+				delete(made, pair) // it is never made
+				continue
+			}
+			halves = append(halves, Halves{pair[0], pair[1]})
+			texts, symbols = append(texts, text), append(symbols, id)
+		}
+		if seed%2 != 0 {
+			made, halves, texts, symbols = shuffled(rng, halves, texts, symbols, len(alphabet))
+		}
+		v := New(halves)
+		if v == nil {
+			t.Fatalf("seed %d: no vocabulary", seed)
+		}
+		f := NewFinder(v)
+		var tree pairtree.Tree
+		for range 30 {
+			var text []byte
+			for n := 1 + rng.IntN(150); len(text) < n; {
+				text = append(text, texts[rng.IntN(len(texts))]...)
+			}
+			if !f.Find(&tree, text) {
+				t.Fatalf("seed %d: %q: no row", seed, text)
+			}
+			var got []int
+			for at := tree.Next(0); at < len(text); at = tree.Next(at + 1) {
+				if tree.Count(at) != len(got) {
+					t.Fatalf("%d tokens before %d, want %d", tree.Count(at), at, len(got))
+				}
+				got = append(got, at)
+			}
+			var want []int
+			at := 0
+			for _, id := range merged(made, text) {
+				want = append(want, at)
+				at++
+				if id >= First {
+					at += len(texts[slices.Index(symbols, id)]) - 1
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Fatalf("seed %d: %q: tokens at %d, want %d", seed, text, got, want)
+			}
+		}
+	}
+}
+
+// shuffled numbers the symbols anew, in any order, and leaves out what merging no
+// longer reaches by its last pair.
+func shuffled(rng *rand.Rand, halves []Halves, texts []string, symbols []uint32, letters int) (map[[2]uint32]uint32, []Halves, []string, []uint32) {
+	reached := make([]bool, len(halves))
+	for i := range reached {
+		reached[i] = true
+	}
+	order := rng.Perm(len(halves))
+	for {
+		number := map[uint32]uint32{} // new by old
+		n := uint32(0)
+		for _, i := range order {
+			if h := halves[i]; reached[i] && (h.Left < First || reached[h.Left-First]) && (h.Right < First || reached[h.Right-First]) {
+				number[First+uint32(i)] = First + n
+				n++
+			} else {
+				reached[i] = false
+			}
+		}
+		renumbered := func(id uint32) uint32 {
+			if id < First {
+				return id
+			}
+			return number[id]
+		}
+		made := map[[2]uint32]uint32{}
+		list := make([]Halves, n)
+		newTexts, newSymbols := slices.Clone(texts[:letters]), slices.Clone(symbols[:letters])
+		complete := true
+		for i, h := range halves {
+			if !reached[i] {
+				continue
+			}
+			if h.Left >= First && !reached[h.Left-First] || h.Right >= First && !reached[h.Right-First] {
+				complete = false
+				continue
+			}
+			id := renumbered(First + uint32(i))
+			list[id-First] = Halves{renumbered(h.Left), renumbered(h.Right)}
+			made[[2]uint32{renumbered(h.Left), renumbered(h.Right)}] = id
+			newTexts, newSymbols = append(newTexts, texts[letters+i]), append(newSymbols, id)
+		}
+		for i := range halves {
+			if reached[i] && complete {
+				if row := merged(made, []byte(texts[letters+i])); len(row) != 1 {
+					reached[i], complete = false, false
+				}
+			}
+		}
+		if complete {
+			return made, list, newTexts, newSymbols
+		}
+	}
+}
+
+// What is made of itself, is too long, or spells the same twice is refused.
+func TestNewRefuses(t *testing.T) {
+	doubling := []Halves{{'a', 'a'}}
+	for id := uint32(First); len(doubling) < 13; id++ {
+		doubling = append(doubling, Halves{id, id})
+	}
+	for what, halves := range map[string][]Halves{
+		"circular": {{First + 1, 'a'}, {First, 'b'}},
+		"too long": doubling,
+		"twice":    {{'a', 'b'}, {'b', 'c'}, {First, 'c'}, {'a', First + 1}},
+	} {
+		if New(halves) != nil {
+			t.Errorf("%s: not refused", what)
+		}
+	}
+}
