@@ -21,7 +21,7 @@ var layers = [][]string{
 	{"kernels/*", "kernels/internal/*"},
 	{"engine/internal/*", "engine/tokenize/ucd", "engine/tokenize/builtin", "engine/tokenize/trie", "engine/tokenize/hugepage", "engine/tokenize/internal/*", "docs/schema"},
 	{"engine/tokenize/pipeline", "engine/tokenize/pretoken", "engine/tokenize/countcache", "engine/tokenize/automaton", "engine/tokenize/tiktoken", "engine/tokenize/loadcache"},
-	{"engine/tokenize/normalize", "engine/tokenize/vocab"},
+	{"engine/tokenize/normalize", "engine/tokenize/vocab", "engine/tokenize/longrow", "engine/tokenize/tokenrow"},
 	{"engine/store", "engine/alarm", "engine/audit", "engine/jsonl", "engine/shingle", "engine/bitmap", "engine/tally", "engine/decision", "engine/manifest", "engine/sweep", "engine/lease", "engine/tokenize/bpe", "engine/tokenize/spbpe", "engine/tokenize/wordpiece", "engine/tokenize/unigram", "engine/tokenize/hf"},
 	{"engine/tokenize"},
 	{"engine/corpus", "engine/neardup", "engine/report", "engine/pay"},

@@ -22,7 +22,13 @@ import (
 type Outline struct {
 	AtMost, AtLeast uint64   // bounds of the number of distinct shingles
 	Bits            []uint64 // a power of two of words; none of an empty document
+	// Whole is a hash of the set of at most maxWhole shingles, never 0; else 0. Where
+	// the threshold leaves no room for a difference, as between texts of a few words,
+	// it tells apart what falls together in a few bits.
+	Whole uint64
 }
+
+const maxWhole = 8
 
 // finer is how many times more places an Outliner tells apart than an outline has
 // bits: those in use are AtLeast.
@@ -82,7 +88,23 @@ func (o *Outliner) Outline(shingles []uint64) Outline {
 		}
 		out.Bits[i] = w
 	}
+	if n <= maxWhole {
+		out.Whole = whole(shingles)
+	}
 	return out
+}
+
+// whole hashes a few shingles as a set.
+func whole(shingles []uint64) uint64 {
+	var few [maxWhole]uint64
+	set := few[:copy(few[:], shingles)]
+	slices.Sort(set)
+	h := uint64(0)
+	for _, s := range slices.Compact(set) {
+		h = (h ^ s) * 0x9e3779b97f4a7c15
+		h ^= h >> 32
+	}
+	return h | 1
 }
 
 // Outlines tell which documents can reach the threshold with one of theirs, the
@@ -103,15 +125,18 @@ type probeList struct {
 
 // word is what near needs of an outline of one word.
 type word struct {
-	bits uint64
-	ones int64
-	room int64 // 2·atMost − ones
+	bits   uint64
+	ones   int64
+	room   int64 // 2·atMost − ones
+	atMost int64
+	whole  uint64
 }
 
 type outlined struct {
 	atMost, ones uint64
 	bits         []uint64
 	atLeast      uint64
+	whole        uint64
 }
 
 // NewOutlines takes the outlines of the probes, which it keeps.
@@ -125,7 +150,7 @@ func NewOutlines(probes []Outline, num, den int64) *Outlines {
 		for len(o.own) <= top {
 			o.own, o.folded = append(o.own, probeList{}), append(o.folded, probeList{})
 		}
-		at := outlined{p.AtMost, countOnes(p.Bits), p.Bits, p.AtLeast}
+		at := outlined{p.AtMost, countOnes(p.Bits), p.Bits, p.AtLeast, p.Whole}
 		o.own[top].probes = append(o.own[top].probes, at)
 		for l := top; ; l-- {
 			o.folded[l].probes = append(o.folded[l].probes, at)
@@ -170,7 +195,7 @@ func (l *probeList) settle() {
 	}
 	for _, p := range l.probes {
 		if len(p.bits) == 1 {
-			l.words = append(l.words, word{p.bits[0], int64(p.ones), int64(2*p.atMost - p.ones)})
+			l.words = append(l.words, word{p.bits[0], int64(p.ones), int64(2*p.atMost - p.ones), int64(p.atMost), p.whole})
 		}
 	}
 }
@@ -198,7 +223,7 @@ func (m *OutlineMatcher) Near(d Outline) bool {
 		return false
 	}
 	top := log2(d.Bits)
-	at := outlined{d.AtMost, 0, d.Bits, d.AtLeast}
+	at := outlined{d.AtMost, 0, d.Bits, d.AtLeast, d.Whole}
 	for ; top >= len(m.own); top-- { // of no probe
 		half := len(at.bits) / 2
 		if top == len(m.own) {
@@ -259,9 +284,14 @@ func (m *OutlineMatcher) nearWord(d *outlined, probes []word, least []uint64) bo
 	less, sum := int64(m.den-m.num), int64(m.den+m.num)
 	for i := range probes[:some] {
 		p := &probes[i]
-		if int64(bits.OnesCount64(p.bits^bit))*sum <= less*min(room+p.ones, p.room+ones) {
-			return true
+		if int64(bits.OnesCount64(p.bits^bit))*sum > less*min(room+p.ones, p.room+ones) {
+			continue
 		}
+		// One shingle of difference needs num/(den − num) in common.
+		if d.whole != p.whole && d.whole != 0 && p.whole != 0 && less*min(int64(d.atMost), p.atMost) < int64(m.num) {
+			continue
+		}
+		return true
 	}
 	return false
 }

@@ -110,6 +110,21 @@ func TestOutlinesTellStrangersApart(t *testing.T) {
 	}
 }
 
+// One shingle is equal or not, whatever its bit; with a low threshold it may be one of
+// two.
+func TestOutlinesOfOneShingle(t *testing.T) {
+	o := NewOutliner(4, 5)
+	one, other := cloned(o.Outline([]uint64{7, 7})), cloned(o.Outline([]uint64{1<<32 + 7}))
+	both := cloned(o.Outline([]uint64{1<<32 + 7, 7, 7}))
+	m := NewOutlines([]Outline{one}, 4, 5).NewMatcher()
+	if !m.Near(one) || m.Near(other) || m.Near(both) {
+		t.Errorf("near: itself %v, another %v, both %v", m.Near(one), m.Near(other), m.Near(both))
+	}
+	if !NewOutlines([]Outline{one}, 1, 2).NewMatcher().Near(both) {
+		t.Error("half of two was told apart at 0.5")
+	}
+}
+
 func TestOutlinesOfNothing(t *testing.T) {
 	o := NewOutliner(4, 5)
 	nothing, something := o.Outline(nil), cloned(o.Outline([]uint64{7}))

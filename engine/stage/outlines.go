@@ -22,7 +22,7 @@ type outlineRecord struct {
 
 // outlineHead is the number of numbers before the bits of an outline; the last is
 // how many words of bits follow.
-const outlineHead = 7
+const outlineHead = 8
 
 // maxOutlineWords bounds an outline: 8 bits for each of 2³² shingles.
 const maxOutlineWords = 1 << 29
@@ -35,7 +35,7 @@ type outlineWriter struct {
 // add writes the record of a document with the given shingles.
 func (w *outlineWriter) add(d *docRecord, shingles []uint64) {
 	o := w.outliner.Outline(shingles)
-	for _, v := range [outlineHead]uint64{uint64(d.Ordinal), uint64(d.Offset), d.Hash, d.Bytes, o.AtMost, o.AtLeast, uint64(len(o.Bits))} {
+	for _, v := range [outlineHead]uint64{uint64(d.Ordinal), uint64(d.Offset), d.Hash, d.Bytes, o.AtMost, o.AtLeast, o.Whole, uint64(len(o.Bits))} {
 		w.fixed64(v)
 	}
 	for _, v := range o.Bits {
@@ -49,12 +49,12 @@ func (d *decoder) outline(r *outlineRecord) {
 	for i := range head {
 		head[i] = d.fixed64()
 	}
-	words := head[6]
+	words := head[7]
 	if d.err == nil && (words > maxOutlineWords || bits.OnesCount64(words) > 1 || head[0] > 1<<32-1 || head[5] > head[4]) {
 		d.fail(fmt.Errorf("%w: an outline of line %d with %d words for %d shingles", doc.ErrCorrupt, head[0], words, head[4]))
 	}
 	r.ordinal, r.offset, r.hash, r.length = uint32(head[0]), int64(head[1]), head[2], head[3]
-	r.outline.AtMost, r.outline.AtLeast = head[4], head[5]
+	r.outline.AtMost, r.outline.AtLeast, r.outline.Whole = head[4], head[5], head[6]
 	r.outline.Bits = r.outline.Bits[:0]
 	for ; words > 0 && d.err == nil; words-- { // grown as bytes arrive: a damaged length must not allocate by itself
 		r.outline.Bits = append(r.outline.Bits, d.fixed64())

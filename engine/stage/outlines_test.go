@@ -42,7 +42,7 @@ func TestOutlinesRoundTrip(t *testing.T) {
 		d.outline(&rec)
 		want := neardup.NewOutliner(4, 5).Outline(shingles)
 		if d.err != nil || rec.ordinal != uint32(i) || rec.offset != int64(100*i) || rec.hash != uint64(i)<<60 || rec.length != 7 ||
-			rec.outline.AtMost != want.AtMost || rec.outline.AtLeast != want.AtLeast || !slices.Equal(rec.outline.Bits, want.Bits) {
+			rec.outline.AtMost != want.AtMost || rec.outline.AtLeast != want.AtLeast || rec.outline.Whole != want.Whole || !slices.Equal(rec.outline.Bits, want.Bits) {
 			t.Fatalf("record %d: %+v, %v", i, rec, d.err)
 		}
 	}
@@ -74,7 +74,7 @@ func TestDamagedOutlines(t *testing.T) {
 			t.Errorf("cut at %d: %v", cut, err)
 		}
 	}
-	for _, at := range []int{head + 4, head + 40, head + 48, head + 51, head + 55} { // ordinal, bounds, words
+	for _, at := range []int{head + 4, head + 40, head + 56, head + 59, head + 63} { // ordinal, bounds, words
 		b := bytes.Clone(whole)
 		b[at] ^= 0x3a
 		if err := read(b); !errors.Is(err, doc.ErrCorrupt) {

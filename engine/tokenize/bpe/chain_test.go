@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tallystick/tallystick/engine/tokenize/internal/longrow"
+	"github.com/tallystick/tallystick/engine/tokenize/longrow"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 )
 

@@ -4,7 +4,7 @@ import (
 	"bytes"
 
 	"github.com/tallystick/tallystick/engine/tokenize/internal/pairtree"
-	"github.com/tallystick/tallystick/engine/tokenize/internal/tokenrow"
+	"github.com/tallystick/tallystick/engine/tokenize/tokenrow"
 )
 
 // Texts too long for shortMerge are merged in windows that fit the first cache,

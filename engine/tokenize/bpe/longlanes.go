@@ -4,8 +4,8 @@ import (
 	"bytes"
 
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
-	"github.com/tallystick/tallystick/engine/tokenize/internal/longrow"
 	"github.com/tallystick/tallystick/engine/tokenize/internal/pairtree"
+	"github.com/tallystick/tallystick/engine/tokenize/longrow"
 	"github.com/tallystick/tallystick/kernels/pairmerge"
 )
 

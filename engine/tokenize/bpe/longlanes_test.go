@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
-	"github.com/tallystick/tallystick/engine/tokenize/internal/longrow"
+	"github.com/tallystick/tallystick/engine/tokenize/longrow"
 )
 
 // lanedMerger is a merger that uses lanes on every CPU.

@@ -4,7 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/tallystick/tallystick/engine/tokenize/internal/tokenrow"
+	"github.com/tallystick/tallystick/engine/tokenize/tokenrow"
 	"github.com/tallystick/tallystick/kernels/pairmerge"
 )
 

@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
-	"github.com/tallystick/tallystick/engine/tokenize/internal/longrow"
 	"github.com/tallystick/tallystick/engine/tokenize/internal/pairtree"
+	"github.com/tallystick/tallystick/engine/tokenize/longrow"
 	"github.com/tallystick/tallystick/kernels/pairmerge"
 )
 

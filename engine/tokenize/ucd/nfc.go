@@ -111,7 +111,7 @@ func (z *Normalizer) AppendNFC(dst, text []byte) []byte {
 // starter that nothing before it can reach.
 func unsettledEnd(text []byte) int {
 	for i := 0; i < len(text); {
-		r, n := decode(text[i:])
+		r, n := Decode(text[i:])
 		if i > 0 && lookup(normalIndex[:], normalBlocks, r) == 0 {
 			return i
 		}
@@ -125,7 +125,7 @@ func (z *Normalizer) appendRun(dst, text []byte) []byte {
 	z.starter, z.marks = none, z.marks[:0]
 	var buf [4]rune
 	for len(text) > 0 {
-		r, n := decode(text)
+		r, n := Decode(text)
 		text = text[n:]
 		for _, c := range z.decompose(&buf, r) {
 			if ccc := classOf(c); ccc != 0 {
@@ -246,7 +246,7 @@ func (z *Normalizer) appendMarks(dst, text []byte) (_ []byte, n int) {
 	// is joined to it.
 	for ccc := range begins {
 		for z.starter != none && begins[ccc] < ends[ccc] {
-			r, size := decode(dst[begins[ccc]:])
+			r, size := Decode(dst[begins[ccc]:])
 			to, ok := z.composite(z.starter, r)
 			if !ok {
 				break
@@ -273,7 +273,7 @@ func (z *Normalizer) eachMark(text []byte, fn func(normalRune)) (n int) {
 	}
 	var buf [4]rune
 	for n < len(text) {
-		r, size := decode(text[n:])
+		r, size := Decode(text[n:])
 		to := z.decompose(&buf, r)
 		// What begins with a mark, decomposed, is all marks.
 		for _, c := range to {
@@ -288,8 +288,8 @@ func (z *Normalizer) eachMark(text []byte, fn func(normalRune)) (n int) {
 	return n
 }
 
-// decode is utf8.DecodeRune of valid text.
-func decode(text []byte) (r rune, size int) {
+// Decode is utf8.DecodeRune of valid text, which is not empty.
+func Decode(text []byte) (r rune, size int) {
 	switch c := text[0]; {
 	case c < utf8.RuneSelf:
 		return rune(c), 1

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"math"
 	"unicode/utf8"
+
+	"github.com/tallystick/tallystick/engine/tokenize/ucd"
 )
 
 // cuts tells where a piece can be cut so that its parts can be counted by
@@ -157,7 +159,7 @@ func (p *inPiece) count(v *viterbi, text []byte, start, end int) int {
 		p.start = from
 	}
 	n := int(p.tokens[end-from] - p.tokens[start-from])
-	if first, _ := firstRune(text[start:]); start > from && !v.cuts.isKnown(first) && !v.cuts.isKnown(lastRune(text[:start])) {
+	if first, _ := ucd.Decode(text[start:]); start > from && !v.cuts.isKnown(first) && !v.cuts.isKnown(lastRune(text[:start])) {
 		n++
 	}
 	return n

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"unicode/utf8"
 
+	"github.com/tallystick/tallystick/engine/tokenize/ucd"
 	"github.com/tallystick/tallystick/kernels/wordscan"
 )
 
@@ -103,7 +104,7 @@ func (s *scanner) inner(word, high, space uint64, n int) (starts uint64) {
 			high &= high - 1
 			continue
 		}
-		b, size := firstRune(s.text[i:])
+		b, size := ucd.Decode(s.text[i:])
 		if s.cuts.kindOf(b) == dead {
 			s.run(i)
 			size = s.runEnd - i
@@ -138,7 +139,7 @@ func lowest(n int) uint64 { return 1<<n - 1 }
 func (s *scanner) run(i int) {
 	end := i
 	for end < len(s.text) && s.text[end] >= utf8.RuneSelf {
-		r, size := firstRune(s.text[end:])
+		r, size := ucd.Decode(s.text[end:])
 		if s.cuts.kindOf(r) != dead {
 			break
 		}
@@ -147,7 +148,7 @@ func (s *scanner) run(i int) {
 	before := lastRune(s.text[:i])
 	after := rune(' ')
 	if end < len(s.text) {
-		after, _ = firstRune(s.text[end:])
+		after, _ = ucd.Decode(s.text[end:])
 	}
 	s.runEnd, s.behind = end, -1
 	// Beside characters that may or may not be unknown the run stays in their key.
@@ -167,27 +168,13 @@ func (s *scanner) run(i int) {
 	}
 }
 
-// firstRune is utf8.DecodeRune of valid text.
-func firstRune(text []byte) (r rune, size int) {
-	switch c := text[0]; {
-	case c < utf8.RuneSelf:
-		return rune(c), 1
-	case c < 0xE0:
-		return rune(c&0x1F)<<6 | rune(text[1]&0x3F), 2
-	case c < 0xF0:
-		return rune(c&0xF)<<12 | rune(text[1]&0x3F)<<6 | rune(text[2]&0x3F), 3
-	default:
-		return rune(c&7)<<18 | rune(text[1]&0x3F)<<12 | rune(text[2]&0x3F)<<6 | rune(text[3]&0x3F), 4
-	}
-}
-
 // lastRune is utf8.DecodeLastRune of valid text.
 func lastRune(text []byte) rune {
 	i := len(text) - 1
 	for !utf8.RuneStart(text[i]) {
 		i--
 	}
-	r, _ := firstRune(text[i:])
+	r, _ := ucd.Decode(text[i:])
 	return r
 }
 
