@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -81,11 +82,15 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 	}
 	job.Fence = func() error { return fence(o.Out, p.RunID) }
 	recs := make([]stage.Record, min(n, total-first))
+	track := start(m.Progress, string(name), int64(len(recs)), "tasks")
+	var bytes atomic.Int64
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, m.Workers))
 	for i := range recs {
 		group.Go(func() (err error) {
 			recs[i], err = runTask(groupCtx, job, m, o, name, first+i)
+			track.add(1)
+			bytes.Add(recs[i].Bytes)
 			return err
 		})
 	}
@@ -97,6 +102,7 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 		}
 		return nil, err
 	}
+	track.end(len(recs), bytes.Load())
 	if name != stage.Seal && settled(ctx, p, o.Out) {
 		clearDebris(o.Out)
 	}

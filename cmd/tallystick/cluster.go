@@ -130,6 +130,9 @@ func (c *slurmCmd) Run(env *environment) error {
 		}
 	}
 	for _, name := range []*string{&o.Plan, &o.Workdir, &o.Jobs} {
+		if cluster.IsObject(*name) {
+			continue
+		}
 		if *name, err = filepath.Abs(*name); err != nil {
 			return err
 		}
@@ -147,7 +150,8 @@ func (c *slurmCmd) Run(env *environment) error {
 type kubernetesCmd struct {
 	jobFlags
 	Image       string  `required:"" placeholder:"NAME" help:"Image of the jobs, whose entry point is tallystick (see the Dockerfile written)."`
-	Claim       string  `required:"" placeholder:"NAME" help:"Persistent volume claim with the inputs and the output folder (ReadWriteMany)."`
+	Claim       string  `placeholder:"NAME" help:"Persistent volume claim with the inputs and the output folder (ReadWriteMany); not needed where all are in a store."`
+	Secret      string  `placeholder:"NAME" help:"Secret whose keys are environment variables of the pods: credentials of a store."`
 	Mount       string  `default:"/data" placeholder:"PATH" help:"Where the pods mount it (default: /data)."`
 	Volume      string  `default:"." placeholder:"DIR" help:"The folder that is that volume here (default: this folder)."`
 	Workdir     string  `default:"." placeholder:"DIR" help:"Where relative paths of the plan's inputs start from, here (default: this folder)."`
@@ -161,8 +165,9 @@ func (*kubernetesCmd) Help() string {
 	return `Writes a manifest for each stage (scan.yaml … seal.yaml), each an Indexed Job whose
 pods do a share of the tasks, a Dockerfile for the image, and apply.sh, which applies
 the stages one after the other and waits for each. Pods that are killed or evicted are
-replaced; apply.sh itself can be repeated. Inputs and output folder are on one volume.
-Run this in the folder where "tallystick plan" ran, which must be on it.
+replaced; apply.sh itself can be repeated. Inputs and output folder are on one volume,
+or in a store. Run this in the folder where "tallystick plan" ran, which must be on the
+volume.
 
 Examples:
   cd /mnt/corpus                    # the volume of the claim "corpus"
@@ -171,6 +176,8 @@ Examples:
       --image registry.example/tallystick:1 --claim corpus
   jobs/apply.sh
   tallystick status out
+  tallystick cluster kubernetes --plan s3://corpora/out/plan.json --out jobs \
+      --image registry.example/tallystick:1 --secret s3-credentials
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`
 }
@@ -188,11 +195,15 @@ func (c *kubernetesCmd) Run(env *environment) error {
 	if o.Size, err = c.size(); err != nil {
 		return err
 	}
-	if o.Plan, err = c.inPod(c.PlanFile); err != nil {
-		return err
+	if o.Plan = c.PlanFile; !cluster.IsObject(o.Plan) {
+		if o.Plan, err = c.inPod(o.Plan); err != nil {
+			return err
+		}
 	}
-	if o.Workdir, err = c.inPod(c.Workdir); err != nil {
-		return err
+	if o.Workdir = "/tmp"; c.Claim != "" {
+		if o.Workdir, err = c.inPod(c.Workdir); err != nil {
+			return err
+		}
 	}
 	if err := findInputs(p, c.Workdir); err != nil {
 		return err
@@ -223,7 +234,7 @@ func (c *kubernetesCmd) inPod(name string) (string, error) {
 // findInputs looks for the first input where jobs will: every path of a plan
 // starts in one folder.
 func findInputs(p plan.Plan, workdir string) error {
-	if len(p.Files) == 0 {
+	if len(p.Files) == 0 || cluster.IsObject(p.Files[0].Path) {
 		return nil
 	}
 	name := filepath.FromSlash(p.Files[0].Path)

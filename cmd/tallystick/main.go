@@ -117,8 +117,18 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	signal.Ignore(syscall.SIGPIPE)
 	env := &environment{stdout: stdout, stderr: stderr, output: c.Output}
 	k.BindTo(ctx, (*context.Context)(nil))
-	err = k.Run(env)
+	if c.Output.Metrics != "" {
+		env.metrics, err = newMetrics(c.Output.Metrics)
+	}
+	if err == nil {
+		err = k.Run(env)
+	}
 	env.close()
+	if env.metrics != nil {
+		if metricsErr := env.metrics.stop(); err == nil {
+			err = metricsErr
+		}
+	}
 	var rejects errRejects
 	switch {
 	case err == nil:

@@ -19,8 +19,18 @@ type environment struct {
 	stdout, stderr io.Writer
 	output         outputFlags
 
-	once sync.Once
-	p    engine.Progress
+	once    sync.Once
+	p       engine.Progress
+	metrics *metrics // nil: none are asked for
+}
+
+// observed is the progress that is shown, counted on its way if that is asked for.
+func (e *environment) observed() engine.Progress {
+	if e.metrics == nil {
+		return e.p
+	}
+	e.metrics.next = e.p
+	return e.metrics
 }
 
 // progress returns how this process reports: a bar on a terminal, a line per
@@ -38,7 +48,7 @@ func (e *environment) progress() engine.Progress {
 			e.p = &lineProgress{w: e.stderr}
 		}
 	})
-	return e.p
+	return e.observed()
 }
 
 // briefProgress is progress for a command that may take no time at all: nothing
@@ -56,7 +66,7 @@ func (e *environment) briefProgress() engine.Progress {
 			e.p = &silentProgress{lineProgress{w: e.stderr}}
 		}
 	})
-	return e.p
+	return e.observed()
 }
 
 // close ends a bar that is still drawn.

@@ -76,7 +76,7 @@ func (c *stageCmd) Run(ctx context.Context, env *environment) error {
 	if err != nil {
 		return err
 	}
-	if !env.output.Quiet {
+	if !env.output.Quiet && !env.output.JSONLog {
 		for _, rec := range recs {
 			fmt.Fprintf(env.stderr, "%s task %d: done, %d files, %.2f s\n", rec.Stage, rec.Task, len(rec.Files)+len(rec.Work), rec.Seconds)
 		}

@@ -164,9 +164,13 @@ func checkText(what, s string) error {
 	return nil
 }
 
+// IsObject reports whether a name is that of an object in a store, such as
+// s3://bucket/out, and so the same everywhere.
+func IsObject(name string) bool { return strings.Contains(name, "://") }
+
 // checkPath refuses a path that jobs could not find.
 func checkPath(what, s string) error {
-	if !path.IsAbs(s) {
+	if !path.IsAbs(s) && !IsObject(s) {
 		return fmt.Errorf("%w: %s %q is no absolute path", doc.ErrUsage, what, s)
 	}
 	return checkText(what, s)

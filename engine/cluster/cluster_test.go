@@ -135,11 +135,20 @@ func TestKubernetesFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "kubernetes-small", files)
+	p := planOf(3)
+	p.Files[0].Path = "s3://corpora/a.jsonl"
+	files, _, err = Kubernetes(p, KubernetesOptions{Image: "i", Secret: "s3-credentials", Mount: "/data", Plan: "s3://corpora/out/plan.json", Workdir: "/tmp"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "kubernetes-s3", files)
 	for name, change := range map[string]func(*KubernetesOptions){
 		"no image":         func(o *KubernetesOptions) { o.Image = "" },
 		"image of words":   func(o *KubernetesOptions) { o.Image = "a b" },
 		"claim":            func(o *KubernetesOptions) { o.Claim = "Corpus_1" },
 		"no claim":         func(o *KubernetesOptions) { o.Claim = "" },
+		"inputs elsewhere": func(o *KubernetesOptions) { o.Claim, o.Plan = "", "s3://corpora/out/plan.json" },
+		"secret":           func(o *KubernetesOptions) { o.Secret = "a b" },
 		"namespace":        func(o *KubernetesOptions) { o.Namespace = "a\nb" },
 		"relative plan":    func(o *KubernetesOptions) { o.Plan = "out/plan.json" },
 		"plan elsewhere":   func(o *KubernetesOptions) { o.Plan = "/database/plan.json" },

@@ -15,7 +15,8 @@ import (
 type KubernetesOptions struct {
 	Size
 	Image       string // of the container; its entry point is tallystick
-	Claim       string // name of the persistent volume claim that holds inputs and output
+	Claim       string // name of the persistent volume claim that holds inputs and output; empty: a store does
+	Secret      string // whose keys are environment variables: credentials of a store; may be empty
 	Mount       string // absolute path of that volume in the container
 	Plan        string // absolute path of plan.json there
 	Workdir     string // that relative paths of inputs start from, likewise
@@ -86,8 +87,8 @@ func Kubernetes(p plan.Plan, o KubernetesOptions) ([]File, []Stage, error) {
 	if o.MostJobs > mostIndexes || o.Parallelism > mostParallel || o.Parallelism < 0 || o.MaxRejects < 0 || o.User < 0 {
 		return nil, nil, fmt.Errorf("%w: a Job of Kubernetes has at most %d indexes and %d pods at once", doc.ErrUsage, mostIndexes, mostParallel)
 	}
-	for what, name := range map[string]string{"claim": o.Claim, "namespace": o.Namespace} {
-		if !label.MatchString(name) && (what != "namespace" || name != "") {
+	for what, name := range map[string]string{"claim": o.Claim, "secret": o.Secret, "namespace": o.Namespace} {
+		if name != "" && !label.MatchString(name) {
 			return nil, nil, fmt.Errorf("%w: %s %q: a name of Kubernetes is made of a-z, 0-9, dots and dashes", doc.ErrUsage, what, name)
 		}
 	}
@@ -99,13 +100,8 @@ func Kubernetes(p plan.Plan, o KubernetesOptions) ([]File, []Stage, error) {
 			return nil, nil, err
 		}
 	}
-	for _, f := range p.Files {
-		if path.IsAbs(f.Path) && !within(o.Mount, f.Path) {
-			return nil, nil, fmt.Errorf("%w: the plan's input %s is not on the volume, which is at %s; plan with paths that are relative to a folder of it", doc.ErrUsage, f.Path, o.Mount)
-		}
-	}
-	if !within(o.Mount, o.Plan) {
-		return nil, nil, fmt.Errorf("%w: the plan %s is not on the volume, which is at %s", doc.ErrUsage, o.Plan, o.Mount)
+	if err := o.checkVolume(&p); err != nil {
+		return nil, nil, err
 	}
 	stages, err := Stages(p, o.Size)
 	if err != nil {
@@ -127,6 +123,24 @@ func Kubernetes(p plan.Plan, o KubernetesOptions) ([]File, []Stage, error) {
 	}
 	recipe, err := fill("Dockerfile", 0o666, "Dockerfile", nil)
 	return append(files, script, recipe), stages, err
+}
+
+// checkVolume refuses files that pods would not find.
+func (o *KubernetesOptions) checkVolume(p *plan.Plan) error {
+	names := []string{o.Plan}
+	for _, f := range p.Files {
+		names = append(names, f.Path)
+	}
+	for _, name := range names {
+		switch {
+		case IsObject(name):
+		case o.Claim == "":
+			return fmt.Errorf("%w: %s is in no store: a volume must hold it, so name its claim", doc.ErrUsage, name)
+		case path.IsAbs(name) && !within(o.Mount, name):
+			return fmt.Errorf("%w: %s is not on the volume, which is at %s; plan with paths that are relative to a folder of it", doc.ErrUsage, name, o.Mount)
+		}
+	}
+	return nil
 }
 
 // within reports whether the path name is below the folder dir.
