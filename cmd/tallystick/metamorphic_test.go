@@ -101,7 +101,7 @@ func TestMetamorphic(t *testing.T) {
 			tasks int
 		}{{"scan", countShards(t, out)}, {"match", countPartitions(t, out)}, {"resolve", 1}, {"tally", countShards(t, out)}, {"seal", 1}} {
 			for _, i := range rng.Perm(s.tasks) {
-				command(t, asm, nil, "stage", s.name, "--plan", filepath.Join(out, "plan.json"), "--task", fmt.Sprint(i))
+				command(t, asm, nil, "stage", s.name, "--plan", filepath.Join(out, "plan.json"), "--task", fmt.Sprint(i), "--max-rejects", "1000")
 			}
 		}
 		sameFolder(t, base, out)

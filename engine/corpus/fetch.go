@@ -49,6 +49,7 @@ func fetchStream(ctx context.Context, f plan.File, s plan.Shard, maxLine int64, 
 	defer r.Close()
 	var line Line
 	for i, w := range wants {
+		r.stream.from = int64(w.Ordinal)
 		for i == 0 || line.Ordinal < w.Ordinal {
 			if err := r.Next(&line); err == io.EOF {
 				return notThere(f, w)

@@ -168,3 +168,25 @@ func TestSpool(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 }
+
+// Lines of a stream that nobody wants are passed over, not held.
+func TestFetchHoldsWantedLinesOnly(t *testing.T) {
+	const long = 32 << 20
+	data := append(bytes.Repeat([]byte("x"), long), "\nwanted\n"...)
+	path := writeFile(t, "gzip", gzipped(t, data, 1))
+	files, shards := planFiles(t, 1000, path)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	found := ""
+	err := Fetch(t.Context(), files[0], shards[0], 2*long, []Want{{1, long + 1}}, func(_ int, line []byte) error {
+		found = string(line)
+		return nil
+	})
+	runtime.ReadMemStats(&after)
+	if err != nil || found != "wanted" {
+		t.Errorf("found %q, %v", found, err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > long/4 {
+		t.Errorf("allocated %d bytes for a line of 6 behind one of %d", took, long)
+	}
+}

@@ -22,6 +22,7 @@ type streamLines struct {
 	searched   int   // buf[start:searched] has no LF
 	offset     int64 // of buf[start] in the stream
 	ordinal    int64 // of the next line
+	from       int64 // lines before it need not be held: a long one may be reported as too long
 	err        error // of in: nothing follows buf[start:end]
 	done       bool  // the last line was delivered
 }
@@ -84,7 +85,7 @@ func (s *streamLines) line() (data []byte, whole bool) {
 		s.searched = s.end
 		// A CR may follow maxLine bytes; fill relies on a full buffer of
 		// maxLine+2 bytes being given up here.
-		if int64(s.end-s.start) > s.maxLine+1 {
+		if s.ordinal < s.from || int64(s.end-s.start) > s.maxLine+1 {
 			tooLong = true
 		}
 		if s.err != nil {

@@ -27,6 +27,9 @@ const (
 	// Lost is how long a holder on another machine may be silent. Clocks of
 	// machines that share a folder must agree much better than that.
 	Lost = 2 * time.Minute
+	// starting is how long a holder takes, at most, from making its file to
+	// writing who it is.
+	starting = 2 * time.Second
 )
 
 // Holder says who holds a lease.
@@ -69,17 +72,22 @@ type Lease struct {
 // error is a HeldError where a living process has it; what a dead one left is
 // taken over.
 func Take(path, command string) (*Lease, error) {
-	for attempt := 0; ; attempt++ {
+	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
 		l, err := take(path, command)
 		// A file that is gone was released between two looks at it, one that is
-		// empty is just being written, and one that is locked may be so by
-		// somebody who only looks.
+		// empty is just being written, or was when its holder died, and one that is
+		// locked may be so by somebody who only looks.
 		var held HeldError
-		if attempt < 20 && (errors.Is(err, errMoved) || errors.As(err, &held)) {
-			time.Sleep(10 * time.Millisecond)
-			continue
+		patience := time.Duration(0)
+		if errors.Is(err, errMoved) || errors.As(err, &held) {
+			patience = 200 * time.Millisecond
 		}
-		return l, err
+		if errors.As(err, &held) && held.Holder == (Holder{}) {
+			patience = 2 * starting
+		}
+		if time.Since(begun) > patience {
+			return l, err
+		}
 	}
 }
 
@@ -205,6 +213,8 @@ func alive(h Holder, state lockState, touched time.Time) bool {
 		return false // it ended with the process
 	case here && h.PID != 0 && !processLives(h.PID):
 		return false
+	case h == Holder{} && state == lockTaken:
+		return time.Since(touched) < starting // it died before it had written who it is
 	}
 	return time.Since(touched) < Lost
 }

@@ -165,12 +165,11 @@ func TestOtherMachine(t *testing.T) {
 	l.Release()
 	// A file that says nothing was being written, or belongs to who died then.
 	write(t, path, `{"comm`, time.Now())
-	if _, err := Take(path, "run"); !errors.As(err, &held) || held.Holder != (Holder{}) {
+	if _, err := take(path, "run"); !errors.As(err, &held) || held.Holder != (Holder{}) {
 		t.Fatalf("half a lease: %v", err)
 	}
-	write(t, path, "", time.Now().Add(-2*Lost))
 	if l, err = Take(path, "run"); err != nil {
-		t.Fatal(err)
+		t.Fatalf("half a lease that stays one: %v", err)
 	}
 	l.Release()
 }
@@ -194,6 +193,9 @@ func TestAlive(t *testing.T) {
 		{"here, no locks, another process of that number", me, lockUnknown, now.Add(-time.Hour), false},
 		{"elsewhere, no locks", there, lockUnknown, now, true},
 		{"elsewhere, a lock that does not reach there", there, lockTaken, now, true},
+		{"starting", Holder{}, lockTaken, now, true},
+		{"ended as it started", Holder{}, lockTaken, now.Add(-3 * time.Second), false},
+		{"starting elsewhere, no locks", Holder{}, lockUnknown, now.Add(-3 * time.Second), true},
 		{"elsewhere, silent", there, lockTaken, now.Add(-time.Hour), false},
 	} {
 		if got := alive(c.h, c.state, c.touch); got != c.want {
