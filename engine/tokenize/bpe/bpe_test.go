@@ -285,3 +285,30 @@ func TestConcurrent(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// The vocabulary that finds rows is made while other goroutines count.
+func TestRowsMadeBesideCounting(t *testing.T) {
+	tokens, pairs := toyVocab(rand.New(rand.NewPCG(4, 0)), 200)
+	m, _ := modelOf(t, tokens, pairs)
+	rng, text := rand.New(rand.NewPCG(5, 0)), make([]byte, manyWindowed/6)
+	for i := range text {
+		text[i] = "abcd "[rng.IntN(5)]
+	}
+	want := referenceOf(t, tokens, pairs).merge(text)
+	var wg sync.WaitGroup
+	for worker := range 4 {
+		wg.Go(func() {
+			g := lanedMerger(m)
+			for i := range 3 {
+				lanes, windows := g.merge(text), g.countLong(text)
+				if lanes != want || windows != want {
+					t.Errorf("worker %d, %d: %d tokens in lanes, %d by windows, want %d", worker, i, lanes, windows, want)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if m.rows.Load() == nil {
+		t.Error("no rows were made")
+	}
+}

@@ -10,33 +10,50 @@ import (
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 )
 
+// chains is a vocabulary of tokens that are made of others.
+type chains struct {
+	tokens []string
+	pairs  [][2]string
+	known  map[string]bool
+}
+
+func newChains() *chains {
+	tokens, _ := toyVocab(rand.New(rand.NewPCG(0, 0)), 0)
+	return &chains{tokens: tokens, known: map[string]bool{}}
+}
+
+func (c *chains) add(left, right string) string {
+	if !c.known[left+right] {
+		c.known[left+right] = true
+		c.tokens, c.pairs = append(c.tokens, left+right), append(c.pairs, [2]string{left, right})
+	}
+	return left + right
+}
+
+// chunk is one of eight letters, different for every i.
+func (c *chains) chunk(i int) string {
+	chunk := "a"
+	for _, digit := range fmt.Sprintf("%05d", i) {
+		chunk = c.add(chunk, string('b'+digit-'0'))
+	}
+	return c.add(c.add(chunk, "x"), "y")
+}
+
 // chainVocab has a token of n chunks of eight letters, which grows from its end:
 // what a window without that end makes of it is no token of the text.
 func chainVocab(n int) (tokens []string, pairs [][2]string, whole string) {
-	tokens, _ = toyVocab(rand.New(rand.NewPCG(0, 0)), 0)
-	known := map[string]bool{}
-	add := func(left, right string) string {
-		if !known[left+right] {
-			known[left+right] = true
-			tokens, pairs = append(tokens, left+right), append(pairs, [2]string{left, right})
-		}
-		return left + right
-	}
+	c := newChains()
 	chunks := make([]string, n)
 	for i := range chunks {
-		chunks[i] = "a"
-		for _, digit := range fmt.Sprintf("%05d", i) {
-			chunks[i] = add(chunks[i], string('b'+digit-'0'))
-		}
-		chunks[i] = add(add(chunks[i], "x"), "y")
+		chunks[i] = c.chunk(i)
 	}
 	for i := range chunks {
 		whole = chunks[n-1-i] + whole
 		if i > 0 {
-			add(chunks[n-1-i], whole[len(chunks[0]):])
+			c.add(chunks[n-1-i], whole[len(chunks[0]):])
 		}
 	}
-	return tokens, pairs, whole
+	return c.tokens, c.pairs, whole
 }
 
 // referenceOf is the reference for modelOf.
@@ -80,6 +97,28 @@ func TestTokensLongerThanWindows(t *testing.T) {
 		r, g := referenceOf(t, tokens, pairs), lanedMerger(m)
 		for before := 0; before < 2*longrow.Span; before += step {
 			text := strings.Repeat("ghij", before/4+1)[:before] + whole + strings.Repeat("klm", longrow.Span+before)
+			checkLong(t, g, r, []byte(text), fmt.Sprintf("%d chunks behind %d bytes", chunks, before))
+		}
+	}
+}
+
+// Two tokens that grow from their beginnings, of which the second is longer than
+// any window that begins with it.
+func TestTokensThatGrowFromTheirBeginning(t *testing.T) {
+	for chunks := 31; chunks < 64; chunks += 4 {
+		c := newChains()
+		both := ""
+		for first := range 2 {
+			whole := ""
+			for i := range chunks + 8*chunks*first {
+				whole = c.add(whole, c.chunk(1000*first+i))
+			}
+			both += whole
+		}
+		m, _ := modelOf(t, c.tokens, c.pairs)
+		r, g := referenceOf(t, c.tokens, c.pairs), lanedMerger(m)
+		for before := range 3 {
+			text := strings.Repeat("m", before) + both + strings.Repeat("klm", longrow.Span)
 			checkLong(t, g, r, []byte(text), fmt.Sprintf("%d chunks behind %d bytes", chunks, before))
 		}
 	}

@@ -264,8 +264,8 @@ func (l *Lanes) oneWindow(t Text, job *Job) (again bool) {
 	// More of the text changes the token at From.
 	last := job.From
 	job.Joint = job.before
-	if !l.advance(t, job, 2*(last-job.From)+Window) || job.From < last {
-		job.Failed = true
+	if !l.advance(t, job, 2*(last-job.From)+Window) || job.From <= last {
+		job.Failed = true // also at last itself: its token may be too long for any window there
 	}
 	return false
 }

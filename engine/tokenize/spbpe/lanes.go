@@ -30,7 +30,7 @@ const (
 	// fewestSymbols is how many symbols of a piece are merged as fast by themselves.
 	fewestSymbols = 5
 	// maxTogether is how many bytes of a piece are counted together with others,
-	// and streamed how many symbols are held of a longer one.
+	// and streamed how many symbols are held of a longer one beyond those counted.
 	maxTogether = 1 << 10
 	streamed    = 1 << 13
 )
@@ -137,7 +137,7 @@ func (l *longLanes) stream(r reader) (n int, ok bool) {
 	defer func() { l.symbols, l.own = symbols, l.symbols }()
 	l.symbols, symbols = symbols[:0], l.symbols // the pieces that wait
 	for more := true; more; {
-		for len(l.symbols) < streamed && more {
+		for len(l.symbols)-job[0].From < streamed && more {
 			l.symbols, more = r.next(l.symbols)
 		}
 		job[0].End, job[0].Open = len(l.symbols), more

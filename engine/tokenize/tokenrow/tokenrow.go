@@ -42,7 +42,8 @@ const (
 
 	none    = math.MaxUint32
 	longest = 1 << 12 // bytes of a token
-	most    = 1 << 24 // bytes of all
+	most    = 1 << 22 // bytes of all: thrice GPT-4o's; the trie has a state for most of them
+	kept    = 1 << 16 // bytes of the longest text whose room outlives it
 )
 
 // New returns the vocabulary in which symbol First+i is made of halves[i], the
@@ -263,12 +264,14 @@ func (f *Finder) Find(t *pairtree.Tree, text []byte) (ok bool) {
 			}
 		}
 	}
-	f.row = row
 	begin := t.ResetRow(len(text))
 	at := 0
 	for _, id := range row {
 		begin[at/64] |= 1 << (at % 64)
 		at += int(v.size[id])
+	}
+	if f.row = row; len(text) > kept { // a strange text
+		f.row, f.failed = nil, nil
 	}
 	return true
 }

@@ -154,19 +154,34 @@ func shuffled(rng *rand.Rand, halves []Halves, texts []string, symbols []uint32,
 	}
 }
 
-// What is made of itself, is too long, or spells the same twice is refused.
+// What is made of itself, is too long or too much, or spells the same twice is
+// refused.
 func TestNewRefuses(t *testing.T) {
 	doubling := []Halves{{'a', 'a'}}
 	for id := uint32(First); len(doubling) < 13; id++ {
 		doubling = append(doubling, Halves{id, id})
 	}
+	growing := []Halves{{'a', 'b'}} // none is too long
+	for id := uint32(First); len(growing) < longest-2; id++ {
+		growing = append(growing, Halves{id, 'a' + id%3})
+	}
 	for what, halves := range map[string][]Halves{
 		"circular": {{First + 1, 'a'}, {First, 'b'}},
 		"too long": doubling,
+		"too much": growing,
 		"twice":    {{'a', 'b'}, {'b', 'c'}, {First, 'c'}, {'a', First + 1}},
 	} {
 		if New(halves) != nil {
 			t.Errorf("%s: not refused", what)
 		}
+	}
+}
+
+// A Finder does not hold on to the room that a long text took.
+func TestFindKeepsLittle(t *testing.T) {
+	f := NewFinder(New([]Halves{{'a', 'b'}}))
+	var tree pairtree.Tree
+	if !f.Find(&tree, make([]byte, kept+1)) || cap(f.row) > kept || cap(f.failed) > kept/64 {
+		t.Errorf("room for %d tokens is kept", cap(f.row))
 	}
 }
