@@ -67,7 +67,7 @@ func (c *stageCmd) Run(ctx context.Context, env *environment) error {
 	}
 	if !env.output.Quiet {
 		for _, rec := range recs {
-			fmt.Fprintf(env.stderr, "%s task %d: done, %d files, %.2f s\n", rec.Stage, rec.Task, len(rec.Files), rec.Seconds)
+			fmt.Fprintf(env.stderr, "%s task %d: done, %d files, %.2f s\n", rec.Stage, rec.Task, len(rec.Files)+len(rec.Work), rec.Seconds)
 		}
 	}
 	if c.Name != string(stage.Seal) {
