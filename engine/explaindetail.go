@@ -10,10 +10,9 @@ import (
 	"slices"
 
 	"github.com/RoaringBitmap/roaring/v2"
-
 	"github.com/cespare/xxhash/v2"
-	"github.com/tallystick/tallystick/engine/bitmap"
 
+	"github.com/tallystick/tallystick/engine/bitmap"
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/internal/worddiff"

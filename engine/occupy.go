@@ -166,7 +166,7 @@ func announced(dir string) (tasks []RunningTask, err error) {
 	for _, f := range found {
 		name, rest, _ := strings.Cut(f.Name, ".")
 		var task int
-		if _, err := fmt.Sscanf(rest, "%d.", &task); err != nil {
+		if _, err := fmt.Sscanf(rest, "%d.", &task); err != nil || task < 0 {
 			continue
 		}
 		tasks = append(tasks, RunningTask{Stage: stage.Name(name), Task: task, Living: f.Living, Holder: f.Holder})

@@ -295,6 +295,11 @@ func TestStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range []string{"scan.-1.X", "scan.x", "scan", "x.00000.X", "scan.99999999999999999999.X"} { // nobody's
+		if err := os.WriteFile(filepath.Join(runningPath(c.dir), name), []byte("{}"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
 	s := read()
 	scan, match, resolve := s.Stages[0], s.Stages[1], s.Stages[2]
 	if scan.Done != 2 || ranges(scan.Missing) != "1" || scan.BytesDone >= scan.Bytes || scan.BytesDone == 0 || match.Done != match.Tasks ||

@@ -51,6 +51,9 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 	if err != nil {
 		return nil, err
 	}
+	if total == 0 {
+		return nil, fmt.Errorf("%w: stage %s has no tasks, as there is nothing in the inputs", doc.ErrUsage, name)
+	}
 	if first < 0 || first >= total {
 		return nil, fmt.Errorf("%w: stage %s has tasks 0 to %d, not %d", doc.ErrUsage, name, total-1, first)
 	}

@@ -232,9 +232,9 @@ func (c *kubernetesCmd) inPod(name string) (string, error) {
 }
 
 // findInputs looks for the first input where jobs will: every path of a plan
-// starts in one folder.
+// starts in one folder. Of standard input a copy is in the output folder.
 func findInputs(p plan.Plan, workdir string) error {
-	if len(p.Files) == 0 || cluster.IsObject(p.Files[0].Path) {
+	if len(p.Files) == 0 || p.Files[0].Path == "-" || cluster.IsObject(p.Files[0].Path) {
 		return nil
 	}
 	name := filepath.FromSlash(p.Files[0].Path)

@@ -179,6 +179,14 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 			fmt.Fprintf(out, "  %.2f  %.4f\n", float64(pt.JaccardPercent)/100, float64(pt.RecallPPM)/1e6)
 		}
 	}
-	fmt.Fprintf(out, "\ntasks       scan 0..%d, match 0..%d, resolve 0, tally 0..%d, seal 0\n", len(p.Shards)-1, p.Partitions-1, p.TallyTasks()-1)
+	fmt.Fprintf(out, "\ntasks       scan %s, match %s, resolve 0, tally %s, seal 0\n", taskNumbers(len(p.Shards)), taskNumbers(p.Partitions), taskNumbers(p.TallyTasks()))
 	return nil
+}
+
+// taskNumbers says which numbers n tasks have.
+func taskNumbers(n int) string {
+	if n == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("0..%d", n-1)
 }

@@ -67,11 +67,11 @@ func (s Stage) MiB() int64 { return (s.Memory + 1<<20 - 1) >> 20 }
 func (s Stage) Last() int { return s.Jobs - 1 }
 
 // Stages cuts the tasks of a plan into jobs, in the order in which the stages
-// must run.
+// must run. Stages without tasks, as scan of an empty corpus, are left out.
 //
 // A job has as many tasks as CPUs, or more where a stage would have more than
 // MostJobs jobs. What it may use is estimated, generously, from what the plan
-// knows, the size of the inputs; docs/operations.md has the arithmetic.
+// knows, the size of the inputs: see guess.
 func Stages(p plan.Plan, size Size) ([]Stage, error) {
 	cpus, most := size.CPUs, size.MostJobs
 	if cpus == 0 {
@@ -89,6 +89,9 @@ func Stages(p plan.Plan, size Size) ([]Stage, error) {
 		tasks, err := (&stage.Job{Plan: p}).Tasks(name)
 		if err != nil {
 			return nil, err
+		}
+		if tasks == 0 {
+			continue
 		}
 		s := Stage{Name: name, Tasks: tasks, CPUs: cpus, RunID: p.RunID, Counts: name == stage.Scan, Deletes: name == stage.Seal}
 		s.PerJob = max(cpus, (tasks+most-1)/most)

@@ -197,6 +197,7 @@ func TestParseTime(t *testing.T) {
 	for in, want := range map[string]string{
 		"90": "1h30m0s", "90m": "1h30m0s", "5:30": "5m30s", "2:00:00": "2h0m0s", "1-12": "36h0m0s", "1-12:30": "36h30m0s", "0-00:00:01": "1s", "2h30m": "2h30m0s",
 		"": "", "0": "", "-5": "", "1:2:3:4": "", "x": "", "1-": "", "0m": "", "1-x": "", "-1h": "",
+		"16000000:00:00": "", "65535-1000000": "",
 	} {
 		got, err := ParseTime(in)
 		if want == "" && !errors.Is(err, doc.ErrUsage) || want != "" && (err != nil || got.String() != want) {

@@ -87,7 +87,7 @@ func ParseTime(s string) (time.Duration, error) {
 	var total time.Duration
 	rest := s
 	if days, after, ok := strings.Cut(s, "-"); ok {
-		n, err := strconv.ParseUint(days, 10, 16)
+		n, err := strconv.ParseUint(days, 10, 14)
 		if err != nil {
 			return 0, bad
 		}
@@ -99,7 +99,7 @@ func ParseTime(s string) (time.Duration, error) {
 		return 0, bad
 	}
 	for i, unit := range units[len(parts)] {
-		n, err := strconv.ParseUint(parts[i], 10, 24)
+		n, err := strconv.ParseUint(parts[i], 10, 21) // in hours: 239 years, of the 292 of a Duration
 		if err != nil {
 			return 0, bad
 		}

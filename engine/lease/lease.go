@@ -93,7 +93,7 @@ func Take(path, command string) (*Lease, error) {
 
 var errMoved = errors.New("the lease is given back over and over")
 
-func take(path, command string) (_ *Lease, err error) {
+func take(path, command string) (*Lease, error) {
 	made := true
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, fs.ErrExist) {
@@ -105,12 +105,24 @@ func take(path, command string) (_ *Lease, err error) {
 	if err != nil {
 		return nil, err
 	}
+	return hold(f, made, path, command)
+}
+
+// hold takes the lease of an open file, which it closes where it fails. made says
+// that this process made it.
+func hold(f *os.File, made bool, path, command string) (_ *Lease, err error) {
 	defer func() {
 		if err != nil {
 			f.Close()
 		}
 	}()
 	state, err := tryLock(f, true)
+	// Who else locks a file that is just made only looks at it, and leaves it to
+	// who made it. Given up now it would seem held, by nobody, until it is Lost.
+	for tries := 0; made && err == nil && state == lockRefused && tries < 200; tries++ {
+		time.Sleep(time.Millisecond)
+		state, err = tryLock(f, true)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}

@@ -137,6 +137,29 @@ func TestOneWinner(t *testing.T) {
 	}
 }
 
+// Somebody who looks at a file that is just made, and has nothing in it yet, must
+// not keep it from who made it: nobody would get it then.
+func TestLookedAtWhileMade(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lease")
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tryLock(other, false); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(20*time.Millisecond, func() { other.Close() })
+	l, err := hold(f, true, path, "run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Release()
+}
+
 func write(t *testing.T, path, text string, touched time.Time) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
