@@ -20,6 +20,7 @@ type countCmd struct {
 	By            string   `enum:"total,file,document,contributor" default:"total" help:"A row per file or document (in input order), per contributor (sorted), or the total."`
 	Format        string   `enum:"table,tsv,jsonl" default:"table" help:"table, tsv or jsonl."`
 	documentFlags `embed:"" group:"Documents of JSON lines:"`
+	rejectFlags   `embed:"" group:"Documents of JSON lines:"`
 	Tokenizer     []string `sep:"none" group:"Counting:" placeholder:"[NAME=]FILE" help:"A tokenizer.json (plain, .gz, .zst) or a built-in one (${builtins}; default: ${default_tokenizer}). Several add a column each."`
 	countingFlags `embed:"" group:"Counting:"`
 }

@@ -65,9 +65,13 @@ type documentFlags struct {
 	CreatedField       string   `default:"created" placeholder:"PATH" help:"Dotted path of the time that decides who was first (default: created)."`
 	RequireContributor bool     `help:"Reject a document without contributor instead of crediting (unattributed)."`
 	MaxLine            byteSize `default:"256MiB" placeholder:"SIZE" help:"Reject a longer line (default: 256MiB)."`
-	MaxRejects         natural  `default:"0" placeholder:"N" help:"Exit with 3 if more lines than this are rejected (default: 0)."`
 	Parser             string   `enum:"native,simdjson" default:"native" help:"JSON parser: native or simdjson; the results are the same."`
 	Workers            natural  `default:"0" placeholder:"N" help:"Goroutines that work (default: one per core); the results are the same."`
+}
+
+// rejectFlags are those of commands that read all lines themselves.
+type rejectFlags struct {
+	MaxRejects natural `default:"0" placeholder:"N" help:"Exit with 3 if more lines than this are rejected (default: 0)."`
 }
 
 func (f *documentFlags) fields() plan.Fields {

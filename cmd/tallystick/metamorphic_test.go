@@ -95,7 +95,7 @@ func TestMetamorphic(t *testing.T) {
 
 	t.Run("tasks one at a time, in any order", func(t *testing.T) {
 		out := filepath.Join(t.TempDir(), "out")
-		command(t, asm, nil, "plan", one, "--tokenizer", "gpt2", "--tokenizer", bytesTokenizer, "--out", out, "--shard-size", shardSize, "--max-rejects", "1000")
+		command(t, asm, nil, "plan", one, "--tokenizer", "gpt2", "--tokenizer", bytesTokenizer, "--out", out, "--shard-size", shardSize)
 		for _, s := range []struct {
 			name  string
 			tasks int

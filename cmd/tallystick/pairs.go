@@ -10,6 +10,7 @@ import (
 
 type pairsCmd struct {
 	inputFlags   `embed:"" group:"Documents:"`
+	rejectFlags  `embed:"" group:"Documents:"`
 	nearDupFlags `embed:"" group:"Near duplicates:"`
 	scopeFlags   `embed:"" group:"Near duplicates:"`
 	Exact        bool `help:"All pairs, without LSH: complete, for small corpora."`

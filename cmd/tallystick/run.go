@@ -11,6 +11,7 @@ import (
 
 type runCmd struct {
 	inputFlags     `embed:"" group:"Documents:"`
+	rejectFlags    `embed:"" group:"Documents:"`
 	tokenizerFlags `embed:"" group:"Counting:"`
 	nearDupFlags   `embed:"" group:"Near duplicates:"`
 	sweepableFlags `embed:"" group:"Near duplicates:"`

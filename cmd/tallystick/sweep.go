@@ -17,6 +17,7 @@ import (
 type sweepCmd struct {
 	Inputs        []string `arg:"" name:"input" help:"The folder of a sweepable run; or files, folders, globs, s3://bucket/prefix, or - for standard input: JSONL, plain, .gz or .zst."`
 	documentFlags `embed:"" group:"Documents:"`
+	rejectFlags   `embed:"" group:"Documents:"`
 	Tokenizer     []string `sep:"none" group:"Counting:" placeholder:"[NAME=]FILE" help:"A tokenizer.json or a built-in one (${builtins}; default: ${default_tokenizer})."`
 	countingFlags `embed:"" group:"Counting:"`
 
