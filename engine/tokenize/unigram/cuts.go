@@ -98,6 +98,32 @@ func (c *cuts) kindOf(r rune) kind { return c.kinds[min(int(r), len(c.kinds)-1)]
 
 func (c *cuts) isKnown(r rune) bool { return c.kindOf(r) == known }
 
+// deadRun returns the length of the run of dead characters beyond ASCII that text
+// begins with, of which the first n bytes are known. What is normalised to many
+// characters, like U+FDFA, makes long runs of two bytes each.
+func (c *cuts) deadRun(text []byte, n int) int {
+	kinds := (*[1 << 11]kind)(c.kinds[:])
+	for n < len(text) {
+		b := text[n]
+		if b < utf8.RuneSelf {
+			break
+		}
+		if b < 0xE0 && n+1 < len(text) {
+			if kinds[uint(b&0x1F)<<6|uint(text[n+1]&0x3F)] != dead {
+				break
+			}
+			n += 2
+			continue
+		}
+		r, size := ucd.Decode(text[n:])
+		if c.kindOf(r) != dead {
+			break
+		}
+		n += size
+	}
+	return n
+}
+
 // between tells whether to cut between two characters; always before a space.
 func (c *cuts) between(a, b rune) bool {
 	if a|b < utf8.RuneSelf {

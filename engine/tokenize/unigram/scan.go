@@ -106,7 +106,7 @@ func (s *scanner) inner(word, high, space uint64, n int) (starts uint64) {
 		}
 		b, size := ucd.Decode(s.text[i:])
 		if s.cuts.kindOf(b) == dead {
-			s.run(i)
+			s.run(i, size)
 			size = s.runEnd - i
 			if s.apart {
 				starts |= lowest(size) << bit & valid
@@ -135,16 +135,10 @@ func (s *scanner) inner(word, high, space uint64, n int) (starts uint64) {
 // lowest returns n bits, at most 64.
 func lowest(n int) uint64 { return 1<<n - 1 }
 
-// run looks at the run of dead characters beyond ASCII that begins at i.
-func (s *scanner) run(i int) {
-	end := i
-	for end < len(s.text) && s.text[end] >= utf8.RuneSelf {
-		r, size := ucd.Decode(s.text[end:])
-		if s.cuts.kindOf(r) != dead {
-			break
-		}
-		end += size
-	}
+// run looks at the run of dead characters beyond ASCII that begins at i, with a
+// character of some bytes.
+func (s *scanner) run(i, size int) {
+	end := i + s.cuts.deadRun(s.text[i:], size)
 	before := lastRune(s.text[:i])
 	after := rune(' ')
 	if end < len(s.text) {

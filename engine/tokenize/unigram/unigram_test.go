@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/internal/refdata"
@@ -103,6 +104,47 @@ func TestWordsAtEdges(t *testing.T) {
 					check(t, c, r, strings.Repeat(" ", before)+strings.Repeat(word, n)+" b")
 					check(t, c, r, strings.Repeat("国", before)+strings.Repeat(word, n)+"b")
 				}
+			}
+		}
+	}
+}
+
+// Runs of characters that no entry has, of two to four bytes each, between others
+// and at the ends.
+func TestDeadRuns(t *testing.T) {
+	for _, name := range []string{"T5", "T5, all known"} {
+		config := files(t)[name]
+		c, r := open(t, config), newReference(t, config)
+		file, err := pipeline.Parse(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := load(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		units := []string{"ص", "ل", "ө", "\u07ff", "\u0800", "क", "国", "\U00020000", "é", "a", " ", "\ufdfa", "ﬁ"}
+		rng := rand.New(rand.NewPCG(7, 8))
+		for range 2000 {
+			var b strings.Builder
+			for range rng.IntN(12) {
+				b.WriteString(strings.Repeat(units[rng.IntN(len(units))], 1+rng.IntN(40)/10*rng.IntN(20)))
+			}
+			text := b.String()
+			if text == "" {
+				continue
+			}
+			check(t, c, r, text)
+			_, n := utf8.DecodeRuneInString(text)
+			want := n
+			for _, char := range text[n:] {
+				if char < utf8.RuneSelf || x.model.cuts.kindOf(char) != dead {
+					break
+				}
+				want += utf8.RuneLen(char)
+			}
+			if got := x.model.cuts.deadRun([]byte(text), n); got != want {
+				t.Fatalf("%s: %+q: a run of %d bytes, want %d", name, text, got, want)
 			}
 		}
 	}
@@ -227,7 +269,7 @@ func TestHostileTextsAreLinear(t *testing.T) {
 		t.Skip("slow")
 	}
 	c := open(t, t5JSON(t))
-	for _, unit := range []string{"a", "A", "ab ", "中", "é", "\u0301", "a\u0301", "\u302e", "\u302e\u1b44", "\x00", "!", " ", "'", "한", "한 ", "\U0001d15e", "zq", "zzzzzzzzzqxzqxzqxzqxzqxz "} {
+	for _, unit := range []string{"a", "A", "ab ", "中", "é", "\u0301", "a\u0301", "\u302e", "\u302e\u1b44", "\x00", "!", " ", "'", "한", "한 ", "\U0001d15e", "\ufdfa", "ﬁﬂﬃ", "…", "zq", "zzzzzzzzzqxzqxzqxzqxzqxz "} {
 		text := []byte(strings.Repeat(unit, 4<<20/len(unit)))
 		start := time.Now()
 		if _, err := c.Count(text); err != nil {
