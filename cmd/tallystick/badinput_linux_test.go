@@ -129,6 +129,8 @@ func testKilled(t *testing.T) {
 	killed, left := 0, 0
 	for wait := 10 * time.Millisecond; ; wait = wait * 3 / 2 {
 		cmd := program(t, dir, job("in.jsonl", "out", "--shard-size", "60KB", "--resume")...)
+		var said bytes.Buffer
+		cmd.Stderr = &said
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +141,7 @@ func testKilled(t *testing.T) {
 			break
 		}
 		if ws := cmd.ProcessState.Sys().(syscall.WaitStatus); !ws.Signaled() {
-			t.Fatalf("exit code %d of a run that was killed or done before", ws.ExitStatus())
+			t.Fatalf("exit code %d of a run that was killed or done before: %s", ws.ExitStatus(), said.String())
 		}
 		killed++
 		left += len(temporaries(t, out))

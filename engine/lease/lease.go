@@ -192,8 +192,18 @@ func (l *Lease) Release() {
 }
 
 // Look says who holds the lease of the file path, and whether that process
-// lives. The error wraps fs.ErrNotExist where nobody does.
+// lives. The error wraps fs.ErrNotExist where nobody does. It waits, but not for
+// long, for a holder to write who it is.
 func Look(path string) (h Holder, living bool, err error) {
+	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		h, living, err = look(path)
+		if err != nil || !living || h != (Holder{}) || time.Since(begun) > 2*starting {
+			return h, living, err
+		}
+	}
+}
+
+func look(path string) (h Holder, living bool, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return h, false, err

@@ -195,6 +195,10 @@ func TestOtherMachine(t *testing.T) {
 		t.Fatalf("half a lease that stays one: %v", err)
 	}
 	l.Release()
+	write(t, path, "", time.Now())
+	if h, living, err := Look(path); err != nil || living {
+		t.Errorf("an empty lease that stays one: held by %+v, living %v, %v", h, living, err)
+	}
 }
 
 func TestAlive(t *testing.T) {
