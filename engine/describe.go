@@ -259,7 +259,7 @@ func standingNote(p *plan.Plan, s *manifest.Standing) string {
 // addFlows reads the decisions for who duplicates whom, and the scores.
 func addFlows(dir string, d *report.Data) error {
 	flows := map[[2]string]*report.Flow{}
-	err := eachDecision(dir, d.Plan, func(row *decision.Row) error {
+	err := EachDecision(dir, d.Plan, func(row *decision.Row) error {
 		key := [2]string{row.Contributor, row.WitnessContributor}
 		f := flows[key]
 		if f == nil {

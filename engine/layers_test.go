@@ -27,6 +27,7 @@ var layers = [][]string{
 	{"engine/corpus", "engine/neardup", "engine/report", "engine/pay"},
 	{"engine/stage", "engine/verify"},
 	{"engine", "engine/cluster"},
+	{"engine/explain"},
 	{"bench", "bench/rivals/*"},
 	{"cmd/*"},
 }
