@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"engine/corpus", "engine/neardup", "engine/report", "engine/pay"},
 	{"engine/stage", "engine/verify"},
 	{"engine", "engine/cluster"},
-	{"bench", "bench/rivals/*"},
+	{"bench", "bench/rivals/*", "bench/tinydocs"},
 	{"cmd/*"},
 }
 
