@@ -133,11 +133,11 @@ type join struct {
 
 // What memory a join takes, in bytes.
 const (
-	sieveSize  = 4                // of a key, at most
-	bandSize   = 2*16 + 8 + 4     // of a record: twice, as it is sorted, and in its group
-	exactSize  = 2*24 + 8 + 4     // likewise
-	splitWays  = 1 << 10          // ranges that one is divided into
-	splitShare = 2                // a sieve may take one part in so many of the room
+	sieveSize  = 4            // of a key, at most
+	bandSize   = 2*16 + 8 + 4 // of a record: twice, as it is sorted, and in its group
+	exactSize  = 2*24 + 8 + 4 // likewise
+	splitWays  = 1 << 10      // ranges that one is divided into
+	splitShare = 2            // a sieve may take one part in so many of the room
 )
 
 func (j *join) recordSize() int64 {
