@@ -32,6 +32,12 @@ type cuts struct {
 	// kinds tells of every character of the basic plane, and in its last element
 	// of all others, how it stands in the vocabulary.
 	kinds [1<<16 + 1]kind
+	// dead and known are the characters of the basic plane of these kinds, 64 to a
+	// word: what all but the last byte of a character says, its lead without the
+	// bits that tell its length, and which bit the last one.
+	dead, known [1 << 16 / 64]uint64
+	// plain tells that all ASCII letters, digits and the space are known.
+	plain bool
 	// unknown spells the unknown token.
 	unknown []byte
 }
@@ -86,6 +92,18 @@ func newCuts(entries []entry, unknown string) *cuts {
 			before = r
 		}
 	}
+	c.plain = true
+	for r, k := range c.kinds[:1<<16] {
+		switch k {
+		case dead:
+			c.dead[r/64] |= 1 << (r % 64)
+		case known:
+			c.known[r/64] |= 1 << (r % 64)
+		}
+		if r < utf8.RuneSelf && k != known && (r == ' ' || isWord(byte(r))) {
+			c.plain = false
+		}
+	}
 	for a := range rune(utf8.RuneSelf) {
 		for b := range rune(utf8.RuneSelf) {
 			c.ascii[a<<7|b] = b == ' ' || !together[a<<7|b] && (c.isKnown(a) || c.isKnown(b))
@@ -96,30 +114,47 @@ func newCuts(entries []entry, unknown string) *cuts {
 
 func (c *cuts) kindOf(r rune) kind { return c.kinds[min(int(r), len(c.kinds)-1)] }
 
+// kindAt returns the kind of the character at a place of text, or of the space
+// that stands for its end.
+func (c *cuts) kindAt(text []byte, at int) kind {
+	if at == len(text) {
+		return c.kinds[' ']
+	}
+	r, _ := ucd.Decode(text[at:])
+	return c.kindOf(r)
+}
+
 func (c *cuts) isKnown(r rune) bool { return c.kindOf(r) == known }
 
+// isWord tells of ASCII letters and digits.
+func isWord(b byte) bool {
+	return 'a' <= b|0x20 && b|0x20 <= 'z' || '0' <= b && b <= '9'
+}
+
 // deadRun returns the length of the run of dead characters beyond ASCII that text
-// begins with, of which the first n bytes are known. What is normalised to many
-// characters, like U+FDFA, makes long runs of two bytes each.
-func (c *cuts) deadRun(text []byte, n int) int {
-	kinds := (*[1 << 11]kind)(c.kinds[:])
+// begins with.
+func (c *cuts) deadRun(text []byte) (n int) {
 	for n < len(text) {
 		b := text[n]
-		if b < utf8.RuneSelf {
-			break
-		}
-		if b < 0xE0 && n+1 < len(text) {
-			if kinds[uint(b&0x1F)<<6|uint(text[n+1]&0x3F)] != dead {
-				break
+		switch {
+		case b < utf8.RuneSelf:
+			return n
+		case b < 0xE0:
+			if c.dead[b&0x1F]>>(text[n+1]&0x3F)&1 == 0 {
+				return n
 			}
 			n += 2
-			continue
+		case b < 0xF0:
+			if c.dead[uint(b&0xF)<<6|uint(text[n+1]&0x3F)]>>(text[n+2]&0x3F)&1 == 0 {
+				return n
+			}
+			n += 3
+		default:
+			if c.kinds[len(c.kinds)-1] != dead {
+				return n
+			}
+			n += 4
 		}
-		r, size := ucd.Decode(text[n:])
-		if c.kindOf(r) != dead {
-			break
-		}
-		n += size
 	}
 	return n
 }
