@@ -32,12 +32,12 @@ type cuts struct {
 	// kinds tells of every character of the basic plane, and in its last element
 	// of all others, how it stands in the vocabulary.
 	kinds [1<<16 + 1]kind
-	// dead and known are the characters of the basic plane of these kinds, 64 to a
-	// word: what all but the last byte of a character says, its lead without the
-	// bits that tell its length, and which bit the last one.
-	dead, known [1 << 16 / 64]uint64
 	// plain tells that all ASCII letters, digits and the space are known.
 	plain bool
+	// All characters of three bytes from that first byte on are dead; 0xF0 if it is
+	// none: most vocabularies have no Han or no Hangul at all, and then it is not
+	// asked what a character of those is.
+	deadFrom byte
 	// unknown spells the unknown token.
 	unknown []byte
 }
@@ -92,17 +92,16 @@ func newCuts(entries []entry, unknown string) *cuts {
 			before = r
 		}
 	}
+	c.deadFrom = 0xE0
+	for r := len(c.kinds) - 2; r >= 0x0800; r-- {
+		if c.kinds[r] != dead {
+			c.deadFrom = byte(0xE0 + r>>12 + 1)
+			break
+		}
+	}
 	c.plain = true
-	for r, k := range c.kinds[:1<<16] {
-		switch k {
-		case dead:
-			c.dead[r/64] |= 1 << (r % 64)
-		case known:
-			c.known[r/64] |= 1 << (r % 64)
-		}
-		if r < utf8.RuneSelf && k != known && (r == ' ' || isWord(byte(r))) {
-			c.plain = false
-		}
+	for r, k := range c.kinds[:utf8.RuneSelf] {
+		c.plain = c.plain && (k == known || r != ' ' && !isWord(byte(r)))
 	}
 	for a := range rune(utf8.RuneSelf) {
 		for b := range rune(utf8.RuneSelf) {
@@ -140,12 +139,12 @@ func (c *cuts) deadRun(text []byte) (n int) {
 		case b < utf8.RuneSelf:
 			return n
 		case b < 0xE0:
-			if c.dead[b&0x1F]>>(text[n+1]&0x3F)&1 == 0 {
+			if c.kinds[uint16(b&0x1F)<<6|uint16(text[n+1]&0x3F)] != dead {
 				return n
 			}
 			n += 2
 		case b < 0xF0:
-			if c.dead[uint(b&0xF)<<6|uint(text[n+1]&0x3F)]>>(text[n+2]&0x3F)&1 == 0 {
+			if c.kinds[uint16(b)<<12|uint16(text[n+1]&0x3F)<<6|uint16(text[n+2]&0x3F)] != dead {
 				return n
 			}
 			n += 3

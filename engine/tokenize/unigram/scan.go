@@ -25,6 +25,7 @@ type scanner struct {
 	runEnd           int
 	apart, cutBehind bool
 
+	last       padded       // the block that text ends with
 	lower      [window]byte // is not looked at
 	word, high [window / block]uint64
 }
@@ -104,7 +105,13 @@ func (s *scanner) inner(word, high, space uint64, n int) (starts uint64) {
 	for high>>begin&1 != 0 && !utf8.RuneStart(s.text[s.at+begin]) {
 		begin++
 	}
-	m := s.cuts.masks(s.text[s.at:], high&^lowest(begin))
+	var m masks
+	if rest := s.text[s.at:]; len(rest) >= len(s.last) {
+		m = s.cuts.masks((*padded)(rest), high&^lowest(begin))
+	} else {
+		copy(s.last[:], rest)
+		m = s.cuts.masks(&s.last, high&^lowest(begin))
+	}
 	behind := uint64(0)
 	if m.dead != 0 {
 		behind = m.dead << 1 &^ m.dead & valid
@@ -136,39 +143,46 @@ type masks struct {
 	wide        uint64 // first of a character of three bytes or more
 }
 
-// masks looks at the characters beyond ASCII of a block that text begins with,
-// the bytes of which are set in high. There is no branch on what a character is:
-// it is nothing that a CPU guesses well.
-func (c *cuts) masks(text []byte, high uint64) (m masks) {
+// masks looks at the characters beyond ASCII that begin in a block, the bytes of
+// which are set in high. There is no branch on what a character is: it is nothing
+// that a CPU guesses well.
+func (c *cuts) masks(text *padded, high uint64) (m masks) {
+	if c.deadFrom < 0xF0 {
+		m.lead = leads(text, c.deadFrom) & high
+		m.wide = m.lead
+		m.dead = m.lead | m.lead<<1 | m.lead<<2
+		high &^= m.dead
+	}
 	for high != 0 {
-		bit := bits.TrailingZeros64(high)
-		char := uint64(3) << bit
-		var word uint
-		var last byte
-		switch b := text[bit]; {
+		first := high & -high
+		at := uint(bits.TrailingZeros64(high)) % block
+		x := binary.LittleEndian.Uint32(text[at:])
+		m.lead |= first
+		var k kind
+		var char uint64
+		switch b := uint8(x); {
 		case b < 0xE0:
-			word, last = uint(b&0x1F), text[bit+1]
+			k = c.kinds[uint16(x&0x1F<<6|x>>8&0x3F)]
+			char = first<<2 - first
 		case b < 0xF0:
-			word, last = uint(b&0xF)<<6|uint(text[bit+1]&0x3F), text[bit+2]
-			char = 7 << bit
-			m.wide |= 1 << bit
+			k = c.kinds[uint16(x<<12|x>>2&(0x3F<<6)|x>>16&0x3F)]
+			char = first<<3 - first
+			m.wide |= first
 		default:
-			char = 15 << bit
-			m.wide |= 1 << bit
-			m.lead |= 1 << bit
-			if c.kinds[len(c.kinds)-1] == dead {
-				m.dead |= char
-			}
-			high &^= char
-			continue
+			k = c.kinds[len(c.kinds)-1]
+			char = first<<4 - first
+			m.wide |= first
 		}
-		m.lead |= 1 << bit
-		m.dead |= char & -(c.dead[word] >> (last & 0x3F) & 1)
-		m.known |= char & -(c.known[word] >> (last & 0x3F) & 1)
-		high &^= char
+		m.dead |= char & -uint64(k/dead)
+		m.known |= char & -uint64(k%dead)
+		high -= char
 	}
 	return m
 }
+
+// padded is a block and enough of the next one for a character that begins in it,
+// or anything at the end of a text.
+type padded [block + 8]byte
 
 // runs looks at the runs of dead characters beyond ASCII that begin in the block
 // of n bytes at s.at, and returns where keys begin in and behind them. A run stays
@@ -261,6 +275,20 @@ func lastRune(text []byte) rune {
 	}
 	r, _ := ucd.Decode(text[i:])
 	return r
+}
+
+// leads returns which bytes of a block are at least from and less than 0xF0; from
+// is at least 0xE0.
+func leads(text *padded, from byte) (mask uint64) {
+	const ones = 0x0101010101010101
+	least := uint64(0x80-from&0x7F) * ones
+	for i := 0; i < block; i += 8 {
+		x := binary.LittleEndian.Uint64(text[i:])
+		low := x & (0x7F * ones) // adding to it sets the highest bit of what is large enough
+		x &= (low + least) &^ (low + 0x10*ones) & (0x80 * ones)
+		mask |= x >> 7 * 0x0102040810204080 >> 56 << i
+	}
+	return mask
 }
 
 // spaces returns which of the first 64 bytes are spaces.
