@@ -78,8 +78,8 @@ func keyBlock(seed, counter uint64) [sha256.Size]byte {
 	return sha256.Sum256(binary.LittleEndian.AppendUint64(b, counter))
 }
 
-// Scanner is a Hasher with the scratch memory of one goroutine: about 16 bytes
-// a word of the longest text so far.
+// Scanner is a Hasher with the scratch memory of one goroutine: about 8 bytes
+// a word of the longest text so far, 16 where the windows have not five words.
 type Scanner struct {
 	hasher   *Hasher
 	words    finder
