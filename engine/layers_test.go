@@ -28,7 +28,7 @@ var layers = [][]string{
 	{"engine/stage", "engine/verify"},
 	{"engine", "engine/cluster"},
 	{"engine/explain"},
-	{"bench", "bench/rivals/*"},
+	{"bench", "bench/rivals/*", "bench/tinydocs"},
 	{"cmd/*"},
 }
 

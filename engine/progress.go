@@ -4,6 +4,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -31,6 +32,9 @@ type Timing struct {
 	Bytes       int64   `json:"bytes"`             // read by the stage; 0 if that says nothing
 	MBPerSecond float64 `json:"mb_per_second"`     // Bytes per wall second, MB = 10⁶ bytes
 	PeakMemory  int64   `json:"peak_memory_bytes"` // resident set, mapped files included; 0: not known
+	// PeakHeld is the largest resident set without mapped files, which is what
+	// Means.Memory bounds, as far as looking at it twenty times a second shows.
+	PeakHeld int64 `json:"peak_held_bytes,omitempty"` // 0: not known
 }
 
 // tracker measures one stage.
@@ -40,6 +44,7 @@ type tracker struct {
 	begun time.Time
 	cpu   float64
 	done  atomic.Int64
+	held  atomic.Int64 // the peak so far
 }
 
 func start(p Progress, stage string, total int64, unit string) *tracker {
@@ -61,7 +66,7 @@ func (t *tracker) end(tasks int, bytes int64) Timing {
 	s := time.Since(t.begun).Seconds()
 	row := Timing{
 		Stage: t.stage, Tasks: tasks, Seconds: s, CPUSeconds: cpuSeconds() - t.cpu,
-		Bytes: bytes, PeakMemory: peakMemory(),
+		Bytes: bytes, PeakMemory: peakMemory(), PeakHeld: t.held.Load(),
 	}
 	if bytes > 0 && s > 0 {
 		row.MBPerSecond = float64(bytes) / 1e6 / s
@@ -79,13 +84,41 @@ func resetPeak() { _ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) }
 
 // peakMemory returns the largest resident set in bytes, or 0 where /proc does
 // not tell.
-func peakMemory() int64 {
+func peakMemory() int64 { return ownMemory("VmHWM:") }
+
+// watch looks at what the process holds until stop is called, which waits for the
+// last look. The kernel keeps no peak of it.
+func (t *tracker) watch() (stop func()) {
+	look := func() { t.held.Store(max(t.held.Load(), ownMemory("RssAnon:"))) }
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			look()
+			select {
+			case <-tick.C:
+			case <-end:
+				look()
+				return
+			}
+		}
+	}()
+	return sync.OnceFunc(func() {
+		close(end)
+		<-ended
+	})
+}
+
+// ownMemory returns a figure of /proc/self/status in bytes, 0 where there is none.
+func ownMemory(name string) int64 {
 	b, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return 0
 	}
 	for line := range strings.SplitSeq(string(b), "\n") {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if rest, ok := strings.CutPrefix(line, name); ok {
 			kb, _ := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
 			return kb << 10
 		}

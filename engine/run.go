@@ -279,6 +279,8 @@ func runStage(ctx context.Context, job *stage.Job, name stage.Name, m Means) (Ti
 		total = int64(tasks)
 	}
 	track := start(m.Progress, string(name), total, unit)
+	stopWatching := track.watch()
+	defer stopWatching()
 	job.Advance = nil
 	if unit != "tasks" {
 		job.Advance = track.add
@@ -309,6 +311,7 @@ func runStage(ctx context.Context, job *stage.Job, name stage.Name, m Means) (Ti
 	if err := group.Wait(); err != nil {
 		return Timing{}, err
 	}
+	stopWatching()
 	return track.end(tasks, bytes.Load()), nil
 }
 

@@ -77,10 +77,31 @@ func main() {
 	os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
 }
 
+// grammarFor returns what kong is to parse args by, a pointer to a cli, and the
+// flags of all commands in it. Where args begin with a command the others are left
+// out: to read the tags of all takes longer than many a command.
+func grammarFor(args []string) (grammar any, output *outputFlags) {
+	var c cli
+	all := reflect.TypeOf(c)
+	for i := range all.NumField() {
+		field := all.Field(i)
+		if _, command := field.Tag.Lookup("cmd"); !command || len(args) == 0 || args[0] != strings.ToLower(field.Name) {
+			continue
+		}
+		flags, _ := all.FieldByName("Output")
+		one := reflect.New(reflect.StructOf([]reflect.StructField{
+			{Name: field.Name, Type: field.Type, Tag: field.Tag},
+			{Name: flags.Name, Type: flags.Type, Tag: flags.Tag},
+		}))
+		return one.Interface(), one.Elem().Field(1).Addr().Interface().(*outputFlags)
+	}
+	return &c, &c.Output
+}
+
 // Main runs the program and returns its exit code.
 func Main(args []string, stdout, stderr io.Writer) int {
 	s3.Register()
-	grammar, output := grammarOf(args)
+	grammar, output := grammarFor(args)
 	helped := false
 	parser, err := kong.New(grammar,
 		kong.Name("tallystick"),
@@ -154,22 +175,6 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	}
 	complain(stderr, err)
 	return exitFailed
-}
-
-// grammarOf returns what kong parses args by, and the output flags in it: all
-// commands, or the one that args begin with. To build all of them is a third of
-// the time that a small task of a cluster takes.
-func grammarOf(args []string) (grammar any, output *outputFlags) {
-	all := reflect.TypeFor[cli]()
-	shared, _ := all.FieldByName("Output")
-	for i := range all.NumField() {
-		if f := all.Field(i); len(args) > 0 && args[0] == strings.ToLower(f.Name) && f.Name != shared.Name {
-			one := reflect.New(reflect.StructOf([]reflect.StructField{f, shared}))
-			return one.Interface(), one.Elem().FieldByName(shared.Name).Addr().Interface().(*outputFlags)
-		}
-	}
-	c := new(cli)
-	return c, &c.Output
 }
 
 // complain prints an error and, where one is known, a hint.

@@ -136,7 +136,7 @@ func WriteTable(w io.Writer, stages []Stage) error {
 //go:embed templates
 var templateFiles embed.FS
 
-// Not before they are asked for: every task of a cluster begins as this program does.
+// Not parsed at the start of every command.
 var templates = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
 		"sh": shellQuote, "json": jsonQuote, "slurmTime": slurmTime, "slurmPath": slurmPath,
