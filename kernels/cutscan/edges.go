@@ -30,10 +30,12 @@ func NewEdges(strings []string) *Edges {
 				e.add(i, 1<<(s[2]%8), s, from)
 			}
 		}
-		// Strings that end with other characters are kept from those.
-		bucket := byte(1)
-		if n >= 3 && s[n-3]&0xF0 == 0xE0 {
-			bucket = 2 << (s[n-1] % 7)
+		bucket := byte(1) // by the size of the last character
+		switch {
+		case n >= 3 && s[n-3]&0xF0 == 0xE0:
+			bucket = 4 << (s[n-1] % 6)
+		case n >= 2 && s[n-2]&0xE0 == 0xC0:
+			bucket = 2
 		}
 		for i, from := range around[begins:] {
 			e.add(begins+i, bucket, s, n+from)

@@ -48,6 +48,9 @@ func (j *junctions) cutWhole(text []byte, at int, starts []uint64, before *cutsc
 		cuts := buf[:min(len(buf), len(starts))]
 		clear(cuts)
 		j.cuts.Scan(cuts, text, at, before)
+		for b := range cuts {
+			cuts[b] &^= starts[b] // there is nothing left to keep off
+		}
 		near := nearBuf[:len(cuts)]
 		j.whole.edges.Near(near, cuts, text, at)
 		for b, word := range cuts {
