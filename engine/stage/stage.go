@@ -22,6 +22,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/report"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/tally"
 )
@@ -67,6 +68,7 @@ type Job struct {
 	Strict   bool          // seal fails, before it writes a tally, if there is an alarm
 	Advance  func(n int64) // progress in bytes or documents of the running stage; may be nil
 	Fence    func() error  // asked before a task's files become visible; may be nil
+	Flows    *report.Flows // takes in what tally decides of each shard; may be nil
 
 	// ParquetKeys makes scan write keys for the engines of other people, and
 	// Candidates are the files that such an engine wrote, for match to read
