@@ -29,7 +29,7 @@ var layers = [][]string{
 	{"engine/estimate"},
 	{"engine", "engine/cluster"},
 	{"engine/explain"},
-	{"bench", "bench/rivals/*"},
+	{"bench", "bench/rivals/*", "bench/tinydocs"},
 	{"cmd/*"},
 }
 

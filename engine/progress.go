@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,9 @@ type Timing struct {
 	Bytes       int64   `json:"bytes"`             // read by the stage; 0 if that says nothing
 	MBPerSecond float64 `json:"mb_per_second"`     // Bytes per wall second, MB = 10⁶ bytes
 	PeakMemory  int64   `json:"peak_memory_bytes"` // resident set, mapped files included; 0: not known
+	// PeakHeld is the largest resident set without mapped files, which is what
+	// Means.Memory bounds, as far as looking at it twenty times a second shows.
+	PeakHeld int64 `json:"peak_held_bytes,omitempty"` // 0: not known
 }
 
 // tracker measures one stage.
@@ -39,6 +43,7 @@ type tracker struct {
 	begun time.Time
 	cpu   float64
 	done  atomic.Int64
+	held  atomic.Int64 // the peak so far
 }
 
 func start(p Progress, stage string, total int64, unit string) *tracker {
@@ -60,7 +65,7 @@ func (t *tracker) end(tasks int, bytes int64) Timing {
 	s := time.Since(t.begun).Seconds()
 	row := Timing{
 		Stage: t.stage, Tasks: tasks, Seconds: s, CPUSeconds: usage.CPUSeconds() - t.cpu,
-		Bytes: bytes, PeakMemory: usage.PeakMemory(),
+		Bytes: bytes, PeakMemory: usage.PeakMemory(), PeakHeld: t.held.Load(),
 	}
 	if bytes > 0 && s > 0 {
 		row.MBPerSecond = float64(bytes) / 1e6 / s
@@ -69,4 +74,29 @@ func (t *tracker) end(tasks int, bytes int64) Timing {
 		t.p.End(row)
 	}
 	return row
+}
+
+// watch looks at what the process holds until stop is called, which waits for the
+// last look. The kernel keeps no peak of it.
+func (t *tracker) watch() (stop func()) {
+	look := func() { t.held.Store(max(t.held.Load(), usage.Held())) }
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			look()
+			select {
+			case <-tick.C:
+			case <-end:
+				look()
+				return
+			}
+		}
+	}()
+	return sync.OnceFunc(func() {
+		close(end)
+		<-ended
+	})
 }

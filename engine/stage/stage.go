@@ -62,7 +62,8 @@ type Job struct {
 	Scratch  string        // local folder for private files; "": the work folder in Dir
 	Counters []Counter     // by the plan's tokenizers, in their order; needed by Scan only
 	Parser   string        // "native" or "simdjson"
-	Workers  int           // of one task that is parallel inside (resolve)
+	Workers  int           // of one task that is parallel inside (resolve); others run so many at once
+	Memory   int64         // bound on what this process holds, mapped files apart, bytes; 0: none
 	Strict   bool          // seal fails, before it writes a tally, if there is an alarm
 	Advance  func(n int64) // progress in bytes or documents of the running stage; may be nil
 	Fence    func() error  // asked before a task's files become visible; may be nil

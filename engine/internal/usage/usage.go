@@ -19,7 +19,10 @@ func PeakMemory() int64 { return status("VmHWM:") }
 // Memory returns the resident set in bytes, likewise.
 func Memory() int64 { return status("VmRSS:") }
 
-// status returns a row of /proc/self/status that is a size.
+// Held is Memory without mapped files.
+func Held() int64 { return status("RssAnon:") }
+
+// status returns a row of /proc/self/status that is a size in kB.
 func status(row string) int64 {
 	b, err := os.ReadFile("/proc/self/status")
 	if err != nil {
