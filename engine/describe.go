@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,8 @@ import (
 	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/jsonfile"
+	"github.com/tallystick/tallystick/engine/internal/selfsum"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/report"
@@ -30,6 +31,8 @@ import (
 const (
 	timingsFile = "timings.json"
 	reportFile  = "report.html"
+
+	timingsVersion = 2
 )
 
 // Timings is the content of timings.json.
@@ -39,6 +42,7 @@ type Timings struct {
 	Machine     Machine  `json:"machine"`
 	Stages      []Timing `json:"stages"`
 	WallSeconds float64  `json:"wall_seconds"` // sum over the stages
+	SHA256      string   `json:"sha256"`       // of this file without these digits
 }
 
 // Machine is where and with what a run was done.
@@ -67,7 +71,7 @@ func describe(ctx context.Context, job *stage.Job, m Means, res *Result) error {
 		return err
 	}
 	t := Timings{
-		Version: 1, RunID: job.Plan.RunID, Stages: res.Timings,
+		Version: timingsVersion, RunID: job.Plan.RunID, Stages: res.Timings,
 		Machine: Machine{
 			CPU: kernels.Features().Name, Cores: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH,
 			Go: runtime.Version(), Kernels: map[string]string{}, Engine: engine, Parser: m.Parser, Workers: m.Workers,
@@ -79,7 +83,7 @@ func describe(ctx context.Context, job *stage.Job, m Means, res *Result) error {
 	for _, s := range t.Stages {
 		t.WallSeconds += s.Seconds
 	}
-	if err := stage.WriteJSON(ctx, job.Out, timingsFile, t); err != nil {
+	if err := writeTimings(ctx, job, t); err != nil {
 		return err
 	}
 	if res.report, err = reportData(ctx, job, t, res); err != nil {
@@ -111,14 +115,29 @@ func engineOf(ctx context.Context, job *stage.Job) (string, error) {
 	return strings.Join(names, ", "), nil
 }
 
+func writeTimings(ctx context.Context, job *stage.Job, t Timings) error {
+	t.SHA256 = ""
+	b, err := jsonfile.Marshal(t)
+	if err == nil {
+		b, err = selfsum.Fill(b, selfsum.JSONEnd)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", timingsFile, err)
+	}
+	return stage.WriteBytes(ctx, job.Out, timingsFile, b)
+}
+
 func readTimings(dir string) (t Timings, err error) {
 	path := filepath.Join(dir, timingsFile)
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return t, err
 	}
-	if err := json.Unmarshal(b, &t); err != nil {
-		return t, fmt.Errorf("%w: %s: %v", doc.ErrCorrupt, path, err)
+	if err := jsonfile.Parse(b, path, timingsVersion, &t); err != nil {
+		return t, err
+	}
+	if !selfsum.Whole(b, selfsum.JSONEnd) {
+		return t, fmt.Errorf("%w: %s: it does not have the digest that it ends in", doc.ErrCorrupt, path)
 	}
 	return t, nil
 }

@@ -188,6 +188,26 @@ func (d *decoder) uint32() uint32 {
 	return uint32(v)
 }
 
+// size is a number of bytes, lines or the like: one of 63 bits.
+func (d *decoder) size() int64 {
+	v := d.uint()
+	if v > math.MaxInt64 {
+		d.fail(fmt.Errorf("%w: a size of %d", doc.ErrCorrupt, v))
+		return 0
+	}
+	return int64(v)
+}
+
+// below is a number that must be less than limit.
+func (d *decoder) below(limit uint64) uint64 {
+	v := d.uint()
+	if v >= limit {
+		d.fail(fmt.Errorf("%w: %d where less than %d can be", doc.ErrCorrupt, v, limit))
+		return 0
+	}
+	return v
+}
+
 func (d *decoder) byte() byte {
 	if !d.ahead(1) {
 		d.fail(d.end)
