@@ -75,6 +75,7 @@ type Job struct {
 	Candidates  []string
 
 	sealed []tally.Row
+	room   int64 // for tests: what resolve may hold, instead of a part of Memory
 }
 
 // Sealed returns the rows of the tally that this process has sealed, ascending by
