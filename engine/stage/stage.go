@@ -76,7 +76,8 @@ type Job struct {
 	ParquetKeys bool
 	Candidates  []string
 
-	sealed []tally.Row
+	sealed      []tally.Row
+	resolveRoom int64 // for tests: what resolve may hold, instead of a part of Memory
 }
 
 // Sealed returns the rows of the tally that this process has sealed, ascending by
