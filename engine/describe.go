@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,7 +57,7 @@ type Machine struct {
 
 // How much of a large run the report shows.
 const (
-	reportContributors = 25
+	reportContributors = stage.LargestRows
 	reportFlows        = 30
 )
 
@@ -144,27 +145,26 @@ func reportData(ctx context.Context, job *stage.Job, t Timings, res *Result) (re
 			Name: s.Stage, Seconds: s.Seconds, Bytes: uint64(s.Bytes), Peak: uint64(s.PeakMemory), Tasks: s.Tasks,
 		})
 	}
-	rows := job.Sealed()
-	if rows == nil {
+	sum := job.Sealed()
+	if sum == nil {
 		var err error
-		if rows, err = readTallyQuickly(ctx, dir, d.Plan); err != nil {
+		if sum, err = readSummary(ctx, dir, d.Plan); err != nil {
 			return d, err
 		}
 	}
-	d.ContributorCount = len(rows)
-	total := tally.Totals(rows)
+	d.ContributorCount = sum.Rows
 	for i, t := range d.Plan.Further {
 		further := report.TokenizerTotals{Name: t.Label}
-		if len(rows) > 0 { // no rows do not say how many tokenizers there are
-			further.Tokens = total.Further[i]
+		if sum.Rows > 0 { // no rows do not say how many tokenizers there are
+			further.Tokens = sum.Total.Further[i]
 		}
 		d.Further = append(d.Further, further)
 	}
-	d.Classes = total.Class
-	for _, r := range largest(rows, reportContributors) {
+	d.Classes = sum.Total.Class
+	for _, r := range sum.Largest {
 		d.Contributors = append(d.Contributors, report.ContributorRow{Name: r.Contributor, Classes: r.Class})
 	}
-	err := addFlows(dir, &d)
+	err := addFlows(job, &d)
 	if err != nil {
 		return d, err
 	}
@@ -207,35 +207,6 @@ func reportData(ctx context.Context, job *stage.Job, t Timings, res *Result) (re
 	return d, err
 }
 
-// largest returns the n rows with the most tokens in, descending, of equal ones
-// the first.
-func largest(rows []tally.Row, n int) []*tally.Row {
-	type ranked struct {
-		row    *tally.Row
-		tokens uint64
-	}
-	var top []ranked
-	for i := range rows {
-		tokens := rows[i].In().Tokens
-		if len(top) == n && tokens <= top[n-1].tokens {
-			continue
-		}
-		at, _ := slices.BinarySearchFunc(top, tokens, func(r ranked, tokens uint64) int {
-			if r.tokens >= tokens {
-				return -1
-			}
-			return 1
-		})
-		top = slices.Insert(top, at, ranked{&rows[i], tokens})
-		top = top[:min(len(top), n)]
-	}
-	out := make([]*tally.Row, len(top))
-	for i, r := range top {
-		out[i] = r.row
-	}
-	return out
-}
-
 // unseenNote is about ranked sources that no document has; empty if there are none.
 func unseenNote(sources []string) string {
 	if len(sources) == 0 {
@@ -257,39 +228,45 @@ func standingNote(p *plan.Plan, s *manifest.Standing) string {
 }
 
 // addFlows reads the decisions for who duplicates whom, and the scores.
-func addFlows(dir string, d *report.Data) error {
-	flows := map[[2]string]*report.Flow{}
-	err := eachDecision(dir, d.Plan, func(row *decision.Row) error {
-		key := [2]string{row.Contributor, row.WitnessContributor}
-		f := flows[key]
-		if f == nil {
-			f = &report.Flow{From: row.Contributor, To: row.WitnessContributor}
-			flows[key] = f
-		}
-		c := doc.Counts{Documents: 1, Bytes: uint64(row.Bytes), Tokens: uint64(row.Tokens)}
+func addFlows(job *stage.Job, d *report.Data) error {
+	flows := tally.Tally{Room: job.Room(), Dir: job.Dir}
+	defer flows.Close()
+	var key []byte
+	err := eachDecision(job.Dir, d.Plan, func(row *decision.Row) error {
+		key = binary.AppendUvarint(key[:0], uint64(len(row.Contributor)))
+		key = append(append(key, row.Contributor...), row.WitnessContributor...)
+		class := doc.NearDup
 		if row.Class == doc.ExactDup.String() {
-			f.Exact.Add(c)
-			return nil
+			class = doc.ExactDup
+		} else {
+			d.Scores[100*row.Overlap/row.Union]++
 		}
-		f.Near.Add(c)
-		d.Scores[100*row.Overlap/row.Union]++
+		flows.Add(key, class, uint64(row.Bytes), uint64(row.Tokens))
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	d.FlowCount = len(flows)
-	for _, f := range flows {
-		d.Flows = append(d.Flows, *f)
+	largest := func() {
+		slices.SortFunc(d.Flows, func(a, b report.Flow) int {
+			return cmp.Or(
+				cmp.Compare(b.Exact.Tokens+b.Near.Tokens, a.Exact.Tokens+a.Near.Tokens),
+				cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To),
+			)
+		})
+		d.Flows = d.Flows[:min(len(d.Flows), reportFlows)]
 	}
-	slices.SortFunc(d.Flows, func(a, b report.Flow) int {
-		return cmp.Or(
-			cmp.Compare(b.Exact.Tokens+b.Near.Tokens, a.Exact.Tokens+a.Near.Tokens),
-			cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To),
-		)
+	err = flows.Each(func(r *tally.Row) {
+		d.FlowCount++
+		n, size := binary.Uvarint([]byte(r.Contributor))
+		from, to := r.Contributor[size:size+int(n)], r.Contributor[size+int(n):]
+		d.Flows = append(d.Flows, report.Flow{From: from, To: to, Exact: r.Class[doc.ExactDup], Near: r.Class[doc.NearDup]})
+		if len(d.Flows) == 1000*reportFlows {
+			largest()
+		}
 	})
-	d.Flows = d.Flows[:min(len(d.Flows), reportFlows)]
-	return nil
+	largest()
+	return err
 }
 
 func rejectReasons(dir string) ([]report.RejectReason, error) {

@@ -21,6 +21,23 @@ func (j *Job) room(atOnce int) int64 {
 	return max(max(j.Memory-j.Memory/16-processMemory-n*workerMemory, j.Memory/4)/2/n, leastRoom)
 }
 
+// Room is what one task of a stage that has only one may hold in tables that grow
+// with the corpus, in bytes; 0: no limit.
+func (j *Job) Room() int64 {
+	if j.Memory == 0 {
+		return 0
+	}
+	return j.room(1)
+}
+
+// tallyRoom is the room of each of the two sums of a task of tally, 0 for no limit.
+func (j *Job) tallyRoom() int64 {
+	if j.Memory == 0 {
+		return 0
+	}
+	return j.room(j.tasksAtOnce(Tally)) / 2
+}
+
 // tasksAtOnce is how many tasks of a stage this process may do at once.
 func (j *Job) tasksAtOnce(n Name) int {
 	tasks, err := j.Tasks(n)
