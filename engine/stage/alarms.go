@@ -78,12 +78,12 @@ type evidence struct {
 	Audit          *alarm.Audit
 }
 
-// document names a node.
-func (r *resolver) document(n int32) alarm.Document {
-	p := r.nodes[n].place
+// named names a document.
+func (r *resolver) named(n *node) alarm.Document {
+	p := n.place
 	return alarm.Document{
 		Shard: p.Shard, Line: r.Plan.Shards[p.Shard].FirstLine + int64(p.Ordinal),
-		ID: r.nodes[n].id, Contributor: r.nodes[n].contributor,
+		ID: n.id, Contributor: n.contributor,
 	}
 }
 
@@ -100,13 +100,18 @@ func (r *resolver) writeEvidence(ctx context.Context, members map[int32]uint64) 
 		HotBuckets: r.stats.HotBuckets, MostCandidates: r.stats.MostCandidates,
 	}}
 	for _, n := range witnesses[:min(len(witnesses), groupsKept)] {
-		e.Groups = append(e.Groups, alarm.Group{Document: r.document(n), Size: 1 + members[n]})
-	}
-	if len(e.Groups) > 0 {
-		e.Measured.LargestGroup = e.Groups[0].Size
+		e.Groups = append(e.Groups, alarm.Group{Document: r.named(&r.nodes[n]), Size: 1 + members[n]})
 	}
 	if e.Measured.MostCandidates > 0 {
-		e.MostCandidates = r.document(r.byRank[r.stats.MostCandidatesDoc])
+		e.MostCandidates = r.named(&r.nodes[r.byRank[r.stats.MostCandidatesDoc]])
+	}
+	return r.putEvidence(ctx, &e)
+}
+
+// putEvidence writes it, with what the audit found.
+func (r *resolver) putEvidence(ctx context.Context, e *evidence) error {
+	if len(e.Groups) > 0 {
+		e.Measured.LargestGroup = e.Groups[0].Size
 	}
 	e.Audit = r.audited
 	w, err := r.create(ctx, workPath(Resolve, 0, "alarms"))

@@ -52,6 +52,14 @@ func (e *encoder) fixed64(v uint64) {
 	e.buf = binary.LittleEndian.AppendUint64(e.buf, v)
 }
 
+// raw writes what another encoder made.
+func (e *encoder) raw(b []byte) {
+	if len(e.buf) > codecBuffer {
+		e.flush()
+	}
+	e.buf = append(e.buf, b...)
+}
+
 func (e *encoder) flush() error {
 	if e.err == nil && len(e.buf) > 0 {
 		_, e.err = e.w.Write(e.buf)

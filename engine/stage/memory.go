@@ -7,18 +7,18 @@ import "math"
 const (
 	processMemory = 64 << 20
 	workerMemory  = 16 << 20
-	leastRoom     = 1 << 10
+	tiniestRoom     = 1 << 10
 )
 
-// room is what each of the tasks that run at once may hold in tables that grow with
+// roomFor is what each of the tasks that run at once may hold in tables that grow with
 // the corpus, in bytes. It is half of what is left for them: until the garbage
 // collector has been there, what they held before is still around.
-func (j *Job) room(atOnce int) int64 {
+func (j *Job) roomFor(atOnce int) int64 {
 	if j.Memory == 0 {
 		return math.MaxInt64
 	}
 	n := int64(max(1, atOnce))
-	return max(max(j.Memory-j.Memory/16-processMemory-n*workerMemory, j.Memory/4)/2/n, leastRoom)
+	return max(max(j.Memory-j.Memory/16-processMemory-n*workerMemory, j.Memory/4)/2/n, tiniestRoom)
 }
 
 // Room is what one task of a stage that has only one may hold in tables that grow
@@ -27,7 +27,7 @@ func (j *Job) Room() int64 {
 	if j.Memory == 0 {
 		return 0
 	}
-	return j.room(1)
+	return j.roomFor(1)
 }
 
 // tallyRoom is the room of each of the two sums of a task of tally, 0 for no limit.
@@ -35,7 +35,7 @@ func (j *Job) tallyRoom() int64 {
 	if j.Memory == 0 {
 		return 0
 	}
-	return j.room(j.tasksAtOnce(Tally)) / 2
+	return j.roomFor(j.tasksAtOnce(Tally)) / 2
 }
 
 // tasksAtOnce is how many tasks of a stage this process may do at once.

@@ -75,6 +75,7 @@ type Job struct {
 	Candidates  []string
 
 	sealed *tally.Summary
+	room   int64 // for tests: what resolve may hold, instead of a part of Memory
 }
 
 // LargestRows is how many rows Sealed has.

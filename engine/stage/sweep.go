@@ -193,7 +193,9 @@ func (r *resolver) loadGraph(ctx context.Context, from *Job) error {
 			break
 		}
 		r.nodes = append(r.nodes, n)
+		r.places.add(n.place)
 	}
+	r.number = r.places.number()
 	docs, buckets := d.uint(), d.uint()
 	if d.err == nil && (docs > nodes || buckets > 1<<32-1) {
 		d.fail(fmt.Errorf("%w: %d documents in %d buckets", doc.ErrCorrupt, docs, buckets))
