@@ -331,7 +331,7 @@ func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Count
 	}
 	job := o.job(ctx, p, counters, m, opt.Strict)
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, m.Workers))
+	group.SetLimit(job.AtOnce(name))
 	for i := range recs {
 		group.Go(func() (err error) {
 			recs[i], _, err = job.Do(groupCtx, name, first+i)
