@@ -167,21 +167,6 @@ func (e *encoder) sums(r *tally.Row) {
 	}
 }
 
-func (d *decoder) sums() tally.Row {
-	r := tally.Row{Contributor: d.string()}
-	for class := range r.Class {
-		r.Class[class] = doc.Counts{Documents: d.uint(), Bytes: d.uint(), Tokens: d.uint()}
-	}
-	for range d.further {
-		var tokens doc.ClassTokens
-		for class := range tokens {
-			tokens[class] = d.uint()
-		}
-		r.Further = append(r.Further, tokens)
-	}
-	return r
-}
-
 // keyKind tells the two joins of match apart.
 type keyKind byte
 
