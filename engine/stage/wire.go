@@ -288,7 +288,7 @@ func readPacked(r io.ReadSeeker, shard uint32, partition int, hold int64, to []p
 		if err != nil {
 			return to, err
 		}
-		b := packedKeys{shard: shard, kind: kind, at: read - int64(len(d.left)), size: int(size)}
+		b := packedKeys{shard: shard, kind: kind, at: read - int64(d.to-d.at), size: int(size)}
 		if d.err == nil && size <= uint64(hold) {
 			b.packed = d.longBytes([]byte{}, size)
 			hold -= int64(size)
