@@ -120,7 +120,7 @@ func TestFurtherTokensRoundTrip(t *testing.T) {
 }
 
 func TestDecisionsRoundTrip(t *testing.T) {
-	count := rapid.IntRange(0, math.MaxInt)
+	count := rapid.IntRange(0, math.MaxInt32) // as in decision.Row
 	draw := rapid.Custom(func(t *rapid.T) decisionRecord {
 		return decisionRecord{
 			Ordinal:     rapid.Uint32().Draw(t, "ordinal"),
