@@ -123,20 +123,37 @@ func sorted(texts []string) (order []uint32, keys []string) {
 		head uint64 // the first bytes, which mostly tell
 		id   uint32
 	}
-	entries := make([]entry, len(texts))
+	const digit = 16 // bits of the head by which the texts are dealt out before the rest is sorted
+	heads := make([]uint64, len(texts))
+	ends := make([]int, 1<<digit+1) // of the texts of a digit, by that and 1 more
 	for i, text := range texts {
 		var head [8]byte
 		copy(head[:], text)
-		entries[i] = entry{binary.BigEndian.Uint64(head[:]), uint32(i)}
+		heads[i] = binary.BigEndian.Uint64(head[:])
+		ends[heads[i]>>(64-digit)+1]++
 	}
-	slices.SortFunc(entries, func(a, b entry) int {
-		if a.head != b.head {
-			return cmp.Compare(a.head, b.head)
-		}
-		return cmp.Compare(texts[a.id], texts[b.id])
-	})
-	for _, e := range entries {
-		order, keys = append(order, e.id), append(keys, texts[e.id])
+	for i := range 1 << digit {
+		ends[i+1] += ends[i]
+	}
+	entries := make([]entry, len(texts))
+	for i, head := range heads {
+		end := &ends[head>>(64-digit)]
+		entries[*end] = entry{head, uint32(i)}
+		*end++
+	}
+	begin := 0
+	for _, end := range ends[:1<<digit] {
+		slices.SortFunc(entries[begin:end], func(a, b entry) int {
+			if a.head != b.head {
+				return cmp.Compare(a.head, b.head)
+			}
+			return cmp.Compare(texts[a.id], texts[b.id])
+		})
+		begin = end
+	}
+	order, keys = make([]uint32, len(texts)), make([]string, len(texts))
+	for i, e := range entries {
+		order[i], keys[i] = e.id, texts[e.id]
 	}
 	return order, keys
 }
