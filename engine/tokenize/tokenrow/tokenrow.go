@@ -233,12 +233,19 @@ type Finder struct {
 	memo       [1 << memoBits]uint64 // pairs, above whether they are stable
 	row        []uint32
 	failed     []uint64 // bit i: no row goes on from place i
+	patience   int      // pairs of symbols that may be looked at to merge tokens out of order
 }
 
-const memoBits = 16
+const (
+	memoBits = 16
+	// Merging two tokens takes the square of their length. It is paid for by the
+	// bytes of the texts, of which some can wait for each other.
+	patiencePerByte = 8
+	mostPatience    = 1 << 17
+)
 
 // NewFinder returns a Finder.
-func NewFinder(v *Vocabulary) *Finder { return &Finder{vocabulary: v} }
+func NewFinder(v *Vocabulary) *Finder { return &Finder{vocabulary: v, patience: mostPatience} }
 
 // stable is Vocabulary.stable of two tokens of which one may be known.
 func (f *Finder) stable(left, right uint32) bool {
@@ -246,6 +253,10 @@ func (f *Finder) stable(left, right uint32) bool {
 	known := &f.memo[key*hashA>>(64-memoBits)]
 	if *known&^1 != key {
 		*known = key
+		if v := f.vocabulary; v.unordered[left] || v.unordered[right] {
+			n := int(v.size[left]) + int(v.size[right])
+			f.patience -= n * n
+		}
 		if f.vocabulary.stable(left, right) {
 			*known |= 1
 		}
@@ -254,13 +265,18 @@ func (f *Finder) stable(left, right uint32) bool {
 }
 
 // Find sets where the tokens of a text of a byte or more begin; it is not ok if
-// the vocabulary is none that New is for.
+// the vocabulary is none that New is for, or has so many tokens out of order that
+// merging is faster.
 func (f *Finder) Find(t *pairtree.Tree, text []byte) (ok bool) {
 	v := f.vocabulary
 	f.failed = slices.Grow(f.failed[:0], len(text)/64+1)[:len(text)/64+1]
 	clear(f.failed)
+	f.patience = max(f.patience, min(f.patience+patiencePerByte*len(text), mostPatience))
 	row := f.row[:0]
 	for at := 0; at < len(text); {
+		if f.patience < 0 {
+			return false
+		}
 		id := v.longest(text[at:])
 		for {
 			end := at + int(v.size[id])
