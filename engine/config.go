@@ -49,6 +49,7 @@ type Means struct {
 	CacheBytes int64  // of a tokenizer's cache, per worker; 0: the engine's choice
 	Parser     string // "native" or "simdjson"
 	Workers    int
+	Memory     int64 // bound on what the process holds, mapped files apart, bytes; 0: none
 	Progress   Progress
 }
 

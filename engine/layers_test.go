@@ -26,8 +26,10 @@ var layers = [][]string{
 	{"engine/tokenize", "engine/store/*"},
 	{"engine/corpus", "engine/neardup", "engine/report", "engine/pay"},
 	{"engine/stage", "engine/verify"},
+	{"engine/estimate"},
 	{"engine", "engine/cluster"},
-	{"bench", "bench/rivals/*"},
+	{"engine/explain"},
+	{"bench", "bench/rivals/*", "bench/tinydocs"},
 	{"cmd/*"},
 }
 

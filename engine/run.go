@@ -56,6 +56,10 @@ type Result struct {
 
 // Run does the whole job in this process.
 func Run(ctx context.Context, r Rules, m Means, o RunOptions) (Result, error) {
+	if err := m.checkMemory(); err != nil {
+		return Result{}, err
+	}
+	defer m.bound()()
 	if object.IsName(o.Out) {
 		return runRemote(ctx, r, m, o)
 	}
@@ -247,7 +251,7 @@ func newJob(p plan.Plan, counters []*tokenize.Counter, m Means, dir string) (*st
 	}
 	return &stage.Job{
 		Plan: p, Out: store.NewLocal(dir), Dir: dir, Counters: forStage(counters),
-		Parser: m.Parser, Workers: m.Workers,
+		Parser: m.Parser, Workers: m.Workers, Memory: m.Memory, Flows: new(report.Flows),
 	}, nil
 }
 
@@ -275,6 +279,8 @@ func runStage(ctx context.Context, job *stage.Job, name stage.Name, m Means) (Ti
 		total = int64(tasks)
 	}
 	track := start(m.Progress, string(name), total, unit)
+	stopWatching := track.watch()
+	defer stopWatching()
 	job.Advance = nil
 	if unit != "tasks" {
 		job.Advance = track.add
@@ -305,6 +311,7 @@ func runStage(ctx context.Context, job *stage.Job, name stage.Name, m Means) (Ti
 	if err := group.Wait(); err != nil {
 		return Timing{}, err
 	}
+	stopWatching()
 	return track.end(tasks, bytes.Load()), nil
 }
 

@@ -46,6 +46,10 @@ func RunTask(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m M
 // other command may be alone in the folder; other tasks may run in it, the same
 // ones included.
 func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m Means, o RunOptions, name stage.Name, first, n int) ([]stage.Record, error) {
+	if err := m.checkMemory(); err != nil {
+		return nil, err
+	}
+	defer m.bound()()
 	job := &stage.Job{Plan: p}
 	total, err := job.Tasks(name)
 	if err != nil {

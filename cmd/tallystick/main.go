@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"reflect"
 	"strings"
 	"syscall"
 
@@ -77,12 +78,33 @@ func main() {
 	os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
 }
 
+// grammarFor returns what kong is to parse args by, a pointer to a cli, and the
+// flags of all commands in it. Where args begin with a command the others are left
+// out: to read the tags of all takes longer than many a command.
+func grammarFor(args []string) (grammar any, output *outputFlags) {
+	var c cli
+	all := reflect.TypeOf(c)
+	for i := range all.NumField() {
+		field := all.Field(i)
+		if _, command := field.Tag.Lookup("cmd"); !command || len(args) == 0 || args[0] != strings.ToLower(field.Name) {
+			continue
+		}
+		flags, _ := all.FieldByName("Output")
+		one := reflect.New(reflect.StructOf([]reflect.StructField{
+			{Name: field.Name, Type: field.Type, Tag: field.Tag},
+			{Name: flags.Name, Type: flags.Type, Tag: flags.Tag},
+		}))
+		return one.Interface(), one.Elem().Field(1).Addr().Interface().(*outputFlags)
+	}
+	return &c, &c.Output
+}
+
 // Main runs the program and returns its exit code.
 func Main(args []string, stdout, stderr io.Writer) int {
 	s3.Register()
-	var c cli
+	grammar, output := grammarFor(args)
 	helped := false
-	parser, err := kong.New(&c,
+	parser, err := kong.New(grammar,
 		kong.Name("tallystick"),
 		kong.Description("Whose tokens are in this training set, and how many?\n\nReads JSONL corpora, proves and removes duplicates, counts tokens exactly as Hugging Face tokenizers would, and writes a tally per contributor."),
 		kong.Writers(stdout, stderr),
@@ -107,7 +129,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		return exitDone
 	}
 	if err != nil {
-		c.Output.complain(stderr, fmt.Errorf("%w: %v", doc.ErrUsage, err), "")
+		output.complain(stderr, fmt.Errorf("%w: %v", doc.ErrUsage, err), "")
 		return exitUsage
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -116,10 +138,10 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	// A closed pipe is an error to return, after which folders are cleaned
 	// up, not a signal to die of.
 	signal.Ignore(syscall.SIGPIPE)
-	env := &environment{stdout: stdout, stderr: stderr, output: c.Output}
+	env := &environment{stdout: stdout, stderr: stderr, output: *output}
 	k.BindTo(ctx, (*context.Context)(nil))
-	if c.Output.Metrics != "" {
-		env.metrics, err = newMetrics(c.Output.Metrics)
+	if output.Metrics != "" {
+		env.metrics, err = newMetrics(output.Metrics)
 	}
 	if err == nil {
 		err = k.Run(env)
@@ -135,20 +157,20 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &rejects):
-		c.Output.complain(stderr, err, "")
+		output.complain(stderr, err, "")
 		return exitRejects
 	case errors.Is(err, errUnfinished):
 		return exitUnfinished
 	case errors.Is(err, syscall.EPIPE):
 		return exitDone // the reader of our output has had enough
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		c.Output.complain(stderr, interruption(k.Selected().Name), "")
+		output.complain(stderr, interruption(k.Selected().Name), "")
 		return exitInterrupted
 	case errors.Is(err, doc.ErrUsage):
-		c.Output.complain(stderr, err, "")
+		output.complain(stderr, err, "")
 		return exitUsage
 	}
-	c.Output.complain(stderr, err, k.Selected().Name)
+	output.complain(stderr, err, k.Selected().Name)
 	return exitFailed
 }
 

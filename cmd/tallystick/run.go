@@ -20,9 +20,10 @@ type runCmd struct {
 	alarmFlags     `embed:"" group:"Alarms:"`
 	auditFlags
 	outFlags
-	Resume bool `xor:"existing" help:"Go on with the unfinished run in the output folder."`
-	Force  bool `xor:"existing" help:"Replace the run in the output folder."`
-	Strict bool `help:"Stop before a tally is written if there is an alarm."`
+	Memory byteSize `placeholder:"SIZE" help:"Bound on memory, mapped files apart, such as 2GiB: what does not fit is sorted on disk (default: none); the results are the same."`
+	Resume bool     `xor:"existing" help:"Go on with the unfinished run in the output folder."`
+	Force  bool     `xor:"existing" help:"Replace the run in the output folder."`
+	Strict bool     `help:"Stop before a tally is written if there is an alarm."`
 }
 
 type outFlags struct {
@@ -75,6 +76,7 @@ rejected than --max-rejects, 130 interrupted (resumable).`
 // Run does the job.
 func (c *runCmd) Run(ctx context.Context, env *environment) error {
 	m := c.means(env)
+	m.Memory = int64(c.Memory)
 	r := rules(&c.inputFlags, &c.tokenizerFlags, &c.nearDupFlags)
 	r.Floor = c.floor()
 	if err := c.policyFlags.apply(&r); err != nil {

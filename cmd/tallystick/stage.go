@@ -21,6 +21,7 @@ type stageCmd struct {
 	Cache      byteSize `placeholder:"SIZE" help:"As in run."`
 	Parser     string   `enum:"native,simdjson" default:"native" help:"As in run."`
 	Workers    natural  `default:"0" placeholder:"N" help:"As in run."`
+	Memory     byteSize `placeholder:"SIZE" help:"As in run."`
 	KeepWork   bool     `help:"Keep the files passed between stages (DIR/.work) after seal."`
 	Strict     bool     `help:"seal: stop before a tally is written if there is an alarm."`
 	MaxRejects natural  `default:"0" placeholder:"N" help:"seal: exit with 3 if more lines than this were rejected (default: 0)."`
@@ -58,7 +59,8 @@ func (c *stageCmd) Run(ctx context.Context, env *environment) error {
 		return err
 	}
 	m := engine.Means{
-		Engine: c.Engine, CacheBytes: int64(c.Cache), Parser: c.Parser, Workers: workers(c.Workers), Progress: env.progress(),
+		Engine: c.Engine, CacheBytes: int64(c.Cache), Parser: c.Parser, Workers: workers(c.Workers), Memory: int64(c.Memory),
+		Progress: env.progress(),
 	}
 	var counters []*tokenize.Counter
 	if c.Name == string(stage.Scan) { // no other stage counts, or needs the file

@@ -14,6 +14,9 @@ type Graph struct {
 	IDs     []uint32
 	// Buckets is the number of buckets; every id is less.
 	Buckets int
+	// Large says of each bucket whether it has more than HotBucket documents, where
+	// some of them are in other graphs; nil: all are here.
+	Large []bool
 }
 
 // Len returns the number of documents.

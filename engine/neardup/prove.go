@@ -41,6 +41,7 @@ func (r ratio) toExceed(total int) int {
 type match struct {
 	doc            uint32
 	overlap, union uint32 // union 0: no partner yet
+	known          bool   // it is of an earlier graph, and comes before all of this one
 }
 
 func (m match) found() bool { return m.union != 0 }

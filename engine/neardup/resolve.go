@@ -14,7 +14,9 @@ type Verdict struct {
 	Shared         int
 }
 
-// Stats describe the work of a Resolve. They depend on the input alone.
+// Stats describe the work of a Resolve. They depend on the input alone, and but for
+// what settled pairs they are the sums, or the largest, of those of the components
+// of the graph, however it is cut.
 type Stats struct {
 	Documents uint64 // in at least one bucket
 	Dropped   uint64
@@ -28,12 +30,14 @@ type Stats struct {
 	RejectedByBitmap uint64
 	Merged           uint64
 
-	// Candidates of documents that were kept: pairs of kept documents that share
-	// a bucket, below the threshold all of them. Of the hot buckets, only those
-	// that a prefix shows.
+	// Partners of documents that were kept: pairs of kept documents that share
+	// a bucket, below the threshold all of them. The partners of a document are
+	// the documents kept before it, or those of them that can be witnesses, with
+	// which it shares a bucket that is not large, and of each large bucket the
+	// first HotBucket of them.
 	KeptCandidates uint64
 
-	// The document with the most candidates, the first of equals.
+	// The most partners of a document, and the first that has so many.
 	MostCandidates    uint64
 	MostCandidatesDoc uint32
 
@@ -91,6 +95,17 @@ type Standing struct {
 	First uint32 // how many documents stand: the ranks below it
 	// Alone says that no other document is a witness.
 	Alone bool
+	// Before is, by document, what is known of it from earlier graphs; nil: nothing.
+	Before []Before
+}
+
+// Before is what earlier graphs told of a document, where the documents of one
+// graph are too many to be resolved at once: they held the kept documents that come
+// before all of this one. A document that has a witness already is dropped, but it
+// may find a better one.
+type Before struct {
+	Overlap, Union uint32 // of the best witness; Union 0: it has none
+	Partners       uint32 // found in buckets that are not large; Resolve adds its own
 }
 
 // Resolve decides which documents are dropped, by this definition: take the
@@ -133,10 +148,11 @@ type resolution struct {
 	progress  func(done int)
 
 	kept     *keptIndex
+	large    []bool    // buckets that may be hot
 	hot      *hotIndex // nil until a bucket is hot
 	workers  []resolver
 	matches  []match // of each document of the batch, against those kept before it
-	tested   []int   // how many those were
+	partners []int   // how many those were, in buckets that are not large
 	verdicts []Verdict
 	stats    Stats
 }
@@ -156,7 +172,14 @@ func newResolution(g Graph, sets Sets, threshold ratio, workers int) *resolution
 		hotBucket: HotBucket,
 		progress:  func(int) {},
 		kept:      newKeptIndex(g),
+		large:     g.Large,
 		workers:   make([]resolver, max(workers, 1)),
+	}
+	if r.large == nil {
+		r.large = make([]bool, g.Buckets)
+		for b := range r.large {
+			r.large[b] = r.kept.begin[b+1]-r.kept.begin[b] > uint64(HotBucket)
+		}
 	}
 	for w := range r.workers {
 		r.workers[w].prover = prover{sets: sets, threshold: threshold}
@@ -166,14 +189,14 @@ func newResolution(g Graph, sets Sets, threshold ratio, workers int) *resolution
 
 func (r *resolution) run(ctx context.Context) ([]Verdict, Stats, error) {
 	r.matches = make([]match, r.batch)
-	r.tested = make([]int, r.batch)
+	r.partners = make([]int, r.batch)
 	each := func(w int, d uint32) error {
 		if d < r.standing.First {
 			return nil // kept, whatever it resembles
 		}
 		at := int(d) % r.batch
 		var err error
-		r.matches[at], r.tested[at], err = r.against(&r.workers[w], d, 0, match{})
+		r.matches[at], r.partners[at], err = r.against(&r.workers[w], d, 0, r.before(d))
 		return err
 	}
 	after := func(lo, hi uint32) error {
@@ -228,13 +251,25 @@ func (r *resolution) decide(d, lo uint32) (bool, error) {
 		return r.keep(d, buckets), nil
 	}
 	at := int(d) % r.batch
-	m, tested, err := r.against(&r.workers[0], d, lo, r.matches[at])
+	m, partners, err := r.against(&r.workers[0], d, lo, r.matches[at])
 	if err != nil {
 		return false, err
 	}
 	r.stats.Documents++
-	if n := uint64(r.tested[at] + tested); n > r.stats.MostCandidates {
+	partners += r.partners[at]
+	if r.standing.Before != nil {
+		r.standing.Before[d].Partners += uint32(partners)
+	}
+	for _, b := range buckets {
+		if r.large[b] {
+			partners += min(int(r.kept.kept[b]), HotBucket)
+		}
+	}
+	if n := uint64(partners); n > r.stats.MostCandidates {
 		r.stats.MostCandidates, r.stats.MostCandidatesDoc = n, d
+	}
+	if m.known {
+		return false, nil // dropped, and its witness is the one that it had
 	}
 	if m.found() {
 		r.verdicts = append(r.verdicts, Verdict{
@@ -244,11 +279,20 @@ func (r *resolution) decide(d, lo uint32) (bool, error) {
 		})
 		return false, nil
 	}
-	r.stats.KeptCandidates += uint64(r.tested[at] + tested)
+	r.stats.KeptCandidates += uint64(partners)
 	if r.standing.Alone {
 		return false, nil // kept, but nobody's witness
 	}
 	return r.keep(d, buckets), nil
+}
+
+// before returns the match that a document has from earlier graphs.
+func (r *resolution) before(d uint32) match {
+	if r.standing.Before == nil || r.standing.Before[d].Union == 0 {
+		return match{}
+	}
+	// It comes before all documents of this graph: no equal score is better.
+	return match{overlap: r.standing.Before[d].Overlap, union: r.standing.Before[d].Union, known: true}
 }
 
 // keep makes d a document that later ones are tested against. It reports
@@ -266,7 +310,7 @@ func (r *resolution) keep(d uint32, buckets []uint32) (crowded bool) {
 
 // against tests d against the kept documents, no earlier than from, that it
 // shares a bucket with. It returns the best of them if it is better than m,
-// else m, and how many were tested.
+// else m, and how many share one that is not large.
 func (r *resolution) against(w *resolver, d, from uint32, m match) (match, int, error) {
 	buckets := r.graph.Of(d)
 	room, crowded := 0, false
@@ -284,12 +328,18 @@ func (r *resolution) against(w *resolver, d, from uint32, m match) (match, int, 
 		return m, 0, nil
 	}
 	w.gather.reset(room)
-	for _, b := range buckets {
-		if r.hot != nil && r.hot.buckets[b] {
-			continue
+	partners := 0
+	for _, large := range []bool{false, true} {
+		for _, b := range buckets {
+			if r.large[b] != large || r.hot != nil && r.hot.buckets[b] {
+				continue
+			}
+			for _, other := range since(r.kept.bucket(b), from) {
+				w.gather.add(other)
+			}
 		}
-		for _, other := range since(r.kept.bucket(b), from) {
-			w.gather.add(other)
+		if !large {
+			partners = len(w.gather.found)
 		}
 	}
 	if crowded {
@@ -309,7 +359,7 @@ func (r *resolution) against(w *resolver, d, from uint32, m match) (match, int, 
 			m = match{doc: c.doc, overlap: uint32(o), union: uint32(total - o)}
 		}
 	}
-	return m, len(candidates), nil
+	return m, partners, nil
 }
 
 // hotIndex finds the kept documents of hot buckets by their shingles. Families

@@ -41,20 +41,24 @@ type setIndex struct {
 	place  []uint64   // of the bitmap: chunk<<32 | first word
 }
 
-// SetWriter stores shingle sets in a private file, which is gone when the
-// process is.
-type SetWriter struct {
+// SetFile stores shingle sets in a private file, which is gone when the process
+// is.
+type SetFile struct {
 	mu      sync.Mutex
 	file    *os.File
 	out     *bufio.Writer
-	index   setIndex
 	written uint64 // elements
 	err     error  // the first failure: the file is useless after it
 }
 
-// NewSetWriter makes a writer for the sets of docs documents, in a file in
-// folder dir.
-func NewSetWriter(dir string, docs int) (*SetWriter, error) {
+// SetRef is a set in a SetFile.
+type SetRef struct {
+	At   uint64 // what Append returned
+	Size uint32 // shingles
+}
+
+// NewSetFile makes a file in folder dir.
+func NewSetFile(dir string) (*SetFile, error) {
 	f, err := os.CreateTemp(dir, "shingle-sets-*.tmp")
 	if err != nil {
 		return nil, fmt.Errorf("create shingle sets: %w", err)
@@ -62,15 +66,84 @@ func NewSetWriter(dir string, docs int) (*SetWriter, error) {
 	// An open file outlives its name, so a killed run leaves nothing behind.
 	// Where a system refuses, Close removes it.
 	_ = os.Remove(f.Name())
-	return &SetWriter{
-		file: f,
-		out:  bufio.NewWriterSize(f, 1<<17),
-		index: setIndex{
-			sizes: make([]uint32, docs),
-			at:    make([]uint64, docs),
-			place: make([]uint64, docs),
-		},
-	}, nil
+	return &SetFile{file: f, out: bufio.NewWriterSize(f, 1<<17)}, nil
+}
+
+// Append stores a set, distinct and ascending, and returns where it is. It does not
+// keep set.
+func (w *SetFile) Append(set []uint64) (SetRef, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.append(set)
+}
+
+func (w *SetFile) append(set []uint64) (SetRef, error) {
+	ref := SetRef{At: w.written, Size: uint32(len(set))}
+	if len(set) == 0 || w.err != nil {
+		return ref, w.err
+	}
+	if len(set) > maxSetSize {
+		return ref, fmt.Errorf("store shingle set: %d shingles, at most %d: %w", len(set), maxSetSize, doc.ErrInput)
+	}
+	if _, err := w.out.Write(bytesOf(set)); err != nil {
+		w.err = fmt.Errorf("store shingle set: %w", err)
+	}
+	w.written += uint64(len(set))
+	return ref, w.err
+}
+
+func (w *SetFile) flush() error {
+	if w.err == nil {
+		if err := w.out.Flush(); err != nil {
+			w.err = fmt.Errorf("store shingle sets: %w", err)
+		}
+	}
+	return w.err
+}
+
+// Sets returns some of the sets, as those of documents 0, 1, …, after the last
+// Append. They need not be closed; they end with the file.
+func (w *SetFile) Sets(refs []SetRef) (*FileSets, error) {
+	if err := w.flush(); err != nil {
+		return nil, err
+	}
+	s := &FileSets{file: w.file, index: newSetIndex(len(refs))}
+	var set []uint64
+	for d, ref := range refs {
+		if ref.Size == 0 {
+			continue
+		}
+		s.index.sizes[d], s.index.at[d] = ref.Size, ref.At
+		var err error
+		if set, err = s.Load(uint32(d), set); err != nil {
+			return nil, err
+		}
+		setParity(s.index.newBitmap(uint32(d)), set)
+	}
+	return s, nil
+}
+
+// Close frees the file.
+func (w *SetFile) Close() error { return closeScratch(w.file) }
+
+// SetWriter stores the shingle sets of numbered documents.
+type SetWriter struct {
+	*SetFile
+	index setIndex
+}
+
+func newSetIndex(docs int) setIndex {
+	return setIndex{sizes: make([]uint32, docs), at: make([]uint64, docs), place: make([]uint64, docs)}
+}
+
+// NewSetWriter makes a writer for the sets of docs documents, in a file in
+// folder dir.
+func NewSetWriter(dir string, docs int) (*SetWriter, error) {
+	f, err := NewSetFile(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &SetWriter{f, newSetIndex(docs)}, nil
 }
 
 // Append stores the set of document d: distinct and ascending. Every document
@@ -80,27 +153,19 @@ func (w *SetWriter) Append(d uint32, set []uint64) error {
 	if int(d) >= len(w.index.sizes) {
 		return fmt.Errorf("store shingle set: document %d of %d", d, len(w.index.sizes))
 	}
-	if len(set) > maxSetSize {
-		return fmt.Errorf("store shingle set of document %d: %d shingles, at most %d: %w", d, len(set), maxSetSize, doc.ErrInput)
-	}
 	if len(set) == 0 {
 		return nil
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.err != nil {
-		return w.err
-	}
 	if w.index.sizes[d] != 0 {
 		return fmt.Errorf("store shingle set: document %d has one", d)
 	}
-	if _, err := w.out.Write(bytesOf(set)); err != nil {
-		w.err = fmt.Errorf("store shingle set of document %d: %w", d, err)
-		return w.err
+	ref, err := w.append(set)
+	if err != nil {
+		return fmt.Errorf("document %d: %w", d, err)
 	}
-	w.index.sizes[d] = uint32(len(set))
-	w.index.at[d] = w.written
-	w.written += uint64(len(set))
+	w.index.sizes[d], w.index.at[d] = ref.Size, ref.At
 	setParity(w.index.newBitmap(d), set)
 	return nil
 }
@@ -110,13 +175,8 @@ func (w *SetWriter) Append(d uint32, set []uint64) error {
 func (w *SetWriter) Finish() (*FileSets, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.err == nil {
-		if err := w.out.Flush(); err != nil {
-			w.err = fmt.Errorf("store shingle sets: %w", err)
-		}
-	}
-	if w.err != nil {
-		return nil, errors.Join(w.err, closeScratch(w.file))
+	if err := w.flush(); err != nil {
+		return nil, errors.Join(err, closeScratch(w.file))
 	}
 	return &FileSets{file: w.file, index: w.index}, nil
 }
@@ -137,6 +197,14 @@ func (s *FileSets) Size(d uint32) int { return int(s.index.sizes[d]) }
 
 // Parity implements Sets.
 func (s *FileSets) Parity(d uint32) []uint64 { return s.index.bitmap(d) }
+
+// Shingles is their number in all sets.
+func (s *FileSets) Shingles() (n int64) {
+	for _, size := range s.index.sizes {
+		n += int64(size)
+	}
+	return n
+}
 
 // Load implements Sets.
 func (s *FileSets) Load(d uint32, dst []uint64) ([]uint64, error) {

@@ -192,6 +192,12 @@ func (t *taskRun) createGroups(ctx context.Context, kind string) (*groupFile, er
 	return &groupFile{e: e, kind: kind}, err
 }
 
+// begin begins a group of n documents, whose places follow.
+func (g *groupFile) begin(n uint64) {
+	g.e.uint(n)
+	g.n++
+}
+
 func (g *groupFile) add(members []doc.Place) {
 	g.e.group(members)
 	g.n++

@@ -27,7 +27,7 @@ type encoder struct {
 }
 
 func newEncoder(w io.Writer, magic string) *encoder {
-	e := &encoder{w: w, buf: make([]byte, 0, codecBuffer+codecBuffer/8)}
+	e := &encoder{w: w} // the buffer grows: most files of a small run are small
 	e.buf = append(e.buf, magic...)
 	return e
 }
@@ -74,7 +74,11 @@ type decoder struct {
 }
 
 func newDecoder(r io.Reader, magic string) (*decoder, error) {
-	return newDecoderSize(r, magic, codecBuffer)
+	buffer := int64(codecBuffer)
+	if f, ok := r.(interface{ Size() int64 }); ok {
+		buffer = min(buffer, f.Size())
+	}
+	return newDecoderSize(r, magic, int(buffer))
 }
 
 func newDecoderSize(r io.Reader, magic string, buffer int) (*decoder, error) {

@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/neardup"
 )
 
 // match joins one partition of the keys of all shards: documents that share
@@ -19,87 +18,35 @@ func match(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	var blocks []packedKeys
-	for shard := range t.Plan.Shards {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		path := workPath(Scan, shard, "keys")
-		if scanned[shard].wrote(TablePath("bands", shard)) && !scanned[shard].wrote(path) {
-			return fmt.Errorf("%w: scan task %d wrote its keys as Parquet: match needs the --candidates that an engine made of them (docs/match.sql), or scan again without --band-format", doc.ErrUsage, shard)
-		}
-		r, err := t.openFile(ctx, &scanned[shard], path)
-		if err != nil {
-			return err
-		}
-		blocks, err = readPacked(io.NewSectionReader(r, 0, r.Size()), uint32(shard), t.rec.Task, blocks)
-		r.Close()
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-	}
-	bands, exact, err := t.repeated(blocks)
+	room := t.room(t.tasksAtOnce(Match))
+	keys, err := t.openKeys(ctx, scanned, room/3)
 	if err != nil {
 		return err
 	}
-	if err := t.writeGroups(ctx, "exact", neardup.ExactGroups(exact)); err != nil {
-		return err
+	defer keys.close()
+	if t.Memory > 0 {
+		room -= keys.held
 	}
-	return t.writeGroups(ctx, "buckets", neardup.Buckets(bands))
-}
-
-// repeated returns the keys of the blocks but for most of those that only one
-// document has.
-func (t *taskRun) repeated(blocks []packedKeys) ([]neardup.BandRecord, []neardup.ExactRecord, error) {
-	most := map[keyKind]int{}
-	for _, b := range blocks {
-		most[b.kind] += len(b.packed) / 10 // few keys take less than 10 bytes
-	}
-	sieves := map[keyKind]*neardup.Sieve{bandKey: neardup.NewSieve(most[bandKey]), exactKey: neardup.NewSieve(most[exactKey])}
-	var number int64
-	for _, b := range blocks {
-		sieve := sieves[b.kind]
-		before := number
-		err := b.each(func(key uint64, _ uint32, _ uint64) {
-			sieve.Add(key)
-			number++
-		})
+	for _, kind := range []struct {
+		keyKind
+		name string
+	}{{exactKey, "exact"}, {bandKey, "buckets"}} {
+		groups, err := t.createGroups(ctx, kind.name)
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", workPath(Scan, int(b.shard), "keys"), err)
+			return err
 		}
-		if b.kind != bandKey {
-			number = before
+		j := &join{keys: keys, kind: kind.keyKind, out: groups, room: room}
+		if err := j.run(ctx, keysOf(t.rec.Task, t.Plan.Partitions)); err != nil {
+			return err
+		}
+		if err := groups.end(t); err != nil {
+			return err
+		}
+		if kind.keyKind == bandKey {
+			t.rec.Numbers["band_records"] = j.keyN
 		}
 	}
-	t.rec.Numbers["band_records"] = number
-	var bands []neardup.BandRecord
-	var exact []neardup.ExactRecord
-	for _, b := range blocks {
-		sieve := sieves[b.kind]
-		b.each(func(key uint64, ordinal uint32, length uint64) { // without an error the first time
-			at := doc.Place{Shard: b.shard, Ordinal: ordinal}
-			switch {
-			case !sieve.Repeats(key):
-			case b.kind == bandKey:
-				bands = append(bands, neardup.BandRecord{Key: key, Doc: at})
-			default:
-				exact = append(exact, neardup.ExactRecord{Hash: key, Length: length, Doc: at})
-			}
-		})
-	}
-	return bands, exact, nil
-}
-
-func (t *taskRun) writeGroups(ctx context.Context, kind string, g neardup.Groups) error {
-	e, err := t.encode(ctx, workPath(Match, t.rec.Task, kind), magicGroups)
-	if err != nil {
-		return err
-	}
-	for i := range g.Len() {
-		e.group(g.Group(i))
-	}
-	t.rec.Numbers[kind] = int64(g.Len())
-	return e.flush()
+	return nil
 }
 
 func (e *encoder) group(members []doc.Place) {

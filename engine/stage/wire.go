@@ -275,11 +275,14 @@ func partitionOf(key uint64, n int) int {
 type packedKeys struct {
 	shard  uint32
 	kind   keyKind
-	packed []byte
+	at     int64  // in the file
+	size   int    // bytes
+	packed []byte // nil where they are not held in memory
 }
 
-// readPacked appends the blocks of one partition in a shard's key file.
-func readPacked(r io.ReadSeeker, shard uint32, partition int, to []packedKeys) ([]packedKeys, error) {
+// readPacked appends the blocks of one partition in a shard's key file, with as many
+// of their keys as take at most hold bytes.
+func readPacked(r io.ReadSeeker, shard uint32, partition int, hold int64, to []packedKeys) ([]packedKeys, error) {
 	// Blocks of other partitions are seeked over: a large buffer would read
 	// them after all.
 	d, err := newDecoderSize(r, magicKeys, 1<<12)
@@ -295,7 +298,19 @@ func readPacked(r io.ReadSeeker, shard uint32, partition int, to []packedKeys) (
 			d.skip(d.uint())
 			continue
 		}
-		to = append(to, packedKeys{shard, kind, d.bytes(nil)})
+		size := d.uint()
+		read, err := r.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return to, err
+		}
+		b := packedKeys{shard: shard, kind: kind, at: read - int64(len(d.left)), size: int(size)}
+		if d.err == nil && size <= uint64(hold) {
+			b.packed = d.longBytes([]byte{}, size)
+			hold -= int64(size)
+		} else {
+			d.skip(size)
+		}
+		to = append(to, b)
 	}
 	return to, d.err
 }

@@ -427,7 +427,7 @@ func FuzzDecode(f *testing.F) {
 // readKeys appends to the two joins every key of the partition that a shard's
 // key file holds.
 func readKeys(r io.ReadSeeker, shard uint32, partition int, bands []neardup.BandRecord, exact []neardup.ExactRecord) ([]neardup.BandRecord, []neardup.ExactRecord, error) {
-	blocks, err := readPacked(r, shard, partition, nil)
+	blocks, err := readPacked(r, shard, partition, math.MaxInt64, nil)
 	if err != nil {
 		return bands, exact, err
 	}

@@ -30,8 +30,10 @@ const (
 )
 
 // unlisted are the files that the manifest does not cover, itself and what holds
-// timings, with what follows the digest that each ends in.
-var unlisted = map[string]string{manifestName: "\"\n}\n", "timings.json": "\"\n}\n", "report.html": " -->\n"}
+// timings and costs, with what follows the digest that each ends in.
+var unlisted = map[string]string{manifestName: jsonEnd, "timings.json": jsonEnd, "estimate.json": jsonEnd, "report.html": " -->\n"}
+
+const jsonEnd = "\"\n}\n"
 
 type manifestFile struct {
 	Version           int         `json:"version"`
@@ -132,7 +134,7 @@ func (c *checker) checkFiles(ctx context.Context, f *findings) (string, error) {
 		return "", err
 	}
 	c.comparePlans(f)
-	for _, name := range []string{"timings.json", "report.html"} {
+	for _, name := range []string{"timings.json", "report.html", "estimate.json"} {
 		// Whoever interrupts a run between its manifest and these has none.
 		data, err := wary.File(c.path(name))
 		if err == nil {

@@ -1,0 +1,94 @@
+package stage
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/tallystick/tallystick/engine/doc"
+)
+
+// joined returns the groups that a partition's keys make in a room of so many bytes.
+func joined(t *testing.T, blocks []packedKeys, kind keyKind, partition, partitions int, room int64) []byte {
+	t.Helper()
+	keys := &partitionKeys{blocks: blocks, most: map[keyKind]int64{}}
+	for _, b := range blocks {
+		keys.most[b.kind] += int64(b.size)/leastKey + 1
+	}
+	var file bytes.Buffer
+	out := &groupFile{e: newEncoder(&file, magicGroups)}
+	j := &join{keys: keys, kind: kind, out: out, room: room}
+	if err := j.run(context.Background(), keysOf(partition, partitions)); err != nil {
+		t.Fatal(err)
+	}
+	out.e.flush()
+	return file.Bytes()
+}
+
+// Whatever the room, the same groups in the same order: keys of one document, of
+// few and of very many, the ends of the range and neighbours, documents that have a
+// key twice, exact keys of several lengths.
+func TestJoinInAnyRoom(t *testing.T) {
+	for _, partitions := range []int{1, 7} {
+		rnd := rand.New(rand.NewPCG(uint64(partitions), 8))
+		whole := keysOf(partitions-1, partitions)
+		var blocks []packedKeys
+		for shard := range uint32(3) {
+			var file bytes.Buffer
+			w := newKeyWriter(newEncoder(&file, magicKeys), partitions)
+			for ordinal := range uint32(2000) {
+				key := whole.First + rnd.Uint64N(whole.Last-whole.First)
+				switch rnd.IntN(8) {
+				case 0:
+					key = whole.First + uint64(rnd.IntN(3))
+				case 1:
+					key = whole.Last - uint64(rnd.IntN(3))
+				case 2:
+					key = whole.First + 5
+					w.band(key, ordinal)
+				case 3, 4:
+					key = whole.First + rnd.Uint64N(500)*0x1357_9bdf_2468
+				}
+				w.band(key, ordinal)
+				w.exactly(key, ordinal, rnd.Uint64N(3))
+			}
+			w.flush()
+			var err error
+			if blocks, err = readPacked(bytes.NewReader(file.Bytes()), shard, partitions-1, math.MaxInt64, blocks); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, kind := range []keyKind{bandKey, exactKey} {
+			want := joined(t, blocks, kind, partitions-1, partitions, math.MaxInt64)
+			groups := 0
+			if err := decodeGroups(bytes.NewReader(want), func([]doc.Place) error { groups++; return nil }); err != nil || groups < 200 {
+				t.Fatalf("%d groups, %v", groups, err)
+			}
+			for _, room := range []int64{leastRoom, 5000, 1 << 16, 1 << 20, 1 << 30} {
+				if !bytes.Equal(joined(t, blocks, kind, partitions-1, partitions, room), want) {
+					t.Errorf("%d partitions, %c keys: a room of %d bytes has other groups", partitions, kind, room)
+				}
+			}
+		}
+	}
+}
+
+// A bound on memory changes no byte, not even of the files between stages.
+func TestMemoryBound(t *testing.T) {
+	free := newJob(t, 1)
+	runAll(t, free)
+	bound := jobIn(t, free.Plan, t.TempDir())
+	bound.Memory = 1
+	runAll(t, bound)
+	want, got := contents(t, free), contents(t, bound)
+	if len(want) < 20 || len(got) != len(want) {
+		t.Errorf("%d files with a bound, %d without", len(got), len(want))
+	}
+	for name := range want {
+		if got[name] != want[name] {
+			t.Errorf("%s differs", name)
+		}
+	}
+}
