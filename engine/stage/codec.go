@@ -53,6 +53,14 @@ func (e *encoder) fixed64(v uint64) {
 	e.buf = binary.LittleEndian.AppendUint64(e.buf, v)
 }
 
+// raw writes what another encoder made.
+func (e *encoder) raw(b []byte) {
+	if len(e.buf) > codecBuffer {
+		e.flush()
+	}
+	e.buf = append(e.buf, b...)
+}
+
 func (e *encoder) flush() error {
 	if e.err == nil && len(e.buf) > 0 {
 		_, e.err = e.w.Write(e.buf)
@@ -100,8 +108,10 @@ func newDecoderSize(r io.Reader, magic string, buffer int) (*decoder, error) {
 // ahead after trying to.
 func (d *decoder) ahead(n int) bool { return d.to-d.at >= n || d.fill(n) }
 
+// fill is ahead where it takes reading. At the end of the source it leaves the
+// buffer as it is, which may be somebody else's (valueOf).
 func (d *decoder) fill(n int) bool {
-	if d.err != nil {
+	if d.err != nil || d.end != nil {
 		return false
 	}
 	d.at, d.to = 0, copy(d.buf, d.buf[d.at:d.to])
@@ -188,6 +198,26 @@ func (d *decoder) uint32() uint32 {
 		return 0
 	}
 	return uint32(v)
+}
+
+// size is a number of bytes, lines or the like: one of 63 bits.
+func (d *decoder) size() int64 {
+	v := d.uint()
+	if v > math.MaxInt64 {
+		d.fail(fmt.Errorf("%w: a size of %d", doc.ErrCorrupt, v))
+		return 0
+	}
+	return int64(v)
+}
+
+// below is a number that must be less than limit.
+func (d *decoder) below(limit uint64) uint64 {
+	v := d.uint()
+	if v >= limit {
+		d.fail(fmt.Errorf("%w: %d where less than %d can be", doc.ErrCorrupt, v, limit))
+		return 0
+	}
+	return v
 }
 
 func (d *decoder) byte() byte {

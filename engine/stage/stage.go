@@ -76,12 +76,15 @@ type Job struct {
 	ParquetKeys bool
 	Candidates  []string
 
-	sealed []tally.Row
+	sealed      *tally.Summary
+	resolveRoom int64 // for tests: what resolve may hold, instead of a part of Memory
 }
 
-// Sealed returns the rows of the tally that this process has sealed, ascending by
-// contributor; nil if another one did.
-func (j *Job) Sealed() []tally.Row { return j.sealed }
+// LargestRows is how many rows Sealed has.
+const LargestRows = 25
+
+// Sealed sums up the tally that this process has sealed, with its largest rows; nil if another one did.
+func (j *Job) Sealed() *tally.Summary { return j.sealed }
 
 // Record is what a finished task leaves behind.
 type Record struct {
@@ -92,8 +95,15 @@ type Record struct {
 	Work    []WorkSum        `json:"work,omitempty"`    // in WorkDir
 	Numbers map[string]int64 `json:"numbers,omitempty"` // what later stages and the report need
 	Seconds float64          `json:"seconds"`
+	Steps   []Step           `json:"steps,omitempty"`   // of a task that has several, in their order
 	Bytes   int64            `json:"bytes"`             // of input read
 	Engines []string         `json:"engines,omitempty"` // that counted, each once; scan only
+}
+
+// Step is a part of a task.
+type Step struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
 }
 
 // WorkSum names a file in WorkDir. Nobody but the run that wrote it believes it, so
@@ -262,6 +272,17 @@ type output struct {
 
 func (j *Job) newTask(n Name, task int) *taskRun {
 	return &taskRun{Job: j, rec: Record{Stage: n, Task: task, RunID: j.Plan.RunID, Numbers: map[string]int64{}}}
+}
+
+// step does a part of the task and notes how long it took; one without a name
+// notes its own parts.
+func (t *taskRun) step(ctx context.Context, name string, do func(context.Context) error) error {
+	begun := time.Now()
+	err := do(ctx)
+	if name != "" {
+		t.rec.Steps = append(t.rec.Steps, Step{name, time.Since(begun).Seconds()})
+	}
+	return err
 }
 
 // create starts an output file of the task.
