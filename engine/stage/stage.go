@@ -22,6 +22,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/report"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/tally"
 )
@@ -67,6 +68,7 @@ type Job struct {
 	Strict   bool          // seal fails, before it writes a tally, if there is an alarm
 	Advance  func(n int64) // progress in bytes or documents of the running stage; may be nil
 	Fence    func() error  // asked before a task's files become visible; may be nil
+	Flows    *report.Flows // takes in what tally decides of each shard; may be nil
 
 	// ParquetKeys makes scan write keys for the engines of other people, and
 	// Candidates are the files that such an engine wrote, for match to read
@@ -74,12 +76,15 @@ type Job struct {
 	ParquetKeys bool
 	Candidates  []string
 
-	sealed []tally.Row
+	sealed      *tally.Summary
+	resolveRoom int64 // for tests: what resolve may hold, instead of a part of Memory
 }
 
-// Sealed returns the rows of the tally that this process has sealed, ascending by
-// contributor; nil if another one did.
-func (j *Job) Sealed() []tally.Row { return j.sealed }
+// LargestRows is how many rows Sealed has.
+const LargestRows = 25
+
+// Sealed sums up the tally that this process has sealed, with its largest rows; nil if another one did.
+func (j *Job) Sealed() *tally.Summary { return j.sealed }
 
 // Record is what a finished task leaves behind.
 type Record struct {

@@ -299,7 +299,9 @@ func TestOrderOfRows(t *testing.T) {
 		order[0], order[swap] = order[swap], order[0]
 		for _, n := range append(order, order[0]) {
 			added.Add([]byte(n), doc.Kept, 1, 1)
-			whole.AddRow(Row{Contributor: n, Class: [doc.NumClasses]doc.Counts{doc.Kept: {Documents: 1, Bytes: 1, Tokens: 1}}})
+			var one Tally
+			one.Add([]byte(n), doc.Kept, 1, 1)
+			whole.Merge(&one)
 		}
 		rows, err := added.Checked()
 		if err != nil {
