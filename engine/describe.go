@@ -134,7 +134,6 @@ func reportData(ctx context.Context, job *stage.Job, t Timings, res *Result) (re
 	d := report.Data{
 		Dir: dir, Version: ToolVersion, Plan: res.Plan, Seconds: t.WallSeconds,
 		Machine: fmt.Sprintf("%s, %d cores", t.Machine.CPU, t.Machine.Cores), Engine: t.Machine.Engine,
-		Scores: make([]uint64, 101),
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Machine.Kernels)) {
 		d.Kernels = strings.TrimPrefix(d.Kernels+", "+name+" "+t.Machine.Kernels[name], ", ")
@@ -164,10 +163,11 @@ func reportData(ctx context.Context, job *stage.Job, t Timings, res *Result) (re
 	for _, r := range largest(rows, reportContributors) {
 		d.Contributors = append(d.Contributors, report.ContributorRow{Name: r.Contributor, Classes: r.Class})
 	}
-	err := addFlows(dir, &d)
+	flows, err := flowsOf(job)
 	if err != nil {
 		return d, err
 	}
+	flows.Show(&d, reportFlows)
 	if d.Rejects, err = rejectReasons(dir); err != nil {
 		return d, err
 	}
@@ -256,40 +256,18 @@ func standingNote(p *plan.Plan, s *manifest.Standing) string {
 	return note
 }
 
-// addFlows reads the decisions for who duplicates whom, and the scores.
-func addFlows(dir string, d *report.Data) error {
-	flows := map[[2]string]*report.Flow{}
-	err := EachDecision(dir, d.Plan, func(row *decision.Row) error {
-		key := [2]string{row.Contributor, row.WitnessContributor}
-		f := flows[key]
-		if f == nil {
-			f = &report.Flow{From: row.Contributor, To: row.WitnessContributor}
-			flows[key] = f
-		}
-		c := doc.Counts{Documents: 1, Bytes: uint64(row.Bytes), Tokens: uint64(row.Tokens)}
-		if row.Class == doc.ExactDup.String() {
-			f.Exact.Add(c)
-			return nil
-		}
-		f.Near.Add(c)
-		d.Scores[100*row.Overlap/row.Union]++
+// flowsOf returns the flows that this process has added up while it tallied, or
+// else reads the decisions for them.
+func flowsOf(job *stage.Job) (*report.Flows, error) {
+	if job.Flows != nil && job.Flows.Shards() == job.Plan.Delivery() {
+		return job.Flows, nil
+	}
+	flows := new(report.Flows)
+	err := EachDecision(job.Dir, job.Plan, func(row *decision.Row) error {
+		flows.Add(row)
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	d.FlowCount = len(flows)
-	for _, f := range flows {
-		d.Flows = append(d.Flows, *f)
-	}
-	slices.SortFunc(d.Flows, func(a, b report.Flow) int {
-		return cmp.Or(
-			cmp.Compare(b.Exact.Tokens+b.Near.Tokens, a.Exact.Tokens+a.Near.Tokens),
-			cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To),
-		)
-	})
-	d.Flows = d.Flows[:min(len(d.Flows), reportFlows)]
-	return nil
+	return flows, err
 }
 
 func rejectReasons(dir string) ([]report.RejectReason, error) {

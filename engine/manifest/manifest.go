@@ -29,8 +29,8 @@ const Tool = "tallystick"
 const Name = "manifest.json"
 
 // Unlisted are the names that a manifest does not list: itself, and the files
-// that hold timings and so differ between runs of the same plan.
-var Unlisted = []string{Name, "timings.json", "report.html"}
+// that hold times and so differ between runs of the same plan.
+var Unlisted = []string{Name, "timings.json", "report.html", "estimate.json"}
 
 // Manifest is the content of manifest.json.
 type Manifest struct {

@@ -87,17 +87,20 @@ func resolve(ctx context.Context, t *taskRun) error {
 	}
 	r := newResolver(t)
 	r.scanned, r.matched = scanned, matched
-	for _, step := range []func(context.Context) error{
-		r.collect, r.carry, r.collapseExact, r.buildGraph, r.loadSets, r.decide, r.audit, r.keepForSweep,
+	defer r.close()
+	for _, step := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"collect", r.collect}, {"carry", r.carry}, {"exact", r.collapseExact}, {"graph", r.buildGraph}, {"sets", r.loadSets},
+		{"decide", r.decide}, {"", r.audit}, {"keep", r.keepForSweep}, {"write", r.write},
 	} {
-		if err := step(ctx); err != nil {
-			r.close()
+		if err := r.step(ctx, step.name, step.do); err != nil {
 			return err
 		}
 	}
-	r.close()
 	r.rec.Bytes = r.texts.Load()
-	return r.write(ctx)
+	return nil
 }
 
 type resolver struct {
@@ -388,6 +391,7 @@ func (r *resolver) decide(ctx context.Context) error {
 	for name, v := range map[string]int64{
 		"near_dup_documents":  int64(len(verdicts)),
 		"compared_documents":  int64(len(r.byRank)),
+		"compared_shingles":   r.sets.Shingles(),
 		"candidates":          int64(stats.Candidates),
 		"rejected_by_size":    int64(stats.RejectedBySize),
 		"rejected_by_bitmap":  int64(stats.RejectedByBitmap),

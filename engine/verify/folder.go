@@ -34,7 +34,7 @@ const (
 
 // unlisted are the files that the manifest does not cover: itself, and what
 // holds timings.
-var unlisted = []string{manifestName, "timings.json", "report.html"}
+var unlisted = []string{manifestName, "timings.json", "report.html", "estimate.json"}
 
 type manifestFile struct {
 	Version           int         `json:"version"`
