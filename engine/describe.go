@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +18,8 @@ import (
 	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/jsonfile"
+	"github.com/tallystick/tallystick/engine/internal/selfsum"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/report"
@@ -31,6 +32,8 @@ import (
 const (
 	timingsFile = "timings.json"
 	reportFile  = "report.html"
+
+	timingsVersion = 2
 )
 
 // Timings is the content of timings.json.
@@ -40,6 +43,7 @@ type Timings struct {
 	Machine     Machine  `json:"machine"`
 	Stages      []Timing `json:"stages"`
 	WallSeconds float64  `json:"wall_seconds"` // sum over the stages
+	SHA256      string   `json:"sha256"`       // of this file without these digits
 }
 
 // Machine is where and with what a run was done.
@@ -68,7 +72,7 @@ func describe(ctx context.Context, job *stage.Job, m Means, res *Result) error {
 		return err
 	}
 	t := Timings{
-		Version: 1, RunID: job.Plan.RunID, Stages: res.Timings,
+		Version: timingsVersion, RunID: job.Plan.RunID, Stages: res.Timings,
 		Machine: Machine{
 			CPU: kernels.Features().Name, Cores: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH,
 			Go: runtime.Version(), Kernels: map[string]string{}, Engine: engine, Parser: m.Parser, Workers: m.Workers,
@@ -80,7 +84,7 @@ func describe(ctx context.Context, job *stage.Job, m Means, res *Result) error {
 	for _, s := range t.Stages {
 		t.WallSeconds += s.Seconds
 	}
-	if err := stage.WriteJSON(ctx, job.Out, timingsFile, t); err != nil {
+	if err := writeTimings(ctx, job, t); err != nil {
 		return err
 	}
 	if res.report, err = reportData(ctx, job, t, res); err != nil {
@@ -112,14 +116,29 @@ func engineOf(ctx context.Context, job *stage.Job) (string, error) {
 	return strings.Join(names, ", "), nil
 }
 
+func writeTimings(ctx context.Context, job *stage.Job, t Timings) error {
+	t.SHA256 = ""
+	b, err := jsonfile.Marshal(t)
+	if err == nil {
+		b, err = selfsum.Fill(b, selfsum.JSONEnd)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", timingsFile, err)
+	}
+	return stage.WriteBytes(ctx, job.Out, timingsFile, b)
+}
+
 func readTimings(dir string) (t Timings, err error) {
 	path := filepath.Join(dir, timingsFile)
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return t, err
 	}
-	if err := json.Unmarshal(b, &t); err != nil {
-		return t, fmt.Errorf("%w: %s: %v", doc.ErrCorrupt, path, err)
+	if err := jsonfile.Parse(b, path, timingsVersion, &t); err != nil {
+		return t, err
+	}
+	if !selfsum.Whole(b, selfsum.JSONEnd) {
+		return t, fmt.Errorf("%w: %s: it does not have the digest that it ends in", doc.ErrCorrupt, path)
 	}
 	return t, nil
 }
@@ -135,7 +154,6 @@ func reportData(ctx context.Context, job *stage.Job, t Timings, res *Result) (re
 	d := report.Data{
 		Dir: dir, Version: ToolVersion, Plan: res.Plan, Seconds: t.WallSeconds,
 		Machine: fmt.Sprintf("%s, %d cores", t.Machine.CPU, t.Machine.Cores), Engine: t.Machine.Engine,
-		Scores: make([]uint64, 101),
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Machine.Kernels)) {
 		d.Kernels = strings.TrimPrefix(d.Kernels+", "+name+" "+t.Machine.Kernels[name], ", ")
@@ -164,10 +182,12 @@ func reportData(ctx context.Context, job *stage.Job, t Timings, res *Result) (re
 	for _, r := range sum.Largest {
 		d.Contributors = append(d.Contributors, report.ContributorRow{Name: r.Contributor, Classes: r.Class})
 	}
-	err := addFlows(job, &d)
-	if err != nil {
+	if job.Flows != nil && job.Flows.Shards() == job.Plan.Delivery() {
+		job.Flows.Show(&d, reportFlows)
+	} else if err := addFlows(job, &d); err != nil {
 		return d, err
 	}
+	var err error
 	if d.Rejects, err = rejectReasons(dir); err != nil {
 		return d, err
 	}
@@ -227,12 +247,24 @@ func standingNote(p *plan.Plan, s *manifest.Standing) string {
 	return note
 }
 
-// addFlows reads the decisions for who duplicates whom, and the scores.
+// newFlows returns what takes in the flows while a process tallies; nil under a
+// memory bound, which has no room for all of them.
+func newFlows(m Means) *report.Flows {
+	if m.Memory > 0 {
+		return nil
+	}
+	return new(report.Flows)
+}
+
+// addFlows reads the decisions for who duplicates whom, and the scores, where
+// this process has not added them up while it tallied: some shards were done by
+// another one, or there may be more than a memory bound has room for.
 func addFlows(job *stage.Job, d *report.Data) error {
 	flows := tally.Tally{Room: job.Room(), Dir: job.Dir}
 	defer flows.Close()
+	d.Scores = make([]uint64, 101)
 	var key []byte
-	err := eachDecision(job.Dir, d.Plan, func(row *decision.Row) error {
+	err := EachDecision(job.Dir, d.Plan, func(row *decision.Row) error {
 		key = binary.AppendUvarint(key[:0], uint64(len(row.Contributor)))
 		key = append(append(key, row.Contributor...), row.WitnessContributor...)
 		class := doc.NearDup

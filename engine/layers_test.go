@@ -26,7 +26,9 @@ var layers = [][]string{
 	{"engine/tokenize", "engine/store/*"},
 	{"engine/corpus", "engine/neardup", "engine/report", "engine/pay"},
 	{"engine/stage", "engine/verify"},
+	{"engine/estimate"},
 	{"engine", "engine/cluster"},
+	{"engine/explain"},
 	{"bench", "bench/rivals/*", "bench/tinydocs"},
 	{"cmd/*"},
 }

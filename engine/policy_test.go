@@ -253,7 +253,7 @@ func fatesOf(t *testing.T, dir string) map[string]fate {
 		t.Fatal(err)
 	}
 	got := map[string]fate{}
-	err = eachDecision(dir, p, func(row *decision.Row) error {
+	err = EachDecision(dir, p, func(row *decision.Row) error {
 		got[row.ID] = fate{row.Class, row.WitnessID, row.Overlap, row.Union, int64(row.SharedBuckets)}
 		return nil
 	})

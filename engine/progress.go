@@ -1,12 +1,11 @@
 package engine
 
 import (
-	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tallystick/tallystick/engine/internal/usage"
 )
 
 // Progress is told what a run does. Implementations must be safe for
@@ -48,11 +47,11 @@ type tracker struct {
 }
 
 func start(p Progress, stage string, total int64, unit string) *tracker {
-	resetPeak()
+	usage.ResetPeak()
 	if p != nil {
 		p.Start(stage, total, unit)
 	}
-	return &tracker{p: p, stage: stage, begun: time.Now(), cpu: cpuSeconds()}
+	return &tracker{p: p, stage: stage, begun: time.Now(), cpu: usage.CPUSeconds()}
 }
 
 func (t *tracker) add(n int64) {
@@ -65,8 +64,8 @@ func (t *tracker) add(n int64) {
 func (t *tracker) end(tasks int, bytes int64) Timing {
 	s := time.Since(t.begun).Seconds()
 	row := Timing{
-		Stage: t.stage, Tasks: tasks, Seconds: s, CPUSeconds: cpuSeconds() - t.cpu,
-		Bytes: bytes, PeakMemory: peakMemory(), PeakHeld: t.held.Load(),
+		Stage: t.stage, Tasks: tasks, Seconds: s, CPUSeconds: usage.CPUSeconds() - t.cpu,
+		Bytes: bytes, PeakMemory: usage.PeakMemory(), PeakHeld: t.held.Load(),
 	}
 	if bytes > 0 && s > 0 {
 		row.MBPerSecond = float64(bytes) / 1e6 / s
@@ -77,19 +76,10 @@ func (t *tracker) end(tasks int, bytes int64) Timing {
 	return row
 }
 
-// resetPeak makes the kernel forget the largest resident set so far
-// (proc_pid_clear_refs(5)); where that is not allowed, peaks of later stages
-// include those of earlier ones.
-func resetPeak() { _ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) }
-
-// peakMemory returns the largest resident set in bytes, or 0 where /proc does
-// not tell.
-func peakMemory() int64 { return ownMemory("VmHWM:") }
-
 // watch looks at what the process holds until stop is called, which waits for the
 // last look. The kernel keeps no peak of it.
 func (t *tracker) watch() (stop func()) {
-	look := func() { t.held.Store(max(t.held.Load(), ownMemory("RssAnon:"))) }
+	look := func() { t.held.Store(max(t.held.Load(), usage.Held())) }
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -109,19 +99,4 @@ func (t *tracker) watch() (stop func()) {
 		close(end)
 		<-ended
 	})
-}
-
-// ownMemory returns a figure of /proc/self/status in bytes, 0 where there is none.
-func ownMemory(name string) int64 {
-	b, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.SplitSeq(string(b), "\n") {
-		if rest, ok := strings.CutPrefix(line, name); ok {
-			kb, _ := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
-			return kb << 10
-		}
-	}
-	return 0
 }

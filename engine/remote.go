@@ -181,7 +181,7 @@ func (o *remote) createPlan(ctx context.Context, p plan.Plan) error {
 func (o *remote) job(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m Means, strict bool) *stage.Job {
 	return &stage.Job{
 		Plan: p, Out: o, Dir: o.url, Scratch: o.scratch, Counters: forStage(counters),
-		Parser: m.Parser, Workers: m.Workers, Memory: m.Memory, Strict: strict,
+		Parser: m.Parser, Workers: m.Workers, Memory: m.Memory, Flows: newFlows(m), Strict: strict,
 		Fence: func() error {
 			f, err := o.Open(ctx, stage.PlanFile)
 			if err != nil {

@@ -251,7 +251,7 @@ func newJob(p plan.Plan, counters []*tokenize.Counter, m Means, dir string) (*st
 	}
 	return &stage.Job{
 		Plan: p, Out: store.NewLocal(dir), Dir: dir, Counters: forStage(counters),
-		Parser: m.Parser, Workers: m.Workers, Memory: m.Memory,
+		Parser: m.Parser, Workers: m.Workers, Memory: m.Memory, Flows: newFlows(m),
 	}, nil
 }
 

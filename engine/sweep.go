@@ -50,12 +50,12 @@ func IsRun(path string) bool {
 // inputs are read for samples only, and may be missing.
 func Sweep(ctx context.Context, dir string, o SweepOptions, m Means) (SweepResult, error) {
 	var res SweepResult
-	job, _, err := openSweepable(ctx, dir, m)
+	job, _, err := OpenSweepable(ctx, dir, m)
 	if err != nil {
 		return res, err
 	}
 	res.Plan = job.Plan
-	thresholds, err := o.thresholds(job.Plan.NearDup)
+	thresholds, err := o.Thresholds(job.Plan.NearDup)
 	if err != nil {
 		return res, err
 	}
@@ -113,9 +113,9 @@ func Sweep(ctx context.Context, dir string, o SweepOptions, m Means) (SweepResul
 	return res, nil
 }
 
-// openSweepable opens a finished run and checks that what it kept for other
+// OpenSweepable opens a finished run and checks that what it kept for other
 // thresholds is what it wrote.
-func openSweepable(ctx context.Context, dir string, m Means) (*stage.Job, manifest.Manifest, error) {
+func OpenSweepable(ctx context.Context, dir string, m Means) (*stage.Job, manifest.Manifest, error) {
 	var sealed manifest.Manifest
 	p, err := LoadPlan(filepath.Join(dir, stage.PlanFile))
 	if err != nil {
@@ -156,12 +156,12 @@ func (o SweepOptions) Check(floor string) error {
 	if err != nil {
 		return fmt.Errorf("floor: %w", err)
 	}
-	_, err = o.thresholds(plan.NearDup{FloorNum: num, FloorDen: den})
+	_, err = o.Thresholds(plan.NearDup{FloorNum: num, FloorDen: den})
 	return err
 }
 
-// thresholds lists what is swept, ascending.
-func (o SweepOptions) thresholds(n plan.NearDup) ([]sweep.Threshold, error) {
+// Thresholds lists what is swept, ascending.
+func (o SweepOptions) Thresholds(n plan.NearDup) ([]sweep.Threshold, error) {
 	var out []sweep.Threshold
 	add := func(text string) error {
 		num, den, err := neardup.ParseThreshold(text)
@@ -170,7 +170,7 @@ func (o SweepOptions) thresholds(n plan.NearDup) ([]sweep.Threshold, error) {
 		}
 		n := n
 		n.ThresholdNum, n.ThresholdDen = num, den
-		out = append(out, sweep.Threshold{Num: num, Den: den, Text: decimal(num, den)})
+		out = append(out, sweep.Threshold{Num: num, Den: den, Text: Decimal(num, den)})
 		return aboveFloor(n)
 	}
 	for _, text := range o.At {
@@ -194,7 +194,7 @@ func (o SweepOptions) thresholds(n plan.NearDup) ([]sweep.Threshold, error) {
 			if len(out) == mostThresholds {
 				return nil, fmt.Errorf("%w: a step of %s makes more than %d thresholds", doc.ErrUsage, o.Step, mostThresholds)
 			}
-			if err := add(decimal(at, billion)); err != nil {
+			if err := add(Decimal(at, billion)); err != nil {
 				return nil, err
 			}
 		}
@@ -218,13 +218,13 @@ func (o SweepOptions) next(thresholds []sweep.Threshold, i int) *sweep.Threshold
 	if at > billion {
 		return nil
 	}
-	return &sweep.Threshold{Num: at, Den: billion, Text: decimal(at, billion)}
+	return &sweep.Threshold{Num: at, Den: billion, Text: Decimal(at, billion)}
 }
 
 const billion = 1_000_000_000
 
-// decimal spells a threshold that ParseThreshold can have read.
-func decimal(num, den int64) string {
+// Decimal spells a threshold that ParseThreshold can have read.
+func Decimal(num, den int64) string {
 	units := num * (billion / den)
 	if units == billion {
 		return "1"
@@ -237,7 +237,7 @@ func decimal(num, den int64) string {
 // the same floor and that threshold writes.
 func Rethreshold(ctx context.Context, dir, threshold string, m Means, o RunOptions) (Result, error) {
 	fail := func(err error) (Result, error) { return Result{}, err }
-	from, sealed, err := openSweepable(ctx, dir, m)
+	from, sealed, err := OpenSweepable(ctx, dir, m)
 	if err != nil {
 		return fail(err)
 	}

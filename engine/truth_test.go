@@ -89,7 +89,7 @@ func compareWithTruth(t *testing.T, input, threshold string, truth map[[2]string
 	var wrongful, dropped int
 	gone := map[string]bool{}
 	var witnesses []string
-	err = eachDecision(dir, res.Plan, func(row *decision.Row) error {
+	err = EachDecision(dir, res.Plan, func(row *decision.Row) error {
 		dropped++
 		gone[row.ID] = true
 		witnesses = append(witnesses, row.WitnessID)

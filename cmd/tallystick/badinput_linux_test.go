@@ -101,7 +101,7 @@ func testFullDisk(t *testing.T) {
 			if o.code == exitDone {
 				return true
 			}
-			o.want(t, exitFailed, "no space left on device", "hint: the disk of the output folder is full", "disk/out")
+			o.want(t, exitFailed, "no space left on device", "hint: the disk of that file is full", "run again with --resume", "disk/out")
 			if err := unix.Mount("", disk, "", unix.MS_REMOUNT, "size=64m"); err != nil {
 				t.Fatal(err)
 			}

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/explain"
 	"github.com/tallystick/tallystick/engine/plan"
 )
 
@@ -40,8 +41,8 @@ func (c *explainCmd) Run(ctx context.Context, env *environment) error {
 		return err
 	}
 	defer cleanup()
-	o := engine.ExplainOptions{Step: c.Step, Neighbours: int(c.Neighbours), Scratch: dir}
-	p, found, err := engine.Explain(ctx, c.Dir, c.ID, o, engine.Means{Parser: "native", Workers: workers(0)})
+	o := explain.Options{Step: c.Step, Neighbours: int(c.Neighbours), Scratch: dir}
+	p, found, err := explain.Find(ctx, c.Dir, c.ID, o, engine.Means{Parser: "native", Workers: workers(0)})
 	if len(found) == 0 && err != nil {
 		return err
 	}
@@ -54,8 +55,8 @@ func (c *explainCmd) Run(ctx context.Context, env *environment) error {
 			break
 		}
 	}
-	write := map[string]func(io.Writer, plan.Plan, []engine.Explanation) error{
-		"text": engine.WriteExplanations, "json": engine.WriteExplanationsJSON,
+	write := map[string]func(io.Writer, plan.Plan, []explain.Explanation) error{
+		"text": explain.WriteText, "json": explain.WriteJSON,
 	}[c.Format]
 	return write(env.stdout, p, found)
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"strings"
 	"syscall"
 
@@ -76,12 +77,33 @@ func main() {
 	os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
 }
 
+// grammarFor returns what kong is to parse args by, a pointer to a cli, and the
+// flags of all commands in it. Where args begin with a command the others are left
+// out: to read the tags of all takes longer than many a command.
+func grammarFor(args []string) (grammar any, output *outputFlags) {
+	var c cli
+	all := reflect.TypeOf(c)
+	for i := range all.NumField() {
+		field := all.Field(i)
+		if _, command := field.Tag.Lookup("cmd"); !command || len(args) == 0 || args[0] != strings.ToLower(field.Name) {
+			continue
+		}
+		flags, _ := all.FieldByName("Output")
+		one := reflect.New(reflect.StructOf([]reflect.StructField{
+			{Name: field.Name, Type: field.Type, Tag: field.Tag},
+			{Name: flags.Name, Type: flags.Type, Tag: flags.Tag},
+		}))
+		return one.Interface(), one.Elem().Field(1).Addr().Interface().(*outputFlags)
+	}
+	return &c, &c.Output
+}
+
 // Main runs the program and returns its exit code.
 func Main(args []string, stdout, stderr io.Writer) int {
 	s3.Register()
-	var c cli
+	grammar, output := grammarFor(args)
 	helped := false
-	parser, err := kong.New(&c,
+	parser, err := kong.New(grammar,
 		kong.Name("tallystick"),
 		kong.Description("Whose tokens are in this training set, and how many?\n\nReads JSONL corpora, proves and removes duplicates, counts tokens exactly as Hugging Face tokenizers would, and writes a tally per contributor."),
 		kong.Writers(stdout, stderr),
@@ -106,7 +128,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		return exitDone
 	}
 	if err != nil {
-		complain(stderr, fmt.Errorf("%w: %v", doc.ErrUsage, err))
+		complain(stderr, fmt.Errorf("%w: %v", doc.ErrUsage, err), "")
 		return exitUsage
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -115,10 +137,10 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	// A closed pipe is an error to return, after which folders are cleaned
 	// up, not a signal to die of.
 	signal.Ignore(syscall.SIGPIPE)
-	env := &environment{stdout: stdout, stderr: stderr, output: c.Output}
+	env := &environment{stdout: stdout, stderr: stderr, output: *output}
 	k.BindTo(ctx, (*context.Context)(nil))
-	if c.Output.Metrics != "" {
-		env.metrics, err = newMetrics(c.Output.Metrics)
+	if output.Metrics != "" {
+		env.metrics, err = newMetrics(output.Metrics)
 	}
 	if err == nil {
 		err = k.Run(env)
@@ -134,44 +156,61 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &rejects):
-		complain(stderr, err)
+		complain(stderr, err, "")
 		return exitRejects
 	case errors.Is(err, errUnfinished):
 		return exitUnfinished
 	case errors.Is(err, syscall.EPIPE):
 		return exitDone // the reader of our output has had enough
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		how := "a run goes on with --resume"
-		if args[0] == "stage" {
-			how = "the task left nothing behind; run it again"
-		}
-		fmt.Fprintf(stderr, "tallystick: interrupted (%s)\n", how)
+		complain(stderr, interruption(k.Selected().Name), "")
 		return exitInterrupted
 	case errors.Is(err, doc.ErrUsage):
-		complain(stderr, err)
+		complain(stderr, err, "")
 		return exitUsage
 	}
-	complain(stderr, err)
+	complain(stderr, err, k.Selected().Name)
 	return exitFailed
 }
 
-// complain prints an error and, where one is known, a hint.
-func complain(w io.Writer, err error) {
+// interruption says what becomes of what a command has done until it was stopped.
+func interruption(command string) error {
+	switch command {
+	case "run":
+		return errors.New("interrupted (a run goes on with --resume)")
+	case "stage":
+		return errors.New("interrupted (the task left nothing behind; run it again)")
+	case "plan":
+		return errors.New("interrupted (there is no plan; run it again)")
+	case "rethreshold":
+		return errors.New("interrupted (the run in the output folder is not finished; write it again with --force)")
+	}
+	return errors.New("interrupted")
+}
+
+// complain prints an error of a command and, where one is known, a hint.
+func complain(w io.Writer, err error, command string) {
 	text := err.Error()
 	if word := doc.ErrUsage.Error(); errors.Is(err, doc.ErrUsage) { // says nothing more to people
 		text = strings.TrimSuffix(strings.TrimPrefix(text, word+": "), ": "+word)
 		text = strings.ReplaceAll(text, ": "+word+": ", ": ")
 	}
 	fmt.Fprintln(w, "tallystick:", text)
-	if h := hint(err); h != "" {
+	if h := hint(err, command); h != "" {
 		fmt.Fprintln(w, "tallystick: hint:", h)
 	}
 }
 
-func hint(err error) string {
+func hint(err error, command string) string {
+	again := "run it again"
+	if command == "run" {
+		again = "run again with --resume"
+	}
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
-		return "the disk of the output folder is full; free some space, then run again with --resume"
+		return "the disk of that file is full; free some space, then " + again
+	case errors.Is(err, syscall.EDQUOT):
+		return "that file is beyond the quota of its user or group; remove others, or have it raised, then " + again
 	case errors.Is(err, doc.ErrInUse):
 		return "wait for it to end, or stop it; \"tallystick status\" shows who works in a folder"
 	case errors.Is(err, doc.ErrInputChanged):

@@ -59,6 +59,7 @@ func startSlurm(t *testing.T) *slurm {
 			t.Fatal(err)
 		}
 	}
+	port := freePort(t)
 	write(t, filepath.Join(dir, "slurm.conf"), fmt.Appendf(nil, `ClusterName=test
 SlurmctldHost=%[1]s(127.0.0.1)
 SlurmctldPort=%[3]d
@@ -66,7 +67,7 @@ SlurmdPort=%[4]d
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket=%[2]s/munge.sock,cred_expire=3
+AuthInfo=socket=%[2]s/munge.sock,cred_expire=15
 CredType=cred/munge
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
@@ -77,6 +78,8 @@ SelectTypeParameters=CR_Core_Memory
 SchedulerParameters=sched_interval=1,bf_interval=1
 ReturnToService=2
 KillWait=2
+MessageTimeout=60
+BatchStartTimeout=100
 MailProg=/bin/true
 StateSaveLocation=%[2]s/state
 SlurmdSpoolDir=%[2]s/spool
@@ -87,16 +90,21 @@ SlurmdLogFile=%[2]s/slurmd.log
 SlurmdParameters=config_overrides
 NodeName=%[1]s NodeAddr=127.0.0.1 CPUs=4 RealMemory=4096 State=UNKNOWN
 PartitionName=all Nodes=ALL Default=YES State=UP
-`, host, dir, freePort(t), freePort(t)))
+`, host, dir, port, freePort(t)))
 	s.daemon("munged", "--foreground", "--force", "--key-file="+dir+"/key", "--socket="+dir+"/munge.sock",
 		"--pid-file="+dir+"/munged.pid", "--log-file="+dir+"/munged.log", "--seed-file="+dir+"/munged.seed")
-	until(t, "munged", func() bool { _, err := os.Stat(dir + "/munge.sock"); return err == nil })
+	s.until("munged", "", func() bool { _, err := os.Stat(dir + "/munge.sock"); return err == nil })
 	s.daemon("slurmctld", "-D", "-c")
 	s.daemon("slurmd", "-D", "-c")
-	until(t, "Slurm\n"+s.logs(), func() bool {
-		out, _ := s.command("sinfo", "--noheader", "--format=%T").Output()
-		return strings.TrimSpace(string(out)) == "idle"
+	// Clients wait long for a daemon that does not listen yet.
+	s.until("slurmctld", "", func() bool {
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
 	})
+	s.until("an idle node", "", func() bool { return s.says("sinfo", "--noheader", "--format=%T") == "idle" })
 	return s
 }
 
@@ -168,9 +176,30 @@ func (s *slurm) submit(jobs string) map[string]string {
 // idle waits until no job is left.
 func (s *slurm) idle(jobs string) {
 	s.t.Helper()
-	for end := time.Now().Add(5 * time.Minute); s.run("squeue", "--noheader") != ""; time.Sleep(200 * time.Millisecond) {
-		if time.Now().After(end) {
-			s.t.Fatalf("jobs do not end:\n%s\n%s\n%s", s.run("squeue"), jobLogs(s.t, jobs), s.logs())
+	s.until("the end of all jobs", jobs, func() bool { return s.run("squeue", "--noheader") == "" })
+}
+
+// says is run without the error: a daemon that is just starting does not answer.
+func (s *slurm) says(name string, args ...string) string {
+	out, _ := s.command(name, args...).Output()
+	return strings.TrimSpace(string(out))
+}
+
+// until waits as long as something goes on: a busy machine can take minutes for
+// what an idle one does in a second.
+func (s *slurm) until(what, jobs string, condition func() bool) {
+	s.t.Helper()
+	var seen string
+	for begun := time.Now(); !condition(); time.Sleep(100 * time.Millisecond) {
+		if jobs != "" { // a state is not printed with the time that it lasts
+			state := s.says("squeue", "--noheader", "--states=all", "--format=%A %a %T %r")
+			if state != seen {
+				seen, begun = state, time.Now()
+			}
+		}
+		if time.Since(begun) > 3*time.Minute {
+			s.t.Fatalf("waited for %s in vain:\n%s\n%s\n%s\n%s", what,
+				s.says("scontrol", "show", "node"), s.says("squeue", "--states=all"), jobLogs(s.t, jobs), s.logs())
 		}
 	}
 }
@@ -189,33 +218,39 @@ func jobLogs(t *testing.T, jobs string) string {
 }
 
 // hurt makes a program that stands in for tallystick and, once, sends a signal
-// to the real one in the middle of the given job: when it says that it is at
-// its tasks.
-func hurt(t *testing.T, dir, stage, job, signal string) (path string) {
+// to the real one in the middle of the given job of two tasks. On a busy machine
+// the tasks can be over before that is seen: then they are done once more.
+func hurt(t *testing.T, dir, stage string, job int, signal string) (path string) {
 	t.Helper()
 	real, err := exec.LookPath("tallystick")
 	if err != nil {
 		t.Fatal(err)
 	}
 	path = filepath.Join(dir, "hurt")
+	work := filepath.Join(dir, "out", ".work")
 	script := fmt.Sprintf(`#!/bin/bash
-if [ "$2" = %[1]s ] && [ "$SLURM_ARRAY_TASK_ID" = %[2]s ] && [ ! -e %[3]q ]; then
-	%[5]s "$@" &
-	pid=$!
-	kill -STOP $pid
-	kill -CONT $pid
+if [ "$2" = %[1]s ] && [ "$SLURM_ARRAY_TASK_ID" = %[2]d ]; then
 	while [ ! -e %[3]q ]; do
-		if grep -qs "\"pid\":$pid," %[4]s/.work/running/*; then
-			kill -%[6]s $pid
-			echo "hurt by %[6]s"
-			echo "$SLURM_JOB_ID" >%[3]q
-		fi
+		rm -f %[7]q %[8]q
+		%[5]s "$@" &
+		pid=$!
+		while kill -0 $pid 2>/dev/null; do
+			if grep -qs "\"pid\":$pid," %[4]q/running/*; then
+				kill -STOP $pid
+				if [ ! -e %[8]q ] && kill -%[6]s $pid 2>/dev/null; then
+					echo "hurt by %[6]s"
+					echo "$SLURM_JOB_ID" >%[3]q
+					break
+				fi
+				kill -CONT $pid
+			fi
+		done
+		wait $pid || exit
 	done
-	wait $pid
-	exit
 fi
 exec %[5]s "$@"
-`, stage, job, filepath.Join(dir, "hurt."+stage), filepath.Join(dir, "out"), real, signal)
+`, stage, job, filepath.Join(dir, "hurt."+stage), work, real, signal,
+		filepath.Join(work, stage, fmt.Sprintf("%05d.done.json", 2*job)), filepath.Join(work, stage, fmt.Sprintf("%05d.done.json", 2*job+1)))
 	if err := os.WriteFile(path, []byte(script), 0o777); err != nil {
 		t.Fatal(err)
 	}
@@ -263,13 +298,13 @@ func TestSlurm(t *testing.T) {
 	}
 
 	// Requeued, as after a preemption or the loss of a node.
-	generate(hurt(t, dir, "scan", "1", "STOP"))
+	generate(hurt(t, dir, "scan", 1, "STOP"))
 	ids := s.submit(jobs)
 	mark := filepath.Join(dir, "hurt.scan")
-	until(t, "job 1 of scan", func() bool { b, _ := os.ReadFile(mark); return len(b) > 0 })
+	s.until("job 1 of scan", jobs, func() bool { b, _ := os.ReadFile(mark); return len(b) > 0 })
 	status(exitUnfinished, `^running +scan task [23] \(process [0-9]+ on .*, Slurm job `+ids["scan"]+`_1, `)
 	s.run("scontrol", "requeue", ids["scan"]+"_1")
-	until(t, "job 1 of scan again", func() bool {
+	s.until("job 1 of scan again", jobs, func() bool {
 		return strings.Contains(s.run("scontrol", "show", "job", ids["scan"]+"_1"), " Restarts=1 ")
 	})
 	s.idle(jobs)
@@ -283,7 +318,7 @@ func TestSlurm(t *testing.T) {
 	// Killed, as by the kernel for its memory: what waits for it goes away, and
 	// submitting again does the rest.
 	expect(t, dir, exitDone, []string{"plan", "in.jsonl", "--tokenizer", "gpt2", "--out", "out", "--force", "--quiet", "--shard-size", "200KB"})
-	generate(hurt(t, dir, "match", "0", "KILL"))
+	generate(hurt(t, dir, "match", 0, "KILL"))
 	ids = s.submit(jobs)
 	s.idle(jobs)
 	if text := s.run("scontrol", "show", "job", ids["match"]+"_0"); !strings.Contains(text, "JobState=FAILED") || !strings.Contains(text, "ExitCode=137:0") {

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 	"text/template"
 	"time"
 
@@ -135,14 +136,17 @@ func WriteTable(w io.Writer, stages []Stage) error {
 //go:embed templates
 var templateFiles embed.FS
 
-var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"sh": shellQuote, "json": jsonQuote, "slurmTime": slurmTime, "slurmPath": slurmPath,
-}).ParseFS(templateFiles, "templates/*"))
+// Not parsed at the start of every command.
+var templates = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"sh": shellQuote, "json": jsonQuote, "slurmTime": slurmTime, "slurmPath": slurmPath,
+	}).ParseFS(templateFiles, "templates/*"))
+})
 
 // fill executes a template.
 func fill(name string, mode fs.FileMode, templateName string, data any) (File, error) {
 	var b strings.Builder
-	if err := templates.ExecuteTemplate(&b, templateName, data); err != nil {
+	if err := templates().ExecuteTemplate(&b, templateName, data); err != nil {
 		return File{}, fmt.Errorf("%s: %w", name, err)
 	}
 	return File{Name: name, Mode: mode, Data: []byte(b.String())}, nil

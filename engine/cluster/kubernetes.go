@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
@@ -39,7 +40,7 @@ const (
 )
 
 // label is what a name of Kubernetes is made of (RFC 1123).
-var label = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
+var label = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`) })
 
 type kubernetesStage struct {
 	Stage
@@ -88,7 +89,7 @@ func Kubernetes(p plan.Plan, o KubernetesOptions) ([]File, []Stage, error) {
 		return nil, nil, fmt.Errorf("%w: a Job of Kubernetes has at most %d indexes and %d pods at once", doc.ErrUsage, mostIndexes, mostParallel)
 	}
 	for what, name := range map[string]string{"claim": o.Claim, "secret": o.Secret, "namespace": o.Namespace} {
-		if name != "" && !label.MatchString(name) {
+		if name != "" && !label().MatchString(name) {
 			return nil, nil, fmt.Errorf("%w: %s %q: a name of Kubernetes is made of a-z, 0-9, dots and dashes", doc.ErrUsage, what, name)
 		}
 	}

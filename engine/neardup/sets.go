@@ -198,6 +198,14 @@ func (s *FileSets) Size(d uint32) int { return int(s.index.sizes[d]) }
 // Parity implements Sets.
 func (s *FileSets) Parity(d uint32) []uint64 { return s.index.bitmap(d) }
 
+// Shingles is their number in all sets.
+func (s *FileSets) Shingles() (n int64) {
+	for _, size := range s.index.sizes {
+		n += int64(size)
+	}
+	return n
+}
+
 // Load implements Sets.
 func (s *FileSets) Load(d uint32, dst []uint64) ([]uint64, error) {
 	n := s.Size(d)

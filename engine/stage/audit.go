@@ -93,8 +93,13 @@ func (r *resolver) audit(ctx context.Context) error {
 			a.sets.Close()
 		}
 	}()
-	for _, step := range []func(context.Context) error{a.sample, a.load, a.compare, a.judge} {
-		if err := step(ctx); err != nil {
+	for _, step := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"sample", a.sample}, {"index", a.load}, {"outlines", a.compare}, {"judge", a.judge},
+	} {
+		if err := r.step(ctx, step.name, step.do); err != nil {
 			return err
 		}
 	}

@@ -114,7 +114,7 @@ func (p *parts) dropCopy(value []byte, f *sweep.Fate, first, witness *node, carr
 // write spells out what was decided, as resolver.write does.
 func (p *parts) write(ctx context.Context) error {
 	p.rec.Bytes = p.texts.Load()
-	p.tell(&p.out.stats)
+	p.tell(&p.out.stats, p.shingles)
 	if err := p.writeSorted(ctx, "decisions", magicDecisions, p.out.decisions, func(e *encoder, _ doc.Place, values [][]byte) {
 		for _, v := range values {
 			e.raw(v)

@@ -45,6 +45,7 @@ type parts struct {
 	weigh    sync.Mutex
 
 	nodes, sets, copies, buckets *stream // by component
+	shingles                     int64   // of all sets
 	out                          outcomes
 	value                        recorder
 	key                          []byte
@@ -81,14 +82,14 @@ func (r *resolver) weight(s *spilled) int64 {
 // Reserved for what resolve does not count: the runtime, buffers of files, outputs.
 const reserved = 24 << 20
 
-// leastRoom is what resolve cannot do without, whatever the bound.
-const leastRoom = 1 << 20
+// leastToResolve is what resolve cannot do without, whatever the bound.
+const leastToResolve = 1 << 20
 
 // roomLeft returns how many bytes resolve may hold under the bound of the job: half
 // of what is free, for the collector lets garbage lie as long.
 func (r *resolver) roomLeft() int64 {
-	if r.room > 0 {
-		return r.room
+	if r.resolveRoom > 0 {
+		return r.resolveRoom
 	}
 	runtime.GC()
 	var m runtime.MemStats
@@ -98,7 +99,7 @@ func (r *resolver) roomLeft() int64 {
 
 // fits reports whether everything can be resolved at once: always, without a bound.
 func (r *resolver) fits(ctx context.Context) (bool, error) {
-	if r.Memory == 0 && r.room == 0 {
+	if r.Memory == 0 && r.resolveRoom == 0 {
 		return true, nil
 	}
 	need := r.edges * edgeBytes
@@ -121,22 +122,19 @@ func (r *resolver) resolveInParts(ctx context.Context) error {
 		return err
 	}
 	defer p.close()
-	for _, step := range []func(context.Context) error{p.proveCopies, p.connect, p.spill, p.resolveAll, p.write} {
-		if err := step(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.steps(ctx, []step{
+		{"exact", p.proveCopies}, {"graph", p.connect}, {"sets", p.spill}, {"decide", p.resolveAll}, {"write", p.write},
+	})
 }
 
 func newParts(r *resolver) (*parts, error) {
 	n := int64(r.number)
 	fixed := 4*n + 5*n/8
 	p := &parts{resolver: r, room: r.roomLeft() - fixed/2}
-	if r.room > 0 {
-		p.room = r.room
-	} else if p.room < leastRoom {
-		return nil, fmt.Errorf("%w: --memory %d: %d documents share a key with another one, which takes %d bytes at least", doc.ErrUsage, r.Memory, n, r.Memory+2*(leastRoom-p.room))
+	if r.resolveRoom > 0 {
+		p.room = r.resolveRoom
+	} else if p.room < leastToResolve {
+		return nil, fmt.Errorf("%w: --memory %d: %d documents share a key with another one, which takes %d bytes at least", doc.ErrUsage, r.Memory, n, r.Memory+2*(leastToResolve-p.room))
 	}
 	p.links = make([]uint32, n)
 	for i := range p.links {
@@ -476,6 +474,7 @@ func (p *parts) spill(ctx context.Context) error {
 				copies: p.copied.has(number), buckets: p.inBucket.has(number), hot: p.inHot.has(number),
 			}
 			p.addWeight(p.component(number), p.weight(&s))
+			p.shingles += int64(sizes[i])
 			p.key = appendKey(p.key[:0], p.component(number), number)
 			if err := nodes.Add(p.key, p.value.value(func(e *encoder) { e.spilled(&s) })); err != nil {
 				return err
@@ -491,7 +490,6 @@ func (p *parts) spill(ctx context.Context) error {
 			return err
 		}
 	}
-	// Copies had to be told from representatives until now, but for the audit.
 	return nil
 }
 

@@ -111,7 +111,7 @@ func planOf(t *testing.T, files [][]string, reference int, change func(p *plan.P
 func resolved(t *testing.T, j *Job, room int64) map[string]string {
 	t.Helper()
 	os.Remove(filepath.Join(j.Dir, recordPath(Resolve, 0)))
-	j.room = room
+	j.resolveRoom = room
 	if _, _, err := j.Do(t.Context(), Resolve, 0); err != nil {
 		t.Fatalf("room %d: %v", room, err)
 	}

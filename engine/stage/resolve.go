@@ -88,25 +88,39 @@ func resolve(ctx context.Context, t *taskRun) error {
 	r := newResolver(t)
 	defer r.close()
 	r.scanned, r.matched = scanned, matched
-	if err := r.sharing(ctx); err != nil {
+	fits := false
+	begin := func(ctx context.Context) (err error) {
+		if err := r.sharing(ctx); err != nil {
+			return err
+		}
+		fits, err = r.fits(ctx)
 		return err
 	}
-	fits, err := r.fits(ctx)
-	if err != nil {
+	if err := r.step(ctx, "sharing", begin); err != nil {
 		return err
 	}
 	if !fits {
 		return r.resolveInParts(ctx)
 	}
-	for _, step := range []func(context.Context) error{
-		r.collect, r.collapseExact, r.buildGraph, r.loadSets, r.decide, r.audit, r.keepForSweep,
-	} {
-		if err := step(ctx); err != nil {
+	return r.steps(ctx, []step{
+		{"collect", r.collect}, {"exact", r.collapseExact}, {"graph", r.buildGraph}, {"sets", r.loadSets},
+		{"decide", r.decide}, {"", r.audit}, {"keep", r.keepForSweep}, {"write", r.write},
+	})
+}
+
+// step is a named part of a task.
+type step struct {
+	name string
+	do   func(context.Context) error
+}
+
+func (t *taskRun) steps(ctx context.Context, steps []step) error {
+	for _, s := range steps {
+		if err := t.step(ctx, s.name, s.do); err != nil {
 			return err
 		}
 	}
-	r.close()
-	return r.write(ctx)
+	return nil
 }
 
 type resolver struct {
@@ -253,8 +267,8 @@ func (r *resolver) sharing(ctx context.Context) error {
 				r.hot = r.hot || len(members) > neardup.HotBucket
 			}
 			for _, p := range members {
-				if int(p.Shard) >= len(r.Plan.Shards) {
-					return fmt.Errorf("%w: a group of %s names shard %d of %d", doc.ErrCorrupt, kind, p.Shard, len(r.Plan.Shards))
+				if int(p.Shard) >= len(r.Plan.Shards) || uint64(p.Ordinal) >= r.Plan.MostLines(int(p.Shard)) {
+					return fmt.Errorf("%w: a group of %s names line %d of shard %d of %d", doc.ErrCorrupt, kind, p.Ordinal, p.Shard, len(r.Plan.Shards))
 				}
 				r.places.add(p)
 			}
@@ -461,15 +475,16 @@ func (r *resolver) decide(ctx context.Context) error {
 		return err
 	}
 	r.verdicts, r.stats = verdicts, stats
-	r.tell(&stats)
+	r.tell(&stats, r.sets.Shingles())
 	return nil
 }
 
 // tell notes what describes the work for those who look at records.
-func (r *resolver) tell(stats *neardup.Stats) {
+func (r *resolver) tell(stats *neardup.Stats, shingles int64) {
 	for name, v := range map[string]int64{
 		"near_dup_documents":  int64(stats.Dropped),
 		"compared_documents":  int64(stats.Documents),
+		"compared_shingles":   shingles,
 		"candidates":          int64(stats.Candidates),
 		"rejected_by_size":    int64(stats.RejectedBySize),
 		"rejected_by_bitmap":  int64(stats.RejectedByBitmap),

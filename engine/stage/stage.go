@@ -22,6 +22,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/report"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/tally"
 )
@@ -67,6 +68,7 @@ type Job struct {
 	Strict   bool          // seal fails, before it writes a tally, if there is an alarm
 	Advance  func(n int64) // progress in bytes or documents of the running stage; may be nil
 	Fence    func() error  // asked before a task's files become visible; may be nil
+	Flows    *report.Flows // takes in what tally decides of each shard; may be nil
 
 	// ParquetKeys makes scan write keys for the engines of other people, and
 	// Candidates are the files that such an engine wrote, for match to read
@@ -74,8 +76,8 @@ type Job struct {
 	ParquetKeys bool
 	Candidates  []string
 
-	sealed *tally.Summary
-	room   int64 // for tests: what resolve may hold, instead of a part of Memory
+	sealed      *tally.Summary
+	resolveRoom int64 // for tests: what resolve may hold, instead of a part of Memory
 }
 
 // LargestRows is how many rows Sealed has.
@@ -93,8 +95,15 @@ type Record struct {
 	Work    []WorkSum        `json:"work,omitempty"`    // in WorkDir
 	Numbers map[string]int64 `json:"numbers,omitempty"` // what later stages and the report need
 	Seconds float64          `json:"seconds"`
+	Steps   []Step           `json:"steps,omitempty"`   // of a task that has several, in their order
 	Bytes   int64            `json:"bytes"`             // of input read
 	Engines []string         `json:"engines,omitempty"` // that counted, each once; scan only
+}
+
+// Step is a part of a task.
+type Step struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
 }
 
 // WorkSum names a file in WorkDir. Nobody but the run that wrote it believes it, so
@@ -263,6 +272,17 @@ type output struct {
 
 func (j *Job) newTask(n Name, task int) *taskRun {
 	return &taskRun{Job: j, rec: Record{Stage: n, Task: task, RunID: j.Plan.RunID, Numbers: map[string]int64{}}}
+}
+
+// step does a part of the task and notes how long it took; one without a name
+// notes its own parts.
+func (t *taskRun) step(ctx context.Context, name string, do func(context.Context) error) error {
+	begun := time.Now()
+	err := do(ctx)
+	if name != "" {
+		t.rec.Steps = append(t.rec.Steps, Step{name, time.Since(begun).Seconds()})
+	}
+	return err
 }
 
 // create starts an output file of the task.

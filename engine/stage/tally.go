@@ -10,6 +10,7 @@ import (
 	"github.com/tallystick/tallystick/engine/bitmap"
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/report"
 	"github.com/tallystick/tallystick/engine/tally"
 )
 
@@ -73,6 +74,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 		return err
 	}
 	defer credit.stop()
+	var flows report.Flows
 	lost := losses{byContributor: tally.Tally{Room: room, Dir: t.scratch()}}
 	defer sums.Close()
 	defer lost.byContributor.Close()
@@ -103,7 +105,11 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 		case pending && next.Ordinal == rec.Ordinal:
 			class, pending = next.Class, false
 			lost.add(&rec, &next, t.fileOf(uint32(shard)), t.fileOf(next.Witness.Shard))
-			err = dropped.Write(t.row(shard, first, &rec, &next))
+			row := t.row(shard, first, &rec, &next)
+			if t.Flows != nil {
+				flows.Add(&row)
+			}
+			err = dropped.Write(row)
 		default:
 			lost.add(&rec, nil, 0, 0)
 		}
@@ -162,7 +168,13 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	if err := lost.write(ctx, t); err != nil {
 		return err
 	}
-	return credit.write(ctx, t)
+	if err := credit.write(ctx, t); err != nil {
+		return err
+	}
+	if t.Flows != nil {
+		t.Flows.Merge(&flows)
+	}
+	return nil
 }
 
 func (t *taskRun) row(shard int, first int64, rec *docRecord, d *decisionRecord) decision.Row {

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -18,9 +17,10 @@ type Digest struct {
 // HashedWriter buffers, measures and digests a file on its way into a store.
 type HashedWriter struct {
 	w    Writer
-	buf  *bufio.Writer
+	buf  []byte // grows up to hashedBuffer: many files are small
 	hash hash.Hash
 	size int64
+	err  error // of the first failed write, after which there is none
 }
 
 const hashedBuffer = 256 << 10
@@ -36,23 +36,50 @@ func CreateHashedBy(ctx context.Context, s Store, name string, by hash.Hash) (*H
 	if err != nil {
 		return nil, err
 	}
-	h := &HashedWriter{w: w, hash: by}
-	h.buf = bufio.NewWriterSize(io.MultiWriter(w, h.hash), hashedBuffer)
-	return h, nil
+	return &HashedWriter{w: w, hash: by}, nil
 }
 
 // Write buffers p. An error of the store shows here or in Commit.
 func (h *HashedWriter) Write(p []byte) (int, error) {
-	n, err := h.buf.Write(p)
-	h.size += int64(n)
-	return n, err
+	if len(h.buf)+len(p) > hashedBuffer {
+		h.flush()
+	}
+	if len(p) < hashedBuffer && h.err == nil {
+		h.buf = append(h.buf, p...)
+	} else {
+		h.pass(p)
+	}
+	if h.err != nil {
+		return 0, h.err
+	}
+	h.size += int64(len(p))
+	return len(p), nil
+}
+
+// flush passes the buffered bytes on.
+func (h *HashedWriter) flush() {
+	h.pass(h.buf)
+	h.buf = h.buf[:0]
+}
+
+// pass writes p to the store and digests it.
+func (h *HashedWriter) pass(p []byte) {
+	if h.err != nil || len(p) == 0 {
+		return
+	}
+	n, err := h.w.Write(p)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	h.err = err
+	h.hash.Write(p[:n])
 }
 
 // Commit makes the file durable and visible, or leaves nothing behind.
 func (h *HashedWriter) Commit() (Digest, error) {
-	if err := h.buf.Flush(); err != nil {
+	if h.flush(); h.err != nil {
 		h.w.Abort()
-		return Digest{}, err
+		return Digest{}, h.err
 	}
 	if err := h.w.Commit(); err != nil {
 		return Digest{}, err

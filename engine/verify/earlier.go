@@ -150,9 +150,13 @@ func (in *indexReader) document(sources bool) uint32 {
 	in.number()
 	in.number()
 	in.take(8)
-	if dated := in.take(1); in.err == nil && dated[0] == 1 {
+	switch dated := in.take(1); {
+	case in.err != nil:
+	case dated[0] == 1:
 		in.number()
 		in.number()
+	case dated[0] != 0:
+		in.err = fmt.Errorf("line %d of the shard: %d for whether it has a date", ordinal, dated[0])
 	}
 	in.text()
 	if sources {

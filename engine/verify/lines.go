@@ -39,7 +39,7 @@ func (c *checker) checkBitmaps(ctx context.Context, f *findings) (string, error)
 			if !present[name] {
 				continue
 			}
-			b, err := c.readBitmap(name, c.maxLines(shard))
+			b, err := c.readBitmap(name, c.plan.MostLines(shard))
 			if err != nil {
 				f.add("%s: %v", name, err)
 				continue
@@ -72,31 +72,16 @@ func (c *checker) checkBitmaps(ctx context.Context, f *findings) (string, error)
 	if f.count == 0 {
 		c.lines = lines
 	}
-	return fmt.Sprintf("%d lines, each in one class", documents), nil
-}
-
-// maxLines bounds the number of lines of a shard: the exact number where
-// another shard of the file follows.
-func (c *checker) maxLines(shard int) uint64 {
-	s := c.plan.Shards[shard]
-	if next := shard + 1; next < len(c.plan.Shards) && c.plan.Shards[next].File == s.File {
-		return uint64(c.plan.Shards[next].FirstLine - s.FirstLine)
-	}
-	if c.plan.Files[s.File].Compression == "none" {
-		return uint64(s.Length)
-	}
-	return 1 << 32
+	return number(documents, "line") + ", each in one class", nil
 }
 
 func (c *checker) readBitmap(name string, lines uint64) (b *roaring.Bitmap, err error) {
-	file := c.open(name)
-	if file == nil {
-		return nil, errors.New("not read: it is missing or damaged")
-	}
-	defer file.Close()
-	data, err := io.ReadAll(file)
+	data, err := c.read(name)
 	if err != nil {
 		return nil, err
+	}
+	if data == nil {
+		return nil, errors.New("not read: it is missing or damaged")
 	}
 	err = shielded(func() error {
 		b = roaring.New()
@@ -310,7 +295,7 @@ func (c *checker) checkDecisions(ctx context.Context, f *findings) (string, erro
 	if f.count == 0 {
 		c.witness = witness
 	}
-	return fmt.Sprintf("%d dropped documents, each with a kept witness%s", rows, c.standingNote(stood)), nil
+	return fmt.Sprintf("%s, each with a kept witness%s", number(rows, "dropped document"), c.standingNote(stood)), nil
 }
 
 // ordinal returns the zero-based ordinal in its shard of a line of the file.
@@ -498,5 +483,5 @@ func (c *checker) checkRejects(ctx context.Context, f *findings) (string, error)
 	if f.count == 0 {
 		c.rejects = spans
 	}
-	return fmt.Sprintf("%d rejected lines", lines.number), nil
+	return number(lines.number, "rejected line"), nil
 }

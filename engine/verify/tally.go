@@ -197,7 +197,7 @@ func (c *checker) checkTally(_ context.Context, f *findings) (string, error) {
 	if f.count == 0 {
 		c.tally = rows
 	}
-	return fmt.Sprintf("%d contributors, %d documents, %d tokens in, %d kept", len(rows), totals.In.Documents, totals.In.Tokens, totals.Kept.Tokens), nil
+	return fmt.Sprintf("%s, %s, %s in, %d kept", number(len(rows), "contributor"), number(totals.In.Documents, "document"), number(totals.In.Tokens, "token"), totals.Kept.Tokens), nil
 }
 
 // readTallyJSONL returns the rows of tally.jsonl, nil if it cannot be read.

@@ -31,7 +31,7 @@ func best() level {
 	return avx2
 }
 
-// The functions in assembly are scanGeneric, their reference, of slices by their
+// The scans in assembly are scanGeneric, their reference, of slices by their
 // first elements, text from at. blocks is at least 1. behind is not 0 if there
 // is text before.
 
@@ -74,6 +74,26 @@ func (t *Table) scan(starts []uint64, text []byte, at int, leads *Leads) {
 		}
 	default:
 		t.scanGeneric(starts, text, at, leads)
+	}
+}
+
+// These are nearGeneric, their reference, likewise. They read edgesBefore bytes
+// before the blocks and edgesPast behind.
+
+//go:noescape
+func nearAVX2(near, places *uint64, text *byte, blocks int, halves *[len(around)][2][16]byte)
+
+//go:noescape
+func nearAVX512(near, places *uint64, text *byte, blocks int, halves *[len(around)][2][16]byte)
+
+func (e *Edges) near(near, places []uint64, text []byte, at int) {
+	switch use {
+	case avx512:
+		nearAVX512(&near[0], &places[0], &text[at], len(places), &e.halves)
+	case avx2:
+		nearAVX2(&near[0], &places[0], &text[at], len(places), &e.halves)
+	default:
+		e.nearGeneric(near, places, text, at)
 	}
 }
 

@@ -16,6 +16,11 @@
 // and two, are ANDed. PEXT brings the mask of lead bytes from bytes to characters,
 // PDEP the result back.
 //
+// near loads a block six times, from the bytes around its places, and ANDs what
+// VPSHUFB finds for both halves of each byte, three times for what begins and for
+// what ends; where either is not zero, and a place is, there is one to be told of.
+// Blocks without places are passed over.
+//
 // Two bits and the last character are left to the next block; behind blocks that
 // were passed over they are made of the last 8 bytes, in which there are always two
 // characters.
@@ -29,12 +34,17 @@
 // Z2 the bytes of the characters, Z4 characters as words, Z3...Z15 temporary; K2 words of
 // odd number, K7 bytes of the block that there are.
 //
+// near: DI near, DX places, SI text, CX blocks left, R8 tables; Y15 the lower half of
+// bytes, Y0, Y1 tables, Y2, Y3 temporary, Y4...Y7 what begins and ends in the halves of
+// the block; AX, BX, R9 bits. AVX-512: tables in Z16...Z27, Z4, Z5 what begins and ends.
+//
 // Tail. AVX2: none, the Go side hands over whole blocks. AVX-512 loads no more than
 // there is.
 //
 // Why it is safe. AVX2 reads 64*blocks + 4 bytes at text; AVX-512 as many as it is
-// told, by masks. Both read 8 bytes before, if there is text there. Writes 8*blocks
-// at starts. A character is below 0x10000 whatever its bytes are, which is within beside;
+// told, by masks. Both read 8 bytes before, if there is text there;
+// near 4 before and 5 past its blocks. Writes 8*blocks
+// at starts, or near. A character is below 0x10000 whatever its bytes are, which is within beside;
 // a double word of crossed is below 2^(27-shift), as they are. VPGATHERDD takes numbers of
 // double words as signed: they are below 2^27. Loads and stores are unaligned.
 // Nothing is called, no stack is used. R14 may be used since it is saved by who
@@ -620,3 +630,227 @@ GLOBL dword0000ffff<>(SB), RODATA|NOPTR, $4
 
 DATA dword00010001<>+0(SB)/4, $0x00010001
 GLOBL dword00010001<>(SB), RODATA|NOPTR, $4
+
+// func nearAVX2(near *uint64, places *uint64, text *byte, blocks int, halves *[6][2][16]byte)
+// Requires: AVX, AVX2, BMI
+TEXT ·nearAVX2(SB), NOSPLIT, $0-40
+	MOVQ         near+0(FP), DI
+	MOVQ         places+8(FP), DX
+	MOVQ         text+16(FP), SI
+	MOVQ         blocks+24(FP), CX
+	MOVQ         halves+32(FP), R8
+	VPBROADCASTD dword0f0f0f0f<>+0(SB), Y15
+	VPXOR        Y14, Y14, Y14
+
+nearBlock:
+	MOVQ           (DX), R9
+	TESTQ          R9, R9
+	JZ             nearNext
+	VBROADCASTI128 (R8), Y0
+	VBROADCASTI128 16(R8), Y1
+	VMOVDQU        1(SI), Y2
+	VPAND          Y15, Y2, Y3
+	VPSRLW         $0x04, Y2, Y2
+	VPAND          Y15, Y2, Y2
+	VPSHUFB        Y3, Y0, Y3
+	VPSHUFB        Y2, Y1, Y2
+	VPAND          Y2, Y3, Y4
+	VMOVDQU        33(SI), Y2
+	VPAND          Y15, Y2, Y3
+	VPSRLW         $0x04, Y2, Y2
+	VPAND          Y15, Y2, Y2
+	VPSHUFB        Y3, Y0, Y3
+	VPSHUFB        Y2, Y1, Y2
+	VPAND          Y2, Y3, Y5
+	VBROADCASTI128 32(R8), Y0
+	VBROADCASTI128 48(R8), Y1
+	VMOVDQU        2(SI), Y2
+	VPAND          Y15, Y2, Y3
+	VPSRLW         $0x04, Y2, Y2
+	VPAND          Y15, Y2, Y2
+	VPSHUFB        Y3, Y0, Y3
+	VPSHUFB        Y2, Y1, Y2
+	VPAND          Y2, Y3, Y3
+	VPAND          Y3, Y4, Y4
+	VMOVDQU        34(SI), Y2
+	VPAND          Y15, Y2, Y3
+	VPSRLW         $0x04, Y2, Y2
+	VPAND          Y15, Y2, Y2
+	VPSHUFB        Y3, Y0, Y3
+	VPSHUFB        Y2, Y1, Y2
+	VPAND          Y2, Y3, Y3
+	VPAND          Y3, Y5, Y5
+	VBROADCASTI128 64(R8), Y0
+	VBROADCASTI128 80(R8), Y1
+	VMOVDQU        5(SI), Y2
+	VPAND          Y15, Y2, Y3
+	VPSRLW         $0x04, Y2, Y2
+	VPAND          Y15, Y2, Y2
+	VPSHUFB        Y3, Y0, Y3
+	VPSHUFB        Y2, Y1, Y2
+	VPAND          Y2, Y3, Y3
+	VPAND          Y3, Y4, Y4
+	VMOVDQU        37(SI), Y2
+	VPAND          Y15, Y2, Y3
+	VPSRLW         $0x04, Y2, Y2
+	VPAND          Y15, Y2, Y2
+	VPSHUFB        Y3, Y0, Y3
+	VPSHUFB        Y2, Y1, Y2
+	VPAND          Y2, Y3, Y3
+	VPAND          Y3, Y5, Y5
+	VBROADCASTI128 96(R8), Y0
+	VBROADCASTI128 112(R8), Y1
+	VMOVDQU        -1(SI), Y2
+	VPAND          Y15, Y2, Y3
+	VPSRLW         $0x04, Y2, Y2
+	VPAND          Y15, Y2, Y2
+	VPSHUFB        Y3, Y0, Y3
+	VPSHUFB        Y2, Y1, Y2
+	VPAND          Y2, Y3, Y6
+	VMOVDQU        31(SI), Y2
+	VPAND          Y15, Y2, Y3
+	VPSRLW         $0x04, Y2, Y2
+	VPAND          Y15, Y2, Y2
+	VPSHUFB        Y3, Y0, Y3
+	VPSHUFB        Y2, Y1, Y2
+	VPAND          Y2, Y3, Y7
+	VBROADCASTI128 128(R8), Y0
+	VBROADCASTI128 144(R8), Y1
+	VMOVDQU        -2(SI), Y2
+	VPAND          Y15, Y2, Y3
+	VPSRLW         $0x04, Y2, Y2
+	VPAND          Y15, Y2, Y2
+	VPSHUFB        Y3, Y0, Y3
+	VPSHUFB        Y2, Y1, Y2
+	VPAND          Y2, Y3, Y3
+	VPAND          Y3, Y6, Y6
+	VMOVDQU        30(SI), Y2
+	VPAND          Y15, Y2, Y3
+	VPSRLW         $0x04, Y2, Y2
+	VPAND          Y15, Y2, Y2
+	VPSHUFB        Y3, Y0, Y3
+	VPSHUFB        Y2, Y1, Y2
+	VPAND          Y2, Y3, Y3
+	VPAND          Y3, Y7, Y7
+	VBROADCASTI128 160(R8), Y0
+	VBROADCASTI128 176(R8), Y1
+	VMOVDQU        -4(SI), Y2
+	VPAND          Y15, Y2, Y3
+	VPSRLW         $0x04, Y2, Y2
+	VPAND          Y15, Y2, Y2
+	VPSHUFB        Y3, Y0, Y3
+	VPSHUFB        Y2, Y1, Y2
+	VPAND          Y2, Y3, Y3
+	VPAND          Y3, Y6, Y6
+	VMOVDQU        28(SI), Y2
+	VPAND          Y15, Y2, Y3
+	VPSRLW         $0x04, Y2, Y2
+	VPAND          Y15, Y2, Y2
+	VPSHUFB        Y3, Y0, Y3
+	VPSHUFB        Y2, Y1, Y2
+	VPAND          Y2, Y3, Y3
+	VPAND          Y3, Y7, Y7
+
+	// Where there is none
+	VPOR      Y6, Y4, Y4
+	VPOR      Y7, Y5, Y5
+	VPCMPEQB  Y14, Y4, Y4
+	VPCMPEQB  Y14, Y5, Y5
+	VPMOVMSKB Y4, AX
+	VPMOVMSKB Y5, BX
+	SHLQ      $0x20, BX
+	ORQ       BX, AX
+	ANDNQ     R9, AX, R9
+
+nearNext:
+	MOVQ R9, (DI)
+	ADDQ $0x40, SI
+	ADDQ $0x08, DI
+	ADDQ $0x08, DX
+	DECQ CX
+	JNZ  nearBlock
+	VZEROUPPER
+	RET
+
+// func nearAVX512(near *uint64, places *uint64, text *byte, blocks int, halves *[6][2][16]byte)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·nearAVX512(SB), NOSPLIT, $0-40
+	MOVQ            near+0(FP), DI
+	MOVQ            places+8(FP), DX
+	MOVQ            text+16(FP), SI
+	MOVQ            blocks+24(FP), CX
+	MOVQ            halves+32(FP), R8
+	VPBROADCASTD    dword0f0f0f0f<>+0(SB), Z15
+	VBROADCASTI32X4 (R8), Z16
+	VBROADCASTI32X4 16(R8), Z17
+	VBROADCASTI32X4 32(R8), Z18
+	VBROADCASTI32X4 48(R8), Z19
+	VBROADCASTI32X4 64(R8), Z20
+	VBROADCASTI32X4 80(R8), Z21
+	VBROADCASTI32X4 96(R8), Z22
+	VBROADCASTI32X4 112(R8), Z23
+	VBROADCASTI32X4 128(R8), Z24
+	VBROADCASTI32X4 144(R8), Z25
+	VBROADCASTI32X4 160(R8), Z26
+	VBROADCASTI32X4 176(R8), Z27
+
+nearWide:
+	MOVQ       (DX), R9
+	TESTQ      R9, R9
+	JZ         nearWideNext
+	VMOVDQU64  1(SI), Z2
+	VPANDQ     Z15, Z2, Z3
+	VPSRLW     $0x04, Z2, Z2
+	VPANDQ     Z15, Z2, Z2
+	VPSHUFB    Z3, Z16, Z3
+	VPSHUFB    Z2, Z17, Z2
+	VPANDQ     Z2, Z3, Z4
+	VMOVDQU64  2(SI), Z2
+	VPANDQ     Z15, Z2, Z3
+	VPSRLW     $0x04, Z2, Z2
+	VPANDQ     Z15, Z2, Z2
+	VPSHUFB    Z3, Z18, Z3
+	VPSHUFB    Z2, Z19, Z2
+	VPTERNLOGQ $0x80, Z2, Z3, Z4
+	VMOVDQU64  5(SI), Z2
+	VPANDQ     Z15, Z2, Z3
+	VPSRLW     $0x04, Z2, Z2
+	VPANDQ     Z15, Z2, Z2
+	VPSHUFB    Z3, Z20, Z3
+	VPSHUFB    Z2, Z21, Z2
+	VPTERNLOGQ $0x80, Z2, Z3, Z4
+	VMOVDQU64  -1(SI), Z2
+	VPANDQ     Z15, Z2, Z3
+	VPSRLW     $0x04, Z2, Z2
+	VPANDQ     Z15, Z2, Z2
+	VPSHUFB    Z3, Z22, Z3
+	VPSHUFB    Z2, Z23, Z2
+	VPANDQ     Z2, Z3, Z5
+	VMOVDQU64  -2(SI), Z2
+	VPANDQ     Z15, Z2, Z3
+	VPSRLW     $0x04, Z2, Z2
+	VPANDQ     Z15, Z2, Z2
+	VPSHUFB    Z3, Z24, Z3
+	VPSHUFB    Z2, Z25, Z2
+	VPTERNLOGQ $0x80, Z2, Z3, Z5
+	VMOVDQU64  -4(SI), Z2
+	VPANDQ     Z15, Z2, Z3
+	VPSRLW     $0x04, Z2, Z2
+	VPANDQ     Z15, Z2, Z2
+	VPSHUFB    Z3, Z26, Z3
+	VPSHUFB    Z2, Z27, Z2
+	VPTERNLOGQ $0x80, Z2, Z3, Z5
+	VPORQ      Z5, Z4, Z4
+	VPTESTMB   Z4, Z4, K1
+	KMOVQ      K1, AX
+	ANDQ       AX, R9
+
+nearWideNext:
+	MOVQ R9, (DI)
+	ADDQ $0x40, SI
+	ADDQ $0x08, DI
+	ADDQ $0x08, DX
+	DECQ CX
+	JNZ  nearWide
+	VZEROUPPER
+	RET

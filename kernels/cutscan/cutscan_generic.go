@@ -2,6 +2,7 @@ package cutscan
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -75,4 +76,30 @@ func (t *Table) before(text []byte, i int) (mayPrior, may uint64, left uint32) {
 		}
 	}
 	return bit[1], bit[0], chars[0]
+}
+
+// nearGeneric is Near. What a byte would tell that there is not is not asked.
+func (e *Edges) nearGeneric(near, places []uint64, text []byte, at int) {
+	for i, rest := range places {
+		near[i] = 0
+		for ; rest != 0; rest &= rest - 1 {
+			j := bits.TrailingZeros64(rest)
+			begin, end := byte(0xFF), byte(0xFF)
+			for k, from := range around {
+				byteAt := at + i*Block + j + from
+				if byteAt < 0 || byteAt >= len(text) {
+					continue
+				}
+				c := text[byteAt]
+				if has := e.halves[k][0][c&15] & e.halves[k][1][c>>4]; k < begins {
+					begin &= has
+				} else {
+					end &= has
+				}
+			}
+			if begin|end != 0 {
+				near[i] |= 1 << j
+			}
+		}
+	}
 }

@@ -8,6 +8,10 @@ func (t *Table) scan(starts []uint64, text []byte, at int, leads *Leads) {
 	t.scanGeneric(starts, text, at, leads)
 }
 
+func (e *Edges) near(near, places []uint64, text []byte, at int) {
+	e.nearGeneric(near, places, text, at)
+}
+
 func implementation() string { return kernels.Generic }
 
 // ForceGeneric makes Scan use the Go reference until restore is called, which it

@@ -52,7 +52,8 @@ func schemaOf[T any](further, texts []string) *parquet.Schema {
 
 // Writer writes rows of type T, a struct with parquet tags.
 type Writer[T any] struct {
-	w     *parquet.GenericWriter[any]
+	open  func(...parquet.WriterOption) *parquet.GenericWriter[any]
+	w     *parquet.GenericWriter[any] // nil before the first batch is complete
 	row   Cells
 	rows  int // of the batch that are complete
 	group int // rows of the row group that were written before
@@ -94,17 +95,21 @@ func (c *Cells) Text(s string) {
 // the library's run-length encoder, so no column may ask for a dictionary:
 // Zstandard finds repeated strings as well. The created_by field names the format, never the build, for the same reason.
 func NewWriter[T any](w io.Writer, formatVersion string, metadata map[string]string, further, texts []string) *Writer[T] {
+	schema := schemaOf[T](further, texts)
 	options := []parquet.WriterOption{
-		schemaOf[T](further, texts),
+		schema,
 		parquet.CreatedBy("tallystick", formatVersion, "none"),
 		parquet.Compression(&parquet.Zstd),
 	}
 	for key, value := range metadata {
 		options = append(options, parquet.KeyValueMetadata(key, value))
 	}
-	t := &Writer[T]{w: parquet.NewGenericWriter[any](w, options...)}
-	t.row.columns = make([][]parquet.Value, len(t.w.ColumnWriters()))
-	return t
+	return &Writer[T]{
+		open: func(more ...parquet.WriterOption) *parquet.GenericWriter[any] {
+			return parquet.NewGenericWriter[any](w, append(options, more...)...)
+		},
+		row: Cells{columns: make([][]parquet.Value, len(schema.Columns()))},
+	}
 }
 
 // Row returns where the values of the next row go. When it has all of them, End
@@ -128,6 +133,9 @@ func (w *Writer[T]) End() error {
 // flush writes the batch column by column. The library would do the same with
 // rows, after it has taken them apart by reflection.
 func (w *Writer[T]) flush() error {
+	if w.w == nil {
+		w.w = w.open()
+	}
 	for i, column := range w.w.ColumnWriters() {
 		values := w.row.columns[i]
 		for len(values) > 0 {
@@ -150,6 +158,11 @@ func (w *Writer[T]) flush() error {
 
 // Close writes what is left and the footer. It does not close the destination.
 func (w *Writer[T]) Close() error {
+	if page := 64 + 16*w.rows + 2*len(w.row.bytes); w.w == nil && page < parquet.DefaultPageBufferSize {
+		// No column, with the places of texts, has as many bytes, so each is one
+		// page all the same; but the library allocates whole pages.
+		w.w = w.open(parquet.PageBufferSize(page))
+	}
 	if err := w.flush(); err != nil {
 		return err
 	}

@@ -43,14 +43,19 @@ func (m *model) cut(text []byte, at int, starts []uint64, before *cutscan.Leads)
 
 // cutWhole is cut where tokens of whole are kept off.
 func (j *junctions) cutWhole(text []byte, at int, starts []uint64, before *cutscan.Leads) {
-	var buf [16]uint64
+	var buf, nearBuf [16]uint64
 	for len(starts) > 0 && at < len(text) {
 		cuts := buf[:min(len(buf), len(starts))]
 		clear(cuts)
 		j.cuts.Scan(cuts, text, at, before)
+		for b := range cuts {
+			cuts[b] &^= starts[b] // there is nothing left to keep off
+		}
+		near := nearBuf[:len(cuts)]
+		j.whole.edges.Near(near, cuts, text, at)
 		for b, word := range cuts {
-			for rest := word; rest != 0; rest &= rest - 1 {
-				if i := at + 64*b + bits.TrailingZeros64(rest); j.whole.maybe(text, i) && j.whole.at(text, i) {
+			for rest := near[b]; rest != 0; rest &= rest - 1 {
+				if j.whole.at(text, at+64*b+bits.TrailingZeros64(rest)) {
 					word &^= rest & -rest
 				}
 			}

@@ -3,9 +3,10 @@ package bpe
 import (
 	"bytes"
 	"maps"
-	"math"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/tallystick/tallystick/kernels/cutscan"
 )
 
 // wholeEdges keeps cuts off the tokens that only a whole pretoken can be: a cut
@@ -15,10 +16,7 @@ import (
 type wholeEdges struct {
 	first, last     charSet // the characters that some begin or end with
 	begins, endings map[uint32][][]byte
-	// By the bytes around it most places are ruled out. No token begins at one
-	// whose bytes have no bit in common in second and third, and none ends before
-	// one whose last two have none in previous and final.
-	second, third, previous, final [256]uint8
+	edges           *cutscan.Edges // by which most places are ruled out
 }
 
 // maxWhole is how many tokens with the same first, or last, character are told
@@ -27,10 +25,9 @@ const maxWhole = 16
 
 func newWholeEdges(tokens map[string]struct{}) (w *wholeEdges, within [][2]uint32) {
 	w = &wholeEdges{first: newCharSet(), last: newCharSet(), begins: map[uint32][][]byte{}, endings: map[uint32][][]byte{}}
-	for _, token := range slices.Sorted(maps.Keys(tokens)) {
-		if !utf8.ValidString(token) {
-			continue // no text is it
-		}
+	list := slices.DeleteFunc(slices.Sorted(maps.Keys(tokens)), func(s string) bool { return !utf8.ValidString(s) }) // no text is it
+	w.edges = cutscan.NewEdges(list)
+	for _, token := range list {
 		left := uint32(0)
 		for i, c := range token {
 			char := uint32(c)
@@ -39,7 +36,6 @@ func newWholeEdges(tokens map[string]struct{}) (w *wholeEdges, within [][2]uint3
 			}
 			left = char
 		}
-		w.addBytes(token)
 		if first, _ := utf8.DecodeRuneInString(token); first < 1<<16 {
 			w.first.add(uint32(first))
 			w.begins[uint32(first)] = append(w.begins[uint32(first)], []byte(token))
@@ -50,34 +46,6 @@ func newWholeEdges(tokens map[string]struct{}) (w *wholeEdges, within [][2]uint3
 		}
 	}
 	return w, within
-}
-
-// addBytes makes maybe tell of a token.
-func (w *wholeEdges) addBytes(token string) {
-	group := func(a, b byte) uint8 { return 1 << ((a ^ b>>3) % 8) } // some of all pairs of bytes
-	switch n := len(token); {
-	case n >= 3:
-		bit := group(token[1], token[2])
-		w.second[token[1]] |= bit
-		w.third[token[2]] |= bit
-		bit = group(token[n-2], token[n-1])
-		w.previous[token[n-2]] |= bit
-		w.final[token[n-1]] |= bit
-	case n > 0: // with no character of three bytes, and perhaps one byte alone
-		for b := range w.previous {
-			w.previous[b] = math.MaxUint8
-		}
-		w.final[token[n-1]] = math.MaxUint8
-	}
-}
-
-// maybe reports whether at need be asked.
-func (w *wholeEdges) maybe(text []byte, i int) bool {
-	if i < 2 || i+2 >= len(text) {
-		return true
-	}
-	around := text[i-2 : i+3]
-	return w.second[around[3]]&w.third[around[4]]|w.previous[around[0]]&w.final[around[1]] != 0
 }
 
 // at reports whether a token may begin or end between two characters below

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// Where a token begins or ends, at is asked and says so.
+// Where a token begins or ends, edges and at say so.
 func TestWholeEdges(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 1))
 	letters := []string{"中", "文", "字", "高", "é", "a", "b", " ", "😀", "́"}
@@ -26,7 +26,15 @@ func TestWholeEdges(t *testing.T) {
 		}
 		w, _ := newWholeEdges(tokens)
 		for range 20 {
-			text := word(1 + random.IntN(30))
+			text := word(1 + random.IntN(100))
+			places := make([]uint64, len(text)/64+1)
+			for i, c := range text {
+				if utf8.RuneLen(c) == 3 {
+					places[i/64] |= 1 << (i % 64)
+				}
+			}
+			near := make([]uint64, len(places))
+			w.edges.Near(near, places, []byte(text), 0)
 			for i := 1; i < len(text); i++ {
 				if c, n := utf8.DecodeRuneInString(text[i:]); n != 3 || c == utf8.RuneError {
 					continue
@@ -36,7 +44,7 @@ func TestWholeEdges(t *testing.T) {
 					_, last := utf8.DecodeLastRuneInString(token)
 					edge = edge || strings.HasPrefix(text[i:], token) || last < 4 && strings.HasSuffix(text[:i], token)
 				}
-				asked := w.maybe([]byte(text), i)
+				asked := near[i/64]>>(i%64)&1 != 0
 				if edge && !(asked && w.at([]byte(text), i)) {
 					t.Fatalf("%q: %q has an edge at %d: asked %v", tokens, text, i, asked)
 				}

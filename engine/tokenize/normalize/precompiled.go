@@ -169,10 +169,16 @@ func (p *Precompiled) Append(dst, text []byte) []byte {
 				continue
 			}
 			kind = p.kinds[c]
-		case c < 0xE0:
-			kind, n = p.kinds[uint(c&0x1F)<<6|uint(text[i+1]&0x3F)], 2
 		case c < 0xF0:
-			kind, n = p.kinds[uint16(c)<<12|uint16(text[i+1]&0x3F)<<6|uint16(text[i+2]&0x3F)], 3
+			if n, at := p.copied(text[i:]); n > 0 {
+				i, last = i+n, i+at
+				continue
+			}
+			if c >= 0xE0 {
+				kind, n = p.kinds[uint16(c)<<12|uint16(text[i+1]&0x3F)<<6|uint16(text[i+2]&0x3F)], 3
+			} else {
+				kind, n = p.kinds[uint16(c&0x1F)<<6|uint16(text[i+1]&0x3F)], 2
+			}
 		default:
 			r, _ := utf8.DecodeRune(text[i:])
 			n = 4
@@ -281,6 +287,34 @@ func (p *Precompiled) unchanged(text []byte) (n int) {
 		n++
 	}
 	return n
+}
+
+// copied returns the length of the characters of two and three bytes that text
+// begins with and that stay as they are, but for the last three bytes of text, and
+// where the last of them begins.
+func (p *Precompiled) copied(text []byte) (n, last int) {
+	kinds := (*[1 << 16]byte)(p.kinds)
+	for n+2 < len(text) {
+		switch c := text[n]; {
+		case c < utf8.RuneSelf:
+			return n, last
+		case c < 0xE0:
+			if kinds[uint16(c&0x1F)<<6|uint16(text[n+1]&0x3F)] != kindCopy {
+				return n, last
+			}
+			last = n
+			n += 2
+		case c < 0xF0:
+			if kinds[uint16(c)<<12|uint16(text[n+1]&0x3F)<<6|uint16(text[n+2]&0x3F)] != kindCopy {
+				return n, last
+			}
+			last = n
+			n += 3
+		default:
+			return n, last
+		}
+	}
+	return n, last
 }
 
 // MayLeave tells whether r may stand in normalised text. It may be true all the

@@ -32,6 +32,12 @@ type cuts struct {
 	// kinds tells of every character of the basic plane, and in its last element
 	// of all others, how it stands in the vocabulary.
 	kinds [1<<16 + 1]kind
+	// plain tells that all ASCII letters, digits and the space are known.
+	plain bool
+	// All characters of three bytes from that first byte on are dead; 0xF0 if it is
+	// none: most vocabularies have no Han or no Hangul at all, and then it is not
+	// asked what a character of those is.
+	deadFrom byte
 	// unknown spells the unknown token.
 	unknown []byte
 }
@@ -86,6 +92,17 @@ func newCuts(entries []entry, unknown string) *cuts {
 			before = r
 		}
 	}
+	c.deadFrom = 0xE0
+	for r := len(c.kinds) - 2; r >= 0x0800; r-- {
+		if c.kinds[r] != dead {
+			c.deadFrom = byte(0xE0 + r>>12 + 1)
+			break
+		}
+	}
+	c.plain = true
+	for r, k := range c.kinds[:utf8.RuneSelf] {
+		c.plain = c.plain && (k == known || r != ' ' && !isWord(byte(r)))
+	}
 	for a := range rune(utf8.RuneSelf) {
 		for b := range rune(utf8.RuneSelf) {
 			c.ascii[a<<7|b] = b == ' ' || !together[a<<7|b] && (c.isKnown(a) || c.isKnown(b))
@@ -96,30 +113,47 @@ func newCuts(entries []entry, unknown string) *cuts {
 
 func (c *cuts) kindOf(r rune) kind { return c.kinds[min(int(r), len(c.kinds)-1)] }
 
+// kindAt returns the kind of the character at a place of text, or of the space
+// that stands for its end.
+func (c *cuts) kindAt(text []byte, at int) kind {
+	if at == len(text) {
+		return c.kinds[' ']
+	}
+	r, _ := ucd.Decode(text[at:])
+	return c.kindOf(r)
+}
+
 func (c *cuts) isKnown(r rune) bool { return c.kindOf(r) == known }
 
+// isWord tells of ASCII letters and digits.
+func isWord(b byte) bool {
+	return 'a' <= b|0x20 && b|0x20 <= 'z' || '0' <= b && b <= '9'
+}
+
 // deadRun returns the length of the run of dead characters beyond ASCII that text
-// begins with, of which the first n bytes are known. What is normalised to many
-// characters, like U+FDFA, makes long runs of two bytes each.
-func (c *cuts) deadRun(text []byte, n int) int {
-	kinds := (*[1 << 11]kind)(c.kinds[:])
+// begins with.
+func (c *cuts) deadRun(text []byte) (n int) {
 	for n < len(text) {
 		b := text[n]
-		if b < utf8.RuneSelf {
-			break
-		}
-		if b < 0xE0 && n+1 < len(text) {
-			if kinds[uint(b&0x1F)<<6|uint(text[n+1]&0x3F)] != dead {
-				break
+		switch {
+		case b < utf8.RuneSelf:
+			return n
+		case b < 0xE0:
+			if c.kinds[uint16(b&0x1F)<<6|uint16(text[n+1]&0x3F)] != dead {
+				return n
 			}
 			n += 2
-			continue
+		case b < 0xF0:
+			if c.kinds[uint16(b)<<12|uint16(text[n+1]&0x3F)<<6|uint16(text[n+2]&0x3F)] != dead {
+				return n
+			}
+			n += 3
+		default:
+			if c.kinds[len(c.kinds)-1] != dead {
+				return n
+			}
+			n += 4
 		}
-		r, size := ucd.Decode(text[n:])
-		if c.kindOf(r) != dead {
-			break
-		}
-		n += size
 	}
 	return n
 }

@@ -19,11 +19,13 @@ type scanner struct {
 	// extra is how many more keys there are of dead characters beyond ASCII, each
 	// byte one, than tokens.
 	extra int
-	// Of the last run of dead characters beyond ASCII: where it ends, whether its
-	// bytes are keys, and where another key begins that it is followed by, or -1.
-	runEnd, behind int
-	apart          bool
+	// Of the last run of dead characters beyond ASCII that was not all in its
+	// block: where it ends, whether its bytes are keys, and whether another key
+	// begins behind it.
+	runEnd           int
+	apart, cutBehind bool
 
+	last       padded       // the block that text ends with
 	lower      [window]byte // is not looked at
 	word, high [window / block]uint64
 }
@@ -36,7 +38,7 @@ const (
 // start begins a text, which begins with a space.
 func (s *scanner) start(c *cuts, text []byte) {
 	s.cuts, s.text, s.at, s.lone, s.extra = c, text, 0, 0, 0
-	s.runEnd, s.behind, s.apart = 0, -1, false
+	s.runEnd = 0
 	if text[len(text)-1] == ' ' {
 		s.lone = 1
 	}
@@ -86,48 +88,47 @@ func (s *scanner) inner(word, high, space uint64, n int) (starts uint64) {
 			starts |= look & -look
 		}
 	}
-	if i := s.behind - s.at; i >= 0 && i < n {
-		starts |= 1 << i
-	}
-	if s.runEnd > s.at {
-		mask := lowest(s.runEnd - s.at)
-		high &^= mask
+	if k := s.runEnd - s.at; k >= 0 && s.runEnd > 0 {
+		run := lowest(k)
+		high &^= run
 		if s.apart {
-			starts |= mask & valid
+			starts |= run & valid
+		}
+		if s.cutBehind && k < n {
+			starts |= 1 << k
 		}
 	}
+	if high == 0 {
+		return starts
+	}
+	begin := 0 // of what is no rest of a character in the block before
+	for high>>begin&1 != 0 && !utf8.RuneStart(s.text[s.at+begin]) {
+		begin++
+	}
+	var m masks
+	if rest := s.text[s.at:]; len(rest) >= len(s.last) {
+		m = s.cuts.masks((*padded)(rest), high&^lowest(begin))
+	} else {
+		copy(s.last[:], rest)
+		m = s.cuts.masks(&s.last, high&^lowest(begin))
+	}
+	behind := uint64(0)
+	if m.dead != 0 {
+		behind = m.dead << 1 &^ m.dead & valid
+		starts |= s.runs(m, behind, word|space, sign, begin, n)
+	}
+	// Other characters of three bytes and more, and what is behind those.
 	a, ended := rune(0), -1 // a character, and where it ends
-	for high != 0 {
-		bit := bits.TrailingZeros64(high)
-		i := s.at + bit
-		if !utf8.RuneStart(s.text[i]) { // the rest of a character that began in the block before
-			high &= high - 1
-			continue
+	for look := (m.wide | m.lead&(m.wide<<3)) &^ (m.dead | behind); look != 0; look &= look - 1 {
+		i := s.at + bits.TrailingZeros64(look)
+		if i != ended {
+			a = lastRune(s.text[:i])
 		}
 		b, size := ucd.Decode(s.text[i:])
-		if s.cuts.kindOf(b) == dead {
-			s.run(i, size)
-			size = s.runEnd - i
-			if s.apart {
-				starts |= lowest(size) << bit & valid
-			}
-			if k := s.behind - s.at; k >= 0 && k < n {
-				starts |= 1 << k
-			}
-		}
-		high &^= lowest(size) << bit
-		if b >= 0x800 || i == s.runEnd || i >= 3 && s.text[i-3] >= 0xE0 {
-			if i != ended {
-				a = lastRune(s.text[:i])
-			}
-			if s.cuts.between(a, b) {
-				starts |= 1 << bit
-			}
+		if s.cuts.between(a, b) {
+			starts |= look & -look
 		}
 		a, ended = b, i+size
-		if ended == s.runEnd {
-			ended = -1 // b is the first of the run
-		}
 	}
 	return starts
 }
@@ -135,31 +136,135 @@ func (s *scanner) inner(word, high, space uint64, n int) (starts uint64) {
 // lowest returns n bits, at most 64.
 func lowest(n int) uint64 { return 1<<n - 1 }
 
-// run looks at the run of dead characters beyond ASCII that begins at i, with a
-// character of some bytes.
-func (s *scanner) run(i, size int) {
-	end := i + s.cuts.deadRun(s.text[i:], size)
-	before := lastRune(s.text[:i])
-	after := rune(' ')
-	if end < len(s.text) {
-		after, _ = ucd.Decode(s.text[end:])
+// masks has a bit for every byte of 64.
+type masks struct {
+	dead, known uint64 // of characters beyond ASCII of these kinds
+	lead        uint64 // first of a character beyond ASCII
+	wide        uint64 // first of a character of three bytes or more
+}
+
+// masks looks at the characters beyond ASCII that begin in a block, the bytes of
+// which are set in high. There is no branch on what a character is: it is nothing
+// that a CPU guesses well.
+func (c *cuts) masks(text *padded, high uint64) (m masks) {
+	if c.deadFrom < 0xF0 {
+		m.lead = leads(text, c.deadFrom) & high
+		m.wide = m.lead
+		m.dead = m.lead | m.lead<<1 | m.lead<<2
+		high &^= m.dead
 	}
-	s.runEnd, s.behind = end, -1
-	// Beside characters that may or may not be unknown the run stays in their key.
-	s.apart = s.cuts.kindOf(before) != half && s.cuts.kindOf(after) != half
-	if after < utf8.RuneSelf && end < len(s.text) && (s.apart || s.cuts.isKnown(after)) {
-		s.behind = end
+	for high != 0 {
+		first := high & -high
+		at := uint(bits.TrailingZeros64(high)) % block
+		x := binary.LittleEndian.Uint32(text[at:])
+		m.lead |= first
+		var k kind
+		var char uint64
+		switch b := uint8(x); {
+		case b < 0xE0:
+			k = c.kinds[uint16(x&0x1F<<6|x>>8&0x3F)]
+			char = first<<2 - first
+		case b < 0xF0:
+			k = c.kinds[uint16(x<<12|x>>2&(0x3F<<6)|x>>16&0x3F)]
+			char = first<<3 - first
+			m.wide |= first
+		default:
+			k = c.kinds[len(c.kinds)-1]
+			char = first<<4 - first
+			m.wide |= first
+		}
+		m.dead |= char & -uint64(k/dead)
+		m.known |= char & -uint64(k%dead)
+		high -= char
 	}
-	if !s.apart {
-		return
+	return m
+}
+
+// padded is a block and enough of the next one for a character that begins in it,
+// or anything at the end of a text.
+type padded [block + 8]byte
+
+// runs looks at the runs of dead characters beyond ASCII that begin in the block
+// of n bytes at s.at, and returns where keys begin in and behind them. A run stays
+// in the key of its neighbours where one of these is of kind half, which may or may
+// not be unknown. plain and sign are the ASCII characters, behind is what follows
+// runs; the first character that begins in the block is at begin.
+func (s *scanner) runs(m masks, behind, plain, sign uint64, begin, n int) (starts uint64) {
+	c := s.cuts
+	first := m.dead &^ (m.dead << 1)
+	ascii := plain | sign
+	if !c.plain {
+		plain, sign = 0, ascii
 	}
-	s.extra += end - i
-	if s.cuts.isKnown(before) {
-		s.extra-- // else the run began before
+	sure := m.known | plain // bytes that are of kind known, among those beside runs
+	edges := (first&^(1<<begin))>>1 | behind
+	halves := edges &^ (ascii | m.known)
+	for look := edges & sign; look != 0; look &= look - 1 {
+		switch c.kinds[s.text[s.at+bits.TrailingZeros64(look)]] {
+		case known:
+			sure |= look & -look
+		case half:
+			halves |= look & -look
+		}
 	}
-	if !s.cuts.isKnown(after) {
-		s.extra++ // the run goes on in the next key
+	before := sure << 1 // the same of the bytes before
+	if first>>begin&1 != 0 {
+		before &^= 1 << begin
+		switch c.kindOf(lastRune(s.text[:s.at+begin])) {
+		case known:
+			before |= 1 << begin
+		case half:
+			halves |= 1 << begin
+		}
 	}
+	stop, after := s.at+n, known // where the last run ends, if it does not before, and what is behind it
+	crosses := m.dead>>(n-1)&1 != 0
+	if crosses {
+		last := s.at + 63 - bits.LeadingZeros64(m.lead)
+		stop = last + c.deadRun(s.text[last:])
+		after = c.kindAt(s.text, stop)
+		s.runEnd = stop
+	}
+	if halves == 0 && after != half {
+		s.extra += bits.OnesCount64(m.dead) - bits.OnesCount64(first&before) + bits.OnesCount64(behind&^sure)
+		if crosses {
+			s.extra += stop - (s.at + n)
+			if after != known {
+				s.extra++ // the run goes on in the next key
+			}
+			s.apart, s.cutBehind = true, true
+		}
+		return m.dead | behind
+	}
+	for ; first != 0; first &= first - 1 {
+		bit := bits.TrailingZeros64(first)
+		size := bits.TrailingZeros64(^(m.dead >> bit))
+		start, end := s.at+bit, s.at+bit+size
+		before, next := c.kindOf(lastRune(s.text[:start])), after
+		if bit+size < n {
+			next = c.kindAt(s.text, end)
+		} else {
+			end = stop
+		}
+		apart := before != half && next != half
+		cutBehind := apart || next == known
+		if apart {
+			starts |= lowest(size) << bit
+			s.extra += end - start
+			if before == known {
+				s.extra-- // else the run began before
+			}
+			if next != known {
+				s.extra++
+			}
+		}
+		if bit+size == n {
+			s.apart, s.cutBehind = apart, cutBehind
+		} else if cutBehind {
+			starts |= 1 << (bit + size)
+		}
+	}
+	return starts
 }
 
 // lastRune is utf8.DecodeLastRune of valid text.
@@ -170,6 +275,20 @@ func lastRune(text []byte) rune {
 	}
 	r, _ := ucd.Decode(text[i:])
 	return r
+}
+
+// leads returns which bytes of a block are at least from and less than 0xF0; from
+// is at least 0xE0.
+func leads(text *padded, from byte) (mask uint64) {
+	const ones = 0x0101010101010101
+	least := uint64(0x80-from&0x7F) * ones
+	for i := 0; i < block; i += 8 {
+		x := binary.LittleEndian.Uint64(text[i:])
+		low := x & (0x7F * ones) // adding to it sets the highest bit of what is large enough
+		x &= (low + least) &^ (low + 0x10*ones) & (0x80 * ones)
+		mask |= x >> 7 * 0x0102040810204080 >> 56 << i
+	}
+	return mask
 }
 
 // spaces returns which of the first 64 bytes are spaces.

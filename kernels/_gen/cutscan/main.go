@@ -27,6 +27,11 @@ const prose = `// Places between characters where UTF-8 text can be cut, 64 byte
 // and two, are ANDed. PEXT brings the mask of lead bytes from bytes to characters,
 // PDEP the result back.
 //
+// near loads a block six times, from the bytes around its places, and ANDs what
+// VPSHUFB finds for both halves of each byte, three times for what begins and for
+// what ends; where either is not zero, and a place is, there is one to be told of.
+// Blocks without places are passed over.
+//
 // Two bits and the last character are left to the next block; behind blocks that
 // were passed over they are made of the last 8 bytes, in which there are always two
 // characters.
@@ -40,12 +45,17 @@ const prose = `// Places between characters where UTF-8 text can be cut, 64 byte
 // Z2 the bytes of the characters, Z4 characters as words, Z3...Z15 temporary; K2 words of
 // odd number, K7 bytes of the block that there are.
 //
+// near: DI near, DX places, SI text, CX blocks left, R8 tables; Y15 the lower half of
+// bytes, Y0, Y1 tables, Y2, Y3 temporary, Y4...Y7 what begins and ends in the halves of
+// the block; AX, BX, R9 bits. AVX-512: tables in Z16...Z27, Z4, Z5 what begins and ends.
+//
 // Tail. AVX2: none, the Go side hands over whole blocks. AVX-512 loads no more than
 // there is.
 //
 // Why it is safe. AVX2 reads 64*blocks + 4 bytes at text; AVX-512 as many as it is
-// told, by masks. Both read 8 bytes before, if there is text there. Writes 8*blocks
-// at starts. A character is below 0x10000 whatever its bytes are, which is within beside;
+// told, by masks. Both read 8 bytes before, if there is text there;
+// near 4 before and 5 past its blocks. Writes 8*blocks
+// at starts, or near. A character is below 0x10000 whatever its bytes are, which is within beside;
 // a double word of crossed is below 2^(27-shift), as they are. VPGATHERDD takes numbers of
 // double words as signed: they are below 2^27. Loads and stores are unaligned.
 // Nothing is called, no stack is used. R14 may be used since it is saved by who
@@ -84,6 +94,8 @@ func main() {
 	ConstraintExpr("!purego")
 	scanAVX2()
 	scanAVX512()
+	nearAVX2()
+	nearAVX512()
 	Generate()
 }
 

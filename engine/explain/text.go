@@ -1,4 +1,4 @@
-package engine
+package explain
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/internal/display"
@@ -17,8 +18,8 @@ import (
 	"github.com/tallystick/tallystick/engine/sweep"
 )
 
-// WriteExplanations prints explanations for people.
-func WriteExplanations(w io.Writer, p plan.Plan, found []Explanation) error {
+// WriteText prints explanations for people.
+func WriteText(w io.Writer, p plan.Plan, found []Explanation) error {
 	var b strings.Builder
 	for i := range found {
 		if i > 0 {
@@ -179,7 +180,7 @@ func printDiff(w *strings.Builder, parts []worddiff.Part) {
 	}
 }
 
-// explanationJSON is how WriteExplanationsJSON spells an Explanation.
+// explanationJSON is how WriteJSON spells an Explanation.
 type explanationJSON struct {
 	sweep.Ref
 	Class      string          `json:"class"`
@@ -225,8 +226,8 @@ func newScore(overlap, union int64) *scoreJSON {
 	return &scoreJSON{overlap, union, float64(overlap) / float64(union)}
 }
 
-// WriteExplanationsJSON prints explanations as one array.
-func WriteExplanationsJSON(w io.Writer, p plan.Plan, found []Explanation) error {
+// WriteJSON prints explanations as one array.
+func WriteJSON(w io.Writer, p plan.Plan, found []Explanation) error {
 	all := make([]explanationJSON, 0, len(found))
 	for i := range found {
 		all = append(all, newExplanationJSON(p, &found[i]))
@@ -238,7 +239,7 @@ func newExplanationJSON(p plan.Plan, e *Explanation) explanationJSON {
 	j := explanationJSON{
 		Ref:   sweep.Ref{ID: e.ID, File: e.File, Line: e.Line, Contributor: e.Contributor},
 		Class: e.Class.String(), Reason: e.Reason, Diff: e.Diff,
-		Threshold: decimal(p.NearDup.ThresholdNum, p.NearDup.ThresholdDen), Bands: p.NearDup.Bands,
+		Threshold: engine.Decimal(p.NearDup.ThresholdNum, p.NearDup.ThresholdDen), Bands: p.NearDup.Bands,
 	}
 	for _, k := range e.Buckets {
 		j.Keys = append(j.Keys, fmt.Sprintf("%016x", k))

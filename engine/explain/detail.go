@@ -1,4 +1,4 @@
-package engine
+package explain
 
 import (
 	"cmp"
@@ -12,6 +12,7 @@ import (
 	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/bitmap"
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
@@ -24,8 +25,8 @@ import (
 	"github.com/tallystick/tallystick/engine/sweep"
 )
 
-// ExplainOptions say what is told beyond the decision.
-type ExplainOptions struct {
+// Options say what is told beyond the decision.
+type Options struct {
 	Step       string // between the thresholds of a sweepable run
 	Neighbours int    // of a sweepable run
 	Scratch    string // folder for shingle sets
@@ -43,8 +44,8 @@ func placeOf(p plan.Plan, shard int32, line int64) doc.Place {
 	return doc.Place{Shard: uint32(shard), Ordinal: uint32(line - p.Shards[shard].FirstLine)}
 }
 
-func openAround(ctx context.Context, dir, id string, o ExplainOptions, m Means) (*stage.Around, error) {
-	job, _, err := openSweepable(ctx, dir, m)
+func openAround(ctx context.Context, dir, id string, o Options, m engine.Means) (*stage.Around, error) {
+	job, _, err := engine.OpenSweepable(ctx, dir, m)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func keptAround(a *stage.Around, dropped []Explanation) []Explanation {
 
 // addTexts reads dropped documents and their witnesses from the inputs and
 // compares them.
-func addTexts(ctx context.Context, p plan.Plan, m Means, found []Explanation) {
+func addTexts(ctx context.Context, p plan.Plan, m engine.Means, found []Explanation) {
 	wanted := map[doc.Place]wantedText{}
 	for i := range found {
 		if d := found[i].Decision; d != nil && found[i].Class == doc.NearDup {
@@ -108,7 +109,7 @@ var errAllRead = errors.New("all that was wanted is read")
 type wantedText struct{ text, source string }
 
 // readTexts fills in the texts of the lines at the places in wanted.
-func readTexts(ctx context.Context, p plan.Plan, m Means, wanted map[doc.Place]wantedText) error {
+func readTexts(ctx context.Context, p plan.Plan, m engine.Means, wanted map[doc.Place]wantedText) error {
 	parser, err := stage.NewParser(p.Fields, cmp.Or(m.Parser, "native"))
 	if err != nil {
 		return err
@@ -150,8 +151,8 @@ func readTexts(ctx context.Context, p plan.Plan, m Means, wanted map[doc.Place]w
 
 // addThresholds tells what would become of the documents at other thresholds,
 // and which kept ones are nearest to them.
-func addThresholds(ctx context.Context, dir string, p plan.Plan, o ExplainOptions, a *stage.Around, found []Explanation) error {
-	thresholds, err := SweepOptions{Step: o.Step}.thresholds(p.NearDup)
+func addThresholds(ctx context.Context, dir string, p plan.Plan, o Options, a *stage.Around, found []Explanation) error {
+	thresholds, err := engine.SweepOptions{Step: o.Step}.Thresholds(p.NearDup)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,7 @@
-package engine
+// Package explain tells of one document of a finished run what became of it and
+// why: the decision, the witness and the difference of their texts, and in a
+// sweepable run what other thresholds would make of it.
+package explain
 
 import (
 	"context"
@@ -10,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/bitmap"
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/decision"
@@ -47,23 +51,23 @@ type Explanation struct {
 // MaxWitnessed bounds Explanation.Witnessed.
 const MaxWitnessed = 20
 
-// Explain finds every document of a finished run with the given id, or the one
+// Find finds every document of a finished run with the given id, or the one
 // that stands at "file:line". Ids are labels: several documents may share one.
 // A kept document is found by reading the inputs again (in a sweepable run
 // without them), so they must still be there; if they are not, what was found
 // without them comes with the error.
-func Explain(ctx context.Context, dir, id string, o ExplainOptions, m Means) (plan.Plan, []Explanation, error) {
-	p, err := LoadPlan(filepath.Join(dir, stage.PlanFile))
+func Find(ctx context.Context, dir, id string, o Options, m engine.Means) (plan.Plan, []Explanation, error) {
+	p, err := engine.LoadPlan(filepath.Join(dir, stage.PlanFile))
 	if err != nil {
 		return p, nil, err
 	}
-	if _, err := ReadManifest(dir); err != nil {
+	if _, err := engine.ReadManifest(dir); err != nil {
 		return p, nil, err
 	}
 	var found []Explanation
 	var witnessed []decision.Row
 	standing := map[doc.Place]int{} // explanations of witnesses that stand
-	err = eachDecision(dir, p, func(row *decision.Row) error {
+	err = engine.EachDecision(dir, p, func(row *decision.Row) error {
 		file := p.Files[p.Shards[row.Shard].File].Path
 		if matches(id, row.ID, file, row.Line) {
 			own := *row
@@ -99,7 +103,7 @@ func Explain(ctx context.Context, dir, id string, o ExplainOptions, m Means) (pl
 	if err != nil {
 		return p, nil, err
 	}
-	rejected, err := explainRejects(dir, id)
+	rejected, err := findRejected(dir, id)
 	if err != nil {
 		return p, nil, err
 	}
@@ -154,49 +158,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// eachDecision calls fn for every dropped document of a finished run, by shard
-// and line. row is reused.
-func eachDecision(dir string, p plan.Plan, fn func(row *decision.Row) error) error {
-	for shard := range p.Delivery() {
-		if err := eachDecisionOf(dir, p, shard, fn); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func eachDecisionOf(dir string, p plan.Plan, shard int, fn func(row *decision.Row) error) error {
-	f, err := os.Open(filepath.Join(dir, decision.Path(shard)))
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	r, err := decision.NewReader(f, st.Size(), shard, p.Further...)
-	if err != nil {
-		return err
-	}
-	for {
-		row, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if int(row.WitnessShard) >= len(p.Shards) {
-			return fmt.Errorf("%w: %s: line %d: witness in shard %d of %d", doc.ErrCorrupt, decision.Path(shard), row.Line, row.WitnessShard, len(p.Shards))
-		}
-		if err := fn(row); err != nil {
-			return err
-		}
-	}
-}
-
-func explainRejects(dir, id string) ([]Explanation, error) {
+func findRejected(dir, id string) ([]Explanation, error) {
 	f, err := os.Open(filepath.Join(dir, "rejects.jsonl"))
 	if err != nil {
 		return nil, err

@@ -1,0 +1,184 @@
+// Package estimate says beforehand what a run takes: tasks, memory, files,
+// bytes moved and time of every stage, on so many machines. It does all stages
+// with a sample of the corpus, measures them, and scales that up. What grows
+// otherwise than the corpus, above all the share of documents that have a
+// duplicate, is extrapolated and given as a range.
+//
+// docs/scale.md has the model in figures, and how far it was from real runs.
+package estimate
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/display"
+	"github.com/tallystick/tallystick/engine/internal/jsonfile"
+	"github.com/tallystick/tallystick/engine/internal/selfsum"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/stage"
+)
+
+// Name of the file beside a plan that holds its estimate, and its version.
+const (
+	Name    = "estimate.json"
+	Version = 1
+)
+
+// File is the content of estimate.json.
+type File struct {
+	Version int     `json:"version"`
+	RunID   string  `json:"run_id"` // of the plan
+	CPU     string  `json:"cpu"`    // that was measured
+	Fleet   Fleet   `json:"fleet"`
+	Corpus  Corpus  `json:"corpus"`
+	Stages  []Stage `json:"stages"`
+	// WorkBytes is the most that the work folder holds; Seconds is all stages.
+	WorkBytes   int64    `json:"work_folder_bytes"`
+	Seconds     Range    `json:"seconds"`
+	Assumptions []string `json:"assumptions"`
+	Sample      Sample   `json:"sample"`
+	SHA256      string   `json:"sha256"` // of this file without these digits
+}
+
+// New estimates a plan from a sample of its corpus.
+func New(p plan.Plan, s Sample, f Fleet, cpu string) File {
+	e := File{Version: Version, RunID: p.RunID, CPU: cpu, Fleet: f, Sample: s}
+	e.Corpus, e.Stages = s.Of(p, f)
+	for i := range e.Stages {
+		st := &e.Stages[i]
+		e.Seconds = e.Seconds.plus(st.Seconds)
+		if st.Name != stage.Seal {
+			e.WorkBytes += st.Writes + st.Scratch
+		}
+	}
+	e.Assumptions = assumptions(&p, &e)
+	return e
+}
+
+// Parse reads estimate.json.
+func Parse(data []byte) (File, error) {
+	var e File
+	if err := jsonfile.Parse(data, Name, Version, &e); err != nil {
+		return e, err
+	}
+	if !selfsum.Whole(data, selfsum.JSONEnd) {
+		return e, fmt.Errorf("%w: %s: it does not have the digest that it ends in", doc.ErrCorrupt, Name)
+	}
+	return e, nil
+}
+
+// Write writes estimate.json.
+func (e File) Write(w io.Writer) error {
+	e.SHA256 = ""
+	b, err := jsonfile.Marshal(e)
+	if err == nil {
+		b, err = selfsum.Fill(b, selfsum.JSONEnd)
+	}
+	if err == nil {
+		_, err = w.Write(b)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", Name, err)
+	}
+	return nil
+}
+
+// assumptions names what the figures rest on.
+func assumptions(p *plan.Plan, e *File) []string {
+	s := &e.Sample
+	out := []string{
+		fmt.Sprintf("the rest of the corpus is like the sample: %s of lines, %s of it", display.Bytes(uint64(s.Bytes)), percent(e.Corpus.Sampled)),
+		"a core of every machine is as fast as one here while nothing else ran, and cores do not slow each other",
+	}
+	if sharing := e.Corpus.Sharing; sharing.High > 1.02*sharing.Low {
+		out = append(out, fmt.Sprintf("documents with a duplicate: %s in the sample; in all of it expected %s, at most %s: larger corpora have more", percent(sharing.Low), percent(sharing.Expected), percent(sharing.High)))
+	}
+	if e.Fleet.Network > 0 {
+		out = append(out, fmt.Sprintf("every machine moves %s a second, and the store keeps up with all of them", display.Bytes(uint64(e.Fleet.Network))))
+	} else {
+		out = append(out, "disks and network keep up")
+	}
+	if s.Expansion != 1 {
+		out = append(out, fmt.Sprintf("compressed files hold %.1f times their size, as the beginnings that were read do", s.Expansion))
+	}
+	if p.AuditPPM > 0 && p.AuditMost == 0 {
+		out = append(out, "the audit samples a share without a limit: it takes more than what is shown for large corpora")
+	}
+	return out
+}
+
+func percent(share float64) string {
+	return display.Percent(uint64(math.Round(share*1e6)), 1e6)
+}
+
+// WriteTable shows an estimate to people.
+func (e *File) WriteTable(w io.Writer) error {
+	c := &e.Corpus
+	machines := "1 machine"
+	if e.Fleet.Machines > 1 {
+		machines = display.Count(uint64(e.Fleet.Machines)) + " machines"
+	}
+	cores := "1 core"
+	if e.Fleet.Cores > 1 {
+		cores = display.Count(uint64(e.Fleet.Cores)) + " cores"
+		if e.Fleet.Machines > 1 {
+			cores += " each"
+		}
+	}
+	fmt.Fprintf(w, "estimate for %s, %s\n\n", machines, cores)
+	fmt.Fprintf(w, "  corpus        %s of lines, about %s documents, %s contributors\n", display.Bytes(uint64(c.Bytes)), display.Count(uint64(c.Documents)), display.Count(uint64(c.Contributors)))
+	fmt.Fprintf(w, "  with a twin   %s of the documents (in the sample %s, at most %s)\n", percent(c.Sharing.Expected), percent(c.Sharing.Low), percent(c.Sharing.High))
+	fmt.Fprintf(w, "  work folder   %s at most\n", display.Bytes(uint64(e.WorkBytes)))
+	fmt.Fprintf(w, "  time          %s\n\n", between(e.Seconds))
+	t := display.Table{
+		Head:  []string{"stage", "tasks", "at once", "memory", "mapped", "reads", "from stages", "writes", "scratch", "files", "CPU", "time", "bound by"},
+		Right: []bool{false, true, true, true, true, true, true, true, true, true, true, true},
+	}
+	bytes := func(n int64) string {
+		if n == 0 {
+			return "–"
+		}
+		return display.Bytes(uint64(n))
+	}
+	for _, s := range e.Stages {
+		t.Add(string(s.Name), display.Count(uint64(s.Tasks)), display.Count(uint64(s.AtOnce)), bytes(s.Memory), bytes(s.Mapped), bytes(s.Reads), bytes(s.Work),
+			bytes(s.Writes), bytes(s.Scratch), display.Count(uint64(s.Files)), Duration(s.CPU.Expected), between(s.Seconds), s.Bound)
+	}
+	if err := t.Write(w, 2); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\n  Memory is of one machine with all cores busy; mapped files are given back when\n  memory is short. CPU is of all cores together.\n\nassumed\n")
+	for _, a := range e.Assumptions {
+		if _, err := fmt.Fprintf(w, "  - %s\n", a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// between writes a time, and the longest where that is much more.
+func between(r Range) string {
+	if r.High > 1.1*r.Expected {
+		return Duration(r.Expected) + " to " + Duration(r.High)
+	}
+	return Duration(r.Expected)
+}
+
+// Duration writes seconds as people say them: 0.25 s, 42 s, 7 min, 3.5 h, 12 d.
+func Duration(seconds float64) string {
+	switch d := time.Duration(seconds * float64(time.Second)); {
+	case seconds < 10:
+		return strconv.FormatFloat(seconds, 'f', 2, 64) + " s"
+	case d < 2*time.Minute:
+		return strconv.FormatFloat(seconds, 'f', 0, 64) + " s"
+	case d < 2*time.Hour:
+		return strconv.FormatFloat(seconds/60, 'f', 0, 64) + " min"
+	case seconds < 72*3600:
+		return strconv.FormatFloat(seconds/3600, 'f', 1, 64) + " h"
+	}
+	return strconv.FormatFloat(seconds/86400, 'f', 1, 64) + " d"
+}

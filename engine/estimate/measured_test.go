@@ -1,0 +1,213 @@
+package estimate_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/estimate"
+	"github.com/tallystick/tallystick/engine/internal/usage"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/store"
+)
+
+// TestMain does one stage of a plan where the environment says so: measured in
+// a process of its own.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("TALLYSTICK_STAGE_IN"); dir != "" {
+		if err := doStage(dir, stage.Name(os.Getenv("TALLYSTICK_STAGE"))); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// used is what a stage took.
+type used struct {
+	Seconds, Written, Peak float64
+}
+
+// bytesWritten are those of this process, by any means.
+func bytesWritten() float64 {
+	b, _ := os.ReadFile("/proc/self/io")
+	_, rest, _ := strings.Cut(string(b), "wchar: ")
+	n, _ := strconv.ParseFloat(strings.TrimSpace(strings.SplitN(rest, "\n", 2)[0]), 64)
+	return n
+}
+
+func doStage(dir string, name stage.Name) error {
+	ctx := context.Background()
+	p, err := engine.LoadPlan(filepath.Join(dir, stage.PlanFile))
+	if err != nil {
+		return err
+	}
+	m := engine.Means{Engine: "auto", Parser: "native", Workers: 1}
+	counters, err := engine.OpenCounters(p, nil, m)
+	if err != nil {
+		return err
+	}
+	tasks, err := (&stage.Job{Plan: p}).Tasks(name)
+	if err != nil {
+		return err
+	}
+	usage.ResetPeak()
+	written, begun := bytesWritten(), usage.CPUSeconds()
+	if _, err = engine.RunTasks(ctx, p, counters, m, engine.RunOptions{Out: dir, KeepWork: true}, name, 0, tasks); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(used{Seconds: usage.CPUSeconds() - begun, Written: bytesWritten() - written, Peak: float64(usage.PeakMemory())})
+}
+
+// counted is a store that counts what goes through it.
+type counted struct {
+	store.Store
+	read, written atomic.Int64
+}
+
+func (c *counted) Open(ctx context.Context, name string) (store.File, error) {
+	f, err := c.Store.Open(ctx, name)
+	return &countedFile{f, &c.read}, err
+}
+
+func (c *counted) Create(ctx context.Context, name string) (store.Writer, error) {
+	w, err := c.Store.Create(ctx, name)
+	return &countedWriter{w, &c.written}, err
+}
+
+type countedFile struct {
+	store.File
+	n *atomic.Int64
+}
+
+func (f *countedFile) Read(p []byte) (int, error) {
+	n, err := f.File.Read(p)
+	f.n.Add(int64(n))
+	return n, err
+}
+
+func (f *countedFile) ReadAt(p []byte, at int64) (int, error) {
+	n, err := f.File.ReadAt(p, at)
+	f.n.Add(int64(n))
+	return n, err
+}
+
+type countedWriter struct {
+	store.Writer
+	n *atomic.Int64
+}
+
+func (w *countedWriter) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	w.n.Add(int64(n))
+	return n, err
+}
+
+// TestMeasured compares estimates with real runs: each stage in a process of
+// its own, on one core. TALLYSTICK_ESTIMATE names the corpora.
+func TestMeasured(t *testing.T) {
+	if os.Getenv("TALLYSTICK_ESTIMATE") == "" {
+		t.Skip("estimates are compared with real runs by make estimate-check")
+	}
+	size, _ := strconv.ParseInt(os.Getenv("TALLYSTICK_SAMPLE"), 10, 64)
+	if size == 0 {
+		size = estimate.DefaultSize
+	}
+	corpora := strings.Fields(os.Getenv("TALLYSTICK_ESTIMATE"))
+	fmt.Printf("sample of %d MiB; estimated / measured\n\n", size>>20)
+	fmt.Printf("| corpus | stage | s | peak MB | read MB | written MB | scratch MB |\n|---|---|---:|---:|---:|---:|---:|\n")
+	for _, file := range corpora {
+		measure(t, file, size)
+	}
+}
+
+func measure(t *testing.T, file string, size int64) {
+	ctx := context.Background()
+	m := engine.Means{Engine: "auto", Parser: "native", Workers: 1}
+	r := engine.Rules{
+		Inputs: []string{file}, Tokenizers: []string{"gpt2"}, AddedTokens: "match", Threshold: "0.8", Recall: 0.99, Seed: 1,
+		ShardSize: 64 << 20, MaxLine: 256 << 20, Audit: true,
+		Fields: plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
+	}
+	dir := t.TempDir()
+	prepared, err := engine.Prepare(ctx, r, m, engine.RunOptions{Out: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	e, err := engine.Estimate(ctx, prepared, m, dir, engine.EstimateOptions{Fleet: estimate.Fleet{Machines: 1, Cores: 1}, SampleSize: size})
+	if err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(begun)
+	if os.Getenv("TALLYSTICK_VERBOSE") != "" {
+		b, _ := json.Marshal(e.Sample)
+		fmt.Fprintf(os.Stderr, "%s\n%+v\n", b, e.Corpus)
+	}
+	bytes := t.TempDir()
+	if err := stage.WriteJSON(ctx, store.NewLocal(bytes), stage.PlanFile, prepared.Plan); err != nil {
+		t.Fatal(err)
+	}
+	name := strings.TrimSuffix(filepath.Base(file), ".jsonl")
+	total := 0.0
+	for _, st := range e.Stages {
+		through := &counted{Store: store.NewLocal(bytes)}
+		job := &stage.Job{Plan: prepared.Plan, Out: through, Dir: bytes, Parser: "native", Workers: 1}
+		for _, c := range prepared.Counters {
+			job.Counters = append(job.Counters, c)
+		}
+		if err := os.MkdirAll(filepath.Join(bytes, stage.WorkDir), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		input := int64(0)
+		for task := range st.Tasks {
+			rec, _, err := job.Do(ctx, st.Name, task)
+			if err != nil {
+				t.Fatal(err)
+			}
+			input += rec.Bytes
+		}
+		u := apart(t, dir, st.Name)
+		written, read := float64(through.written.Load()), float64(through.read.Load()+input)
+		cell := func(estimated, measured, unit float64, digits int) string {
+			if measured < unit/10 && estimated < unit/10 {
+				return "–"
+			}
+			return fmt.Sprintf("%.*f / %.*f %+.0f %%", digits, estimated/unit, digits, measured/unit, 100*(estimated/measured-1))
+		}
+		fmt.Printf("| %s | %s | %s | %s | %s | %s | %s |\n", name, st.Name, cell(st.CPU.Expected, u.Seconds, 1, 3),
+			cell(float64(st.Memory+st.Mapped), u.Peak, 1e6, 0), cell(float64(st.Reads+st.Work), read, 1e6, 1), cell(float64(st.Writes), written, 1e6, 1),
+			cell(float64(st.Scratch), math.Max(0, u.Written-written), 1e6, 1))
+		total += u.Seconds
+		name = ""
+	}
+	fmt.Printf("| | all | %.3f / %.3f %+.0f %% | | | | | \n", e.Seconds.Expected, total, 100*(e.Seconds.Expected/total-1))
+	fmt.Fprintf(os.Stderr, "%s: the estimate took %.1f s\n", filepath.Base(file), took.Seconds())
+}
+
+// apart does a stage in a process of its own.
+func apart(t *testing.T, dir string, name stage.Name) (u used) {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "TALLYSTICK_STAGE_IN="+dir, "TALLYSTICK_STAGE="+string(name))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err == nil {
+		err = json.Unmarshal(out, &u)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}

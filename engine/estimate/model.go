@@ -1,0 +1,409 @@
+package estimate
+
+import (
+	"container/heap"
+	"math"
+
+	"github.com/tallystick/tallystick/engine/object"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/stage"
+)
+
+// Fleet is what a run would have.
+type Fleet struct {
+	Machines int     `json:"machines"`
+	Cores    int     `json:"cores"`                     // of each
+	Network  float64 `json:"network_bytes_per_second"`  // of each, in and out; 0: no limit
+	Store    bool    `json:"output_in_store,omitempty"` // the output folder is in an object store
+	Latency  float64 `json:"request_seconds,omitempty"` // of a store, where it is not the one measured
+}
+
+// Stage is what a stage takes.
+type Stage struct {
+	Name   stage.Name `json:"stage"`
+	Tasks  int        `json:"tasks"`
+	AtOnce int        `json:"at_once"` // tasks that run at the same time, on all machines
+	// Memory is the resident set of a process that uses all cores of a machine,
+	// mapped files apart; Mapped are those.
+	Memory int64 `json:"memory_bytes"`
+	Mapped int64 `json:"mapped_bytes"`
+	// Reads are bytes of inputs, Work those of files that other tasks wrote,
+	// Writes what the stage writes for others, Scratch for itself.
+	Reads   int64  `json:"input_bytes"`
+	Work    int64  `json:"work_bytes_read"`
+	Writes  int64  `json:"bytes_written"`
+	Scratch int64  `json:"scratch_bytes"`
+	Files   int64  `json:"files_written"`
+	Opens   int64  `json:"files_read"`
+	CPU     Range  `json:"cpu_seconds"`
+	Seconds Range  `json:"seconds"`
+	Bound   string `json:"bound_by"`
+}
+
+// Moved is what a stage reads and writes in all, scratch apart.
+func (s *Stage) Moved() int64 { return s.Reads + s.Work + s.Writes }
+
+// Corpus is what the whole is expected to be.
+type Corpus struct {
+	Bytes        int64   `json:"bytes"` // of lines, uncompressed
+	Documents    int64   `json:"documents"`
+	Contributors int64   `json:"contributors"`
+	Sharing      Range   `json:"sharing"` // share of documents with a key that another one has
+	Copies       Range   `json:"copies"`  // with an equal text
+	Sampled      float64 `json:"sampled"` // share of the bytes
+}
+
+// model scales a sample to a corpus.
+type model struct {
+	s     *Sample
+	p     *plan.Plan
+	f     Fleet
+	scale float64 // the corpus, in samples
+	lines float64 // bytes of the corpus
+	plain []float64
+}
+
+func newModel(p *plan.Plan, s *Sample, f Fleet) *model {
+	m := &model{s: s, p: p, f: f}
+	m.f.Machines, m.f.Cores = max(1, f.Machines), max(1, f.Cores)
+	for _, shard := range p.Shards {
+		n := float64(shard.Length)
+		if p.Files[shard.File].Compression != "none" {
+			n *= s.Expansion
+		}
+		m.plain = append(m.plain, n)
+		m.lines += n
+	}
+	m.scale = m.lines / float64(s.Bytes)
+	return m
+}
+
+// share is a curve's share in the whole corpus.
+func (m *model) share(c Curve) Range { return c.At(float64(c.Blocks) * m.scale) }
+
+// grown is how many times as much as in the sample there is of what has a
+// share that a curve describes.
+func (m *model) grown(c Curve) Range {
+	if c.All == 0 {
+		return Range{m.scale, m.scale, m.scale}
+	}
+	r := m.share(c)
+	return Range{m.scale * r.Low / c.All, m.scale * r.Expected / c.All, m.scale * r.High / c.All}
+}
+
+// contributors are those of the corpus, or of a part of it, in bytes. Their
+// number grows as a power of the size, as that of words in a text does.
+func (m *model) contributors(bytes float64) float64 {
+	half, all := m.s.Growth.Contributors[0], m.s.Growth.Contributors[1]
+	if half < 1 || all <= half {
+		return all
+	}
+	power := math.Min(1, math.Log2(all/half))
+	return math.Max(1, all*math.Pow(bytes/float64(m.s.Bytes), power))
+}
+
+// corpus tells what the whole is.
+func (m *model) corpus() Corpus {
+	return Corpus{
+		Bytes: int64(m.lines), Documents: m.documents(), Contributors: int64(m.contributors(m.lines)),
+		Sharing: m.share(m.s.Growth.Sharing), Copies: m.share(m.s.Growth.Copies), Sampled: math.Min(1, 1/m.scale),
+	}
+}
+
+func (m *model) documents() int64 { return int64(float64(m.s.Documents) * m.scale) }
+
+// of is n bytes of the sample in the whole corpus.
+func (m *model) of(n int64) float64 { return float64(n) * m.scale }
+
+// slots are the tasks that the fleet does at once.
+func (m *model) slots(tasks int) int { return min(tasks, m.f.Machines*m.f.Cores) }
+
+// busy are the tasks of one machine at once.
+func (m *model) busy(tasks int) float64 { return float64(min(tasks, m.f.Cores)) }
+
+// finish adds to a stage what follows from its parts: the seconds of CPU of its
+// tasks, one core each, what a worker needs once, and the longest machine's
+// wait for files and network.
+func (m *model) finish(s *Stage, tasks func(i int) float64, once float64) {
+	s.AtOnce = m.slots(s.Tasks)
+	files := float64(s.Files)*m.s.Cost.Create + float64(s.Opens)*m.s.Cost.Open
+	wait := 0.0
+	if s.Tasks > 0 {
+		wait = files / float64(s.Tasks)
+	}
+	cpu := schedule(s.Tasks, s.AtOnce, tasks)
+	all := schedule(s.Tasks, s.AtOnce, func(i int) float64 { return tasks(i) + wait })
+	total := 0.0
+	for i := range s.Tasks {
+		total += tasks(i)
+	}
+	total += once * float64(s.AtOnce)
+	s.CPU = Range{total, total, total}
+	s.Seconds = Range{all + once, all + once, all + once}
+	m.bound(s, cpu+once, all-cpu)
+}
+
+// bound lets the network have its say, and tells what a stage waits for.
+func (m *model) bound(s *Stage, cpu, files float64) {
+	s.Bound = "CPU"
+	if files > cpu {
+		s.Bound = "files"
+	}
+	machines := min(m.f.Machines, s.Tasks)
+	if m.f.Network > 0 && machines > 0 {
+		if t := float64(s.Moved()) / float64(machines) / m.f.Network; t > s.Seconds.Expected {
+			s.Seconds = Range{math.Max(s.Seconds.Low, t), t, math.Max(s.Seconds.High, t)}
+			s.Bound = "network"
+		}
+	}
+	if s.Tasks < m.f.Machines*m.f.Cores && s.Bound != "network" {
+		s.Bound += ", too few tasks"
+		if s.Tasks == 1 {
+			s.Bound = s.Bound[:len(s.Bound)-len("too few tasks")] + "one task"
+		}
+	}
+}
+
+// schedule gives tasks, in their order, to whoever is free first, and returns
+// when the last one ends.
+func schedule(tasks, slots int, seconds func(i int) float64) float64 {
+	free := make(times, max(1, min(slots, tasks)))
+	end := 0.0
+	for i := range tasks {
+		free[0] += seconds(i)
+		end = math.Max(end, free[0])
+		heap.Fix(&free, 0)
+	}
+	return end
+}
+
+type times []float64
+
+func (t times) Len() int           { return len(t) }
+func (t times) Less(i, j int) bool { return t[i] < t[j] }
+func (t times) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
+func (t *times) Push(any)          {}
+func (t *times) Pop() any          { return nil }
+
+// Sizes of what stages hold, in bytes.
+const (
+	keyBlock    = 1 << 16 // of keys of one kind and partition, in scan
+	keySize     = 11      // of a packed key: 8 bytes and the number of a line
+	nodeSize    = 136     // of a document that shares a key, in resolve
+	setSize     = 150     // of one that is compared: its index and its parity bitmap
+	bucketSize  = 5       // of a document in a bucket, in the graph
+	rowSize     = 450     // of a contributor in seal
+	sealFixed   = 14 << 20
+	sumSize     = 350  // of a contributor in tally
+	dropSize    = 3000 // of a row about a dropped document, while its file is written
+	dropRows    = 24 << 20
+	headerRead  = 1 << 12 // read for the head of a block of another partition
+	wholeObject = 256 << 10
+	aroundPage  = 64 << 10
+)
+
+// scan estimates the stage.
+func (m *model) scan() Stage {
+	c := &m.s.Cost
+	s := Stage{Name: stage.Scan, Tasks: len(m.p.Shards)}
+	var largest float64
+	for i, shard := range m.p.Shards {
+		s.Reads += shard.Length
+		if m.p.Files[shard.File].Compression == "none" && !object.IsName(m.p.Files[shard.File].Path) {
+			largest = math.Max(largest, m.plain[i])
+		}
+	}
+	f := &m.s.Files
+	s.Writes = int64(m.of(f.Documents + f.Keys + f.Outlines))
+	s.Files = int64(s.Tasks) * m.filesOf(f.Outlines, 3)
+	blocks := 2 * float64(m.p.Partitions) * math.Min(keyBlock, m.of(f.Keys)/math.Max(1, float64(s.Tasks))/float64(m.p.Partitions))
+	s.Memory = m.s.BaseMemory + int64(m.busy(s.Tasks)*(float64(c.ScanMemory)+1.25*blocks))
+	s.Mapped = int64(m.busy(s.Tasks) * largest)
+	m.finish(&s, func(i int) float64 {
+		seconds := c.Scan.of(m.plain[i] / float64(m.s.Bytes))
+		if m.p.Files[m.p.Shards[i].File].Compression != "none" {
+			seconds += c.Expand * float64(m.p.Shards[i].Length)
+		}
+		return seconds
+	}, c.Cold)
+	return s
+}
+
+// filesOf is the number of files, and one more where an optional one is made.
+func (m *model) filesOf(optional int64, files int64) int64 {
+	if optional > 0 {
+		files++
+	}
+	return files
+}
+
+// match estimates the stage.
+func (m *model) match() Stage {
+	s := Stage{Name: stage.Match, Tasks: m.p.Partitions}
+	f := &m.s.Files
+	shards, parts := float64(len(m.p.Shards)), float64(m.p.Partitions)
+	keys := m.of(f.Keys)
+	// Every task opens the keys and the record of every shard, and passes over
+	// the blocks of other partitions.
+	s.Opens = int64(2 * shards * parts)
+	perFile := keys / math.Max(1, shards)
+	blocks := math.Max(2*parts, perFile/keyBlock)
+	read := perFile/parts + math.Min(perFile*(1-1/parts), blocks*(1-1/parts)*headerRead)
+	if m.f.Store && perFile > wholeObject {
+		read = perFile
+	}
+	s.Work = int64(read * shards * parts)
+	groups := m.grown(m.s.Growth.Sharing)
+	s.Writes = int64(float64(f.Exact+f.Buckets) * groups.Expected)
+	s.Files = 3 * int64(s.Tasks)
+
+	own := keys / parts
+	records := own / keySize
+	sieve := math.Exp2(math.Ceil(math.Log2(math.Max(64, own/10*8)))) / 8 * 2
+	shared := records * (0.1 + m.share(m.s.Growth.Sharing).Expected)
+	s.Memory = m.s.BaseMemory + int64(m.busy(s.Tasks)*1.5*(own+sieve+shared*40))
+	task := m.s.Cost.Match.of(m.scale / parts)
+	m.finish(&s, func(int) float64 { return task }, 0)
+	return s
+}
+
+// resolve estimates the stage: one task, some of whose steps use all cores.
+func (m *model) resolve() Stage {
+	s := Stage{Name: stage.Resolve, Tasks: 1, AtOnce: 1}
+	g, f := &m.s.Growth, &m.s.Files
+	shards := float64(len(m.p.Shards))
+	same, per := Range{m.scale, m.scale, m.scale}, Range{1, 1, 1}
+	text, shared, copies := m.grown(g.Text), m.grown(g.Sharing), m.grown(g.CopyText)
+	// What a step grows with, whether it uses all cores, and whether it also
+	// takes its part that does not grow for every shard.
+	drivers := map[string]struct {
+		by                 Range
+		parallel, perShard bool
+	}{
+		"collect":  {same, false, true},
+		"exact":    {copies, true, false},
+		"graph":    {m.grown(g.Compared), false, false},
+		"sets":     {text, true, false},
+		"decide":   {text, true, false},
+		"sample":   {same, true, true}, // of an audit, as the next three
+		"index":    {per, false, false},
+		"outlines": {same, true, true},
+		"judge":    {per, true, false},
+		"keep":     {text, false, false},
+		"write":    {shared, false, true},
+	}
+	cores := float64(m.f.Cores)
+	var clock Range
+	for name, line := range m.s.Cost.Resolve {
+		d, known := drivers[name]
+		if !known {
+			d.by = same
+		}
+		fixed := line.Each
+		if d.perShard {
+			fixed *= shards / 2
+		}
+		seconds := d.by.times(line.Whole).plus(Range{fixed, fixed, fixed})
+		s.CPU = s.CPU.plus(seconds)
+		if d.parallel {
+			seconds = seconds.times(1 / cores)
+		}
+		clock = clock.plus(seconds)
+	}
+	// Compressed inputs are read whole for each of the texts to find again.
+	packed := 0.0
+	for i, shard := range m.p.Shards {
+		if m.plain[i] != float64(shard.Length) {
+			packed += float64(shard.Length)
+		}
+	}
+	passes := 0.0
+	for _, c := range []Curve{g.CopyText, g.Text} {
+		if c.All > 0 {
+			passes++
+		}
+	}
+	if m.p.AuditPPM > 0 {
+		passes++
+	}
+	expand := packed * m.s.Cost.Expand * passes
+	s.CPU = s.CPU.plus(Range{expand, expand, expand})
+	clock = clock.plus(Range{expand / cores, expand / cores, expand / cores})
+
+	// Texts that an audit compares grow with the corpus, as its sample does not.
+	audited := math.Max(0, float64(m.s.ComparedText)-float64(m.s.Text)*(g.CopyText.All+g.Text.All)) * m.scale
+	s.Reads = int64(m.of(m.s.Text)*(m.share(g.CopyText).Expected+m.share(g.Text).Expected) + audited + packed*passes)
+	s.Work = int64(m.of(f.Documents)+2*m.of(f.Outlines)) + 2*int64(float64(f.Exact+f.Buckets)*m.grown(g.Sharing).Expected)
+	dropped := float64(f.Decisions) * m.grown(g.Sharing).Expected
+	s.Writes = int64(dropped)
+	s.Scratch = int64(8*float64(m.s.Shingles)*text.Expected + audited*setShare)
+	s.Files = int64(shards) + 4
+	s.Opens = int64(4*shards) + 4*int64(m.p.Partitions)
+	sharing, compared := m.share(g.Sharing).Expected*float64(m.documents()), m.share(g.Compared).Expected*float64(m.documents())
+	labels := m.labelSize()
+	keys := float64(m.s.BandKeys) / math.Max(1, float64(m.s.Documents))
+	s.Memory = m.s.BaseMemory + int64(sharing*(nodeSize+labels)+compared*(setSize+bucketSize*keys)+float64(m.documents())*0.2+cores*(4<<20))
+	// Of a map the kernel also holds what is around the pages that are read.
+	perShard := (float64(s.Reads) + (sharing+float64(m.s.ComparedText)/math.Max(1, float64(m.s.Text))*float64(m.documents()))*aroundPage) / math.Max(1, shards)
+	s.Mapped = int64(cores * math.Min(float64(m.p.ShardSize), perShard))
+	wait := float64(s.Files)*m.s.Cost.Create + float64(s.Opens)*m.s.Cost.Open
+	s.Seconds = clock.plus(Range{wait, wait, wait})
+	m.bound(&s, clock.Expected, wait)
+	return s
+}
+
+// setShare is about the size of a shingle set by that of its text: 8 bytes for
+// a word.
+const setShare = 1
+
+// labelSize are the bytes of id and contributor of a document.
+func (m *model) labelSize() float64 {
+	return math.Max(0, float64(m.s.Files.Documents)/math.Max(1, float64(m.s.Documents))-24)
+}
+
+// tally estimates the stage.
+func (m *model) tally() Stage {
+	s := Stage{Name: stage.Tally, Tasks: m.p.TallyTasks()}
+	f := &m.s.Files
+	tasks := math.Max(1, float64(s.Tasks))
+	s.Work = int64(m.of(f.Documents) + float64(f.Decisions)*m.grown(m.s.Growth.Sharing).Expected)
+	s.Writes = int64(float64(f.Private)*tasks*m.contributors(m.lines/tasks)/math.Max(1, 2*m.s.Growth.Contributors[0]) + float64(f.Output)*m.grown(m.s.Growth.Sharing).Expected)
+	s.Files = 8 * int64(s.Tasks)
+	s.Opens = 4 * int64(s.Tasks)
+	dropped := float64(m.documents()) * m.share(m.s.Growth.Sharing).Expected / tasks
+	s.Memory = m.s.BaseMemory + int64(m.busy(s.Tasks)*(math.Min(dropRows, dropSize*dropped)+sumSize*m.contributors(m.lines/tasks)))
+	m.finish(&s, func(i int) float64 { return m.s.Cost.Tally.of(m.plain[i] / float64(m.s.Bytes)) }, 0)
+	return s
+}
+
+// seal estimates the stage.
+func (m *model) seal() Stage {
+	s := Stage{Name: stage.Seal, Tasks: 1}
+	all := m.contributors(m.lines)
+	tasks := math.Max(1, float64(m.p.TallyTasks()))
+	rows := all + tasks*m.contributors(m.lines/tasks)
+	had := m.s.rows()
+	s.Work = int64(float64(m.s.Files.Private) * (rows - all) / math.Max(1, 2*m.s.Growth.Contributors[0]))
+	s.Writes = int64(float64(m.s.Files.Tally) * all / math.Max(1, m.s.Growth.Contributors[1]))
+	s.Files = 6
+	s.Opens = int64(5 * tasks)
+	s.Memory = m.s.BaseMemory + sealFixed + int64(rowSize*all)
+	dropped := m.grown(m.s.Growth.Sharing).Expected
+	m.finish(&s, func(int) float64 { return m.s.Cost.Seal.of(rows/math.Max(1, had)) + m.s.Cost.Report.of(dropped) }, 0)
+	return s
+}
+
+// of is the cost of a task with so many times what the sample has.
+func (l Line) of(n float64) float64 { return l.Each + l.Whole*n }
+
+func (r Range) plus(o Range) Range {
+	return Range{r.Low + o.Low, r.Expected + o.Expected, r.High + o.High}
+}
+
+func (r Range) times(f float64) Range { return Range{r.Low * f, r.Expected * f, r.High * f} }
+
+// Of estimates every stage of a plan on a fleet.
+func (s *Sample) Of(p plan.Plan, f Fleet) (Corpus, []Stage) {
+	m := newModel(&p, s, f)
+	return m.corpus(), []Stage{m.scan(), m.match(), m.resolve(), m.tally(), m.seal()}
+}

@@ -1,0 +1,419 @@
+package estimate
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/engine/corpus"
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/usage"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/store"
+)
+
+// Sample is what a rehearsal measured: all stages done with a sample of the
+// corpus, on one core of this machine.
+type Sample struct {
+	Bytes        int64   `json:"bytes"`     // of lines, with their ends
+	Documents    int64   `json:"documents"` // without rejected lines
+	Rejected     int64   `json:"rejected"`
+	Text         int64   `json:"text_bytes"`
+	Expansion    float64 `json:"expansion"` // bytes of lines from a byte of a compressed file; 1 where none is
+	BandKeys     int64   `json:"band_keys"`
+	Compared     int64   `json:"compared_documents"`
+	ComparedText int64   `json:"compared_text_bytes"` // read again by resolve
+	Shingles     int64   `json:"compared_shingles"`
+	NearDups     int64   `json:"near_dup_documents"`
+	Growth       Growth  `json:"growth"`
+	BaseMemory   int64   `json:"base_memory_bytes"` // of a process that has read the tokenizers
+	Cost         Cost    `json:"cost"`
+	Files        Written `json:"files"`
+}
+
+// Cost is seconds of one core's CPU, but for those of files, which are seconds
+// of the clock. What stages take is a part that every task takes, whatever it
+// does, and one that grows.
+type Cost struct {
+	Expand  float64         `json:"expand"` // a byte of a compressed file
+	Cold    float64         `json:"cold"`   // what a worker that counts needs more at its beginning
+	Scan    Line            `json:"scan"`
+	Match   Line            `json:"match"`
+	Resolve map[string]Line `json:"resolve"` // by step
+	Tally   Line            `json:"tally"`
+	Seal    Line            `json:"seal"`
+	Report  Line            `json:"report"`      // by the last task
+	Create  float64         `json:"create_file"` // a small one, in the output folder
+	Open    float64         `json:"read_file"`
+	// ScanMemory is what scanning a shard takes beyond the base and the map, bytes.
+	ScanMemory int64 `json:"scan_memory_bytes"`
+}
+
+// Line is a cost: Each for a task, and Whole for all that the sample has of what
+// the cost grows with.
+type Line struct {
+	Each  float64 `json:"each"`
+	Whole float64 `json:"whole"`
+}
+
+// Written are bytes of files that the rehearsal wrote.
+type Written struct {
+	Documents int64 `json:"documents"` // by scan
+	Keys      int64 `json:"keys"`
+	Outlines  int64 `json:"outlines"`
+	Exact     int64 `json:"exact_groups"` // by match
+	Buckets   int64 `json:"buckets"`
+	Decisions int64 `json:"decisions"` // by resolve
+	Private   int64 `json:"sums"`      // by tally, for seal
+	Output    int64 `json:"output"`    // by tally, of the run
+	Tally     int64 `json:"tally"`     // by seal
+}
+
+// Options say how to rehearse.
+type Options struct {
+	Size    int64       // bytes of the sample; 0: DefaultSize
+	Repeats int         // of which the fastest counts; 0: DefaultRepeats
+	Dir     string      // folder for a temporary folder; empty: the system's
+	Out     store.Store // output folder of the run: how fast files are made there
+	Parser  string
+	Files   func(i int) plan.File // input i of the plan, as it can be opened here
+	// Report writes what describes a finished run; may be nil.
+	Report func(ctx context.Context, job *stage.Job) error
+}
+
+const (
+	// DefaultSize of a sample takes about two seconds.
+	DefaultSize = 64 << 20
+	// DefaultRepeats of a rehearsal.
+	DefaultRepeats = 3
+	// sampleBlocks are enough to see how sharing grows, and few enough to hold
+	// neighbours.
+	sampleBlocks = 32
+	// A second sample, so much smaller, tells what every task takes.
+	smallPart   = 32
+	smallBlocks = 4
+	partitions  = 4 // of the rehearsal
+)
+
+// Rehearse does all stages with a sample of a plan's corpus. It needs the
+// machine for itself as much as its figures are to be believed.
+func Rehearse(ctx context.Context, p plan.Plan, counters []stage.Counter, o Options) (Sample, error) {
+	if p.Scope == plan.ScopeReference || len(p.Earlier) > 0 {
+		return Sample{}, fmt.Errorf("%w: an estimate is of a delivery alone: not with --reference or --against", doc.ErrUsage)
+	}
+	if bytesOf(&p) == 0 {
+		return Sample{}, fmt.Errorf("%w: nothing is in the inputs: there is nothing to estimate", doc.ErrUsage)
+	}
+	if o.Size == 0 {
+		o.Size = DefaultSize
+	}
+	if o.Repeats == 0 {
+		o.Repeats = DefaultRepeats
+	}
+	dir, err := os.MkdirTemp(o.Dir, "tallystick-estimate-")
+	if err != nil {
+		return Sample{}, fmt.Errorf("estimate: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	o.Dir = dir
+	big, s, err := rehearse(ctx, p, counters, o, o.Size, sampleBlocks)
+	if err != nil {
+		return Sample{}, err
+	}
+	small, part, err := rehearse(ctx, p, counters, o, max(1, min(o.Size, bytesOf(&p))/smallPart), smallBlocks)
+	if err != nil {
+		return Sample{}, err
+	}
+	s.fit(big, small, &part)
+	if o.Out != nil {
+		if err := timeFiles(ctx, o.Out, &s.Cost); err != nil {
+			return Sample{}, fmt.Errorf("estimate: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// rehearse does all stages a few times with a sample of one size.
+func rehearse(ctx context.Context, p plan.Plan, counters []stage.Counter, o Options, size int64, blocks int) (*rehearsal, Sample, error) {
+	copied, names, err := copySample(ctx, &p, o.Files, size, blocks, o.Dir)
+	if err != nil {
+		return nil, Sample{}, err
+	}
+	if copied.bytes == 0 {
+		return nil, Sample{}, fmt.Errorf("%w: no line begins in a sample of %d bytes: take a larger one", doc.ErrUsage, size)
+	}
+	r := &rehearsal{plan: p, counters: counters, o: o, sampler: copied, seconds: map[stage.Name][]float64{}}
+	if err := r.planSample(ctx, names); err != nil {
+		return nil, Sample{}, err
+	}
+	s := Sample{Bytes: copied.bytes, Expansion: copied.expansion()}
+	if copied.packed > 0 {
+		s.Cost.Expand = copied.seconds / float64(copied.packed)
+	}
+	for range o.Repeats {
+		if err := r.once(ctx, &s); err != nil {
+			return nil, Sample{}, fmt.Errorf("estimate: %w", err)
+		}
+	}
+	return r, s, nil
+}
+
+// rehearsal is a run over a sample, done a few times.
+type rehearsal struct {
+	plan     plan.Plan // of the corpus, then of the sample
+	counters []stage.Counter
+	o        Options
+	sampler  *sampler
+
+	seconds map[stage.Name][]float64 // CPU, by time
+	report  []float64
+	first   []float64          // of the first shard
+	steps   map[string]float64 // of the fastest resolve
+}
+
+// planSample makes the plan of the sample.
+func (r *rehearsal) planSample(ctx context.Context, names []string) error {
+	p := &r.plan
+	scale := float64(bytesOf(p)) * r.sampler.expansion() / float64(r.sampler.bytes)
+	var err error
+	if p.Files, p.Shards, err = corpus.Plan(ctx, names, corpus.PlanOptions{ShardSize: 1 << 40, Workers: 1, SkipDigest: true}); err != nil {
+		return err
+	}
+	p.Partitions, p.Index = partitions, false
+	if p.AuditPPM > 0 {
+		// As many texts are compared with all others as in the whole corpus.
+		probes := auditProbes(p, float64(r.sampler.lines[0]+r.sampler.lines[1])*scale)
+		p.AuditLeast, p.AuditMost = probes, probes
+	}
+	p.RunID, err = p.ComputeRunID()
+	return err
+}
+
+// auditProbes is how many texts an audit samples of so many documents.
+func auditProbes(p *plan.Plan, documents float64) int64 {
+	n := max(int64(documents*float64(p.AuditPPM)/1e6), min(p.AuditLeast, int64(documents)))
+	if p.AuditMost > 0 {
+		n = min(n, p.AuditMost)
+	}
+	return n
+}
+
+// once does the run, from its beginning to its end.
+func (r *rehearsal) once(ctx context.Context, s *Sample) error {
+	dir := filepath.Join(r.o.Dir, "run")
+	if err := os.MkdirAll(filepath.Join(dir, stage.WorkDir), 0o777); err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	out := store.NewLocal(dir)
+	if err := stage.WriteJSON(ctx, out, stage.PlanFile, r.plan); err != nil {
+		return err
+	}
+	job := &stage.Job{Plan: r.plan, Out: out, Dir: dir, Counters: r.counters, Parser: r.o.Parser, Workers: 1}
+	again := len(r.first) > 0
+	records := map[stage.Name][]stage.Record{}
+	for _, name := range stage.Order {
+		var base int64
+		if !again && name == stage.Scan {
+			debug.FreeOSMemory()
+			base = usage.Memory()
+			usage.ResetPeak()
+		}
+		total, first, err := r.stage(ctx, job, name, records)
+		if err != nil {
+			return err
+		}
+		r.seconds[name] = append(r.seconds[name], total)
+		switch {
+		case name == stage.Scan:
+			r.first = append(r.first, first)
+			if !again {
+				var mapped int64
+				for _, shard := range r.plan.Shards {
+					mapped = max(mapped, shard.Length)
+				}
+				s.BaseMemory, s.Cost.ScanMemory = base, max(0, usage.PeakMemory()-base-mapped)
+			}
+		case name == stage.Resolve && total == slices.Min(r.seconds[name]):
+			r.steps = steps(&records[name][0], total)
+		}
+	}
+	cpu := usage.CPUSeconds()
+	if r.o.Report != nil {
+		if err := r.o.Report(ctx, job); err != nil {
+			return err
+		}
+	}
+	r.report = append(r.report, usage.CPUSeconds()-cpu)
+	if again {
+		return nil
+	}
+	s.note(records)
+	return s.survey(ctx, job, r.sampler)
+}
+
+// stage does all tasks of a stage and returns the seconds of all, and of the
+// first.
+func (r *rehearsal) stage(ctx context.Context, job *stage.Job, name stage.Name, records map[stage.Name][]stage.Record) (total, first float64, err error) {
+	tasks, err := job.Tasks(name)
+	if err != nil {
+		return 0, 0, err
+	}
+	for task := range tasks {
+		cpu, begun := usage.CPUSeconds(), time.Now()
+		rec, _, err := job.Do(ctx, name, task)
+		if err != nil {
+			return 0, 0, err
+		}
+		took := usage.CPUSeconds() - cpu
+		if took <= 0 { // a system that does not tell
+			took = time.Since(begun).Seconds()
+		}
+		if task == 0 {
+			first = took
+		}
+		total += took
+		records[name] = append(records[name], rec)
+	}
+	return total, first, nil
+}
+
+// steps shares the seconds of a task among its steps, which know their time on
+// the clock.
+func steps(rec *stage.Record, seconds float64) map[string]float64 {
+	whole := 0.0
+	for _, s := range rec.Steps {
+		whole += s.Seconds
+	}
+	out := map[string]float64{}
+	for _, s := range rec.Steps {
+		if whole > 0 {
+			out[s.Name] += s.Seconds / whole * seconds
+		}
+	}
+	return out
+}
+
+// fit makes costs of what two samples took, the least of each: all else that a
+// machine does only adds to it. The first scan is cold.
+func (s *Sample) fit(big, small *rehearsal, part *Sample) {
+	c := &s.Cost
+	warm := func(seconds []float64) float64 { return slices.Min(seconds[min(1, len(seconds)-1):]) }
+	c.Cold = max(0, big.first[0]-warm(big.first))
+	tasks := func(r *rehearsal) float64 { return float64(len(r.plan.Shards)) }
+	line := func(y1, y2, x1, x2, tasks1, tasks2 float64) Line {
+		// y = each·tasks + whole·x
+		l := Line{Whole: y2}
+		if x1 < x2/2 {
+			if det := tasks1*x2 - tasks2*x1; det > 0 {
+				l.Each = max(0, (y1*x2-y2*x1)/det)
+			}
+			l.Whole = max(0, y2-l.Each*tasks2)
+		}
+		return l
+	}
+	bytes1, bytes2 := float64(part.Bytes), float64(s.Bytes)
+	c.Scan = line(warm(small.seconds[stage.Scan]), warm(big.seconds[stage.Scan]), bytes1, bytes2, tasks(small), tasks(big))
+	c.Match = line(slices.Min(small.seconds[stage.Match]), slices.Min(big.seconds[stage.Match]), bytes1, bytes2, partitions, partitions)
+	c.Tally = line(slices.Min(small.seconds[stage.Tally]), slices.Min(big.seconds[stage.Tally]), bytes1, bytes2, tasks(small), tasks(big))
+	c.Seal = line(slices.Min(small.seconds[stage.Seal]), slices.Min(big.seconds[stage.Seal]), part.rows(), s.rows(), 1, 1)
+	c.Report = line(slices.Min(small.report), slices.Min(big.report), bytes1, bytes2, 1, 1)
+	c.Resolve = map[string]Line{}
+	for name, y := range big.steps {
+		c.Resolve[name] = line(small.steps[name], y, bytes1, bytes2, 1, 1)
+	}
+}
+
+// rows are those that seal reads: a contributor in each shard, and in all.
+func (s *Sample) rows() float64 {
+	return s.Growth.Contributors[1] + 2*s.Growth.Contributors[0]
+}
+
+// note keeps what the records tell of files and numbers.
+func (s *Sample) note(records map[stage.Name][]stage.Record) {
+	kinds := map[string]*int64{
+		"docs": &s.Files.Documents, "keys": &s.Files.Keys, "outlines": &s.Files.Outlines,
+		"exact": &s.Files.Exact, "buckets": &s.Files.Buckets, "decisions": &s.Files.Decisions,
+	}
+	for name, recs := range records {
+		for _, rec := range recs {
+			for _, f := range rec.Work {
+				kind := strings.TrimPrefix(path.Ext(f.Path), ".")
+				switch to := kinds[kind]; {
+				case to != nil:
+					*to += f.Size
+				case name == stage.Tally:
+					s.Files.Private += f.Size
+				}
+			}
+			for _, f := range rec.Files {
+				switch name {
+				case stage.Tally:
+					s.Files.Output += f.Size
+				case stage.Seal:
+					s.Files.Tally += f.Size
+				}
+			}
+			switch name {
+			case stage.Scan:
+				s.Rejected += rec.Numbers["rejected"]
+				s.Documents += rec.Numbers["documents"] - rec.Numbers["rejected"]
+			case stage.Match:
+				s.BandKeys += rec.Numbers["band_records"]
+			}
+		}
+	}
+	s.Compared = records[stage.Resolve][0].Numbers["compared_documents"]
+	s.NearDups = records[stage.Resolve][0].Numbers["near_dup_documents"]
+	s.Shingles = records[stage.Resolve][0].Numbers["compared_shingles"]
+	s.ComparedText = records[stage.Resolve][0].Bytes
+}
+
+// survey looks into the files of a run over the sample.
+func (s *Sample) survey(ctx context.Context, job *stage.Job, from *sampler) error {
+	v := &survey{job: job, blocks: len(from.starts[0]) + len(from.starts[1])}
+	for _, shard := range job.Plan.Shards { // one of the two is missing where it has no line
+		v.starts = append(v.starts, from.starts[shard.File])
+		v.odd = append(v.odd, shard.File)
+	}
+	var err error
+	s.Growth, err = v.growth(ctx)
+	for i := range v.docs {
+		if v.docs[i].used {
+			s.Text += int64(v.docs[i].bytes)
+		}
+	}
+	return err
+}
+
+// fileTries is how many files are made to learn how long one takes.
+const fileTries = 8
+
+// timeFiles measures how long a small file takes in the output folder.
+func timeFiles(ctx context.Context, out store.Store, c *Cost) error {
+	var create, open []float64
+	name := stage.WorkDir + "/estimate"
+	for range fileTries {
+		begun := time.Now()
+		if err := stage.WriteJSON(ctx, out, name, "for plan --estimate"); err != nil {
+			return err
+		}
+		create = append(create, time.Since(begun).Seconds())
+		begun = time.Now()
+		if _, err := stage.Digest(ctx, out, name); err != nil {
+			return err
+		}
+		open = append(open, time.Since(begun).Seconds())
+	}
+	slices.Sort(create)
+	slices.Sort(open)
+	c.Create, c.Open = create[fileTries/2], open[fileTries/2]
+	return out.Remove(ctx, name)
+}

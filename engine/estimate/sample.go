@@ -1,0 +1,195 @@
+package estimate
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/tallystick/tallystick/engine/corpus"
+	"github.com/tallystick/tallystick/engine/internal/usage"
+	"github.com/tallystick/tallystick/engine/plan"
+)
+
+// sampler copies lines of a corpus into the files of a rehearsal: blocks of
+// neighbouring lines, evenly spread over the inputs, by turns into one of two
+// files, so that both are alike.
+type sampler struct {
+	p     *plan.Plan
+	files [2]*bufio.Writer
+
+	starts [2][]uint32 // of the blocks, as lines
+	lines  [2]uint32
+	bytes  int64 // of lines, with their ends
+
+	packed   int64   // bytes read of compressed files
+	unpacked int64   // and what they became
+	seconds  float64 // of CPU, for that
+
+	open  *corpus.Reader // of a compressed shard, which is read on from where a block ended
+	shard int            // that it is of
+	done  bool           // it was read to its end
+}
+
+// bytesOf is the size of all shards on disk.
+func bytesOf(p *plan.Plan) (total int64) {
+	for _, s := range p.Shards {
+		total += s.Length
+	}
+	return total
+}
+
+// copySample writes the sample of about so many bytes into two files of dir.
+func copySample(ctx context.Context, p *plan.Plan, file func(int) plan.File, size int64, blocks int, dir string) (*sampler, []string, error) {
+	s := &sampler{p: p, shard: -1}
+	defer s.closePacked()
+	var names []string
+	var files []*os.File
+	defer func() {
+		for _, f := range files {
+			f.Close()
+		}
+	}()
+	for i := range s.files {
+		name := filepath.Join(dir, fmt.Sprintf("%d.jsonl", i))
+		f, err := os.Create(name)
+		if err != nil {
+			return nil, nil, fmt.Errorf("sample: %w", err)
+		}
+		names, files = append(names, name), append(files, f)
+		s.files[i] = bufio.NewWriterSize(f, 1<<18)
+	}
+	total := bytesOf(p)
+	size = min(size, total)
+	for k := range int64(blocks) {
+		from, room := total*k/int64(blocks), total*(k+1)/int64(blocks)-total*k/int64(blocks)
+		length := min(size*(k+1)/int64(blocks)-size*k/int64(blocks), room)
+		from += (room - length) / 2
+		to := int(k % 2)
+		s.starts[to] = append(s.starts[to], s.lines[to])
+		if err := s.block(ctx, file, from, from+length, to); err != nil {
+			return nil, nil, err
+		}
+	}
+	for i, w := range s.files {
+		if err := errors.Join(w.Flush(), files[i].Close()); err != nil {
+			return nil, nil, fmt.Errorf("sample: %w", err)
+		}
+	}
+	return s, names, nil
+}
+
+// block copies what lies between two bytes of the shards, end to end.
+func (s *sampler) block(ctx context.Context, file func(int) plan.File, from, to int64, into int) error {
+	var begin int64
+	for i, shard := range s.p.Shards {
+		end := begin + shard.Length
+		if lo, hi := max(from, begin), min(to, end); lo < hi {
+			f := file(shard.File)
+			var err error
+			if f.Compression == "none" {
+				err = s.plain(ctx, f, shard, shard.Offset+lo-begin, shard.Offset+hi-begin, into)
+			} else {
+				err = s.compressed(ctx, f, i, hi-lo, into)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		begin = end
+	}
+	return ctx.Err()
+}
+
+func (s *sampler) line(data []byte, into int) error {
+	s.lines[into]++
+	s.bytes += int64(len(data)) + 1
+	if _, err := s.files[into].Write(data); err != nil {
+		return fmt.Errorf("sample: %w", err)
+	}
+	return s.files[into].WriteByte('\n')
+}
+
+// plain copies the lines that begin between two offsets of a file. Lines are so
+// drawn by where they begin, each byte as likely as the next.
+func (s *sampler) plain(ctx context.Context, f plan.File, shard plan.Shard, from, to int64, into int) error {
+	end := shard.Offset + shard.Length
+	begin := max(shard.Offset, from-1) // a line begins after a newline
+	shard.Offset, shard.Length = begin, end-begin
+	r, err := corpus.Open(ctx, f, shard, s.p.MaxLine)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return corpus.Guard(func() error {
+		var line corpus.Line
+		for {
+			err := r.Next(&line)
+			if errors.Is(err, io.EOF) || err == nil && line.Offset >= to {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if line.Offset >= from && line.Data != nil {
+				if err := s.line(line.Data, into); err != nil {
+					return err
+				}
+			}
+		}
+	})
+}
+
+// compressed copies so many bytes of lines from where the last block of the
+// same file ended: such a file can only be read from its beginning.
+func (s *sampler) compressed(ctx context.Context, f plan.File, number int, length int64, into int) error {
+	if s.shard != number {
+		s.closePacked()
+		var err error
+		if s.open, err = corpus.Open(ctx, f, s.p.Shards[number], s.p.MaxLine); err != nil {
+			return err
+		}
+		s.shard, s.done = number, false
+	}
+	begun := usage.CPUSeconds()
+	defer func() { s.seconds += usage.CPUSeconds() - begun }()
+	var line corpus.Line
+	for read := int64(0); read < length && !s.done; {
+		err := s.open.Next(&line)
+		if errors.Is(err, io.EOF) {
+			s.done = true
+			break
+		}
+		if err != nil {
+			return err
+		}
+		read += int64(len(line.Data)) + 1
+		s.unpacked += int64(len(line.Data)) + 1
+		if line.Data != nil {
+			if err := s.line(line.Data, into); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *sampler) closePacked() {
+	if s.open != nil {
+		s.packed += s.open.BytesRead()
+		s.open.Close()
+		s.open = nil
+	}
+}
+
+// expansion is how many bytes of lines a byte of a compressed file becomes.
+func (s *sampler) expansion() float64 {
+	s.closePacked()
+	if s.packed == 0 {
+		return 1
+	}
+	return float64(s.unpacked) / float64(s.packed)
+}

@@ -1,0 +1,154 @@
+package estimate
+
+import (
+	"context"
+	"math/bits"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/stage"
+)
+
+// Growth is what does not grow as the corpus does.
+type Growth struct {
+	Sharing  Curve `json:"sharing_documents"` // that share an exact key or a bucket
+	Copies   Curve `json:"copies"`            // documents with an exact copy
+	CopyText Curve `json:"copy_text"`         // their bytes
+	Compared Curve `json:"compared_documents"`
+	Text     Curve `json:"compared_text"` // bytes
+	// Contributors are distinct ones in half of the sample and in all of it.
+	Contributors [2]float64 `json:"contributors"`
+}
+
+// survey learns from a job, whose match is done, who shares what with whom.
+type survey struct {
+	job    *stage.Job
+	starts [][]uint32 // by shard: the first lines of its blocks
+	odd    []int      // by shard: 1 if its blocks are the second, fourth and so on
+	blocks int
+	docs   []surveyed // by shard and line
+	first  []int      // of docs, by shard
+}
+
+type surveyed struct {
+	bytes       float64
+	block       int
+	used        bool // a document, no reject
+	copy        bool // not the first of its exact group
+	exact, near meet
+}
+
+// meet are the blocks of a document's mates.
+type meet struct {
+	own    bool
+	others uint64
+}
+
+func (m *meet) add(own int, mine bool, blocks uint64) {
+	m.own = m.own || mine
+	m.others |= blocks &^ (1 << own)
+}
+
+// maxBlocks is how many blocks a set of bits can tell apart.
+const maxBlocks = 64
+
+// growth fills in a Growth, and returns how many documents, rejects and bytes
+// of text there are.
+func (s *survey) growth(ctx context.Context) (g Growth, err error) {
+	if err := s.read(ctx, &g); err != nil {
+		return g, err
+	}
+	if err := s.job.EachGroup(ctx, true, func(members []doc.Place) {
+		s.meet(members, func(d *surveyed) *meet { return &d.exact })
+		for _, p := range members[1:] {
+			s.at(p).copy = true
+		}
+	}); err != nil {
+		return g, err
+	}
+	var first []doc.Place
+	if err := s.job.EachGroup(ctx, false, func(members []doc.Place) {
+		first = first[:0]
+		for _, p := range members {
+			if !s.at(p).copy {
+				first = append(first, p)
+			}
+		}
+		s.meet(first, func(d *surveyed) *meet { return &d.near })
+	}); err != nil {
+		return g, err
+	}
+	all := func(weight func(*surveyed) float64, of func(*surveyed) meet) Curve {
+		m := newMates(s.blocks)
+		for i := range s.docs {
+			if d := &s.docs[i]; d.used {
+				at := of(d)
+				m.add(weight(d), at.own, bits.OnesCount64(at.others))
+			}
+		}
+		return m.curve()
+	}
+	each := func(*surveyed) float64 { return 1 }
+	bytes := func(d *surveyed) float64 { return d.bytes }
+	exact := func(d *surveyed) meet { return d.exact }
+	near := func(d *surveyed) meet { return d.near }
+	g.Sharing = all(each, func(d *surveyed) meet {
+		return meet{d.exact.own || d.near.own, d.exact.others | d.near.others}
+	})
+	g.Copies, g.CopyText = all(each, exact), all(bytes, exact)
+	g.Compared, g.Text = all(each, near), all(bytes, near)
+	return g, nil
+}
+
+func (s *survey) at(p doc.Place) *surveyed { return &s.docs[s.first[p.Shard]+int(p.Ordinal)] }
+
+// meet tells the members of a group of each other.
+func (s *survey) meet(members []doc.Place, of func(*surveyed) *meet) {
+	if len(members) < 2 {
+		return
+	}
+	var once, twice uint64
+	for _, p := range members {
+		b := uint64(1) << s.at(p).block
+		twice |= once & b
+		once |= b
+	}
+	for _, p := range members {
+		d := s.at(p)
+		of(d).add(d.block, twice>>d.block&1 == 1, once)
+	}
+}
+
+// read notes the documents of all shards.
+func (s *survey) read(ctx context.Context, g *Growth) error {
+	seen := map[string]bool{} // by contributor: in the first half of the blocks, which are mixed
+	for shard := range s.starts {
+		s.first = append(s.first, len(s.docs))
+		err := s.job.EachDocument(ctx, shard, func(ordinal uint32, reason doc.Reason, size uint64, contributor []byte) {
+			for len(s.docs)-s.first[shard] <= int(ordinal) {
+				s.docs = append(s.docs, surveyed{})
+			}
+			d := &s.docs[len(s.docs)-1]
+			d.used, d.bytes, d.block = reason == doc.OK, float64(size), s.blockOf(shard, ordinal)
+			if !seen[string(contributor)] {
+				seen[string(contributor)] = true
+				g.Contributors[1]++
+			}
+		})
+		if err != nil {
+			return err
+		}
+		if shard == 0 {
+			g.Contributors[0] = float64(len(seen))
+		}
+	}
+	return nil
+}
+
+func (s *survey) blockOf(shard int, ordinal uint32) int {
+	starts := s.starts[shard]
+	k := 0
+	for k+1 < len(starts) && starts[k+1] <= ordinal {
+		k++
+	}
+	return min(2*k+s.odd[shard], s.blocks-1)
+}

@@ -1,0 +1,65 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tallystick/tallystick/engine/doc"
+)
+
+// EachDocument calls fn for every line that scan found in a shard, in order;
+// reason is doc.OK for documents. contributor is valid during the call. It is
+// for who wants to know a corpus; a scan task must have been done.
+func (j *Job) EachDocument(ctx context.Context, shard int, fn func(ordinal uint32, reason doc.Reason, bytes uint64, contributor []byte)) error {
+	scanned, err := j.needs(ctx, Scan, shard)
+	if err != nil {
+		return err
+	}
+	path := workPath(Scan, shard, "docs")
+	d, closeFile, err := j.decode(ctx, &scanned, path, magicDocs)
+	if err != nil {
+		return err
+	}
+	defer closeFile()
+	var rec docRecord
+	for d.more() {
+		if d.doc(&rec); d.err != nil {
+			break
+		}
+		fn(rec.Ordinal, rec.Reason, rec.Bytes, rec.Contributor)
+	}
+	if d.err != nil {
+		return fmt.Errorf("%s: %w", path, d.err)
+	}
+	return ctx.Err()
+}
+
+// EachGroup calls fn for every group that match found, of documents with an
+// equal exact key or of those in one bucket; members is valid during the call.
+// All match tasks must have been done.
+func (j *Job) EachGroup(ctx context.Context, exact bool, fn func(members []doc.Place)) error {
+	matched, err := j.Records(ctx, Match)
+	if err != nil {
+		return err
+	}
+	kind := "buckets"
+	if exact {
+		kind = "exact"
+	}
+	for task := range matched {
+		path := workPath(Match, task, kind)
+		f, err := j.openFile(ctx, &matched[task], path)
+		if err != nil {
+			return err
+		}
+		err = decodeGroups(f, func(members []doc.Place) error {
+			fn(members)
+			return nil
+		})
+		f.Close()
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return ctx.Err()
+}
