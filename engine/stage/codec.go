@@ -109,8 +109,8 @@ func newDecoderSize(r io.Reader, magic string, buffer int) (*decoder, error) {
 func (d *decoder) ahead(n int) bool { return d.to-d.at >= n || d.fill(n) }
 
 func (d *decoder) fill(n int) bool {
-	if d.err != nil {
-		return false
+	if d.err != nil || d.end != nil {
+		return false // and buf stays as it is: it may be another's, see valueOf
 	}
 	d.at, d.to = 0, copy(d.buf, d.buf[d.at:d.to])
 	for tries := 0; d.to < n && d.end == nil; tries++ {
