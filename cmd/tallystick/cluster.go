@@ -12,6 +12,7 @@ import (
 	"github.com/tallystick/tallystick/engine/cluster"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/stage"
 )
 
 type clusterCmd struct {
@@ -23,7 +24,7 @@ type clusterCmd struct {
 type jobFlags struct {
 	PlanFile   string   `name:"plan" required:"" placeholder:"FILE" help:"The plan.json in the output folder."`
 	Out        string   `required:"" placeholder:"DIR" help:"Folder for the files of the jobs; must be empty or new."`
-	Force      bool     `help:"Replace files of the same names in the folder."`
+	Force      bool     `help:"Replace the files of jobs in the folder; others stay."`
 	PerJob     natural  `name:"tasks-per-job" placeholder:"N" help:"Tasks of a job of scan, match and tally (default: as many as CPUs, or as make no more than --most-jobs jobs)."`
 	MostJobs   natural  `default:"1000" placeholder:"N" help:"Most jobs of a stage (default: 1000)."`
 	CPUs       natural  `name:"cpus" default:"4" placeholder:"N" help:"CPUs of a job; so many tasks run at once in it (default: 4)."`
@@ -62,11 +63,15 @@ func (f *jobFlags) write(env *environment, files []cluster.File, stages []cluste
 	if err := os.MkdirAll(filepath.Join(f.Out, "logs"), 0o777); err != nil {
 		return fmt.Errorf("output folder: %w", err)
 	}
-	for _, file := range files {
-		name := filepath.Join(f.Out, file.Name)
-		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) { // its mode would stay
+	// A stage that has no tasks any more must not leave its old jobs to be submitted,
+	// and a file that is only written over keeps its mode.
+	for _, name := range jobFiles() {
+		if err := os.Remove(filepath.Join(f.Out, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("output folder: %w", err)
 		}
+	}
+	for _, file := range files {
+		name := filepath.Join(f.Out, file.Name)
 		if err := os.WriteFile(name, file.Data, file.Mode); err != nil {
 			return fmt.Errorf("output folder: %w", err)
 		}
@@ -79,6 +84,15 @@ func (f *jobFlags) write(env *environment, files []cluster.File, stages []cluste
 	}
 	_, err = fmt.Fprintf(env.stdout, "\nrun %s\n", filepath.Join(f.Out, next))
 	return err
+}
+
+// jobFiles are the names of all files that jobs can have.
+func jobFiles() []string {
+	names := []string{"submit.sh", "apply.sh", "Dockerfile"}
+	for _, name := range stage.Order {
+		names = append(names, string(name)+".sbatch", string(name)+".yaml")
+	}
+	return names
 }
 
 type slurmCmd struct {

@@ -14,8 +14,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/internal/display"
 	"github.com/tallystick/tallystick/engine/internal/jsonfile"
+	"github.com/tallystick/tallystick/engine/internal/selfsum"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
 )
@@ -39,6 +41,7 @@ type File struct {
 	Seconds     Range    `json:"seconds"`
 	Assumptions []string `json:"assumptions"`
 	Sample      Sample   `json:"sample"`
+	SHA256      string   `json:"sha256"` // of this file without these digits
 }
 
 // New estimates a plan from a sample of its corpus.
@@ -59,12 +62,30 @@ func New(p plan.Plan, s Sample, f Fleet, cpu string) File {
 // Parse reads estimate.json.
 func Parse(data []byte) (File, error) {
 	var e File
-	err := jsonfile.Parse(data, Name, Version, &e)
-	return e, err
+	if err := jsonfile.Parse(data, Name, Version, &e); err != nil {
+		return e, err
+	}
+	if !selfsum.Whole(data, selfsum.JSONEnd) {
+		return e, fmt.Errorf("%w: %s: it does not have the digest that it ends in", doc.ErrCorrupt, Name)
+	}
+	return e, nil
 }
 
 // Write writes estimate.json.
-func (e *File) Write(w io.Writer) error { return jsonfile.Write(w, Name, e) }
+func (e File) Write(w io.Writer) error {
+	e.SHA256 = ""
+	b, err := jsonfile.Marshal(e)
+	if err == nil {
+		b, err = selfsum.Fill(b, selfsum.JSONEnd)
+	}
+	if err == nil {
+		_, err = w.Write(b)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", Name, err)
+	}
+	return nil
+}
 
 // assumptions names what the figures rest on.
 func assumptions(p *plan.Plan, e *File) []string {

@@ -130,12 +130,12 @@ func (r *recorder) value(fn func(e *encoder)) []byte {
 
 // valueOf returns a decoder of a value, which it reads in place.
 func valueOf(value []byte) *decoder {
-	return &decoder{left: value, end: io.EOF, buf: make([]byte, binary.MaxVarintLen64)}
+	return &decoder{buf: value, to: len(value), end: io.EOF}
 }
 
 // ended returns the error of a decoder, or that there is more than there should be.
 func (d *decoder) ended() error {
-	if d.err == nil && len(d.left) > 0 {
+	if d.err == nil && d.at < d.to {
 		d.fail(fmt.Errorf("%w: a spilled record is too long", doc.ErrCorrupt))
 	}
 	return d.err

@@ -268,8 +268,8 @@ func (r *resolver) sharing(ctx context.Context) error {
 				r.hot = r.hot || len(members) > neardup.HotBucket
 			}
 			for _, p := range members {
-				if int(p.Shard) >= len(r.Plan.Shards) {
-					return fmt.Errorf("%w: a group of %s names shard %d of %d", doc.ErrCorrupt, kind, p.Shard, len(r.Plan.Shards))
+				if int(p.Shard) >= len(r.Plan.Shards) || uint64(p.Ordinal) >= r.Plan.MostLines(int(p.Shard)) {
+					return fmt.Errorf("%w: a group of %s names line %d of shard %d of %d", doc.ErrCorrupt, kind, p.Ordinal, p.Shard, len(r.Plan.Shards))
 				}
 				r.places.add(p)
 			}
