@@ -108,9 +108,11 @@ func newDecoderSize(r io.Reader, magic string, buffer int) (*decoder, error) {
 // ahead after trying to.
 func (d *decoder) ahead(n int) bool { return d.to-d.at >= n || d.fill(n) }
 
+// fill is ahead where it takes reading. At the end of the source it leaves the
+// buffer as it is, which may be somebody else's (valueOf).
 func (d *decoder) fill(n int) bool {
 	if d.err != nil || d.end != nil {
-		return false // and buf stays as it is: it may be another's, see valueOf
+		return false
 	}
 	d.at, d.to = 0, copy(d.buf, d.buf[d.at:d.to])
 	for tries := 0; d.to < n && d.end == nil; tries++ {

@@ -120,7 +120,7 @@ func TestFurtherTokensRoundTrip(t *testing.T) {
 }
 
 func TestDecisionsRoundTrip(t *testing.T) {
-	count := rapid.IntRange(0, math.MaxInt)
+	count := rapid.IntRange(0, math.MaxInt32) // as in decision.Row
 	draw := rapid.Custom(func(t *rapid.T) decisionRecord {
 		return decisionRecord{
 			Ordinal:     rapid.Uint32().Draw(t, "ordinal"),
@@ -128,7 +128,7 @@ func TestDecisionsRoundTrip(t *testing.T) {
 			Witness:     drawPlace(t),
 			WitnessLine: rapid.Int64Range(1, math.MaxInt64).Draw(t, "line"),
 			WitnessID:   rapid.String().Draw(t, "id"), WitnessContrib: rapid.String().Draw(t, "contributor"),
-			Overlap: count.Draw(t, "overlap"), Union: count.Draw(t, "union"), Shared: count.Draw(t, "shared"),
+			Overlap: count.Draw(t, "overlap"), Union: count.Draw(t, "union"), Shared: rapid.IntRange(0, math.MaxInt32).Draw(t, "shared"),
 		}
 	})
 	rapid.Check(t, func(t *rapid.T) {
