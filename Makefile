@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-s3 test-slurm test-kubernetes test-spark estimate-check lint bench rivals full exact hf generate-check clean
+.PHONY: help build run test test-s3 test-slurm test-kubernetes test-spark estimate-check lint bench memory rivals full exact hf generate-check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ lint: ## gofmt, go vet, staticcheck, generated files
 
 bench: ## benchmarks against rivals, each checking its answer
 	@scripts/bench.sh
+
+memory: ## what runs hold in memory at most, by size of corpus and bound (ten minutes, 3 GB of disk; scripts/memory.sh takes others)
+	@scripts/memory.sh
 
 rivals: ## token counting beside the fastest others, every count checked (half an hour; bench/rivals/run.sh takes options)
 	@bench/rivals/run.sh --floor
