@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-s3 test-slurm test-kubernetes test-spark estimate-check lint bench memory rivals full exact hf generate-check clean
+.PHONY: help build run test test-s3 test-slurm test-kubernetes test-spark estimate-check lint bench memory rivals full fuzz exact hf generate-check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ full: build ## the whole job over the reference data (2.1 GB of text) into out/f
 	@[ -d ../shared/data/corpora ] || { echo "full: needs the reference data in ../shared/data"; exit 1; }
 	bin/tallystick run ../shared/data/corpora '../shared/data/groundtruth/*.jsonl.zst' --tokenizer gpt2 --out out/full --force
 	bin/tallystick verify out/full --inputs
+
+fuzz: ## every fuzz target for ten seconds (a quarter of an hour; scripts/fuzz.sh takes a time and a folder)
+	@scripts/fuzz.sh
 
 exact: hf ## count every document of the reference corpora by both engines (hours)
 	TALLYSTICK_EXACT=full go test -tags hf -count 1 -timeout 0 -v -run 'Golden|EnginesAgree' ./engine/tokenize
