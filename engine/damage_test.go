@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -10,7 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/verify"
 )
 
@@ -250,4 +254,114 @@ func (d *damage) replace(name string, names []string, other string) {
 		}
 	}
 	write(path, good)
+}
+
+// TestChangedInputs: an input that is not the one that was planned, by a bit, is found
+// by scan and by verify --inputs, which name it. Once it has been scanned nothing that
+// happens to it changes a result: resolve, which reads some texts again, fails or
+// gives what it would have given.
+func TestChangedInputs(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 10))
+	c := newCluster(t, t.TempDir(), seed)
+	whole := c.whole()
+	scanned := func() error {
+		if err := os.RemoveAll(filepath.Join(c.dir, stage.WorkDir)); err != nil {
+			t.Fatal(err)
+		}
+		return c.do(stage.Scan, 0, 1<<20)
+	}
+	resolved := func() error {
+		if err := os.RemoveAll(filepath.Join(c.dir, stage.WorkDir, string(stage.Resolve))); err != nil {
+			t.Fatal(err)
+		}
+		return c.do(stage.Resolve, 0, 1)
+	}
+	decisions := func() map[string]string {
+		all := map[string]string{}
+		for i := range c.plan.Delivery() {
+			name := filepath.Join(stage.WorkDir, string(stage.Resolve), fmt.Sprintf("%05d.decisions", i))
+			all[name] = string(readFile(t, c.dir, name))
+		}
+		return all
+	}
+	verified := func(path string) {
+		report, err := verify.Run(t.Context(), whole, verify.Options{Inputs: true, Workers: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, check := range report.Checks {
+			if slices.ContainsFunc(check.Failures, func(s string) bool { return strings.HasPrefix(s, path+":") }) {
+				return
+			}
+		}
+		t.Errorf("verify --inputs does not name %s: %+v", path, report)
+	}
+	refused := func(err error, path string) {
+		t.Helper()
+		if !errors.Is(err, doc.ErrInputChanged) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if err := scanned(); err != nil {
+		t.Fatal(err)
+	}
+	c.must(stage.Match, stage.Resolve)
+	want := decisions()
+	failed := 0
+	for i, f := range c.plan.Files {
+		good, err := os.ReadFile(f.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := os.ReadFile(c.plan.Files[(i+1)%len(c.plan.Files)].Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		damages := [][]byte{nil, good[:len(good)-1], append(slices.Clone(good), '\n'), other}
+		for range 12 * max(1, stress) {
+			bad := slices.Clone(good)
+			bad[rng.IntN(len(bad))] ^= 1 << rng.IntN(8)
+			damages = append(damages, bad)
+		}
+		for k, bad := range damages {
+			if err := os.WriteFile(f.Path, bad, 0o666); err != nil {
+				t.Fatal(err)
+			}
+			switch err := resolved(); { // after it has been scanned
+			case err != nil:
+				refused(err, f.Path)
+				failed++
+			case !maps.Equal(want, decisions()):
+				t.Errorf("%s: change %d after scan changed decisions", f.Path, k)
+			}
+			refused(scanned(), f.Path)
+			verified(f.Path)
+			if err := os.WriteFile(f.Path, good, 0o666); err != nil {
+				t.Fatal(err)
+			}
+			if err := scanned(); err != nil {
+				t.Fatal(err)
+			}
+			c.must(stage.Match)
+		}
+		if err := os.Remove(f.Path); err != nil {
+			t.Fatal(err)
+		}
+		if err := scanned(); !errors.Is(err, doc.ErrInput) || !strings.Contains(err.Error(), f.Path) {
+			t.Errorf("%s is gone: %v", f.Path, err)
+		}
+		verified(f.Path)
+		if err := os.WriteFile(f.Path, good, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if err := scanned(); err != nil {
+			t.Fatal(err)
+		}
+		c.must(stage.Match)
+	}
+	if failed == 0 {
+		t.Error("resolve read nothing that was changed")
+	}
 }

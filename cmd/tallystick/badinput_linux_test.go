@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -272,7 +273,12 @@ func testInputShrinks(t *testing.T) {
 					delay = 0
 					continue
 				}
-				o.want(t, exitFailed, "in.jsonl", "input changed", "hint: inputs must not change")
+				o.want(t, exitFailed, "in.jsonl", "input changed", `"hint":"inputs must not change`)
+				for line := range strings.Lines(o.stderr) {
+					if !json.Valid([]byte(line)) {
+						t.Errorf("--json-log: %q", line)
+					}
+				}
 				if strings.Contains(o.stderr, "memory fault at") {
 					return
 				}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"reflect"
@@ -128,7 +129,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		return exitDone
 	}
 	if err != nil {
-		complain(stderr, fmt.Errorf("%w: %v", doc.ErrUsage, err), "")
+		output.complain(stderr, fmt.Errorf("%w: %v", doc.ErrUsage, err), "")
 		return exitUsage
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -156,20 +157,20 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &rejects):
-		complain(stderr, err, "")
+		output.complain(stderr, err, "")
 		return exitRejects
 	case errors.Is(err, errUnfinished):
 		return exitUnfinished
 	case errors.Is(err, syscall.EPIPE):
 		return exitDone // the reader of our output has had enough
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		complain(stderr, interruption(k.Selected().Name), "")
+		output.complain(stderr, interruption(k.Selected().Name), "")
 		return exitInterrupted
 	case errors.Is(err, doc.ErrUsage):
-		complain(stderr, err, "")
+		output.complain(stderr, err, "")
 		return exitUsage
 	}
-	complain(stderr, err, k.Selected().Name)
+	output.complain(stderr, err, k.Selected().Name)
 	return exitFailed
 }
 
@@ -189,15 +190,23 @@ func interruption(command string) error {
 }
 
 // complain prints an error of a command and, where one is known, a hint.
-func complain(w io.Writer, err error, command string) {
+func (o *outputFlags) complain(w io.Writer, err error, command string) {
 	text := err.Error()
 	if word := doc.ErrUsage.Error(); errors.Is(err, doc.ErrUsage) { // says nothing more to people
 		text = strings.TrimSuffix(strings.TrimPrefix(text, word+": "), ": "+word)
 		text = strings.ReplaceAll(text, ": "+word+": ", ": ")
 	}
-	fmt.Fprintln(w, "tallystick:", text)
-	if h := hint(err, command); h != "" {
-		fmt.Fprintln(w, "tallystick: hint:", h)
+	h := hint(err, command)
+	switch {
+	case o.JSONLog && h != "":
+		slog.New(slog.NewJSONHandler(w, nil)).Error(text, slog.String("hint", h))
+	case o.JSONLog:
+		slog.New(slog.NewJSONHandler(w, nil)).Error(text)
+	default:
+		fmt.Fprintln(w, "tallystick:", text)
+		if h != "" {
+			fmt.Fprintln(w, "tallystick: hint:", h)
+		}
 	}
 }
 

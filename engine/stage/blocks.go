@@ -388,6 +388,7 @@ func (b *blocks) settle(docs []ranksDoc, best []found, standing int, alone bool)
 		}
 		if dropped {
 			b.stats.Dropped++
+			b.p.dropped.add(d.number)
 			if err := b.p.drop(d.place, d.contributor, &f.fate, f.witness); err != nil {
 				return err
 			}

@@ -40,6 +40,7 @@ type parts struct {
 	inBucket bitset // representatives that share a bucket
 	inHot    bitset // or a large one
 	copied   bitset // representatives of copies in the delivery
+	dropped  bitset // representatives that are dropped
 	roots    ranked // first representatives of components
 	weights  []uint32
 	weigh    sync.Mutex
@@ -102,13 +103,19 @@ func (r *resolver) fits(ctx context.Context) (bool, error) {
 	if r.Memory == 0 && r.resolveRoom == 0 {
 		return true, nil
 	}
-	need := r.edges * edgeBytes
+	r.needed = r.edges * edgeBytes
 	err := r.eachDoc(ctx, func(_ uint32, _ doc.Place, rec *docRecord, _ *decisionRecord) error {
 		n := node{length: rec.Bytes}
-		need += int64(len(rec.ID)+len(rec.Contributor)) + r.weight(&spilled{node: n, buckets: true, hot: r.hot, shingle: shinglesOf(rec.Bytes)})
+		r.needed += int64(len(rec.ID)+len(rec.Contributor)) + r.weight(&spilled{node: n, buckets: true, hot: r.hot, shingle: shinglesOf(rec.Bytes)})
 		return nil
 	})
-	return need <= r.roomLeft(), err
+	return r.needed <= r.roomLeft(), err
+}
+
+// tooLittle says what bound would do.
+func (r *resolver) tooLittle(why string, need int64) error {
+	enough := r.Memory + 2*(need-r.roomLeft())
+	return fmt.Errorf("%w: %d documents share a key with another one; %s, --memory of %d MiB does not suffice, %d MiB would", doc.ErrUsage, r.number, why, r.Memory>>20, (enough+1<<20-1)>>20)
 }
 
 // shinglesOf bounds the shingles of a text of so many bytes: every word but the last
@@ -117,13 +124,16 @@ func shinglesOf(bytes uint64) uint32 { return uint32(min(bytes/2+1, 1<<31-1)) }
 
 // resolveInParts is resolve where not everything fits.
 func (r *resolver) resolveInParts(ctx context.Context) error {
+	if r.Plan.NearDup.Sweepable() {
+		return r.tooLittle("a sweepable run resolves all of them together", r.needed)
+	}
 	p, err := newParts(r)
 	if err != nil {
 		return err
 	}
 	defer p.close()
 	return p.steps(ctx, []step{
-		{"exact", p.proveCopies}, {"graph", p.connect}, {"sets", p.spill}, {"decide", p.resolveAll}, {"write", p.write},
+		{"exact", p.proveCopies}, {"graph", p.connect}, {"sets", p.spill}, {"decide", p.resolveAll}, {"", p.audit}, {"write", p.write},
 	})
 }
 
@@ -134,13 +144,15 @@ func newParts(r *resolver) (*parts, error) {
 	if r.resolveRoom > 0 {
 		p.room = r.resolveRoom
 	} else if p.room < leastToResolve {
-		return nil, fmt.Errorf("%w: --memory %d: %d documents share a key with another one, which takes %d bytes at least", doc.ErrUsage, r.Memory, n, r.Memory+2*(leastToResolve-p.room))
+		return nil, r.tooLittle("even in parts", fixed/2+leastToResolve)
 	}
 	p.links = make([]uint32, n)
 	for i := range p.links {
 		p.links[i] = uint32(i)
 	}
-	p.inBucket, p.inHot, p.copied = newBitset(r.number), newBitset(r.number), newBitset(r.number)
+	for _, b := range []*bitset{&p.inBucket, &p.inHot, &p.copied, &p.dropped} {
+		*b = newBitset(r.number)
+	}
 	p.out.decisions = p.sorter(16)
 	if r.Plan.SharesCredit() {
 		p.out.owners = p.sorter(16)
@@ -666,6 +678,7 @@ func (g *group) tell(hi uint32) error {
 	for i := range fates {
 		if f := &fates[i]; f.Class == doc.NearDup {
 			members[f.Witness]++
+			p.dropped.add(g.numbers[i])
 			if err := p.drop(r.nodes[i].place, r.nodes[i].contributor, f, &r.nodes[f.Witness]); err != nil {
 				return err
 			}

@@ -154,6 +154,9 @@ func TestPartsDecideAsAll(t *testing.T) {
 		{"low threshold", 0, false, func(p *plan.Plan) {
 			p.NearDup = plan.NearDup{ThresholdNum: 1, ThresholdDen: 2, Bands: 30, Rows: 3}
 		}},
+		{"audited", 0, false, func(p *plan.Plan) {
+			p.AuditPPM, p.NearDup = 300_000, plan.NearDup{ThresholdNum: 3, ThresholdDen: 4, Bands: 6, Rows: 5, Recall: "0.9"}
+		}},
 		{"longest", 0, false, func(p *plan.Plan) { p.Rules.Priority = plan.RulePriorityLongest }},
 		{"ranked sources", 0, false, func(p *plan.Plan) {
 			p.Fields.Source, p.Rules.Priority, p.SourceRank = "source", plan.RulePrioritySource, []string{"s1", "s0"}
@@ -218,4 +221,34 @@ func planAfter(t *testing.T, before, files [][]string, change func(p *plan.Plan)
 		}
 		p.Earlier = append(p.Earlier, e)
 	})
+}
+
+// TestBlocksOfHotBuckets resolves a family in which nothing is dropped but a few
+// revisions, in buckets that become hot, at once and in blocks.
+func TestBlocksOfHotBuckets(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	template := newFamily(rnd, 60).words
+	var all []string
+	var last string
+	for i := range 4000 {
+		if i%20 > 0 {
+			last = strings.Join(newFamily(rnd, 12).words, " ")
+		}
+		line, _ := json.Marshal(map[string]any{
+			"text": fmt.Sprintf("%s %s %d", strings.Join(template, " "), last, i), "contributor": fmt.Sprint("c", i%7),
+		})
+		all = append(all, string(line))
+	}
+	p := planOf(t, [][]string{all[:1500], all[1500:]}, 0, func(p *plan.Plan) { p.Rules.Credit = plan.RuleCredit })
+	j := jobIn(t, p, filepath.Join(t.TempDir(), "out"))
+	do(t, j, Scan, Match)
+	want := resolved(t, j, 0)
+	if alarms := want[workPath(Resolve, 0, "alarms")]; strings.Contains(alarms, `"hot_buckets":0`) {
+		t.Errorf("no bucket is hot: %s", alarms)
+	}
+	for _, room := range []int64{24 << 20, 4 << 20} {
+		if diff := gocmp.Diff(want, resolved(t, j, room)); diff != "" {
+			t.Fatalf("room %d (-want +got):\n%s", room, diff)
+		}
+	}
 }

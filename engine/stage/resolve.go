@@ -131,6 +131,7 @@ type resolver struct {
 	places   placeSet // of the nodes, by their numbers
 	number   int      // of places
 	edges    int64    // members of all buckets
+	needed   int64    // memory that takes everything, bytes; with a bound only
 	hot      bool     // a bucket has more than neardup.HotBucket members
 	byRank   []int32  // rank → node
 	graph    neardup.Graph

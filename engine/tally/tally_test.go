@@ -317,3 +317,33 @@ func TestOrderOfRows(t *testing.T) {
 		}
 	}
 }
+
+// FuzzRead: whatever the bytes, the readers end with rows that may be written, or with
+// doc.ErrCorrupt.
+func FuzzRead(f *testing.F) {
+	var table, lines bytes.Buffer
+	if err := WriteParquet(&table, sample().Rows(), "digest"); err != nil {
+		f.Fatal(err)
+	}
+	if err := WriteJSONL(&lines, sample().Rows()); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(table.Bytes(), lines.Bytes())
+	f.Fuzz(func(t *testing.T, table, lines []byte) {
+		rows, _, err := ReadParquet(bytes.NewReader(table), int64(len(table)))
+		if err != nil && !errors.Is(err, doc.ErrCorrupt) {
+			t.Errorf("parquet: %v", err)
+		}
+		if err == nil && Check(rows) != nil {
+			t.Errorf("parquet: rows that may not be written: %v", Check(rows))
+		}
+		rows, err = ReadJSONL(bytes.NewReader(lines))
+		if err != nil && !errors.Is(err, doc.ErrCorrupt) {
+			t.Errorf("lines: %v", err)
+		}
+		var again bytes.Buffer
+		if err == nil && (WriteJSONL(&again, rows) != nil || !bytes.Equal(again.Bytes(), lines)) {
+			t.Errorf("lines: %q, written as %q", lines, again.Bytes())
+		}
+	})
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/verify/wary"
 )
 
 // alarmsFile is alarms.json.
@@ -53,7 +54,7 @@ func (c *checker) checkAlarms(ctx context.Context, f *findings) (string, error) 
 		return skippedOr(f, alarmsName, err)
 	}
 	var a alarmsFile
-	if err := strictJSON(data, &a); err != nil {
+	if err := wary.JSON(data, &a); err != nil {
 		f.add("%s: %v", alarmsName, err)
 		return "", nil
 	}

@@ -3,6 +3,8 @@ package verify
 import (
 	"math"
 	"strconv"
+
+	"github.com/tallystick/tallystick/engine/verify/wary"
 )
 
 // auditFile is audit.json.
@@ -69,7 +71,7 @@ func (c *checker) checkAudit(alarms []raised, omitted int, f *findings) error {
 		return err // the manifest or the folder lacks it, which is told there
 	}
 	var a auditFile
-	if err := strictJSON(data, &a); err != nil {
+	if err := wary.JSON(data, &a); err != nil {
 		f.add("%s: %v", auditName, err)
 		return nil
 	}

@@ -5,19 +5,17 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/verify/wary"
 )
 
 const (
@@ -32,28 +30,10 @@ const (
 )
 
 // unlisted are the files that the manifest does not cover, itself and what holds
-// timings, with what follows the digest that each ends in: that of all of its bytes
-// but the digits.
+// timings and costs, with what follows the digest that each ends in.
 var unlisted = map[string]string{manifestName: jsonEnd, "timings.json": jsonEnd, "estimate.json": jsonEnd, "report.html": " -->\n"}
 
 const jsonEnd = "\"\n}\n"
-
-// wholeBySelf compares the content of an unlisted file with the digest in it.
-func wholeBySelf(name string, content []byte) error {
-	end := unlisted[name]
-	digits := len(content) - len(end) - 2*sha256.Size
-	if digits < 0 || string(content[len(content)-len(end):]) != end {
-		return fmt.Errorf("does not end in a digest of itself: it was cut or changed")
-	}
-	h := sha256.New()
-	h.Write(content[:digits])
-	h.Write([]byte(end))
-	got, says := hex.EncodeToString(h.Sum(nil)), string(content[digits:len(content)-len(end)])
-	if got != says {
-		return fmt.Errorf("was changed: its bytes have SHA-256 %s, it ends in %q", got, says)
-	}
-	return nil
-}
 
 type manifestFile struct {
 	Version           int         `json:"version"`
@@ -80,7 +60,7 @@ type listed struct {
 }
 
 func (c *checker) checkManifest(_ context.Context, f *findings) (string, error) {
-	data, err := readWhole(c.path(manifestName))
+	data, err := wary.File(c.path(manifestName))
 	if errors.Is(err, fs.ErrNotExist) {
 		f.add("%s: is missing: the run in this folder is not finished", manifestName)
 		return "", nil
@@ -88,12 +68,12 @@ func (c *checker) checkManifest(_ context.Context, f *findings) (string, error) 
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", doc.ErrInput, err)
 	}
-	if err := wholeBySelf(manifestName, data); err != nil {
+	if err := wary.Whole(data, unlisted[manifestName]); err != nil {
 		f.add("%s: %v", manifestName, err)
 	}
 	damaged := f.count > 0
 	var m manifestFile
-	if err := strictJSON(data, &m); err != nil {
+	if err := wary.JSON(data, &m); err != nil {
 		f.add("%s: %v", manifestName, err)
 		return "", nil
 	}
@@ -156,9 +136,9 @@ func (c *checker) checkFiles(ctx context.Context, f *findings) (string, error) {
 	c.comparePlans(f)
 	for _, name := range []string{"timings.json", "report.html", "estimate.json"} {
 		// Whoever interrupts a run between its manifest and these has none.
-		data, err := readWhole(c.path(name))
+		data, err := wary.File(c.path(name))
 		if err == nil {
-			if err = wholeBySelf(name, data); err == nil && !bytes.Contains(data, []byte(c.manifest.RunID)) {
+			if err = wary.Whole(data, unlisted[name]); err == nil && !bytes.Contains(data, []byte(c.manifest.RunID)) {
 				err = fmt.Errorf("is of another run: it does not name %s", c.manifest.RunID)
 			}
 		}
@@ -195,13 +175,13 @@ func (c *checker) checkFiles(ctx context.Context, f *findings) (string, error) {
 // comparePlans tells a manifest of another run from a damaged plan: a plan has a
 // digest of its own, the run id.
 func (c *checker) comparePlans(f *findings) {
-	data, err := readWhole(c.path(planName))
+	data, err := wary.File(c.path(planName))
 	at := slices.IndexFunc(c.manifest.Files, func(l listed) bool { return l.Path == planName })
 	if sum := sha256.Sum256(data); err != nil || at >= 0 && hex.EncodeToString(sum[:]) == c.manifest.Files[at].SHA256 {
 		return
 	}
 	var p plan.Plan
-	if strictJSON(data, &p) != nil {
+	if wary.JSON(data, &p) != nil {
 		return
 	}
 	if id, err := p.ComputeRunID(); err == nil && id == p.RunID && id != c.manifest.RunID {
@@ -216,22 +196,7 @@ func digestFile(ctx context.Context, name string, done func(int64)) (int64, stri
 		return 0, "", err
 	}
 	defer file.Close()
-	h := sha256.New()
-	var size int64
-	for {
-		n, err := io.CopyN(h, file, 8<<20)
-		size += n
-		done(n)
-		if errors.Is(err, io.EOF) {
-			return size, hex.EncodeToString(h.Sum(nil)), nil
-		}
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return 0, "", err
-		}
-	}
+	return wary.Digest(ctx, file, done)
 }
 
 func (c *checker) checkPlan(_ context.Context, f *findings) (string, error) {
@@ -240,7 +205,7 @@ func (c *checker) checkPlan(_ context.Context, f *findings) (string, error) {
 		return skippedOr(f, planName, err)
 	}
 	var p plan.Plan
-	if err := strictJSON(data, &p); err != nil {
+	if err := wary.JSON(data, &p); err != nil {
 		f.add("%s: %v", planName, err)
 		return "", nil
 	}
@@ -318,50 +283,4 @@ func decisionsName(shard int) string { return fmt.Sprintf("decisions/%05d.parque
 
 func bitmapName(shard int, class doc.Class) string {
 	return fmt.Sprintf("bitmaps/%05d.%s.roaring", shard, class)
-}
-
-// strictJSON decodes one JSON value and refuses unknown and repeated keys,
-// which other readers could take in another way.
-func strictJSON(data []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("more than one JSON value")
-	}
-	return repeatedKey(json.NewDecoder(bytes.NewReader(data)))
-}
-
-// repeatedKey reads one value and reports a key that an object has twice,
-// letter case aside.
-func repeatedKey(d *json.Decoder) error {
-	token, err := d.Token()
-	if err != nil {
-		return err
-	}
-	open, isDelim := token.(json.Delim)
-	if !isDelim {
-		return nil
-	}
-	seen := make(map[string]bool)
-	for d.More() {
-		if open == '{' {
-			key, err := d.Token()
-			if err != nil {
-				return err
-			}
-			folded := strings.ToLower(key.(string))
-			if seen[folded] {
-				return fmt.Errorf("key %q twice in an object", key)
-			}
-			seen[folded] = true
-		}
-		if err := repeatedKey(d); err != nil {
-			return err
-		}
-	}
-	_, err = d.Token()
-	return err
 }

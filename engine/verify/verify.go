@@ -19,7 +19,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -31,6 +30,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/verify/wary"
 )
 
 // Options choose how much is checked.
@@ -281,31 +281,13 @@ func (c *checker) open(name string) *os.File {
 	return f
 }
 
-// mostWhole is the size of the files that are read at once, in bytes: a bitmap of
-// all lines that a shard can have is half as large.
-const mostWhole = 1 << 30
-
-// readWhole is os.ReadFile for files of a size that makes sense.
-func readWhole(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, mostWhole+1))
-	if err == nil && len(data) > mostWhole {
-		return nil, fmt.Errorf("%w: %s has more than %d bytes", doc.ErrCorrupt, path, mostWhole)
-	}
-	return data, err
-}
-
 // read returns the content of a file of the run; nil without an error where open
 // returns nil.
 func (c *checker) read(name string) ([]byte, error) {
 	if c.damaged[name] {
 		return nil, nil
 	}
-	data, err := readWhole(c.path(name))
+	data, err := wary.File(c.path(name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil

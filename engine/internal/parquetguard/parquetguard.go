@@ -17,8 +17,10 @@ import (
 	"io"
 	"slices"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/zstd"
+	"github.com/parquet-go/parquet-go/format"
 )
 
 const (
@@ -73,31 +75,47 @@ func Footer(file io.ReaderAt, size int64) error {
 	return nil
 }
 
-// Chunk is a column of a row group, as the footer describes it.
-type Chunk struct {
-	Start    int64 // of its first page in the file
-	Size     int64 // bytes
-	Values   int64
-	Codec    int  // number of the compression
-	Optional bool // values may be missing
+// RowGroup returns an error if the library should not be given the pages of a row
+// group of a file, size bytes long. optional says whether values of a column may be
+// missing.
+func RowGroup(file io.ReaderAt, size int64, g *format.RowGroup, optional func(column int) bool, encodings []int64) error {
+	for i := range g.Columns {
+		m := &g.Columns[i].MetaData
+		c := chunk{start: m.DataPageOffset, size: m.TotalCompressedSize, values: m.NumValues, codec: int64(m.Codec), optional: optional(i)}
+		if m.DictionaryPageOffset != 0 { // as the library has it
+			c.start = m.DictionaryPageOffset
+		}
+		if err := pages(file, size, c, encodings); err != nil {
+			return fmt.Errorf("column %d: %w", i+1, err)
+		}
+	}
+	return nil
 }
 
-// Pages returns an error if the library should not be given the pages of a chunk of
-// a file, size bytes long.
-func Pages(file io.ReaderAt, size int64, c Chunk, encodings []int64) error {
-	if c.Start < 0 || c.Size < 0 || c.Size > size || c.Start > size-c.Size || c.Values < 0 {
-		return fmt.Errorf("%d values in %d bytes from byte %d of a file of %d", c.Values, c.Size, c.Start, size)
+// chunk is a column of a row group, as the footer describes it.
+type chunk struct {
+	start    int64 // of its first page in the file
+	size     int64 // bytes
+	values   int64
+	codec    int64 // number of the compression
+	optional bool
+}
+
+// pages is RowGroup for one column.
+func pages(file io.ReaderAt, size int64, c chunk, encodings []int64) error {
+	if c.start < 0 || c.size < 0 || c.size > size || c.start > size-c.size || c.values < 0 {
+		return fmt.Errorf("%d values in %d bytes from byte %d of a file of %d", c.values, c.size, c.start, size)
 	}
-	end := c.Start + c.Size
-	for at, values := c.Start, int64(0); at < end; {
+	end := c.start + c.size
+	for at, values := c.start, int64(0); at < end; {
 		h, n, err := readHeader(file, at, end)
 		if err == nil {
 			err = h.check(end-at-n, encodings)
 		}
 		if err == nil && h.kind != dictionaryPage {
 			values += h.values
-			if values > c.Values {
-				err = fmt.Errorf("more than the %d values of the column", c.Values)
+			if values > c.values {
+				err = fmt.Errorf("more than the %d values of the column", c.values)
 			} else if h.encoding == deltaBinary || h.encoding == deltaLength {
 				err = h.checkDelta(io.NewSectionReader(file, at+n, h.packed), c)
 			}
@@ -191,7 +209,7 @@ func (h *header) check(left int64, encodings []int64) error {
 
 // checkDelta compares the number of values in the encoding itself with that in the
 // header.
-func (h *header) checkDelta(page *io.SectionReader, c Chunk) error {
+func (h *header) checkDelta(page *io.SectionReader, c chunk) error {
 	var values io.Reader = page
 	if h.kind == dataPageV2 {
 		if _, err := page.Seek(h.levels, io.SeekStart); err != nil {
@@ -199,7 +217,7 @@ func (h *header) checkDelta(page *io.SectionReader, c Chunk) error {
 		}
 	}
 	if h.compressed {
-		switch c.Codec {
+		switch c.codec {
 		case 0:
 		case 1:
 			b := make([]byte, h.packed-h.levels) // at most as many as the file has
@@ -214,6 +232,12 @@ func (h *header) checkDelta(page *io.SectionReader, c Chunk) error {
 				return err
 			}
 			values = bytes.NewReader(b)
+		case 2:
+			z, err := gzip.NewReader(page)
+			if err != nil {
+				return err
+			}
+			values = z
 		case 6:
 			z, err := zstd.NewReader(page, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(mostPage), zstd.WithDecoderLowmem(true))
 			if err != nil {
@@ -222,10 +246,10 @@ func (h *header) checkDelta(page *io.SectionReader, c Chunk) error {
 			defer z.Close()
 			values = z
 		default:
-			return fmt.Errorf("compression %d with encoding %d, which are not read here together", c.Codec, h.encoding)
+			return fmt.Errorf("compression %d with encoding %d, which are not read here together", c.codec, h.encoding)
 		}
 	}
-	if c.Optional && h.kind == dataPage {
+	if c.optional && h.kind == dataPage {
 		var length [4]byte
 		if _, err := io.ReadFull(values, length[:]); err != nil {
 			return err
