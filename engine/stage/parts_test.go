@@ -6,9 +6,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -80,13 +84,17 @@ func planOf(t *testing.T, files [][]string, reference int, change func(p *plan.P
 	t.Helper()
 	dir := t.TempDir()
 	var paths []string
+	size := int64(1 << 16)
+	if len(files[0]) > 10_000 {
+		size <<= 8 // open files have buffers
+	}
 	for i, l := range files {
 		paths = append(paths, filepath.Join(dir, fmt.Sprintf("%d.jsonl", i)))
 		if err := os.WriteFile(paths[i], []byte(strings.Join(l, "\n")+"\n"), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
-	planned, shards, err := corpus.Plan(t.Context(), paths, corpus.PlanOptions{ShardSize: 1 << 16})
+	planned, shards, err := corpus.Plan(t.Context(), paths, corpus.PlanOptions{ShardSize: size})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +106,7 @@ func planOf(t *testing.T, files [][]string, reference int, change func(p *plan.P
 		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 		NearDup:   plan.NearDup{ThresholdNum: 4, ThresholdDen: 5, Bands: 16, Rows: 5},
 		Tokenizer: plan.Tokenizer{Name: "words", SHA256: strings.Repeat("0", 64), AddedTokens: "match"},
-		Seed:      1, ShardSize: 1 << 16, MaxLine: 1 << 20, Partitions: 3, Files: planned, Shards: shards,
+		Seed:      1, ShardSize: size, MaxLine: 1 << 20, Partitions: 3, Files: planned, Shards: shards,
 	}
 	change(&p)
 	if p.RunID, err = p.ComputeRunID(); err != nil {
@@ -110,11 +118,7 @@ func planOf(t *testing.T, files [][]string, reference int, change func(p *plan.P
 // resolved are the files of resolve, done again with a room.
 func resolved(t *testing.T, j *Job, room int64) map[string]string {
 	t.Helper()
-	os.Remove(filepath.Join(j.Dir, recordPath(Resolve, 0)))
-	j.resolveRoom = room
-	if _, _, err := j.Do(t.Context(), Resolve, 0); err != nil {
-		t.Fatalf("room %d: %v", room, err)
-	}
+	resolveAgain(t, j, room)
 	out := contents(t, j)
 	for name := range out {
 		if !strings.Contains(name, "resolve") && !strings.Contains(name, "audit") && !strings.HasPrefix(name, SweepDir) {
@@ -122,6 +126,15 @@ func resolved(t *testing.T, j *Job, room int64) map[string]string {
 		}
 	}
 	return out
+}
+
+func resolveAgain(t *testing.T, j *Job, room int64) {
+	t.Helper()
+	os.Remove(filepath.Join(j.Dir, recordPath(Resolve, 0)))
+	j.resolveRoom = room
+	if _, _, err := j.Do(t.Context(), Resolve, 0); err != nil {
+		t.Fatalf("room %d: %v", room, err)
+	}
 }
 
 // do does all tasks of some stages.
@@ -251,4 +264,62 @@ func TestBlocksOfHotBuckets(t *testing.T) {
 			t.Fatalf("room %d (-want +got):\n%s", room, diff)
 		}
 	}
+}
+
+// TestPartsHoldTheirBound resolves a corpus that takes many times the bound, and
+// looks at what is alive meanwhile.
+func TestPartsHoldTheirBound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("resolves 80,000 documents")
+	}
+	rnd := rand.New(rand.NewPCG(3, 4))
+	var all []string
+	for len(all) < 80_000 {
+		f := newFamily(rnd, 20)
+		for range 4 {
+			line, _ := json.Marshal(map[string]any{"text": f.text(1), "contributor": fmt.Sprint("contributor ", rnd.IntN(1e6)), "id": fmt.Sprint(len(all))})
+			all = append(all, string(line))
+		}
+	}
+	j := jobIn(t, planOf(t, [][]string{all[:40_000], all[40_000:]}, 0, func(*plan.Plan) {}), filepath.Join(t.TempDir(), "out"))
+	do(t, j, Scan, Match)
+	const room = 2 << 20
+	peaks := map[int64]int64{}
+	for _, bound := range []int64{0, room} {
+		peaks[bound] = peakAlive(func() { resolveAgain(t, j, bound) })
+	}
+	t.Logf("alive: %d KB at once, %d KB with a room of %d KB", peaks[0]>>10, peaks[room]>>10, room>>10)
+	// Beside the room there are the buffers of files and the sets of places.
+	if peaks[room] > 2*room || peaks[0] < 4*room {
+		t.Errorf("alive: %d at once, %d with a room of %d", peaks[0], peaks[room], int64(room))
+	}
+}
+
+// peakAlive returns how much more was alive on the heap, at the end of a collection,
+// while fn ran than before.
+func peakAlive(fn func()) int64 {
+	defer debug.SetGCPercent(debug.SetGCPercent(5))
+	alive := func() int64 {
+		s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		metrics.Read(s)
+		return int64(s[0].Value.Uint64())
+	}
+	runtime.GC()
+	before, peak := alive(), int64(0)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Millisecond):
+				peak = max(peak, alive())
+			}
+		}
+	}()
+	fn()
+	close(stop)
+	<-stopped
+	return peak - before
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"sync/atomic"
 
@@ -192,97 +191,6 @@ func (r *resolver) describeNodes(ctx context.Context) error {
 	})
 	r.rec.Numbers["sharing_documents"] = int64(len(r.nodes))
 	return err
-}
-
-// eachDoc calls fn for every document in a group, in order of place: its number, its
-// record and, where an earlier run dropped it, what that decided. Both are reused.
-func (r *resolver) eachDoc(ctx context.Context, fn func(number uint32, p doc.Place, rec *docRecord, carried *decisionRecord) error) error {
-	var rec docRecord
-	next := uint32(0) // the number that must come
-	for shard := range r.Plan.Shards {
-		if err := r.eachDocOf(ctx, shard, &rec, func(p doc.Place, carried *decisionRecord) error {
-			number, shares := r.places.find(p)
-			if !shares || number < next {
-				return nil
-			}
-			if number != next {
-				return errNoRecord(r.places.at(next))
-			}
-			next++
-			return fn(number, p, &rec, carried)
-		}); err != nil {
-			return err
-		}
-	}
-	if int(next) != r.number {
-		return errNoRecord(r.places.at(next))
-	}
-	return nil
-}
-
-func errNoRecord(p doc.Place) error {
-	return fmt.Errorf("%w: line %d of shard %d has keys but no record", doc.ErrCorrupt, p.Ordinal, p.Shard)
-}
-
-// eachDocOf reads the records of one shard into rec.
-func (r *resolver) eachDocOf(ctx context.Context, shard int, rec *docRecord, fn func(p doc.Place, carried *decisionRecord) error) error {
-	path := workPath(Scan, shard, "docs")
-	d, closeFile, err := r.decode(ctx, &r.scanned[shard], path, magicDocs)
-	if err != nil {
-		return err
-	}
-	defer closeFile()
-	carried := func(uint32) (*decisionRecord, error) { return nil, nil }
-	if r.Plan.Shards[shard].Index != "" {
-		var closeCarried func()
-		if carried, closeCarried, err = r.carriedOf(ctx, shard); err != nil {
-			return err
-		}
-		defer closeCarried()
-	}
-	// Behind the last line of interest nothing is.
-	for end := r.places.end(shard); end > 0 && d.more(); {
-		if d.doc(rec); d.err != nil || uint64(rec.Ordinal) >= end {
-			break
-		}
-		decided, err := carried(rec.Ordinal)
-		if err != nil {
-			return err
-		}
-		if err := fn(doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}, decided); err != nil {
-			return err
-		}
-	}
-	if d.err != nil {
-		return fmt.Errorf("%s: %w", path, d.err)
-	}
-	return ctx.Err()
-}
-
-// sharing gathers and numbers the places of all documents in a group.
-func (r *resolver) sharing(ctx context.Context) error {
-	for _, kind := range []string{"exact", "buckets"} {
-		err := r.readGroups(ctx, kind, func(members []doc.Place) error {
-			if kind == "buckets" {
-				r.edges += int64(len(members))
-				r.hot = r.hot || len(members) > neardup.HotBucket
-			}
-			for _, p := range members {
-				if int(p.Shard) >= len(r.Plan.Shards) || uint64(p.Ordinal) >= r.Plan.MostLines(int(p.Shard)) {
-					return fmt.Errorf("%w: a group of %s names line %d of shard %d of %d", doc.ErrCorrupt, kind, p.Ordinal, p.Shard, len(r.Plan.Shards))
-				}
-				r.places.add(p)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if r.number = r.places.number(); r.number > math.MaxInt32 {
-		return fmt.Errorf("%d documents share a key with another one; one process resolves at most %d", r.number, math.MaxInt32)
-	}
-	return nil
 }
 
 // collapseExact proves the groups of equal hash and length by SHA-256 and

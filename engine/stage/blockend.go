@@ -1,0 +1,184 @@
+package stage
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/sweep"
+)
+
+// noteCopied notes what became of a document that has copies.
+func (b *blocks) noteCopied(d *ranksDoc, f *found) error {
+	witness, at := f.witness, f.at
+	if witness == nil {
+		witness, at = &d.node, d.at
+	}
+	b.p.key = appendKey(b.p.key[:0], d.number)
+	return b.copied.Add(b.p.key, b.p.value.value(func(e *encoder) {
+		e.fate(&f.fate)
+		e.spilled(&d.spilled)
+		e.uint(uint64(at))
+		e.spilled(&spilled{node: *witness})
+	}))
+}
+
+// noteSize adds documents to the group of a witness.
+func (b *blocks) noteSize(at uint32, witness *node, dropped uint64) error {
+	b.p.key = appendKey(b.p.key[:0], at)
+	return b.sizes.Add(b.p.key, b.p.value.value(func(e *encoder) {
+		e.uint(dropped)
+		e.spilled(&spilled{node: *witness})
+	}))
+}
+
+// end decides about copies, and adds up.
+func (b *blocks) end() error {
+	if err := b.copies(); err != nil {
+		return err
+	}
+	if err := b.groups(); err != nil {
+		return err
+	}
+	component, err := b.connected()
+	if err != nil {
+		return err
+	}
+	b.p.out.add(&b.stats, &b.most, component)
+	return nil
+}
+
+func (b *blocks) copies() error {
+	firsts, err := openStream(b.copied)
+	if err != nil {
+		return err
+	}
+	defer firsts.close()
+	var (
+		f              sweep.Fate
+		first, witness spilled
+		at             uint32
+		dropped        uint64
+		known          bool
+	)
+	flush := func() error {
+		if dropped == 0 {
+			return nil
+		}
+		err := b.noteSize(at, &witness.node, dropped)
+		dropped = 0
+		return err
+	}
+	err = b.p.copies.until(b.component+1, func(key, value []byte) error {
+		number := keyNumber(key, 1)
+		if !known || first.number != number {
+			if err := flush(); err != nil {
+				return err
+			}
+			known = false
+			err := firsts.until(number+1, func(_, value []byte) error {
+				d := valueOf(value)
+				d.fate(&f)
+				d.spilled(&first)
+				at = d.uint32()
+				d.spilled(&witness)
+				known = first.number == number
+				return d.ended()
+			})
+			if err == nil && !known {
+				err = fmt.Errorf("%w: a copy of document %d, which has none", doc.ErrCorrupt, number)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		counts, err := b.p.dropCopy(value, &f, &first.node, &witness.node, first.carried)
+		if counts {
+			dropped++
+		}
+		return err
+	})
+	return cmp.Or(err, flush())
+}
+
+// groups adds up the sizes of groups.
+func (b *blocks) groups() error {
+	sizes, err := openStream(b.sizes)
+	if err != nil {
+		return err
+	}
+	defer sizes.close()
+	var witness, last spilled
+	var total uint64
+	group := uint32(0)
+	err = sizes.until(1<<32-1, func(key, value []byte) error {
+		d := valueOf(value)
+		n := d.uint()
+		d.spilled(&witness)
+		if at := keyNumber(key, 0); at != group && total > 0 {
+			b.p.out.group(&last.node, total)
+			total = 0
+		}
+		group, last = keyNumber(key, 0), witness
+		total += n
+		return d.ended()
+	})
+	if total > 0 {
+		b.p.out.group(&last.node, total)
+	}
+	return err
+}
+
+// connected looks at the kept documents of each bucket: how many there are, and how
+// many hang together.
+func (b *blocks) connected() (uint64, error) {
+	kept, err := openStream(b.inTouch)
+	if err != nil {
+		return 0, err
+	}
+	defer kept.close()
+	parent := b.ranks // which are not needed any more
+	for i := range parent {
+		parent[i] = uint32(i)
+	}
+	find := func(d uint32) uint32 {
+		for parent[d] != d {
+			parent[d] = parent[parent[d]]
+			d = parent[d]
+		}
+		return d
+	}
+	isKept := newBitset(b.docs)
+	bucket, first, witnesses := uint32(0), uint32(0), uint32(0)
+	end := func() {
+		b.stats.LargestBucketKept = max(b.stats.LargestBucketKept, witnesses)
+		if witnesses > neardup.HotBucket {
+			b.stats.HotBuckets++
+		}
+	}
+	started := false
+	err = kept.until(1<<32-1, func(key, value []byte) error {
+		rank := keyNumber(key, 1)
+		isKept.add(rank)
+		if of := keyNumber(key, 0); !started || of != bucket {
+			end()
+			started, bucket, first, witnesses = true, of, rank, 0
+		}
+		x, y := find(first), find(rank)
+		parent[max(x, y)] = min(x, y)
+		witnesses += uint32(value[0])
+		return nil
+	})
+	end()
+	sizes := make([]uint32, b.docs)
+	largest := uint32(0)
+	for d := range parent {
+		if isKept.has(uint32(d)) {
+			top := find(uint32(d))
+			sizes[top]++
+			largest = max(largest, sizes[top])
+		}
+	}
+	return uint64(largest), err
+}

@@ -1,0 +1,161 @@
+package stage
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/neardup"
+)
+
+// group is what is resolved at a time: components with numbers from first.
+type group struct {
+	p       *parts
+	r       *resolver
+	first   uint32
+	begins  []int32  // of each component in the nodes
+	numbers []uint32 // of the nodes; ascending within a component
+	carried map[int32]*decisionRecord
+}
+
+func newGroup(p *parts, first uint32) *group {
+	return &group{p: p, r: newResolver(p.taskRun), first: first, carried: map[int32]*decisionRecord{}}
+}
+
+// begin notes where components up to one begin, those that nodes come of next.
+func (g *group) begin(component uint32) {
+	for len(g.begins) <= int(component-g.first) {
+		g.begins = append(g.begins, int32(len(g.r.nodes)))
+	}
+}
+
+func (g *group) node(key, value []byte) error {
+	var s spilled
+	d := valueOf(value)
+	d.spilled(&s)
+	if err := d.ended(); err != nil {
+		return err
+	}
+	g.begin(keyNumber(key, 0))
+	at := int32(len(g.r.nodes))
+	s.node.first = at
+	if s.carried != nil {
+		g.carried[at] = s.carried
+	}
+	g.r.nodes, g.numbers = append(g.r.nodes, s.node), append(g.numbers, s.number)
+	return nil
+}
+
+// at returns the node of a document by its number.
+func (g *group) at(component, number uint32) (int32, error) {
+	c := int(component - g.first)
+	if c+1 < len(g.begins) {
+		lo, hi := g.begins[c], g.begins[c+1]
+		if i, ok := slices.BinarySearch(g.numbers[lo:hi], number); ok {
+			return lo + int32(i), nil
+		}
+	}
+	return 0, fmt.Errorf("%w: document %d is not in component %d", doc.ErrCorrupt, number, component)
+}
+
+// load makes the graph and reads the sets.
+func (g *group) load(ctx context.Context, hi uint32) error {
+	var bucket []int32
+	err := g.r.graphOf(func(fn func(bucket []int32)) error {
+		return g.p.buckets.until(hi, func(key, value []byte) error {
+			bucket = bucket[:0]
+			number := uint32(0)
+			d := valueOf(value)
+			for d.more() {
+				number += d.uint32()
+				n, err := g.at(keyNumber(key, 0), number)
+				if err := cmp.Or(d.err, err); err != nil {
+					return err
+				}
+				bucket = append(bucket, n)
+			}
+			fn(bucket)
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	w, err := neardup.NewSetWriter(g.p.scratch(), len(g.r.byRank))
+	if err != nil {
+		return err
+	}
+	w.KeepInMemory(min(mostSets, g.p.room/8))
+	var set []uint64
+	err = g.p.sets.until(hi, func(key, value []byte) error {
+		n, err := g.at(keyNumber(key, 0), keyNumber(key, 1))
+		if err != nil {
+			return err
+		}
+		rank := g.r.nodes[n].rank
+		if rank < 0 { // its mates are of other sources
+			return nil
+		}
+		set = appendSet(set[:0], value)
+		return w.Append(uint32(rank), set)
+	})
+	if err != nil {
+		w.Abort()
+		return err
+	}
+	g.r.sets, err = w.Finish()
+	return err
+}
+
+func appendSet(set []uint64, value []byte) []uint64 {
+	for ; len(value) >= 8; value = value[8:] {
+		set = append(set, binary.LittleEndian.Uint64(value))
+	}
+	return set
+}
+
+// tell passes on what was decided, about the copies too.
+func (g *group) tell(hi uint32) error {
+	p, r := g.p, g.r
+	fates := r.fates()
+	members := map[int32]uint64{}
+	for i := range fates {
+		if f := &fates[i]; f.Class == doc.NearDup {
+			members[f.Witness]++
+			p.dropped.add(g.numbers[i])
+			if err := p.drop(r.nodes[i].place, r.nodes[i].contributor, f, &r.nodes[f.Witness]); err != nil {
+				return err
+			}
+		}
+	}
+	err := p.copies.until(hi, func(key, value []byte) error {
+		first, err := g.at(keyNumber(key, 0), keyNumber(key, 1))
+		if err != nil {
+			return err
+		}
+		f, witness := &fates[first], first
+		if f.Class == doc.NearDup {
+			witness = f.Witness
+		}
+		counts, err := p.dropCopy(value, f, &r.nodes[first], &r.nodes[witness], g.carried[first])
+		if counts {
+			members[witness]++
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for n, dropped := range members {
+		p.out.group(&r.nodes[n], dropped)
+	}
+	var most *node
+	if r.stats.MostCandidates > 0 {
+		most = &r.nodes[r.byRank[r.stats.MostCandidatesDoc]]
+	}
+	p.out.add(&r.stats, most, uint64(neardup.LargestComponent(r.graph, r.verdicts)))
+	return nil
+}

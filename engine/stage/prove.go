@@ -1,0 +1,133 @@
+package stage
+
+import (
+	"context"
+	"crypto/sha256"
+
+	"github.com/tallystick/tallystick/engine/doc"
+)
+
+// proveCopies is collapseExact: links then lead to the first document of each
+// proven group.
+func (p *parts) proveCopies(ctx context.Context) error {
+	member := newBitset(p.number)
+	groups := int64(0)
+	err := p.readGroups(ctx, "exact", func(places []doc.Place) error {
+		groups++
+		lead := uint32(0)
+		for i, place := range places {
+			n, err := p.at(place)
+			if err != nil {
+				return err
+			}
+			if i == 0 {
+				lead = uint32(n)
+			}
+			p.links[n] = lead
+			member.add(uint32(n))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	p.rec.Numbers["exact_groups"] = groups
+	p.rec.Numbers["sharing_documents"] = int64(p.number)
+	sorter := p.sorter(2)
+	defer sorter.Close()
+	err = p.eachChunk(ctx, func(number uint32, _ doc.Place, _ *docRecord) (bool, error) { return member.has(number), nil }, func(c *chunk) error {
+		all := make([]int32, len(c.nodes))
+		for i := range all {
+			all[i] = int32(i)
+		}
+		err := p.fetch(ctx, c.nodes, all, func() func(n int32, text []byte) error {
+			return func(n int32, text []byte) error {
+				c.nodes[n].sum = sha256.Sum256(text)
+				return nil
+			}
+		})
+		if err != nil {
+			return err
+		}
+		for i := range c.nodes {
+			s := spilled{node: c.nodes[i], number: c.numbers[i]}
+			p.key = appendKey(p.key[:0], p.links[s.number], s.number)
+			if err := sorter.Add(p.key, p.value.value(func(e *encoder) { e.spilled(&s) })); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	members, err := openStream(sorter)
+	if err != nil {
+		return err
+	}
+	defer members.close()
+	if err := p.firstOfEach(members); err != nil {
+		return err
+	}
+	for i, link := range p.links {
+		if link = p.links[link] &^ copyMark; link != uint32(i) {
+			p.links[i] = link | copyMark
+		} else {
+			p.links[i] = link
+		}
+	}
+	return nil
+}
+
+// sameText are the documents of a group that have one text and are of one source.
+type sameText struct {
+	seen uint32 // the one met first
+	best spilled
+}
+
+// firstOfEach finds the first document of each text in priority order, and lets the
+// links of the others lead to it in two steps at most.
+func (p *parts) firstOfEach(members *stream) error {
+	type text struct {
+		sum    [sha256.Size]byte
+		source int32
+	}
+	texts := map[text]*sameText{}
+	group := uint32(0)
+	end := func() {
+		for _, t := range texts {
+			p.links[t.seen] = t.best.number
+			p.links[t.best.number] = t.best.number
+		}
+		clear(texts)
+	}
+	var s spilled
+	err := members.until(copyMark, func(key, value []byte) error {
+		d := valueOf(value)
+		d.spilled(&s)
+		if err := d.ended(); err != nil {
+			return err
+		}
+		if lead := keyNumber(key, 0); lead != group {
+			end()
+			group = lead
+		}
+		of := text{s.sum, s.source}
+		t := texts[of]
+		if t == nil {
+			texts[of] = &sameText{seen: s.number, best: s}
+			p.links[s.number] = s.number
+			return nil
+		}
+		p.links[s.number] = t.seen
+		if s.compare(&t.best.node) < 0 {
+			t.best = s
+		}
+		return nil
+	})
+	end()
+	return err
+}
+
+// isCopy reports whether another document stands for one.
+func (p *parts) isCopy(number uint32) bool { return p.links[number]&copyMark != 0 }

@@ -1,0 +1,87 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/neardup"
+)
+
+// What a document takes in memory while it is resolved, bytes: see "Memory" in
+// docs/design.md.
+const (
+	nodeBytes     = 320 // of every node, beside its labels
+	comparedBytes = 120 // of one that shares a bucket, beside its parity bitmap
+	edgeBytes     = 24  // of each bucket of each node
+	hotBytes      = 48  // of each shingle of one in a large bucket
+	workerBytes   = 24  // of each candidate, for every worker
+)
+
+// weight is what a node takes.
+func (r *resolver) weight(s *spilled) int64 {
+	w := int64(nodeBytes + len(s.id) + len(s.contributor))
+	if s.buckets {
+		w += comparedBytes + neardup.ParityBytes(int(s.shingle)) + workerBytes*int64(max(r.Workers, 1))
+	}
+	if s.hot {
+		w += hotBytes * int64(s.shingle)
+	}
+	return w
+}
+
+// Reserved for what resolve does not count: the runtime, buffers of files, outputs.
+const reserved = 24 << 20
+
+// leastToResolve is what resolve takes in any case: what it counts is less than what
+// it holds, and a bound that is a little too small is better passed than refused.
+const leastToResolve = 1 << 20
+
+// roomLeft returns how many bytes resolve may hold under the bound of the job: half
+// of what is free, for the collector lets garbage lie as long.
+func (r *resolver) roomLeft() int64 {
+	if r.resolveRoom > 0 {
+		return r.resolveRoom
+	}
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return (r.Memory - reserved - int64(m.HeapAlloc)) / 2
+}
+
+// fits reports whether everything can be resolved at once: always, without a bound.
+func (r *resolver) fits(ctx context.Context) (bool, error) {
+	if r.Memory == 0 && r.resolveRoom == 0 {
+		return true, nil
+	}
+	r.needed = r.edges * edgeBytes
+	err := r.eachDoc(ctx, func(_ uint32, _ doc.Place, rec *docRecord, _ *decisionRecord) error {
+		n := node{length: rec.Bytes}
+		r.needed += int64(len(rec.ID)+len(rec.Contributor)) + r.weight(&spilled{node: n, buckets: true, hot: r.hot, shingle: shinglesOf(rec.Bytes)})
+		return nil
+	})
+	return r.needed <= r.roomLeft(), err
+}
+
+// mostSets is what shingle sets may take in memory, bytes, where nothing else bounds
+// them: a file costs a twentieth of a run over technical text.
+const mostSets = 256 << 20
+
+// setsRoom is what they may take where everything is resolved at once.
+func (r *resolver) setsRoom() int64 {
+	if r.Memory == 0 {
+		return mostSets
+	}
+	return min(mostSets, max(r.roomLeft()-r.needed, 0))
+}
+
+// tooLittle says what bound would do.
+func (r *resolver) tooLittle(why string, need int64) error {
+	enough := r.Memory + 2*(need-r.roomLeft())
+	return fmt.Errorf("%w: %d documents share a key with another one; %s, --memory of %d MiB does not suffice, %d MiB would", doc.ErrUsage, r.number, why, r.Memory>>20, (enough+1<<20-1)>>20)
+}
+
+// shinglesOf bounds the shingles of a text of so many bytes: every word but the last
+// takes two at least.
+func shinglesOf(bytes uint64) uint32 { return uint32(min(bytes/2+1, 1<<31-1)) }
