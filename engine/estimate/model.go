@@ -142,7 +142,9 @@ func (m *model) of(n int64) float64 { return float64(n) * m.scale }
 func (m *model) slots(tasks int) int { return min(tasks, m.f.Machines*m.f.Cores) }
 
 // busy are the tasks of one machine at once.
-func (m *model) busy(tasks int) float64 { return float64(min(tasks, m.f.Cores)) }
+func (m *model) busy(tasks int) float64 {
+	return float64(min((tasks+m.f.Machines-1)/m.f.Machines, m.f.Cores))
+}
 
 // finish adds to a stage what follows from its parts: the seconds of CPU of its
 // tasks, one core each, what a worker needs once, and the longest machine's
@@ -223,8 +225,8 @@ const (
 	sumSize     = 350     // of a contributor in tally
 	dropSize    = 3000    // of a row about a dropped document, while its file is written
 	dropRows    = 12 << 20
-	headerRead  = 1 << 12 // read for the head of a block of another partition
-	wholeObject = 256 << 10
+	entrySize   = 5        // of a block in the directory of a key file
+	tailSize    = 64       // of what is read besides
 	lineSize    = 0.2      // of any document, in resolve
 	workerSize  = 16 << 20 // of a further worker in resolve
 )
@@ -291,16 +293,11 @@ func (m *model) match() Stage {
 	f := &m.s.Files
 	shards, parts := float64(len(m.p.Shards)), float64(m.p.Partitions)
 	keys := m.of(f.Keys)
-	// Every task opens the keys and the record of every shard, and passes over
-	// the blocks of other partitions.
+	// Every task opens the record and the keys of every shard, and of these reads
+	// the directory and its own blocks.
 	s.Opens = int64(2 * shards * parts)
-	perFile := keys / math.Max(1, shards)
-	blocks := math.Max(2*parts, perFile/keyBlock)
-	read := perFile/parts + math.Min(perFile*(1-1/parts), blocks*(1-1/parts)*headerRead)
-	if m.f.Store && perFile > wholeObject {
-		read = perFile
-	}
-	s.Work = int64(read * shards * parts)
+	blocks := math.Max(2*parts, keys/math.Max(1, shards)/keyBlock)
+	s.Work = int64(keys + shards*parts*(blocks*entrySize+tailSize))
 	s.Writes = int64(m.groups())
 	s.Files = 3 * int64(s.Tasks)
 
