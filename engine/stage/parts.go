@@ -112,6 +112,18 @@ func (r *resolver) fits(ctx context.Context) (bool, error) {
 	return r.needed <= r.roomLeft(), err
 }
 
+// mostSets is what shingle sets may take in memory, bytes, where nothing else bounds
+// them: a file costs a twentieth of a run over technical text.
+const mostSets = 256 << 20
+
+// setsRoom is what they may take where everything is resolved at once.
+func (r *resolver) setsRoom() int64 {
+	if r.Memory == 0 {
+		return mostSets
+	}
+	return min(mostSets, max(r.roomLeft()-r.needed, 0))
+}
+
 // tooLittle says what bound would do.
 func (r *resolver) tooLittle(why string, need int64) error {
 	enough := r.Memory + 2*(need-r.roomLeft())
@@ -642,6 +654,7 @@ func (g *group) load(ctx context.Context, hi uint32) error {
 	if err != nil {
 		return err
 	}
+	w.KeepInMemory(min(mostSets, g.p.room/8))
 	var set []uint64
 	err = g.p.sets.until(hi, func(key, value []byte) error {
 		n, err := g.at(keyNumber(key, 0), keyNumber(key, 1))

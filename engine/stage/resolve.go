@@ -387,7 +387,7 @@ func (r *resolver) graphOf(buckets func(fn func(bucket []int32)) error) error {
 }
 
 // loadSets reads the text of every document that must be compared once more
-// and spills its shingle set to a scratch file.
+// and stores its shingle set, in a scratch file if there are many.
 func (r *resolver) loadSets(ctx context.Context) error {
 	hasher, err := shingle.HasherFor(r.Plan.Rules.Shingle, r.Plan.Seed)
 	if err != nil {
@@ -397,6 +397,7 @@ func (r *resolver) loadSets(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w.KeepInMemory(r.setsRoom())
 	err = r.fetch(ctx, r.nodes, r.byRank, func() func(n int32, text []byte) error {
 		s := hasher.NewScanner()
 		return func(n int32, text []byte) error {

@@ -262,8 +262,11 @@ func ofRecord(f store.File, err error, rec *Record, path string) (store.File, er
 		f.Close()
 		err = doc.ErrCorrupt
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, doc.ErrCorrupt):
 		return nil, fmt.Errorf("%w: %s is not what %s task %d wrote; run that task again", err, path, rec.Stage, rec.Task)
+	case err != nil: // a store that does not answer
+		return nil, err
 	}
 	return f, nil
 }
