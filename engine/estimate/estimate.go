@@ -126,6 +126,9 @@ func assumptions(p *plan.Plan, e *File) []string {
 		fmt.Sprintf("the rest of the corpus is like the sample: %s of lines, %s of it", display.Bytes(uint64(s.Bytes)), percent(e.Corpus.Sampled)),
 		"a core of every machine is as fast as one here while nothing else ran, and cores do not slow each other",
 	}
+	if e.Corpus.Sampled < littleSampled {
+		out = append(out, "so small a part says little about how many documents share keys: what resolve takes lies between what is shown for the sample and for all; a larger --sample tells more")
+	}
 	if sharing := e.Corpus.Sharing; sharing.High > 1.02*sharing.Low {
 		out = append(out, fmt.Sprintf("documents that share a key with another one: %s in the sample; in all of it expected %s, at most %s: larger corpora have more", percent(sharing.Low), percent(sharing.Expected), percent(sharing.High)))
 	}
@@ -142,6 +145,9 @@ func assumptions(p *plan.Plan, e *File) []string {
 	}
 	return out
 }
+
+// littleSampled is the share below which how sharing grows is a guess.
+const littleSampled = 0.01
 
 func percent(share float64) string {
 	return display.Percent(uint64(math.Round(share*1e6)), 1e6)

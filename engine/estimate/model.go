@@ -142,7 +142,9 @@ func (m *model) of(n int64) float64 { return float64(n) * m.scale }
 func (m *model) slots(tasks int) int { return min(tasks, m.f.Machines*m.f.Cores) }
 
 // busy are the tasks of one machine at once.
-func (m *model) busy(tasks int) float64 { return float64(min(tasks, m.f.Cores)) }
+func (m *model) busy(tasks int) float64 {
+	return float64(min((tasks+m.f.Machines-1)/m.f.Machines, m.f.Cores))
+}
 
 // finish adds to a stage what follows from its parts: the seconds of CPU of its
 // tasks, one core each, what a worker needs once, and the longest machine's
@@ -223,10 +225,11 @@ const (
 	sumSize     = 350     // of a contributor in tally
 	dropSize    = 3000    // of a row about a dropped document, while its file is written
 	dropRows    = 12 << 20
-	headerRead  = 1 << 12 // read for the head of a block of another partition
-	wholeObject = 256 << 10
-	lineSize    = 0.2      // of any document, in resolve
-	workerSize  = 16 << 20 // of a further worker in resolve
+	entrySize   = 5         // of a block in the directory of a key file
+	tailSize    = 64        // of what is read besides
+	setsHeld    = 256 << 20 // of shingle sets, before the scratch file is used
+	lineSize    = 0.2       // of any document, in resolve
+	workerSize  = 16 << 20  // of a further worker in resolve
 )
 
 // memory is what a process holds that does so many tasks of a stage at once: the
@@ -291,16 +294,11 @@ func (m *model) match() Stage {
 	f := &m.s.Files
 	shards, parts := float64(len(m.p.Shards)), float64(m.p.Partitions)
 	keys := m.of(f.Keys)
-	// Every task opens the keys and the record of every shard, and passes over
-	// the blocks of other partitions.
+	// Every task opens the record and the keys of every shard, and of these reads
+	// the directory and its own blocks.
 	s.Opens = int64(2 * shards * parts)
-	perFile := keys / math.Max(1, shards)
-	blocks := math.Max(2*parts, perFile/keyBlock)
-	read := perFile/parts + math.Min(perFile*(1-1/parts), blocks*(1-1/parts)*headerRead)
-	if m.f.Store && perFile > wholeObject {
-		read = perFile
-	}
-	s.Work = int64(read * shards * parts)
+	blocks := math.Max(2*parts, keys/math.Max(1, shards)/keyBlock)
+	s.Work = int64(keys + shards*parts*(blocks*entrySize+tailSize))
 	s.Writes = int64(m.groups())
 	s.Files = 3 * int64(s.Tasks)
 
@@ -381,15 +379,20 @@ func (m *model) resolve() Stage {
 	s.Reads = int64(m.of(m.s.Text)*(m.share(g.CopyText).Expected+m.share(g.Text).Expected) + audited + packed*passes)
 	s.Work = int64(m.of(f.Documents)+2*m.of(f.Outlines)) + 2*int64(m.groups())
 	s.Writes = int64(float64(f.Decisions) * m.dropped().Expected)
-	s.Scratch = int64(8*float64(m.s.Shingles)*text.Expected + audited*setShare)
+	sets := 8*float64(m.s.Shingles)*text.Expected + audited*setShare
+	held := math.Min(sets, setsHeld)
+	if m.f.Memory > 0 {
+		held = 0 // of the bound, which memory is cut to
+	}
+	s.Scratch = int64(sets - held)
 	s.Files = int64(shards) + 4
 	s.Opens = int64(4*shards) + 4*int64(m.p.Partitions)
 	labels, parity := m.labelSize(), float64(neardup.ParityBytes(int(m.s.Shingles/max(1, m.s.Compared))))
 	keys := float64(m.s.BandKeys) / math.Max(1, float64(m.s.Documents))
-	held := func(documents, sharing, compared float64) float64 {
+	nodes := func(documents, sharing, compared float64) float64 {
 		return documents * (lineSize + sharing*(nodeSize+labels) + compared*(setSize+parity+bucketSize*keys))
 	}
-	s.Memory = m.memory(stage.Resolve, 1, held(float64(m.documents()), m.share(g.Sharing).Expected, m.share(g.Compared).Expected), held(float64(m.s.Documents), g.Sharing.All, g.Compared.All)) +
+	s.Memory = m.memory(stage.Resolve, 1, held+nodes(float64(m.documents()), m.share(g.Sharing).Expected, m.share(g.Compared).Expected), math.Min(setsHeld, 8*float64(m.s.Shingles))+nodes(float64(m.s.Documents), g.Sharing.All, g.Compared.All)) +
 		int64(m.f.Cores-1)*workerSize
 	wait := float64(s.Files)*m.s.Cost.Create + float64(s.Opens)*m.s.Cost.Open
 	s.Seconds = clock.plus(Range{wait, wait, wait})
