@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test metamorphic test-s3 test-slurm test-kubernetes test-spark lint bench rivals full exact hf generate-check clean
+.PHONY: help build run test metamorphic test-s3 test-slurm test-kubernetes test-spark estimate-check lint bench memory rivals full exact hf generate-check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,11 +29,17 @@ test-kubernetes: ## the manifests for Kubernetes against its own types (needs th
 test-spark: ## the job with the join done by DuckDB and by Spark: the same bytes
 	@scripts/test_spark.sh
 
+estimate-check: ## plan --estimate beside real runs, stage by stage (minutes; scripts/estimate_check.sh takes corpora)
+	@scripts/estimate_check.sh
+
 lint: ## gofmt, go vet, staticcheck, generated files
 	@scripts/lint.sh
 
 bench: ## benchmarks against rivals, each checking its answer
 	@scripts/bench.sh
+
+memory: ## what runs hold in memory at most, by size of corpus and bound (ten minutes, 3 GB of disk; scripts/memory.sh takes others)
+	@scripts/memory.sh
 
 rivals: ## token counting beside the fastest others, every count checked (half an hour; bench/rivals/run.sh takes options)
 	@bench/rivals/run.sh --floor

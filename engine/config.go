@@ -1,17 +1,19 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strconv"
 
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/jsonfile"
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/object"
@@ -127,6 +129,9 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 		p.AuditPPM, p.AuditLeast, p.AuditMost = plan.DefaultAuditPPM, plan.DefaultAuditLeast, plan.DefaultAuditMost
 	}
 	p.Partitions = min(256, max(4, len(p.Shards)))
+	if err := p.Check(); err != nil { // whoever reads it would refuse it
+		return fail(fmt.Errorf("%w: %w", doc.ErrUsage, err))
+	}
 	if p.RunID, err = p.ComputeRunID(); err != nil {
 		return fail(err)
 	}
@@ -191,22 +196,29 @@ func LoadPlan(path string) (plan.Plan, error) {
 	return parsePlan(b, path)
 }
 
-// readAnywhere is os.ReadFile that takes names of objects, too.
+// readAnywhere is os.ReadFile that takes names of objects, too, and does not read
+// what is larger than a plan or manifest can be.
 func readAnywhere(path string) ([]byte, error) {
 	if object.IsName(path) {
 		return corpus.ReadText(context.Background(), path, maxPlan)
 	}
-	return os.ReadFile(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxPlan+1))
+	if err == nil && len(b) > maxPlan {
+		err = fmt.Errorf("%w: %s has more than %d bytes", doc.ErrCorrupt, path, maxPlan)
+	}
+	return b, err
 }
 
 // parsePlan is LoadPlan for the content of a file, which path names.
 func parsePlan(b []byte, path string) (plan.Plan, error) {
 	var p plan.Plan
-	if err := json.Unmarshal(b, &p); err != nil {
-		return p, fmt.Errorf("%w: %s: %v", doc.ErrCorrupt, path, err)
-	}
-	if p.Version != plan.Version {
-		return p, fmt.Errorf("%s: plan version %d, this program knows %d", path, p.Version, plan.Version)
+	if err := jsonfile.Parse(b, path, plan.Version, &p); err != nil {
+		return p, err
 	}
 	id, err := p.ComputeRunID()
 	if err != nil {
@@ -214,6 +226,13 @@ func parsePlan(b []byte, path string) (plan.Plan, error) {
 	}
 	if id != p.RunID {
 		return p, fmt.Errorf("%w: %s: its content does not have its run id", doc.ErrCorrupt, path)
+	}
+	// What is spelt in another way would be sealed with another digest.
+	if again, err := jsonfile.Marshal(p); err != nil || !bytes.Equal(again, b) {
+		return p, fmt.Errorf("%w: %s: not in the form it is written in", doc.ErrCorrupt, path)
+	}
+	if err := p.Check(); err != nil {
+		return p, fmt.Errorf("%w: %s: %w", doc.ErrCorrupt, path, err)
 	}
 	return p, nil
 }

@@ -3,7 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
-	"encoding/json"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +18,8 @@ import (
 	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/jsonfile"
+	"github.com/tallystick/tallystick/engine/internal/selfsum"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/report"
@@ -30,6 +32,8 @@ import (
 const (
 	timingsFile = "timings.json"
 	reportFile  = "report.html"
+
+	timingsVersion = 2
 )
 
 // Timings is the content of timings.json.
@@ -39,6 +43,7 @@ type Timings struct {
 	Machine     Machine  `json:"machine"`
 	Stages      []Timing `json:"stages"`
 	WallSeconds float64  `json:"wall_seconds"` // sum over the stages
+	SHA256      string   `json:"sha256"`       // of this file without these digits
 }
 
 // Machine is where and with what a run was done.
@@ -56,7 +61,7 @@ type Machine struct {
 
 // How much of a large run the report shows.
 const (
-	reportContributors = 25
+	reportContributors = stage.LargestRows
 	reportFlows        = 30
 )
 
@@ -67,7 +72,7 @@ func describe(ctx context.Context, job *stage.Job, m Means, res *Result) error {
 		return err
 	}
 	t := Timings{
-		Version: 1, RunID: job.Plan.RunID, Stages: res.Timings,
+		Version: timingsVersion, RunID: job.Plan.RunID, Stages: res.Timings,
 		Machine: Machine{
 			CPU: kernels.Features().Name, Cores: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH,
 			Go: runtime.Version(), Kernels: map[string]string{}, Engine: engine, Parser: m.Parser, Workers: m.Workers,
@@ -79,7 +84,7 @@ func describe(ctx context.Context, job *stage.Job, m Means, res *Result) error {
 	for _, s := range t.Stages {
 		t.WallSeconds += s.Seconds
 	}
-	if err := stage.WriteJSON(ctx, job.Out, timingsFile, t); err != nil {
+	if err := writeTimings(ctx, job, t); err != nil {
 		return err
 	}
 	if res.report, err = reportData(ctx, job, t, res); err != nil {
@@ -111,14 +116,29 @@ func engineOf(ctx context.Context, job *stage.Job) (string, error) {
 	return strings.Join(names, ", "), nil
 }
 
+func writeTimings(ctx context.Context, job *stage.Job, t Timings) error {
+	t.SHA256 = ""
+	b, err := jsonfile.Marshal(t)
+	if err == nil {
+		b, err = selfsum.Fill(b, selfsum.JSONEnd)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", timingsFile, err)
+	}
+	return stage.WriteBytes(ctx, job.Out, timingsFile, b)
+}
+
 func readTimings(dir string) (t Timings, err error) {
 	path := filepath.Join(dir, timingsFile)
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return t, err
 	}
-	if err := json.Unmarshal(b, &t); err != nil {
-		return t, fmt.Errorf("%w: %s: %v", doc.ErrCorrupt, path, err)
+	if err := jsonfile.Parse(b, path, timingsVersion, &t); err != nil {
+		return t, err
+	}
+	if !selfsum.Whole(b, selfsum.JSONEnd) {
+		return t, fmt.Errorf("%w: %s: it does not have the digest that it ends in", doc.ErrCorrupt, path)
 	}
 	return t, nil
 }
@@ -143,31 +163,31 @@ func reportData(ctx context.Context, job *stage.Job, t Timings, res *Result) (re
 			Name: s.Stage, Seconds: s.Seconds, Bytes: uint64(s.Bytes), Peak: uint64(s.PeakMemory), Tasks: s.Tasks,
 		})
 	}
-	rows := job.Sealed()
-	if rows == nil {
+	sum := job.Sealed()
+	if sum == nil {
 		var err error
-		if rows, err = readTallyQuickly(ctx, dir, d.Plan); err != nil {
+		if sum, err = readSummary(ctx, dir, d.Plan); err != nil {
 			return d, err
 		}
 	}
-	d.ContributorCount = len(rows)
-	total := tally.Totals(rows)
+	d.ContributorCount = sum.Rows
 	for i, t := range d.Plan.Further {
 		further := report.TokenizerTotals{Name: t.Label}
-		if len(rows) > 0 { // no rows do not say how many tokenizers there are
-			further.Tokens = total.Further[i]
+		if sum.Rows > 0 { // no rows do not say how many tokenizers there are
+			further.Tokens = sum.Total.Further[i]
 		}
 		d.Further = append(d.Further, further)
 	}
-	d.Classes = total.Class
-	for _, r := range largest(rows, reportContributors) {
+	d.Classes = sum.Total.Class
+	for _, r := range sum.Largest {
 		d.Contributors = append(d.Contributors, report.ContributorRow{Name: r.Contributor, Classes: r.Class})
 	}
-	flows, err := flowsOf(job)
-	if err != nil {
+	if job.Flows != nil && job.Flows.Shards() == job.Plan.Delivery() {
+		job.Flows.Show(&d, reportFlows)
+	} else if err := addFlows(job, &d); err != nil {
 		return d, err
 	}
-	flows.Show(&d, reportFlows)
+	var err error
 	if d.Rejects, err = rejectReasons(dir); err != nil {
 		return d, err
 	}
@@ -207,35 +227,6 @@ func reportData(ctx context.Context, job *stage.Job, t Timings, res *Result) (re
 	return d, err
 }
 
-// largest returns the n rows with the most tokens in, descending, of equal ones
-// the first.
-func largest(rows []tally.Row, n int) []*tally.Row {
-	type ranked struct {
-		row    *tally.Row
-		tokens uint64
-	}
-	var top []ranked
-	for i := range rows {
-		tokens := rows[i].In().Tokens
-		if len(top) == n && tokens <= top[n-1].tokens {
-			continue
-		}
-		at, _ := slices.BinarySearchFunc(top, tokens, func(r ranked, tokens uint64) int {
-			if r.tokens >= tokens {
-				return -1
-			}
-			return 1
-		})
-		top = slices.Insert(top, at, ranked{&rows[i], tokens})
-		top = top[:min(len(top), n)]
-	}
-	out := make([]*tally.Row, len(top))
-	for i, r := range top {
-		out[i] = r.row
-	}
-	return out
-}
-
 // unseenNote is about ranked sources that no document has; empty if there are none.
 func unseenNote(sources []string) string {
 	if len(sources) == 0 {
@@ -256,18 +247,58 @@ func standingNote(p *plan.Plan, s *manifest.Standing) string {
 	return note
 }
 
-// flowsOf returns the flows that this process has added up while it tallied, or
-// else reads the decisions for them.
-func flowsOf(job *stage.Job) (*report.Flows, error) {
-	if job.Flows != nil && job.Flows.Shards() == job.Plan.Delivery() {
-		return job.Flows, nil
+// newFlows returns what takes in the flows while a process tallies; nil under a
+// memory bound, which has no room for all of them.
+func newFlows(m Means) *report.Flows {
+	if m.Memory > 0 {
+		return nil
 	}
-	flows := new(report.Flows)
-	err := EachDecision(job.Dir, job.Plan, func(row *decision.Row) error {
-		flows.Add(row)
+	return new(report.Flows)
+}
+
+// addFlows reads the decisions for who duplicates whom, and the scores, where
+// this process has not added them up while it tallied: some shards were done by
+// another one, or there may be more than a memory bound has room for.
+func addFlows(job *stage.Job, d *report.Data) error {
+	flows := tally.Tally{Room: job.Room(), Dir: job.Dir}
+	defer flows.Close()
+	d.Scores = make([]uint64, 101)
+	var key []byte
+	err := EachDecision(job.Dir, d.Plan, func(row *decision.Row) error {
+		key = binary.AppendUvarint(key[:0], uint64(len(row.Contributor)))
+		key = append(append(key, row.Contributor...), row.WitnessContributor...)
+		class := doc.NearDup
+		if row.Class == doc.ExactDup.String() {
+			class = doc.ExactDup
+		} else {
+			d.Scores[100*row.Overlap/row.Union]++
+		}
+		flows.Add(key, class, uint64(row.Bytes), uint64(row.Tokens))
 		return nil
 	})
-	return flows, err
+	if err != nil {
+		return err
+	}
+	largest := func() {
+		slices.SortFunc(d.Flows, func(a, b report.Flow) int {
+			return cmp.Or(
+				cmp.Compare(b.Exact.Tokens+b.Near.Tokens, a.Exact.Tokens+a.Near.Tokens),
+				cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To),
+			)
+		})
+		d.Flows = d.Flows[:min(len(d.Flows), reportFlows)]
+	}
+	err = flows.Each(func(r *tally.Row) {
+		d.FlowCount++
+		n, size := binary.Uvarint([]byte(r.Contributor))
+		from, to := r.Contributor[size:size+int(n)], r.Contributor[size+int(n):]
+		d.Flows = append(d.Flows, report.Flow{From: from, To: to, Exact: r.Class[doc.ExactDup], Near: r.Class[doc.NearDup]})
+		if len(d.Flows) == 1000*reportFlows {
+			largest()
+		}
+	})
+	largest()
+	return err
 }
 
 func rejectReasons(dir string) ([]report.RejectReason, error) {

@@ -19,50 +19,57 @@ import (
 
 // readTally reads the tally of the finished run of a plan and checks that it
 // still is the one that the manifest sealed.
-func readTally(ctx context.Context, dir string, p plan.Plan) ([]tally.Row, error) {
-	return readSealed(ctx, dir, "tally.jsonl", p, func(f *os.File, _ int64) ([]tally.Row, error) {
-		return tally.ReadJSONL(f, p.Further...)
+func readTally(ctx context.Context, dir string, p plan.Plan) (rows []tally.Row, err error) {
+	err = readSealed(ctx, dir, "tally.jsonl", p, func(f *os.File, _ int64) (err error) {
+		rows, err = tally.ReadJSONL(f, p.Further...)
+		if err == nil && len(rows) > 0 && (rows[0].Credit != nil) != p.SharesCredit() {
+			err = fmt.Errorf("%w: credit that is not by the plan's rule", doc.ErrCorrupt)
+		}
+		return err
+	})
+	return rows, err
+}
+
+// readSummary sums up tally.parquet, which is checked likewise.
+func readSummary(ctx context.Context, dir string, p plan.Plan) (*tally.Summary, error) {
+	sum := tally.NewSummary(reportContributors)
+	return sum, readSealed(ctx, dir, "tally.parquet", p, func(f *os.File, size int64) error {
+		_, err := tally.EachParquet(f, size, func(r *tally.Row) error {
+			if (r.Credit != nil) != p.SharesCredit() {
+				return fmt.Errorf("%w: credit that is not by the plan's rule", doc.ErrCorrupt)
+			}
+			sum.Add(r)
+			return nil
+		}, p.Further...)
+		return err
 	})
 }
 
-// readTallyQuickly is readTally from tally.parquet: several times as fast, and
-// for those who only describe a run.
-func readTallyQuickly(ctx context.Context, dir string, p plan.Plan) ([]tally.Row, error) {
-	return readSealed(ctx, dir, "tally.parquet", p, func(f *os.File, size int64) ([]tally.Row, error) {
-		rows, _, err := tally.ReadParquet(f, size, p.Further...)
-		return rows, err
-	})
-}
-
-func readSealed(ctx context.Context, dir, name string, p plan.Plan, read func(f *os.File, size int64) ([]tally.Row, error)) ([]tally.Row, error) {
+func readSealed(ctx context.Context, dir, name string, p plan.Plan, read func(f *os.File, size int64) error) error {
 	m, err := ReadManifest(dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if m.RunID != p.RunID {
-		return nil, fmt.Errorf("%w: %s and %s are of different runs", doc.ErrCorrupt, filepath.Join(dir, stage.PlanFile), manifest.Name)
+		return fmt.Errorf("%w: %s and %s are of different runs", doc.ErrCorrupt, filepath.Join(dir, stage.PlanFile), manifest.Name)
 	}
 	path := filepath.Join(dir, name)
 	sum, err := stage.Digest(ctx, store.NewLocal(dir), name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !slices.Contains(m.Files, manifest.File(sum)) {
-		return nil, fmt.Errorf("%w: %s is not the file that the manifest lists", doc.ErrCorrupt, path)
+		return fmt.Errorf("%w: %s is not the file that the manifest lists", doc.ErrCorrupt, path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close()
-	rows, err := read(f, sum.Size)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	if err := read(f, sum.Size); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	if len(rows) > 0 && (rows[0].Credit != nil) != p.SharesCredit() {
-		return nil, fmt.Errorf("%s: %w: credit that is not by the plan's rule", path, doc.ErrCorrupt)
-	}
-	return rows, nil
+	return nil
 }
 
 // Pay divides a pool by the tokens kept of the run in dir or, where it shares

@@ -20,7 +20,6 @@ import (
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/report"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/tokenize"
@@ -187,7 +186,7 @@ func (o *remote) createPlan(ctx context.Context, p plan.Plan) error {
 func (o *remote) job(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m Means, strict bool) *stage.Job {
 	return &stage.Job{
 		Plan: p, Out: o, Dir: o.url, Scratch: o.scratch, Counters: forStage(counters),
-		Parser: m.Parser, Workers: m.Workers, Memory: m.Memory, Flows: new(report.Flows), Strict: strict,
+		Parser: m.Parser, Workers: m.Workers, Memory: m.Memory, Flows: newFlows(m), Strict: strict,
 		Fence: func() error {
 			f, err := o.Open(ctx, stage.PlanFile)
 			if err != nil {
@@ -337,7 +336,7 @@ func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Count
 	}
 	job := o.job(ctx, p, counters, m, opt.Strict)
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, m.Workers))
+	group.SetLimit(job.AtOnce(name))
 	for i := range recs {
 		group.Go(func() (err error) {
 			recs[i], _, err = job.Do(groupCtx, name, first+i)

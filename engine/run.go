@@ -251,7 +251,7 @@ func newJob(p plan.Plan, counters []*tokenize.Counter, m Means, dir string) (*st
 	}
 	return &stage.Job{
 		Plan: p, Out: store.NewLocal(dir), Dir: dir, Counters: forStage(counters),
-		Parser: m.Parser, Workers: m.Workers, Memory: m.Memory, Flows: new(report.Flows),
+		Parser: m.Parser, Workers: m.Workers, Memory: m.Memory, Flows: newFlows(m),
 	}, nil
 }
 
@@ -285,12 +285,8 @@ func runStage(ctx context.Context, job *stage.Job, name stage.Name, m Means) (Ti
 	if unit != "tasks" {
 		job.Advance = track.add
 	}
-	workers := max(1, m.Workers)
-	if tasks == 1 {
-		workers = 1 // the task itself is parallel
-	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(workers)
+	group.SetLimit(job.AtOnce(name))
 	var bytes atomic.Int64
 	for i := range tasks {
 		group.Go(func() error {

@@ -92,7 +92,7 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 	track := start(m.Progress, string(name), int64(len(recs)), "tasks")
 	var bytes atomic.Int64
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, m.Workers))
+	group.SetLimit(job.AtOnce(name))
 	for i := range recs {
 		group.Go(func() (err error) {
 			recs[i], err = runTask(groupCtx, job, m, o, name, first+i)

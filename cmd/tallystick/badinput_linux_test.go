@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -101,7 +102,7 @@ func testFullDisk(t *testing.T) {
 			if o.code == exitDone {
 				return true
 			}
-			o.want(t, exitFailed, "no space left on device", "hint: the disk of the output folder is full", "disk/out")
+			o.want(t, exitFailed, "no space left on device", "hint: the disk of that file is full", "run again with --resume", "disk/out")
 			if err := unix.Mount("", disk, "", unix.MS_REMOUNT, "size=64m"); err != nil {
 				t.Fatal(err)
 			}
@@ -272,7 +273,12 @@ func testInputShrinks(t *testing.T) {
 					delay = 0
 					continue
 				}
-				o.want(t, exitFailed, "in.jsonl", "input changed", "hint: inputs must not change")
+				o.want(t, exitFailed, "in.jsonl", "input changed", `"hint":"inputs must not change`)
+				for line := range strings.Lines(o.stderr) {
+					if !json.Valid([]byte(line)) {
+						t.Errorf("--json-log: %q", line)
+					}
+				}
 				if strings.Contains(o.stderr, "memory fault at") {
 					return
 				}

@@ -12,6 +12,7 @@ import (
 	"github.com/tallystick/tallystick/engine/cluster"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/stage"
 )
 
 type clusterCmd struct {
@@ -23,23 +24,31 @@ type clusterCmd struct {
 type jobFlags struct {
 	PlanFile   string   `name:"plan" required:"" placeholder:"FILE" help:"The plan.json in the output folder."`
 	Out        string   `required:"" placeholder:"DIR" help:"Folder for the files of the jobs; must be empty or new."`
-	Force      bool     `help:"Replace files of the same names in the folder."`
+	Force      bool     `help:"Replace the files of jobs in the folder; others stay."`
 	PerJob     natural  `name:"tasks-per-job" placeholder:"N" help:"Tasks of a job of scan, match and tally (default: as many as CPUs, or as make no more than --most-jobs jobs)."`
 	MostJobs   natural  `default:"1000" placeholder:"N" help:"Most jobs of a stage (default: 1000)."`
 	CPUs       natural  `name:"cpus" default:"4" placeholder:"N" help:"CPUs of a job; so many tasks run at once in it (default: 4)."`
-	Mem        byteSize `placeholder:"SIZE" help:"Memory of a job (default: an estimate for each stage)."`
-	Time       string   `placeholder:"LIMIT" help:"Time limit of a job, such as 90m, 2:00:00 or 1-12 (default: an estimate for each stage)."`
+	Mem        byteSize `placeholder:"SIZE" help:"Memory of a job (default: from the plan's estimate, else a guess, for each stage)."`
+	Time       string   `placeholder:"LIMIT" help:"Time limit of a job, such as 90m, 2:00:00 or 1-12 (default: likewise)."`
 	MaxRejects natural  `default:"0" placeholder:"N" help:"Seal exits with 3 if more lines than this were rejected (default: 0)."`
 	Tokenizer  []string `sep:"none" placeholder:"[NAME=]FILE" help:"Where the plan's tokenizer is for the jobs, if not where it was; as in stage."`
+	estimated  bool
 	StageArg   []string `sep:"none" placeholder:"OPTION" help:"A further option of \"tallystick stage\" for all jobs, such as --stage-arg=--parser=simdjson."`
 }
 
-func (f *jobFlags) size() (cluster.Size, error) {
+func (f *jobFlags) size(p *plan.Plan) (cluster.Size, error) {
 	s := cluster.Size{
 		TasksPerJob: int(min(f.PerJob, 1<<30)), CPUs: int(min(f.CPUs, 1<<20)), Memory: int64(f.Mem), MostJobs: int(min(f.MostJobs, 1<<30)),
 	}
 	if f.CPUs == 0 || f.MostJobs == 0 {
 		return s, fmt.Errorf("%w: a job has at least one CPU, and a stage at least one job", doc.ErrUsage)
+	}
+	e, found, err := engine.LoadEstimate(f.PlanFile, p)
+	if err != nil {
+		return s, err
+	}
+	if f.estimated = found; found {
+		s.Estimate = &e
 	}
 	if f.Time != "" {
 		var err error
@@ -62,11 +71,15 @@ func (f *jobFlags) write(env *environment, files []cluster.File, stages []cluste
 	if err := os.MkdirAll(filepath.Join(f.Out, "logs"), 0o777); err != nil {
 		return fmt.Errorf("output folder: %w", err)
 	}
-	for _, file := range files {
-		name := filepath.Join(f.Out, file.Name)
-		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) { // its mode would stay
+	// A stage that has no tasks any more must not leave its old jobs to be submitted,
+	// and a file that is only written over keeps its mode.
+	for _, name := range jobFiles() {
+		if err := os.Remove(filepath.Join(f.Out, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("output folder: %w", err)
 		}
+	}
+	for _, file := range files {
+		name := filepath.Join(f.Out, file.Name)
 		if err := os.WriteFile(name, file.Data, file.Mode); err != nil {
 			return fmt.Errorf("output folder: %w", err)
 		}
@@ -77,8 +90,24 @@ func (f *jobFlags) write(env *environment, files []cluster.File, stages []cluste
 	if err := cluster.WriteTable(env.stdout, stages); err != nil {
 		return err
 	}
+	from := "from the plan's estimate"
+	if !f.estimated {
+		from = "guessed from the size of the inputs (tallystick plan --estimate knows more)"
+	}
+	if f.Mem == 0 || f.Time == "" {
+		fmt.Fprintf(env.stdout, "\nmemory and limits are %s\n", from)
+	}
 	_, err = fmt.Fprintf(env.stdout, "\nrun %s\n", filepath.Join(f.Out, next))
 	return err
+}
+
+// jobFiles are the names of all files that jobs can have.
+func jobFiles() []string {
+	names := []string{"submit.sh", "apply.sh", "Dockerfile"}
+	for _, name := range stage.Order {
+		names = append(names, string(name)+".sbatch", string(name)+".yaml")
+	}
+	return names
 }
 
 type slurmCmd struct {
@@ -100,7 +129,7 @@ nodes must see the inputs, the output folder and the program under the same path
 Run this in the folder where "tallystick plan" ran, or name it with --workdir.
 
 Examples:
-  tallystick plan corpus/ --tokenizer gpt2 --out out
+  tallystick plan corpus/ --tokenizer gpt2 --out out --estimate
   tallystick cluster slurm --plan out/plan.json --out jobs --partition batch
   jobs/submit.sh
   tallystick status out
@@ -121,7 +150,7 @@ func (c *slurmCmd) Run(env *environment) error {
 		Partition: c.Partition, Account: c.Account, ArrayLimit: int(min(c.ArrayLimit, 1<<30)), MaxRejects: int64(c.MaxRejects), Sbatch: c.Sbatch,
 		StageArgs: c.StageArg,
 	}
-	if o.Size, err = c.size(); err != nil {
+	if o.Size, err = c.size(&p); err != nil {
 		return err
 	}
 	if o.Binary == "" {
@@ -171,7 +200,7 @@ volume.
 
 Examples:
   cd /mnt/corpus                    # the volume of the claim "corpus"
-  tallystick plan in/ --tokenizer gpt2 --out out
+  tallystick plan in/ --tokenizer gpt2 --out out --estimate
   tallystick cluster kubernetes --plan out/plan.json --out jobs \
       --image registry.example/tallystick:1 --claim corpus
   jobs/apply.sh
@@ -192,7 +221,7 @@ func (c *kubernetesCmd) Run(env *environment) error {
 		Image: c.Image, Claim: c.Claim, Mount: c.Mount, Namespace: c.Namespace, Parallelism: int(min(c.Parallelism, 1<<30)), Tokenizers: c.Tokenizer,
 		MaxRejects: int64(c.MaxRejects), StageArgs: c.StageArg, User: int64(c.User), Timed: c.Time != "",
 	}
-	if o.Size, err = c.size(); err != nil {
+	if o.Size, err = c.size(&p); err != nil {
 		return err
 	}
 	if o.Plan = c.PlanFile; !cluster.IsObject(o.Plan) {

@@ -145,6 +145,6 @@ func rules(in *inputFlags, tok *tokenizerFlags, near *nearDupFlags) engine.Rules
 
 type outputFlags struct {
 	Quiet   bool   `short:"q" help:"No progress, no summary; errors only."`
-	JSONLog bool   `name:"json-log" help:"Progress as JSON lines on standard error."`
+	JSONLog bool   `name:"json-log" help:"Progress and errors as JSON lines on standard error."`
 	Metrics string `placeholder:"ADDR|FILE" help:"Progress for Prometheus: over HTTP at an address such as :9090 while the command runs, or in a file."`
 }

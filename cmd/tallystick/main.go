@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"reflect"
@@ -128,7 +129,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		return exitDone
 	}
 	if err != nil {
-		complain(stderr, fmt.Errorf("%w: %v", doc.ErrUsage, err))
+		output.complain(stderr, fmt.Errorf("%w: %v", doc.ErrUsage, err), "")
 		return exitUsage
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -156,44 +157,69 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &rejects):
-		complain(stderr, err)
+		output.complain(stderr, err, "")
 		return exitRejects
 	case errors.Is(err, errUnfinished):
 		return exitUnfinished
 	case errors.Is(err, syscall.EPIPE):
 		return exitDone // the reader of our output has had enough
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		how := "a run goes on with --resume"
-		if args[0] == "stage" {
-			how = "the task left nothing behind; run it again"
-		}
-		fmt.Fprintf(stderr, "tallystick: interrupted (%s)\n", how)
+		output.complain(stderr, interruption(k.Selected().Name), "")
 		return exitInterrupted
 	case errors.Is(err, doc.ErrUsage):
-		complain(stderr, err)
+		output.complain(stderr, err, "")
 		return exitUsage
 	}
-	complain(stderr, err)
+	output.complain(stderr, err, k.Selected().Name)
 	return exitFailed
 }
 
-// complain prints an error and, where one is known, a hint.
-func complain(w io.Writer, err error) {
+// interruption says what becomes of what a command has done until it was stopped.
+func interruption(command string) error {
+	switch command {
+	case "run":
+		return errors.New("interrupted (a run goes on with --resume)")
+	case "stage":
+		return errors.New("interrupted (the task left nothing behind; run it again)")
+	case "plan":
+		return errors.New("interrupted (there is no plan; run it again)")
+	case "rethreshold":
+		return errors.New("interrupted (the run in the output folder is not finished; write it again with --force)")
+	}
+	return errors.New("interrupted")
+}
+
+// complain prints an error of a command and, where one is known, a hint.
+func (o *outputFlags) complain(w io.Writer, err error, command string) {
 	text := err.Error()
 	if word := doc.ErrUsage.Error(); errors.Is(err, doc.ErrUsage) { // says nothing more to people
 		text = strings.TrimSuffix(strings.TrimPrefix(text, word+": "), ": "+word)
 		text = strings.ReplaceAll(text, ": "+word+": ", ": ")
 	}
-	fmt.Fprintln(w, "tallystick:", text)
-	if h := hint(err); h != "" {
-		fmt.Fprintln(w, "tallystick: hint:", h)
+	h := hint(err, command)
+	switch {
+	case o.JSONLog && h != "":
+		slog.New(slog.NewJSONHandler(w, nil)).Error(text, slog.String("hint", h))
+	case o.JSONLog:
+		slog.New(slog.NewJSONHandler(w, nil)).Error(text)
+	default:
+		fmt.Fprintln(w, "tallystick:", text)
+		if h != "" {
+			fmt.Fprintln(w, "tallystick: hint:", h)
+		}
 	}
 }
 
-func hint(err error) string {
+func hint(err error, command string) string {
+	again := "run it again"
+	if command == "run" {
+		again = "run again with --resume"
+	}
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
-		return "the disk of the output folder is full; free some space, then run again with --resume"
+		return "the disk of that file is full; free some space, then " + again
+	case errors.Is(err, syscall.EDQUOT):
+		return "that file is beyond the quota of its user or group; remove others, or have it raised, then " + again
 	case errors.Is(err, doc.ErrInUse):
 		return "wait for it to end, or stop it; \"tallystick status\" shows who works in a folder"
 	case errors.Is(err, doc.ErrInputChanged):

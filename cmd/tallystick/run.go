@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/estimate"
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/stage"
 )
@@ -121,8 +122,9 @@ type planCmd struct {
 	creditFlags    `embed:"" group:"Credit:"`
 	alarmFlags     `embed:"" group:"Alarms:"`
 	auditFlags
-	Out   string `required:"" placeholder:"DIR" help:"Output folder, or s3://bucket/prefix; must be empty or new."`
-	Force bool   `help:"Replace the run in the output folder."`
+	Out           string `required:"" placeholder:"DIR" help:"Output folder, or s3://bucket/prefix; must be empty or new."`
+	Force         bool   `help:"Replace the run in the output folder."`
+	estimateFlags `embed:"" group:"Estimate:"`
 }
 
 // Help is shown by "tallystick plan --help".
@@ -138,7 +140,17 @@ done by another process:
   tallystick stage tally   --plan out/plan.json --task 0     (a task per shard)
   tallystick stage seal    --plan out/plan.json
 
-"tallystick run" does the same in one process, with the same bytes.`
+"tallystick run" does the same in one process, with the same bytes.
+
+--estimate does all stages with a sample of the corpus, which takes some seconds,
+and shows what a run takes on so many machines: tasks, memory, files, bytes moved
+and time of every stage. It also leaves that in DIR/estimate.json, from which
+"tallystick cluster" takes memory and time of its jobs. docs/scale.md says how far
+such figures were from real runs.
+
+  tallystick plan corpus/ --tokenizer gpt2 --out out --estimate
+  tallystick plan corpus/ --tokenizer gpt2 --out out --estimate --machines 128 --cores 16
+  tallystick plan corpus/ --tokenizer gpt2 --out out --estimate --json | jq .seconds.expected`
 }
 
 // Run makes the plan and prints what it holds.
@@ -151,16 +163,28 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 	}
 	r.Credit, r.Alarms = c.Credit, c.limits()
 	c.auditFlags.apply(&r)
+	if err := c.estimateFlags.check(); err != nil {
+		return err
+	}
 	prepared, err := engine.Prepare(ctx, r, m, engine.RunOptions{Out: c.Out, Force: c.Force})
 	if err != nil {
 		return err
 	}
 	p := prepared.Plan
+	var expected estimate.File
+	if c.Estimate {
+		if expected, err = engine.Estimate(ctx, prepared, m, c.Out, c.options()); err != nil {
+			return fmt.Errorf("%w (the plan is made: %s)", err, object.Join(c.Out, stage.PlanFile))
+		}
+	}
 	env.close()
+	out := env.stdout
+	if c.JSON {
+		return expected.Write(out)
+	}
 	if env.output.Quiet {
 		return nil
 	}
-	out := env.stdout
 	fmt.Fprintf(out, "plan        %s\n", object.Join(c.Out, stage.PlanFile))
 	fmt.Fprintf(out, "run id      %s\n", p.RunID)
 	fmt.Fprintf(out, "inputs      %d files, %d shards, %d partitions\n", len(p.Files), len(p.Shards), p.Partitions)
@@ -183,6 +207,10 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 		}
 	}
 	fmt.Fprintf(out, "\ntasks       scan %s, match %s, resolve 0, tally %s, seal 0\n", taskNumbers(len(p.Shards)), taskNumbers(p.Partitions), taskNumbers(p.TallyTasks()))
+	if c.Estimate {
+		fmt.Fprintln(out)
+		return expected.WriteTable(out)
+	}
 	return nil
 }
 

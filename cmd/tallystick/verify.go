@@ -12,7 +12,8 @@ import (
 
 type verifyCmd struct {
 	Dir       string   `arg:"" help:"Output folder of a finished run."`
-	Inputs    bool     `help:"Also read the corpus again: recount every document, prove every drop."`
+	Inputs    bool     `xor:"much" help:"Also read the corpus again: recount every document, prove every drop."`
+	Digests   bool     `xor:"much" help:"Only compare files with their digests, as after copying a run."`
 	Tokenizer []string `sep:"none" placeholder:"[NAME=]FILE" help:"Where the plan's tokenizer is here, if not where it was; of several by name, or in their order."`
 	Engine    string   `enum:"auto,native,hf" default:"auto" help:"Who recounts; hf shares no code with native."`
 	Workers   natural  `default:"0" placeholder:"N" help:"Goroutines that work (default: one per core)."`
@@ -29,6 +30,7 @@ nobody kept it.
 
 Examples:
   tallystick verify out
+  tallystick verify /mnt/backup/out --digests
   tallystick verify out --inputs --engine hf`
 }
 
@@ -36,7 +38,7 @@ Examples:
 func (c *verifyCmd) Run(ctx context.Context, env *environment) error {
 	p := &verifyProgress{p: env.progress()}
 	report, err := verify.Run(ctx, c.Dir, verify.Options{
-		Inputs: c.Inputs, Engine: c.Engine, Tokenizers: c.Tokenizer, Workers: workers(c.Workers), Progress: p.tell,
+		Inputs: c.Inputs, Digests: c.Digests, Engine: c.Engine, Tokenizers: c.Tokenizer, Workers: workers(c.Workers), Progress: p.tell,
 	})
 	p.end()
 	env.close()

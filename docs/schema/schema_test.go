@@ -19,6 +19,9 @@ var (
 	digest  = strings.Repeat("0123456789abcdef", 4)
 	further = `{"llama3": {"in": 9, "kept": 9, "exact_dup": 0, "near_dup": 0, "excluded": 0, "rejected": 0}}`
 	limits  = `{"loss_ppm": 500000, "loss_excess_ppm": 2000000, "documents": 100, "group": 1000, "neighbours_ppm": 1000000, "component_ppm": 100000, "bucket": 5000, "candidates": 10000}`
+	between = `{"low": 1, "expected": 2.5, "high": 3}`
+	cost    = `{"each": 0.001, "whole": 0.2}`
+	curve   = `{"blocks": 32, "one": 0.1, "half": 0.2, "all": 0.3}`
 	credit  = `{"tokens": 7, "numerator": "1", "denominator": "3"}`
 	classes = `"in": {"documents": 2, "bytes": 20, "tokens": 7}, "kept": {"documents": 2, "bytes": 20, "tokens": 7}, "exact_dup": ` +
 		zero + `, "near_dup": ` + zero + `, "excluded": ` + zero + `, "rejected": ` + zero
@@ -33,7 +36,7 @@ type example struct{ name, json string }
 var examples = []example{
 	{"tally", `{"contributor": "ann", ` + classes + `}`},
 	{"tally", `{"contributor": "ann", ` + classes + `, "further_tokens": ` + further + `}`},
-	{"manifest", `{"version": 1, "run_id": "` + digest + `", "tool": "tallystick", "files": [{"path": "tally.jsonl", "size": 3, "sha256": "` + digest + `"}], "totals": {` + classes + `, "further_tokens": ` + further + `}, "created_unreadable": 0, "standing": {"documents": 3, "rejected": 1}}`},
+	{"manifest", `{"version": 2, "run_id": "` + digest + `", "tool": "tallystick", "files": [{"path": "tally.jsonl", "size": 3, "sha256": "` + digest + `"}], "totals": {` + classes + `, "further_tokens": ` + further + `}, "created_unreadable": 0, "standing": {"documents": 3, "rejected": 1}, "sha256": "` + digest + `"}`},
 	{"tally", `{"contributor": "ann", ` + classes + `, "further_tokens": ` + further + `, "credit": ` + credit + `, "further_credit": {"llama3": ` + credit + `}}`},
 	{"rejects", `{"file": "a.jsonl", "shard": 0, "line": 3, "offset": 120, "column": 0, "reason": "line_too_long", "contributor": "(unattributed)"}`},
 	{"plan", `{"version": 1, "run_id": "` + digest + `",
@@ -55,6 +58,17 @@ var examples = []example{
 		"source_rank": ["wiki", "web"], "scope": "source", "earlier_runs": [{"folder": "jan", "run_id": "` + digest + `", "first_shard": 1, "shards": 1}], "index": true,
 		"files": [{"path": "a.jsonl", "size": 10, "sha256": "` + digest + `", "compression": "none", "reference": false, "run": "` + digest + `"}],
 		"shards": [{"file": 0, "offset": 0, "length": 10, "first_line": 1, "xxh64": "0123456789abcdef", "index": "` + digest + `"}]}`},
+	{"estimate", `{"version": 1, "run_id": "` + digest + `", "cpu": "a processor",
+		"fleet": {"machines": 8, "cores": 4, "network_bytes_per_second": 1250000000, "process_memory_bytes": 0, "output_in_store": false},
+		"corpus": {"bytes": 1000, "documents": 10, "contributors": 3, "sharing": ` + between + `, "copies": ` + between + `, "sampled": 0.1},
+		"stages": [{"stage": "scan", "tasks": 17, "at_once": 17, "memory_bytes": 1, "mapped_bytes": 1, "input_bytes": 1, "work_bytes_read": 0, "bytes_written": 1, "scratch_bytes": 0,
+			"files_written": 68, "files_read": 0, "cpu_seconds": ` + between + `, "seconds": ` + between + `, "longest_task_seconds": 0.5, "bound_by": "CPU"}],
+		"work_folder_bytes": 1, "seconds": ` + between + `, "assumptions": ["disks and network keep up"],
+		"sample": {"bytes": 100, "documents": 1, "rejected": 0, "text_bytes": 90, "expansion": 1, "band_keys": 16, "compared_documents": 0, "compared_text_bytes": 0, "compared_shingles": 0, "near_dup_documents": 0,
+			"growth": {"sharing_documents": ` + curve + `, "copies": ` + curve + `, "copy_text": ` + curve + `, "compared_documents": ` + curve + `, "compared_text": ` + curve + `, "keys": ` + curve + `, "mates": [1, 2.5], "contributors": [2, 3]},
+			"base_memory_bytes": 1, "cost": {"expand": 0, "cold": 0.1, "scan": ` + cost + `, "match": ` + cost + `, "resolve": {"index": ` + cost + `}, "tally": ` + cost + `, "seal": ` + cost + `, "report": ` + cost + `,
+				"create_file": 0.01, "read_file": 0.01, "memory_bytes": {"scan": 1, "match": 1, "resolve": 1, "tally": 1, "seal": 1}},
+			"files": {"documents": 1, "keys": 1, "outlines": 0, "exact_groups": 1, "buckets": 1, "decisions": 1, "sums": 1, "output": 1, "tally": 1}}}`},
 	{"alarms", `{"version": 1, "run_id": "` + digest + `", "limits": ` + limits + `,
 		"measured": {"kept": 9, "kept_pairs": 1, "component": 2, "largest_bucket": 2, "hot_buckets": 0, "most_candidates": 3, "largest_group": 2, "lost": 1, "parties": 4, "parties_compared": 1},
 		"alarms": [{"kind": "percolation", "count": 8, "of": 9, "message": "too many"}],
@@ -63,10 +77,10 @@ var examples = []example{
 		"interval_pairs": {"low_ppm": 1, "high_ppm": 999999}, "families": 2, "interval_families": {"low_ppm": 0, "high_ppm": 1000000}, "probes_dropped": 1, "probes_missed": 1,
 		"bins": [{"jaccard_percent": 80, "pairs": 4, "found": 3, "predicted_ppm": 999000}],
 		"examples": [{"a": {"shard": 0, "line": 3, "id": "", "contributor": "bob"}, "b": {"shard": 1, "line": 1, "id": "x", "contributor": "ann"}, "overlap": 8, "union": 10}]}`},
-	{"timings", `{"version": 1, "run_id": "` + digest + `",
+	{"timings", `{"version": 2, "run_id": "` + digest + `",
 		"machine": {"cpu": "a CPU", "cores": 2, "os": "linux", "arch": "amd64", "go": "go1.26", "kernels": {"wordhash": "aesni"}, "engine": "native", "parser": "native", "workers": 2},
 		"stages": [{"stage": "scan", "tasks": 3, "seconds": 1.5, "cpu_seconds": 2.75, "bytes": 1000, "mb_per_second": 0.1, "peak_memory_bytes": 0}],
-		"wall_seconds": 1.5}`},
+		"wall_seconds": 1.5, "sha256": "` + digest + `"}`},
 	{"pay", `{"record": "statement", "version": 1, "run_id": "` + digest + `", "currency": "USD", "exponent": 2, "unit": "1e-9 minor units",
 		"pool": "50000000000000000000", "share": "0.2", "payable": "10000000000000000000", "minimum": "0", "carry_in_sha256": "", "tokens": "300",
 		"carry_in": "0", "paid": "9", "carried": "1", "rows": 2}`},

@@ -18,6 +18,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"iter"
 	"math/big"
 	"math/bits"
 	"slices"
@@ -86,10 +87,10 @@ type Measured struct {
 // Evidence is what alarms are made from.
 type Evidence struct {
 	Measured       Measured
-	Parties        []Party
-	Groups         []Group  // the largest ones, descending
-	MostCandidates Document // the document of Measured.MostCandidates
-	Audit          *Audit   // nil if the plan asks for none
+	Parties        iter.Seq[*Party] // walked twice; there may be very many
+	Groups         []Group          // the largest ones, descending
+	MostCandidates Document         // the document of Measured.MostCandidates
+	Audit          *Audit           // nil if the plan asks for none
 	// Floor says that the buckets are those of a floor below the threshold, as a
 	// sweepable run has them. They are larger, which costs time and decides nothing,
 	// so nothing is raised of them: a plain run of the same threshold would not.
@@ -133,30 +134,36 @@ const mostListed = 1000
 // Raise compares the evidence with the limits.
 func Raise(runID string, limits plan.Alarms, e *Evidence) File {
 	f := File{Version: Version, RunID: runID, Limits: limits, Measured: e.Measured, Alarms: []Alarm{}}
-	f.Measured.Parties = uint64(len(e.Parties))
 	var contributors Party // all together; files are the same documents again
-	for i := range e.Parties {
-		if s := &e.Parties[i]; s.File == "" {
+	for s := range e.Parties {
+		if f.Measured.Parties++; s.File == "" {
 			contributors.In.Add(s.In)
 			contributors.Lost.Add(s.Lost)
 		}
 	}
 	f.Measured.Lost = contributors.Lost.Documents
-	var losses []Alarm
-	for i := range e.Parties {
-		s := &e.Parties[i]
+	var losses []Alarm // the worst of them
+	worst := func() {
+		slices.SortFunc(losses, func(a, b Alarm) int {
+			return cmp.Or(compareShares(b.Count, b.Of, a.Count, a.Of), cmp.Compare(b.Of, a.Of),
+				cmp.Compare(a.Contributor, b.Contributor), cmp.Compare(a.File, b.File))
+		})
+		if n := len(losses); n > mostListed {
+			losses, f.Omitted = losses[:mostListed], f.Omitted+n-mostListed
+		}
+	}
+	for s := range e.Parties {
 		if s.In.Documents < max(1, limits.Documents) {
 			continue
 		}
 		f.Measured.PartiesLarge++
 		if a, raised := loss(limits, s, &contributors); raised {
-			losses = append(losses, a)
+			if losses = append(losses, a); len(losses) == 2*mostListed {
+				worst()
+			}
 		}
 	}
-	slices.SortFunc(losses, func(a, b Alarm) int {
-		return cmp.Or(compareShares(b.Count, b.Of, a.Count, a.Of), cmp.Compare(b.Of, a.Of),
-			cmp.Compare(a.Contributor, b.Contributor), cmp.Compare(a.File, b.File))
-	})
+	worst()
 	f.Alarms = append(f.Alarms, losses...)
 	for _, g := range e.Groups {
 		if limits.Group > 0 && g.Size > limits.Group {
@@ -182,7 +189,7 @@ func Raise(runID string, limits plan.Alarms, e *Evidence) File {
 			Message: fmt.Sprintf("the audit found %d of %d pairs in a bucket together: a recall of at most %s, the plan asks for %s", a.Found, a.Pairs, ppm(a.HighPPM), ppm(a.TargetPPM))})
 	}
 	if n := len(f.Alarms); n > mostListed {
-		f.Alarms, f.Omitted = f.Alarms[:mostListed], n-mostListed
+		f.Alarms, f.Omitted = f.Alarms[:mostListed], f.Omitted+n-mostListed
 	}
 	return f
 }

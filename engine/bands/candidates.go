@@ -11,7 +11,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/internal/table"
+	"github.com/tallystick/tallystick/engine/internal/parquetguard"
 )
 
 // Kind tells the two joins of the program apart.
@@ -65,7 +65,7 @@ func NewReader(name string, file io.ReaderAt, size int64, runID string, shards i
 		return nil, err
 	}
 	err = guard(func() error {
-		if err := table.CheckFooter(file, size); err != nil {
+		if err := parquetguard.Footer(file, size); err != nil {
 			return err
 		}
 		f, err := parquet.OpenFile(file, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
@@ -73,7 +73,7 @@ func NewReader(name string, file io.ReaderAt, size int64, runID string, shards i
 			return err
 		}
 		r.inFile = f.NumRows()
-		return r.rows.open(f, keys)
+		return r.rows.open(file, size, f, keys)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/parquetguard"
 )
 
 // columns of a file of candidates, which may be in any order.
@@ -30,8 +31,11 @@ const batchValues = 512
 // rows reads files of candidates, whose columns are all of integers, column by
 // column: row by row the library takes several times as long.
 type rows struct {
-	groups []parquet.RowGroup // not begun
-	left   int64              // rows of the row group that is being read
+	source io.ReaderAt
+	bytes  int64 // of source
+	file   *parquet.File
+	groups []int // numbers of those that are not begun
+	left   int64 // rows of the row group that is being read
 	chunks [len(columns)]chunk
 	next   int // row of the batch
 	size   int // rows in the batch
@@ -49,7 +53,8 @@ type chunk struct {
 }
 
 // open finds the columns and the row groups that may hold a key of the range.
-func (r *rows) open(f *parquet.File, keys Range) error {
+func (r *rows) open(source io.ReaderAt, bytes int64, f *parquet.File, keys Range) error {
+	r.source, r.bytes, r.file = source, bytes, f
 	wrong := fmt.Errorf("%w: the columns must be %v, integers of 32 or 64 bits: is it what docs/match.sql makes?", doc.ErrInput, columns)
 	fields := f.Schema().Fields()
 	if len(fields) != len(columns) {
@@ -70,9 +75,9 @@ func (r *rows) open(f *parquet.File, keys Range) error {
 			return wrong
 		}
 	}
-	for i, g := range f.RowGroups() {
+	for i := range f.RowGroups() {
 		if r.mayHold(f, i, keys) {
-			r.groups = append(r.groups, g)
+			r.groups = append(r.groups, i)
 		}
 	}
 	return nil
@@ -114,7 +119,12 @@ func (r *rows) fill() error {
 		if len(r.groups) == 0 {
 			return nil
 		}
-		g := r.groups[0]
+		g := r.file.RowGroups()[r.groups[0]]
+		fields := r.file.Schema().Fields()
+		optional := func(i int) bool { return fields[i].Optional() }
+		if err := parquetguard.RowGroup(r.source, r.bytes, &r.file.Metadata().RowGroups[r.groups[0]], optional, parquetguard.OfEngines); err != nil {
+			return err
+		}
 		r.groups, r.left = r.groups[1:], g.NumRows()
 		if r.left < 0 {
 			return fmt.Errorf("a row group of %d rows", r.left)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/estimate"
 	"github.com/tallystick/tallystick/engine/internal/display"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
@@ -37,6 +38,8 @@ type Size struct {
 	Memory      int64         // bytes, of a job
 	Time        time.Duration // of a job
 	MostJobs    int           // of one stage; 0: DefaultMostJobs
+	// Estimate of the plan, if one was made: where memory and time come from.
+	Estimate *estimate.File
 }
 
 const (
@@ -71,8 +74,8 @@ func (s Stage) Last() int { return s.Jobs - 1 }
 // must run. Stages without tasks, as scan of an empty corpus, are left out.
 //
 // A job has as many tasks as CPUs, or more where a stage would have more than
-// MostJobs jobs. What it may use is estimated, generously, from what the plan
-// knows, the size of the inputs: see guess.
+// MostJobs jobs. What it may use comes from the plan's estimate, with a margin;
+// where none was made, it is supposed, generously, from the size of the inputs.
 func Stages(p plan.Plan, size Size) ([]Stage, error) {
 	cpus, most := size.CPUs, size.MostJobs
 	if cpus == 0 {
@@ -107,7 +110,11 @@ func Stages(p plan.Plan, size Size) ([]Stage, error) {
 		if name == stage.Seal {
 			s.CPUs = 1
 		}
-		s.Memory, s.Time = guess.of(&s)
+		if size.Estimate != nil {
+			s.Memory, s.Time = size.Estimate.Job(p, name, s.PerJob, s.CPUs)
+		} else {
+			s.Memory, s.Time = guess.of(&s)
+		}
 		if size.Memory > 0 {
 			s.Memory = size.Memory
 		}

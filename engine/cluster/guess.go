@@ -7,8 +7,8 @@ import (
 	"github.com/tallystick/tallystick/engine/stage"
 )
 
-// guess is what a plan lets one suppose about a corpus. It is generous: a job
-// that asks for too much waits, one that asks for too little dies.
+// guess is what a plan without an estimate lets one suppose about a corpus. It is
+// generous: a job that asks for too much waits, one that asks for too little dies.
 type guess struct {
 	text      int64 // bytes, uncompressed
 	largest   int64 // of a shard, uncompressed

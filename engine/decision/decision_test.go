@@ -286,3 +286,47 @@ func TestRejectsRefused(t *testing.T) {
 		t.Error("a record without reason was written")
 	}
 }
+
+// FuzzRead: whatever the bytes, the readers end with rows that may be written, or with
+// doc.ErrCorrupt.
+func FuzzRead(f *testing.F) {
+	var b bytes.Buffer
+	w := NewWriter(&b, 3, meta)
+	for _, r := range rows(20) {
+		if err := w.Write(r); err != nil {
+			f.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.Bytes(), "")
+	f.Add([]byte("PAR1PAR1"), `{"file":"a","shard":0,"line":3,"offset":100,"column":7,"reason":"invalid_json","contributor":"b"}`+"\n")
+	f.Fuzz(func(t *testing.T, table []byte, lines string) {
+		got, _, err := decode(table)
+		if err != nil && !errors.Is(err, doc.ErrCorrupt) {
+			t.Errorf("rows: %v", err)
+		}
+		for i := range got {
+			if err := got[i].Check(); err != nil {
+				t.Errorf("row %d: %v", i+1, err)
+			}
+		}
+		records, err := decodeRejects(lines)
+		if err != nil && !errors.Is(err, doc.ErrCorrupt) {
+			t.Errorf("rejects: %v", err)
+		}
+		if err == nil {
+			var b strings.Builder
+			w := NewRejectWriter(&b)
+			for _, r := range records {
+				if err := w.Write(r); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := w.Close(); err != nil || b.String() != lines {
+				t.Errorf("written as %q, %v", b.String(), err)
+			}
+		}
+	})
+}

@@ -14,7 +14,9 @@ import "math"
 //	U(m) = U(1) · (1 + β(m−1))^−α
 //
 // with α and β from the three points; this is how numbers of unseen species are
-// extrapolated (Fisher, Corbet and Williams 1943; Efron and Thisted 1976).
+// extrapolated (Fisher, Corbet and Williams 1943; Efron and Thisted 1976). Where
+// the sample shows no difference between documents, as when duplicates come in
+// pairs, the share itself grows evenly.
 type Curve struct {
 	Blocks int     `json:"blocks"`
 	One    float64 `json:"one"`
@@ -31,8 +33,9 @@ type Range struct {
 
 // At returns the share in a corpus of so many blocks, at least as many as the
 // sample has. Low is that of the sample: a document that has a mate keeps it.
-// High lets mates come on at the rate of the second half of the sample, though
-// they become fewer with every document that has one.
+// High goes on as in the second half of the sample. More it cannot be: a document
+// with k mates in the corpus has one in the part f of it with the probability
+// 1 − (1−f)^k, which bends downwards for every k.
 func (c Curve) At(blocks float64) Range {
 	whole, half := float64(c.Blocks), float64(c.Blocks/2)
 	if c.Blocks < 4 || blocks <= whole || c.All >= 1 {
@@ -44,17 +47,16 @@ func (c Curve) At(blocks float64) Range {
 	if y2 <= 0 {
 		return Range{c.All, c.All, c.All}
 	}
-	share := func(y float64) float64 { return 1 - (1-one)*math.Exp(-y) }
-	high := share(y2 + (y2-y1)/(whole-half)*(blocks-whole))
-	x1, x2, x := half-1, whole-1, blocks-1
-	return Range{c.All, math.Min(high, share(grow(y1, y2, x1, x2, x))), high}
+	high := math.Min(1, c.All+(c.All-c.Half)/(whole-half)*(blocks-whole))
+	x1, x2 := half-1, whole-1
+	if y1 <= 0 || y2/y1 >= 0.995*x2/x1 {
+		return Range{c.All, high, high}
+	}
+	return Range{c.All, math.Min(high, 1-(1-one)*math.Exp(-grow(y1, y2, x1, x2, blocks-1))), high}
 }
 
 // grow returns α·ln(1+βx) of the α and β that give y1 at x1 and y2 at x2.
 func grow(y1, y2, x1, x2, x float64) float64 {
-	if y1 <= 0 || y2/y1 >= x2/x1*0.999 {
-		return y2 * x / x2 // all alike
-	}
 	ratio := func(b float64) float64 { return math.Log1p(b*x2) / math.Log1p(b*x1) }
 	low, high := 1e-9, 1e9
 	if y2/y1 <= ratio(high) {

@@ -14,8 +14,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/internal/display"
 	"github.com/tallystick/tallystick/engine/internal/jsonfile"
+	"github.com/tallystick/tallystick/engine/internal/selfsum"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
 )
@@ -39,6 +41,7 @@ type File struct {
 	Seconds     Range    `json:"seconds"`
 	Assumptions []string `json:"assumptions"`
 	Sample      Sample   `json:"sample"`
+	SHA256      string   `json:"sha256"` // of this file without these digits
 }
 
 // New estimates a plan from a sample of its corpus.
@@ -59,12 +62,62 @@ func New(p plan.Plan, s Sample, f Fleet, cpu string) File {
 // Parse reads estimate.json.
 func Parse(data []byte) (File, error) {
 	var e File
-	err := jsonfile.Parse(data, Name, Version, &e)
-	return e, err
+	if err := jsonfile.Parse(data, Name, Version, &e); err != nil {
+		return e, err
+	}
+	if !selfsum.Whole(data, selfsum.JSONEnd) {
+		return e, fmt.Errorf("%w: %s: it does not have the digest that it ends in", doc.ErrCorrupt, Name)
+	}
+	return e, nil
 }
 
 // Write writes estimate.json.
-func (e *File) Write(w io.Writer) error { return jsonfile.Write(w, Name, e) }
+func (e File) Write(w io.Writer) error {
+	e.SHA256 = ""
+	b, err := jsonfile.Marshal(e)
+	if err == nil {
+		b, err = selfsum.Fill(b, selfsum.JSONEnd)
+	}
+	if err == nil {
+		_, err = w.Write(b)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", Name, err)
+	}
+	return nil
+}
+
+// Job returns what a job may use that does so many tasks of a stage on so many
+// cores: what is expected at most, and a margin. A job that asks for too much
+// waits, one that asks for too little dies.
+func (e *File) Job(p plan.Plan, name stage.Name, tasks, cores int) (memory int64, limit time.Duration) {
+	f := e.Fleet
+	f.Machines, f.Cores = 1, cores
+	_, stages := e.Sample.Of(p, f)
+	for _, s := range stages {
+		if s.Name != name {
+			continue
+		}
+		seconds := float64((tasks+cores-1)/cores) * s.Longest
+		if s.Name == stage.Resolve || s.Name == stage.Seal {
+			seconds = s.Seconds.High
+		}
+		if f.Network > 0 && s.Tasks > 0 {
+			seconds = math.Max(seconds, float64(s.Moved())/float64(s.Tasks)*float64(tasks)/f.Network)
+		}
+		memory = (s.Memory+s.Mapped)*memoryMargin/2 + leastMargin
+		limit = leastTime + time.Duration(timeMargin*seconds*float64(time.Second))
+	}
+	return memory, limit
+}
+
+// Margins of a job.
+const (
+	memoryMargin = 3 // halves
+	leastMargin  = 128 << 20
+	timeMargin   = 3
+	leastTime    = 10 * time.Minute
+)
 
 // assumptions names what the figures rest on.
 func assumptions(p *plan.Plan, e *File) []string {
@@ -74,7 +127,7 @@ func assumptions(p *plan.Plan, e *File) []string {
 		"a core of every machine is as fast as one here while nothing else ran, and cores do not slow each other",
 	}
 	if sharing := e.Corpus.Sharing; sharing.High > 1.02*sharing.Low {
-		out = append(out, fmt.Sprintf("documents with a duplicate: %s in the sample; in all of it expected %s, at most %s: larger corpora have more", percent(sharing.Low), percent(sharing.Expected), percent(sharing.High)))
+		out = append(out, fmt.Sprintf("documents that share a key with another one: %s in the sample; in all of it expected %s, at most %s: larger corpora have more", percent(sharing.Low), percent(sharing.Expected), percent(sharing.High)))
 	}
 	if e.Fleet.Network > 0 {
 		out = append(out, fmt.Sprintf("every machine moves %s a second, and the store keeps up with all of them", display.Bytes(uint64(e.Fleet.Network))))
@@ -110,7 +163,7 @@ func (e *File) WriteTable(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "estimate for %s, %s\n\n", machines, cores)
 	fmt.Fprintf(w, "  corpus        %s of lines, about %s documents, %s contributors\n", display.Bytes(uint64(c.Bytes)), display.Count(uint64(c.Documents)), display.Count(uint64(c.Contributors)))
-	fmt.Fprintf(w, "  with a twin   %s of the documents (in the sample %s, at most %s)\n", percent(c.Sharing.Expected), percent(c.Sharing.Low), percent(c.Sharing.High))
+	fmt.Fprintf(w, "  sharing       %s of the documents share a key with another one (in the sample %s, at most %s)\n", percent(c.Sharing.Expected), percent(c.Sharing.Low), percent(c.Sharing.High))
 	fmt.Fprintf(w, "  work folder   %s at most\n", display.Bytes(uint64(e.WorkBytes)))
 	fmt.Fprintf(w, "  time          %s\n\n", between(e.Seconds))
 	t := display.Table{

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -133,6 +134,9 @@ func TestMeasured(t *testing.T) {
 	}
 }
 
+// rounds are made of estimate and run by turns; their medians are compared.
+const rounds = 3
+
 func measure(t *testing.T, file string, size int64) {
 	ctx := context.Background()
 	m := engine.Means{Engine: "auto", Parser: "native", Workers: 1}
@@ -141,60 +145,112 @@ func measure(t *testing.T, file string, size int64) {
 		ShardSize: 64 << 20, MaxLine: 256 << 20, Audit: true,
 		Fields: plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 	}
-	dir := t.TempDir()
-	prepared, err := engine.Prepare(ctx, r, m, engine.RunOptions{Out: dir})
-	if err != nil {
-		t.Fatal(err)
+	var estimates []estimate.File
+	runs := map[stage.Name][]used{}
+	var prepared engine.Prepared
+	var total, took []float64
+	for range rounds {
+		dir := t.TempDir()
+		var err error
+		if prepared, err = engine.Prepare(ctx, r, m, engine.RunOptions{Out: dir}); err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		e, err := engine.Estimate(ctx, prepared, m, dir, engine.EstimateOptions{Fleet: estimate.Fleet{Machines: 1, Cores: 1}, SampleSize: size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		took = append(took, time.Since(begun).Seconds())
+		estimates = append(estimates, e)
+		sum := 0.0
+		for _, name := range stage.Order {
+			u := apart(t, dir, name)
+			runs[name] = append(runs[name], u)
+			sum += u.Seconds
+		}
+		total = append(total, sum)
 	}
-	begun := time.Now()
-	e, err := engine.Estimate(ctx, prepared, m, dir, engine.EstimateOptions{Fleet: estimate.Fleet{Machines: 1, Cores: 1}, SampleSize: size})
-	if err != nil {
-		t.Fatal(err)
-	}
-	took := time.Since(begun)
 	if os.Getenv("TALLYSTICK_VERBOSE") != "" {
-		b, _ := json.Marshal(e.Sample)
-		fmt.Fprintf(os.Stderr, "%s\n%+v\n", b, e.Corpus)
+		b, _ := json.Marshal(estimates[0].Sample)
+		fmt.Fprintf(os.Stderr, "%s\n%+v\n", b, estimates[0].Corpus)
 	}
-	bytes := t.TempDir()
-	if err := stage.WriteJSON(ctx, store.NewLocal(bytes), stage.PlanFile, prepared.Plan); err != nil {
-		t.Fatal(err)
+	cell := func(estimated, measured, unit float64, digits int) string {
+		if measured < unit/10 && estimated < unit/10 {
+			return "–"
+		}
+		return fmt.Sprintf("%.*f / %.*f %+.0f %%", digits, estimated/unit, digits, measured/unit, 100*(estimated/measured-1))
 	}
 	name := strings.TrimSuffix(filepath.Base(file), ".jsonl")
-	total := 0.0
-	for _, st := range e.Stages {
-		through := &counted{Store: store.NewLocal(bytes)}
-		job := &stage.Job{Plan: prepared.Plan, Out: through, Dir: bytes, Parser: "native", Workers: 1}
+	moved := through(t, prepared)
+	for i, st := range estimates[0].Stages {
+		of := func(figure func(*estimate.Stage) float64) float64 {
+			var all []float64
+			for k := range estimates {
+				all = append(all, figure(&estimates[k].Stages[i]))
+			}
+			return median(all)
+		}
+		real := func(figure func(used) float64) float64 {
+			var all []float64
+			for _, u := range runs[st.Name] {
+				all = append(all, figure(u))
+			}
+			return median(all)
+		}
+		at := moved[st.Name]
+		fmt.Printf("| %s | %s | %s | %s | %s | %s | %s |\n", name, st.Name,
+			cell(of(func(s *estimate.Stage) float64 { return s.CPU.Expected }), real(func(u used) float64 { return u.Seconds }), 1, 3),
+			cell(of(func(s *estimate.Stage) float64 { return float64(s.Memory + s.Mapped) }), real(func(u used) float64 { return u.Peak }), 1e6, 0),
+			cell(float64(st.Reads+st.Work), at[0], 1e6, 1), cell(float64(st.Writes), at[1], 1e6, 1),
+			cell(float64(st.Scratch), real(func(u used) float64 { return math.Max(0, u.Written-at[1]) }), 1e6, 1))
+		name = ""
+	}
+	var all []float64
+	for _, e := range estimates {
+		all = append(all, e.Seconds.Expected)
+	}
+	fmt.Printf("| | all | %s | | | | |\n", cell(median(all), median(total), 1, 3))
+	fmt.Fprintf(os.Stderr, "%s: an estimate took %.1f s\n", filepath.Base(file), median(took))
+}
+
+func median(of []float64) float64 {
+	slices.Sort(of)
+	return of[len(of)/2]
+}
+
+// through runs a plan and returns the bytes that every stage reads and writes by
+// its store, inputs included.
+func through(t *testing.T, prepared engine.Prepared) map[stage.Name][2]float64 {
+	ctx := context.Background()
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, stage.WorkDir), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := stage.WriteJSON(ctx, store.NewLocal(dir), stage.PlanFile, prepared.Plan); err != nil {
+		t.Fatal(err)
+	}
+	moved := map[stage.Name][2]float64{}
+	for _, name := range stage.Order {
+		through := &counted{Store: store.NewLocal(dir)}
+		job := &stage.Job{Plan: prepared.Plan, Out: through, Dir: dir, Parser: "native", Workers: 1}
 		for _, c := range prepared.Counters {
 			job.Counters = append(job.Counters, c)
 		}
-		if err := os.MkdirAll(filepath.Join(bytes, stage.WorkDir), 0o777); err != nil {
+		tasks, err := job.Tasks(name)
+		if err != nil {
 			t.Fatal(err)
 		}
 		input := int64(0)
-		for task := range st.Tasks {
-			rec, _, err := job.Do(ctx, st.Name, task)
+		for task := range tasks {
+			rec, _, err := job.Do(ctx, name, task)
 			if err != nil {
 				t.Fatal(err)
 			}
 			input += rec.Bytes
 		}
-		u := apart(t, dir, st.Name)
-		written, read := float64(through.written.Load()), float64(through.read.Load()+input)
-		cell := func(estimated, measured, unit float64, digits int) string {
-			if measured < unit/10 && estimated < unit/10 {
-				return "–"
-			}
-			return fmt.Sprintf("%.*f / %.*f %+.0f %%", digits, estimated/unit, digits, measured/unit, 100*(estimated/measured-1))
-		}
-		fmt.Printf("| %s | %s | %s | %s | %s | %s | %s |\n", name, st.Name, cell(st.CPU.Expected, u.Seconds, 1, 3),
-			cell(float64(st.Memory+st.Mapped), u.Peak, 1e6, 0), cell(float64(st.Reads+st.Work), read, 1e6, 1), cell(float64(st.Writes), written, 1e6, 1),
-			cell(float64(st.Scratch), math.Max(0, u.Written-written), 1e6, 1))
-		total += u.Seconds
-		name = ""
+		moved[name] = [2]float64{float64(through.read.Load() + input), float64(through.written.Load())}
 	}
-	fmt.Printf("| | all | %.3f / %.3f %+.0f %% | | | | | \n", e.Seconds.Expected, total, 100*(e.Seconds.Expected/total-1))
-	fmt.Fprintf(os.Stderr, "%s: the estimate took %.1f s\n", filepath.Base(file), took.Seconds())
+	return moved
 }
 
 // apart does a stage in a process of its own.

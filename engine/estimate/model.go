@@ -12,10 +12,10 @@ import (
 // Fleet is what a run would have.
 type Fleet struct {
 	Machines int     `json:"machines"`
-	Cores    int     `json:"cores"`                     // of each
-	Network  float64 `json:"network_bytes_per_second"`  // of each, in and out; 0: no limit
-	Store    bool    `json:"output_in_store,omitempty"` // the output folder is in an object store
-	Latency  float64 `json:"request_seconds,omitempty"` // of a store, where it is not the one measured
+	Cores    int     `json:"cores"`                    // of each
+	Network  float64 `json:"network_bytes_per_second"` // of each, in and out; 0: no limit
+	Memory   int64   `json:"process_memory_bytes"`     // bound of a process; 0: none
+	Store    bool    `json:"output_in_store"`          // the output folder is in an object store
 }
 
 // Stage is what a stage takes.
@@ -29,15 +29,16 @@ type Stage struct {
 	Mapped int64 `json:"mapped_bytes"`
 	// Reads are bytes of inputs, Work those of files that other tasks wrote,
 	// Writes what the stage writes for others, Scratch for itself.
-	Reads   int64  `json:"input_bytes"`
-	Work    int64  `json:"work_bytes_read"`
-	Writes  int64  `json:"bytes_written"`
-	Scratch int64  `json:"scratch_bytes"`
-	Files   int64  `json:"files_written"`
-	Opens   int64  `json:"files_read"`
-	CPU     Range  `json:"cpu_seconds"`
-	Seconds Range  `json:"seconds"`
-	Bound   string `json:"bound_by"`
+	Reads   int64   `json:"input_bytes"`
+	Work    int64   `json:"work_bytes_read"`
+	Writes  int64   `json:"bytes_written"`
+	Scratch int64   `json:"scratch_bytes"`
+	Files   int64   `json:"files_written"`
+	Opens   int64   `json:"files_read"`
+	CPU     Range   `json:"cpu_seconds"`
+	Seconds Range   `json:"seconds"`
+	Longest float64 `json:"longest_task_seconds"`
+	Bound   string  `json:"bound_by"`
 }
 
 // Moved is what a stage reads and writes in all, scratch apart.
@@ -91,6 +92,27 @@ func (m *model) grown(c Curve) Range {
 	return Range{m.scale * r.Low / c.All, m.scale * r.Expected / c.All, m.scale * r.High / c.All}
 }
 
+// dropped is how many times as many documents are dropped as in the sample. Of n
+// that are alike all but one are; so the share of those with a mate that goes
+// grows with the number of mates.
+func (m *model) dropped() Range {
+	g := &m.s.Growth
+	if g.Sharing.All == 0 {
+		return Range{m.scale, m.scale, m.scale}
+	}
+	blocks := float64(g.Sharing.Blocks)
+	mates := func(blocks float64) float64 {
+		return g.Mates[0] + g.Mates[1]*math.Max(0, blocks-1)/math.Max(1, float64(g.Sharing.Blocks)-1)
+	}
+	gone := func(n float64) float64 { return n / (n + 1) }
+	had := m.s.dropped() / math.Max(1, g.Sharing.All*float64(m.s.Documents))
+	if had == 0 {
+		return m.grown(g.Sharing)
+	}
+	will := math.Min(1, had*gone(mates(blocks*m.scale))/math.Max(1e-9, gone(mates(blocks))))
+	return m.grown(g.Sharing).times(math.Max(1, will/had))
+}
+
 // contributors are those of the corpus, or of a part of it, in bytes. Their
 // number grows as a power of the size, as that of words in a text does.
 func (m *model) contributors(bytes float64) float64 {
@@ -136,6 +158,7 @@ func (m *model) finish(s *Stage, tasks func(i int) float64, once float64) {
 	total := 0.0
 	for i := range s.Tasks {
 		total += tasks(i)
+		s.Longest = math.Max(s.Longest, once+tasks(i)+wait)
 	}
 	total += once * float64(s.AtOnce)
 	s.CPU = Range{total, total, total}
@@ -188,19 +211,43 @@ func (t *times) Pop() any          { return nil }
 // Sizes of what stages hold, in bytes.
 const (
 	keyBlock    = 1 << 16 // of keys of one kind and partition, in scan
+	falseRepeat = 0.1     // share of single keys that a sieve does not tell from others
+	sortCost    = 4       // time of a key that repeats, beyond that of any other
+	recordSize  = 60      // of a repeated key: sorted, and in its group
 	keySize     = 11      // of a packed key: 8 bytes and the number of a line
 	nodeSize    = 136     // of a document that shares a key, in resolve
 	setSize     = 150     // of one that is compared: its index and its parity bitmap
 	bucketSize  = 5       // of a document in a bucket, in the graph
 	rowSize     = 450     // of a contributor in seal
-	sealFixed   = 14 << 20
-	sumSize     = 350  // of a contributor in tally
-	dropSize    = 3000 // of a row about a dropped document, while its file is written
-	dropRows    = 24 << 20
+	sumSize     = 350     // of a contributor in tally
+	dropSize    = 3000    // of a row about a dropped document, while its file is written
+	dropRows    = 12 << 20
+	garbage     = 2       // times what is in use, before the collector takes the rest away
 	headerRead  = 1 << 12 // read for the head of a block of another partition
 	wholeObject = 256 << 10
-	aroundPage  = 64 << 10
+	lineSize    = 0.2      // of any document, in resolve
+	workerSize  = 16 << 20 // of a further worker in resolve
 )
+
+// memory is what a process holds that does so many tasks of a stage at once: the
+// base, what every task took in the sample whatever was in it, and what grows.
+func (m *model) memory(name stage.Name, busy, grown, had float64) int64 {
+	each := math.Max(0, float64(m.s.Cost.Memory[name])-had)
+	return m.s.BaseMemory + int64(busy*(each+grown))
+}
+
+// matchMemory is what match holds of a partition, bytes: its packed keys, sieves
+// and, of those that repeat or seem to, the records and their groups.
+func matchMemory(packed, repeat float64) float64 {
+	records := packed / keySize
+	sieve := math.Exp2(math.Ceil(math.Log2(math.Max(64, packed/10*8)))) / 8 * 2
+	return packed + sieve + records*math.Min(1, falseRepeat+repeat)*recordSize
+}
+
+// groups are the bytes of groups that match writes.
+func (m *model) groups() float64 {
+	return float64(m.s.Files.Exact+m.s.Files.Buckets) * m.grown(m.s.Growth.Keys).Expected
+}
 
 // scan estimates the stage.
 func (m *model) scan() Stage {
@@ -217,7 +264,8 @@ func (m *model) scan() Stage {
 	s.Writes = int64(m.of(f.Documents + f.Keys + f.Outlines))
 	s.Files = int64(s.Tasks) * m.filesOf(f.Outlines, 3)
 	blocks := 2 * float64(m.p.Partitions) * math.Min(keyBlock, m.of(f.Keys)/math.Max(1, float64(s.Tasks))/float64(m.p.Partitions))
-	s.Memory = m.s.BaseMemory + int64(m.busy(s.Tasks)*(float64(c.ScanMemory)+1.25*blocks))
+	had := 2 * partitions * math.Min(keyBlock, float64(f.Keys)/2/partitions)
+	s.Memory = m.memory(stage.Scan, m.busy(s.Tasks), 1.25*blocks, 1.25*had)
 	s.Mapped = int64(m.busy(s.Tasks) * largest)
 	m.finish(&s, func(i int) float64 {
 		seconds := c.Scan.of(m.plain[i] / float64(m.s.Bytes))
@@ -253,16 +301,13 @@ func (m *model) match() Stage {
 		read = perFile
 	}
 	s.Work = int64(read * shards * parts)
-	groups := m.grown(m.s.Growth.Sharing)
-	s.Writes = int64(float64(f.Exact+f.Buckets) * groups.Expected)
+	s.Writes = int64(m.groups())
 	s.Files = 3 * int64(s.Tasks)
 
-	own := keys / parts
-	records := own / keySize
-	sieve := math.Exp2(math.Ceil(math.Log2(math.Max(64, own/10*8)))) / 8 * 2
-	shared := records * (0.1 + m.share(m.s.Growth.Sharing).Expected)
-	s.Memory = m.s.BaseMemory + int64(m.busy(s.Tasks)*1.5*(own+sieve+shared*40))
-	task := m.s.Cost.Match.of(m.scale / parts)
+	s.Memory = m.memory(stage.Match, m.busy(s.Tasks), matchMemory(keys/parts, m.share(m.s.Growth.Keys).Expected), matchMemory(float64(f.Keys)/partitions, m.s.Growth.Keys.All))
+	work := func(repeat float64) float64 { return 1 + sortCost*repeat }
+	keysNow := m.s.Growth.Keys
+	task := m.s.Cost.Match.of(m.scale / parts * work(m.share(keysNow).Expected) / work(keysNow.All))
 	m.finish(&s, func(int) float64 { return task }, 0)
 	return s
 }
@@ -273,7 +318,7 @@ func (m *model) resolve() Stage {
 	g, f := &m.s.Growth, &m.s.Files
 	shards := float64(len(m.p.Shards))
 	same, per := Range{m.scale, m.scale, m.scale}, Range{1, 1, 1}
-	text, shared, copies := m.grown(g.Text), m.grown(g.Sharing), m.grown(g.CopyText)
+	text, copies := m.grown(g.Text), m.grown(g.CopyText)
 	// What a step grows with, whether it uses all cores, and whether it also
 	// takes its part that does not grow for every shard.
 	drivers := map[string]struct {
@@ -284,13 +329,13 @@ func (m *model) resolve() Stage {
 		"exact":    {copies, true, false},
 		"graph":    {m.grown(g.Compared), false, false},
 		"sets":     {text, true, false},
-		"decide":   {text, true, false},
+		"decide":   {m.dropped(), true, false},
 		"sample":   {same, true, true}, // of an audit, as the next three
 		"index":    {per, false, false},
 		"outlines": {same, true, true},
 		"judge":    {per, true, false},
 		"keep":     {text, false, false},
-		"write":    {shared, false, true},
+		"write":    {m.dropped(), false, true},
 	}
 	cores := float64(m.f.Cores)
 	var clock Range
@@ -333,21 +378,21 @@ func (m *model) resolve() Stage {
 	// Texts that an audit compares grow with the corpus, as its sample does not.
 	audited := math.Max(0, float64(m.s.ComparedText)-float64(m.s.Text)*(g.CopyText.All+g.Text.All)) * m.scale
 	s.Reads = int64(m.of(m.s.Text)*(m.share(g.CopyText).Expected+m.share(g.Text).Expected) + audited + packed*passes)
-	s.Work = int64(m.of(f.Documents)+2*m.of(f.Outlines)) + 2*int64(float64(f.Exact+f.Buckets)*m.grown(g.Sharing).Expected)
-	dropped := float64(f.Decisions) * m.grown(g.Sharing).Expected
-	s.Writes = int64(dropped)
+	s.Work = int64(m.of(f.Documents)+2*m.of(f.Outlines)) + 2*int64(m.groups())
+	s.Writes = int64(float64(f.Decisions) * m.dropped().Expected)
 	s.Scratch = int64(8*float64(m.s.Shingles)*text.Expected + audited*setShare)
 	s.Files = int64(shards) + 4
 	s.Opens = int64(4*shards) + 4*int64(m.p.Partitions)
-	sharing, compared := m.share(g.Sharing).Expected*float64(m.documents()), m.share(g.Compared).Expected*float64(m.documents())
 	labels := m.labelSize()
 	keys := float64(m.s.BandKeys) / math.Max(1, float64(m.s.Documents))
-	s.Memory = m.s.BaseMemory + int64(sharing*(nodeSize+labels)+compared*(setSize+bucketSize*keys)+float64(m.documents())*0.2+cores*(4<<20))
-	// Of a map the kernel also holds what is around the pages that are read.
-	perShard := (float64(s.Reads) + (sharing+float64(m.s.ComparedText)/math.Max(1, float64(m.s.Text))*float64(m.documents()))*aroundPage) / math.Max(1, shards)
-	s.Mapped = int64(cores * math.Min(float64(m.p.ShardSize), perShard))
+	held := func(documents, sharing, compared float64) float64 {
+		return garbage * documents * (lineSize + sharing*(nodeSize+labels) + compared*(setSize+bucketSize*keys))
+	}
+	s.Memory = m.memory(stage.Resolve, 1, held(float64(m.documents()), m.share(g.Sharing).Expected, m.share(g.Compared).Expected), held(float64(m.s.Documents), g.Sharing.All, g.Compared.All)) +
+		int64(m.f.Cores-1)*workerSize
 	wait := float64(s.Files)*m.s.Cost.Create + float64(s.Opens)*m.s.Cost.Open
 	s.Seconds = clock.plus(Range{wait, wait, wait})
+	s.Longest = s.Seconds.Expected
 	m.bound(&s, clock.Expected, wait)
 	return s
 }
@@ -366,12 +411,14 @@ func (m *model) tally() Stage {
 	s := Stage{Name: stage.Tally, Tasks: m.p.TallyTasks()}
 	f := &m.s.Files
 	tasks := math.Max(1, float64(s.Tasks))
-	s.Work = int64(m.of(f.Documents) + float64(f.Decisions)*m.grown(m.s.Growth.Sharing).Expected)
-	s.Writes = int64(float64(f.Private)*tasks*m.contributors(m.lines/tasks)/math.Max(1, 2*m.s.Growth.Contributors[0]) + float64(f.Output)*m.grown(m.s.Growth.Sharing).Expected)
+	s.Work = int64(m.of(f.Documents) + float64(f.Decisions)*m.dropped().Expected)
+	s.Writes = int64(float64(f.Private)*tasks*m.contributors(m.lines/tasks)/math.Max(1, 2*m.s.Growth.Contributors[0]) + float64(f.Output)*m.dropped().Expected)
 	s.Files = 8 * int64(s.Tasks)
 	s.Opens = 4 * int64(s.Tasks)
-	dropped := float64(m.documents()) * m.share(m.s.Growth.Sharing).Expected / tasks
-	s.Memory = m.s.BaseMemory + int64(m.busy(s.Tasks)*(math.Min(dropRows, dropSize*dropped)+sumSize*m.contributors(m.lines/tasks)))
+	held := func(contributors, dropped float64) float64 {
+		return math.Min(dropRows, dropSize*dropped) + sumSize*contributors
+	}
+	s.Memory = m.memory(stage.Tally, m.busy(s.Tasks), held(m.contributors(m.lines/tasks), m.s.dropped()*m.dropped().Expected/tasks), held(m.s.Growth.Contributors[0], m.s.dropped()/2))
 	m.finish(&s, func(i int) float64 { return m.s.Cost.Tally.of(m.plain[i] / float64(m.s.Bytes)) }, 0)
 	return s
 }
@@ -387,9 +434,11 @@ func (m *model) seal() Stage {
 	s.Writes = int64(float64(m.s.Files.Tally) * all / math.Max(1, m.s.Growth.Contributors[1]))
 	s.Files = 6
 	s.Opens = int64(5 * tasks)
-	s.Memory = m.s.BaseMemory + sealFixed + int64(rowSize*all)
-	dropped := m.grown(m.s.Growth.Sharing).Expected
-	m.finish(&s, func(int) float64 { return m.s.Cost.Seal.of(rows/math.Max(1, had)) + m.s.Cost.Report.of(dropped) }, 0)
+	s.Memory = m.memory(stage.Seal, 1, rowSize*all, rowSize*m.s.Growth.Contributors[1])
+	dropped := m.dropped().Expected
+	m.finish(&s, func(int) float64 {
+		return m.s.Cost.Seal.of(rows/math.Max(1, had)) + m.s.Cost.Report.Each*tasks + m.s.Cost.Report.Whole*dropped
+	}, 0)
 	return s
 }
 
@@ -405,5 +454,11 @@ func (r Range) times(f float64) Range { return Range{r.Low * f, r.Expected * f, 
 // Of estimates every stage of a plan on a fleet.
 func (s *Sample) Of(p plan.Plan, f Fleet) (Corpus, []Stage) {
 	m := newModel(&p, s, f)
-	return m.corpus(), []Stage{m.scan(), m.match(), m.resolve(), m.tally(), m.seal()}
+	stages := []Stage{m.scan(), m.match(), m.resolve(), m.tally(), m.seal()}
+	for i := range stages {
+		if f.Memory > 0 {
+			stages[i].Memory = min(stages[i].Memory, f.Memory)
+		}
+	}
+	return m.corpus(), stages
 }

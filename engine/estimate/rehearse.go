@@ -52,8 +52,9 @@ type Cost struct {
 	Report  Line            `json:"report"`      // by the last task
 	Create  float64         `json:"create_file"` // a small one, in the output folder
 	Open    float64         `json:"read_file"`
-	// ScanMemory is what scanning a shard takes beyond the base and the map, bytes.
-	ScanMemory int64 `json:"scan_memory_bytes"`
+	// Memory is what a task of each stage held beyond the base, mapped files
+	// apart, bytes.
+	Memory map[stage.Name]int64 `json:"memory_bytes"`
 }
 
 // Line is a cost: Each for a task, and Whole for all that the sample has of what
@@ -86,6 +87,8 @@ type Options struct {
 	Files   func(i int) plan.File // input i of the plan, as it can be opened here
 	// Report writes what describes a finished run; may be nil.
 	Report func(ctx context.Context, job *stage.Job) error
+
+	expansion float64
 }
 
 const (
@@ -123,6 +126,10 @@ func Rehearse(ctx context.Context, p plan.Plan, counters []stage.Counter, o Opti
 	}
 	defer os.RemoveAll(dir)
 	o.Dir = dir
+	var seconds float64
+	if o.expansion, seconds, err = expand(ctx, &p, o.Files); err != nil {
+		return Sample{}, err
+	}
 	big, s, err := rehearse(ctx, p, counters, o, o.Size, sampleBlocks)
 	if err != nil {
 		return Sample{}, err
@@ -131,6 +138,7 @@ func Rehearse(ctx context.Context, p plan.Plan, counters []stage.Counter, o Opti
 	if err != nil {
 		return Sample{}, err
 	}
+	s.Cost.Expand = seconds
 	s.fit(big, small, &part)
 	if o.Out != nil {
 		if err := timeFiles(ctx, o.Out, &s.Cost); err != nil {
@@ -153,10 +161,7 @@ func rehearse(ctx context.Context, p plan.Plan, counters []stage.Counter, o Opti
 	if err := r.planSample(ctx, names); err != nil {
 		return nil, Sample{}, err
 	}
-	s := Sample{Bytes: copied.bytes, Expansion: copied.expansion()}
-	if copied.packed > 0 {
-		s.Cost.Expand = copied.seconds / float64(copied.packed)
-	}
+	s := Sample{Bytes: copied.bytes, Expansion: o.expansion, Cost: Cost{Memory: map[stage.Name]int64{}}}
 	for range o.Repeats {
 		if err := r.once(ctx, &s); err != nil {
 			return nil, Sample{}, fmt.Errorf("estimate: %w", err)
@@ -181,7 +186,7 @@ type rehearsal struct {
 // planSample makes the plan of the sample.
 func (r *rehearsal) planSample(ctx context.Context, names []string) error {
 	p := &r.plan
-	scale := float64(bytesOf(p)) * r.sampler.expansion() / float64(r.sampler.bytes)
+	scale := float64(bytesOf(p)) * r.o.expansion / float64(r.sampler.bytes)
 	var err error
 	if p.Files, p.Shards, err = corpus.Plan(ctx, names, corpus.PlanOptions{ShardSize: 1 << 40, Workers: 1, SkipDigest: true}); err != nil {
 		return err
@@ -221,7 +226,7 @@ func (r *rehearsal) once(ctx context.Context, s *Sample) error {
 	records := map[stage.Name][]stage.Record{}
 	for _, name := range stage.Order {
 		var base int64
-		if !again && name == stage.Scan {
+		if !again {
 			debug.FreeOSMemory()
 			base = usage.Memory()
 			usage.ResetPeak()
@@ -230,33 +235,58 @@ func (r *rehearsal) once(ctx context.Context, s *Sample) error {
 		if err != nil {
 			return err
 		}
-		r.seconds[name] = append(r.seconds[name], total)
-		switch {
-		case name == stage.Scan:
-			r.first = append(r.first, first)
-			if !again {
-				var mapped int64
-				for _, shard := range r.plan.Shards {
-					mapped = max(mapped, shard.Length)
-				}
-				s.BaseMemory, s.Cost.ScanMemory = base, max(0, usage.PeakMemory()-base-mapped)
+		if name == stage.Seal && !again {
+			if err := r.describe(ctx, job); err != nil {
+				return err
 			}
-		case name == stage.Resolve && total == slices.Min(r.seconds[name]):
-			r.steps = steps(&records[name][0], total)
+		}
+		held := usage.PeakMemory() - base
+		r.seconds[name] = append(r.seconds[name], total)
+		switch name {
+		case stage.Scan:
+			r.first = append(r.first, first)
+			var mapped int64
+			for _, shard := range r.plan.Shards {
+				mapped = max(mapped, shard.Length)
+			}
+			held -= mapped
+			if !again {
+				s.BaseMemory = base
+			}
+		case stage.Resolve:
+			if total == slices.Min(r.seconds[name]) {
+				r.steps = steps(&records[name][0], total)
+			}
+		}
+		if !again {
+			s.Cost.Memory[name] = max(0, held)
 		}
 	}
-	cpu := usage.CPUSeconds()
-	if r.o.Report != nil {
-		if err := r.o.Report(ctx, job); err != nil {
+	for range reports {
+		if err := r.describe(ctx, job); err != nil {
 			return err
 		}
 	}
-	r.report = append(r.report, usage.CPUSeconds()-cpu)
 	if again {
 		return nil
 	}
 	s.note(records)
 	return s.survey(ctx, job, r.sampler)
+}
+
+// reports are made so often: they take little, and what they take is little of it.
+const reports = 3
+
+// describe writes what describes a finished run.
+func (r *rehearsal) describe(ctx context.Context, job *stage.Job) error {
+	if r.o.Report == nil {
+		r.report = append(r.report, 0)
+		return nil
+	}
+	cpu := usage.CPUSeconds()
+	err := r.o.Report(ctx, job)
+	r.report = append(r.report, usage.CPUSeconds()-cpu)
+	return err
 }
 
 // stage does all tasks of a stage and returns the seconds of all, and of the
@@ -324,11 +354,16 @@ func (s *Sample) fit(big, small *rehearsal, part *Sample) {
 	c.Match = line(slices.Min(small.seconds[stage.Match]), slices.Min(big.seconds[stage.Match]), bytes1, bytes2, partitions, partitions)
 	c.Tally = line(slices.Min(small.seconds[stage.Tally]), slices.Min(big.seconds[stage.Tally]), bytes1, bytes2, tasks(small), tasks(big))
 	c.Seal = line(slices.Min(small.seconds[stage.Seal]), slices.Min(big.seconds[stage.Seal]), part.rows(), s.rows(), 1, 1)
-	c.Report = line(slices.Min(small.report), slices.Min(big.report), bytes1, bytes2, 1, 1)
+	c.Report = line(slices.Min(small.report), slices.Min(big.report), part.dropped(), s.dropped(), tasks(small), tasks(big))
 	c.Resolve = map[string]Line{}
 	for name, y := range big.steps {
 		c.Resolve[name] = line(small.steps[name], y, bytes1, bytes2, 1, 1)
 	}
+}
+
+// dropped are the documents that were not kept.
+func (s *Sample) dropped() float64 {
+	return float64(s.NearDups) + s.Growth.Copies.All*float64(s.Documents)/2
 }
 
 // rows are those that seal reads: a contributor in each shard, and in all.
@@ -384,7 +419,7 @@ func (s *Sample) survey(ctx context.Context, job *stage.Job, from *sampler) erro
 		v.odd = append(v.odd, shard.File)
 	}
 	var err error
-	s.Growth, err = v.growth(ctx)
+	s.Growth, err = v.growth(ctx, s.BandKeys)
 	for i := range v.docs {
 		if v.docs[i].used {
 			s.Text += int64(v.docs[i].bytes)

@@ -25,10 +25,6 @@ type sampler struct {
 	lines  [2]uint32
 	bytes  int64 // of lines, with their ends
 
-	packed   int64   // bytes read of compressed files
-	unpacked int64   // and what they became
-	seconds  float64 // of CPU, for that
-
 	open  *corpus.Reader // of a compressed shard, which is read on from where a block ended
 	shard int            // that it is of
 	done  bool           // it was read to its end
@@ -154,8 +150,6 @@ func (s *sampler) compressed(ctx context.Context, f plan.File, number int, lengt
 		}
 		s.shard, s.done = number, false
 	}
-	begun := usage.CPUSeconds()
-	defer func() { s.seconds += usage.CPUSeconds() - begun }()
 	var line corpus.Line
 	for read := int64(0); read < length && !s.done; {
 		err := s.open.Next(&line)
@@ -167,7 +161,6 @@ func (s *sampler) compressed(ctx context.Context, f plan.File, number int, lengt
 			return err
 		}
 		read += int64(len(line.Data)) + 1
-		s.unpacked += int64(len(line.Data)) + 1
 		if line.Data != nil {
 			if err := s.line(line.Data, into); err != nil {
 				return err
@@ -179,17 +172,54 @@ func (s *sampler) compressed(ctx context.Context, f plan.File, number int, lengt
 
 func (s *sampler) closePacked() {
 	if s.open != nil {
-		s.packed += s.open.BytesRead()
 		s.open.Close()
 		s.open = nil
 	}
 }
 
-// expansion is how many bytes of lines a byte of a compressed file becomes.
-func (s *sampler) expansion() float64 {
-	s.closePacked()
-	if s.packed == 0 {
-		return 1
+// What is read to learn how far compressed files expand.
+const (
+	expandFiles = 4
+	expandBytes = 4 << 20 // of each, as it is on disk
+)
+
+// expand returns how many bytes of lines a byte of the compressed files becomes,
+// and the seconds of CPU that takes; 1 and 0 where there are none.
+func expand(ctx context.Context, p *plan.Plan, file func(int) plan.File) (factor, seconds float64, err error) {
+	var packed []plan.Shard
+	for _, s := range p.Shards {
+		if p.Files[s.File].Compression != "none" {
+			packed = append(packed, s)
+		}
 	}
-	return float64(s.unpacked) / float64(s.packed)
+	if len(packed) == 0 {
+		return 1, 0, nil
+	}
+	begun := usage.CPUSeconds()
+	var in, out int64
+	some := min(len(packed), expandFiles)
+	for k := range some {
+		shard := packed[k*len(packed)/some]
+		r, err := corpus.Open(ctx, file(shard.File), shard, p.MaxLine)
+		if err != nil {
+			return 0, 0, err
+		}
+		var line corpus.Line
+		for err == nil && r.BytesRead() < expandBytes {
+			if err = r.Next(&line); err == nil {
+				out += int64(len(line.Data)) + 1
+			}
+		}
+		for err == nil && r.BytesRead() >= shard.Length { // read ahead to its end: what is left comes of it
+			if err = r.Next(&line); err == nil {
+				out += int64(len(line.Data)) + 1
+			}
+		}
+		in += r.BytesRead()
+		r.Close()
+		if err != nil && !errors.Is(err, io.EOF) {
+			return 0, 0, err
+		}
+	}
+	return float64(out) / float64(max(1, in)), (usage.CPUSeconds() - begun) / float64(max(1, in)), nil
 }

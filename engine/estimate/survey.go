@@ -15,6 +15,10 @@ type Growth struct {
 	CopyText Curve `json:"copy_text"`         // their bytes
 	Compared Curve `json:"compared_documents"`
 	Text     Curve `json:"compared_text"` // bytes
+	Keys     Curve `json:"keys"`          // exact keys and those of bands
+	// Mates are how many others a document with any shares one key with: in its
+	// own block and in all others, on average.
+	Mates [2]float64 `json:"mates"`
 	// Contributors are distinct ones in half of the sample and in all of it.
 	Contributors [2]float64 `json:"contributors"`
 }
@@ -27,6 +31,7 @@ type survey struct {
 	blocks int
 	docs   []surveyed // by shard and line
 	first  []int      // of docs, by shard
+	keys   *mates     // of keys instead of documents
 }
 
 type surveyed struct {
@@ -35,6 +40,7 @@ type surveyed struct {
 	used        bool // a document, no reject
 	copy        bool // not the first of its exact group
 	exact, near meet
+	mates       [2]float64 // of its largest group: in its own block, in others
 }
 
 // meet are the blocks of a document's mates.
@@ -51,14 +57,15 @@ func (m *meet) add(own int, mine bool, blocks uint64) {
 // maxBlocks is how many blocks a set of bits can tell apart.
 const maxBlocks = 64
 
-// growth fills in a Growth, and returns how many documents, rejects and bytes
-// of text there are.
-func (s *survey) growth(ctx context.Context) (g Growth, err error) {
+// growth finds out how what is shared grows.
+func (s *survey) growth(ctx context.Context, bandKeys int64) (g Growth, err error) {
 	if err := s.read(ctx, &g); err != nil {
 		return g, err
 	}
+	s.keys = newMates(s.blocks)
 	if err := s.job.EachGroup(ctx, true, func(members []doc.Place) {
 		s.meet(members, func(d *surveyed) *meet { return &d.exact })
+		s.count(members)
 		for _, p := range members[1:] {
 			s.at(p).copy = true
 		}
@@ -74,6 +81,7 @@ func (s *survey) growth(ctx context.Context) (g Growth, err error) {
 			}
 		}
 		s.meet(first, func(d *surveyed) *meet { return &d.near })
+		s.count(members)
 	}); err != nil {
 		return g, err
 	}
@@ -94,6 +102,26 @@ func (s *survey) growth(ctx context.Context) (g Growth, err error) {
 	g.Sharing = all(each, func(d *surveyed) meet {
 		return meet{d.exact.own || d.near.own, d.exact.others | d.near.others}
 	})
+	rest := float64(bandKeys) - s.keys.total
+	for i := range s.docs {
+		if s.docs[i].used {
+			rest++
+		}
+	}
+	s.keys.add(max(0, rest), false, 0)
+	g.Keys = s.keys.curve()
+	with := 0.0
+	for i := range s.docs {
+		if d := &s.docs[i]; d.mates[0]+d.mates[1] > 0 {
+			with++
+			g.Mates[0] += d.mates[0]
+			g.Mates[1] += d.mates[1]
+		}
+	}
+	if with > 0 {
+		g.Mates[0] /= with
+		g.Mates[1] /= with
+	}
 	g.Copies, g.CopyText = all(each, exact), all(bytes, exact)
 	g.Compared, g.Text = all(each, near), all(bytes, near)
 	return g, nil
@@ -115,6 +143,25 @@ func (s *survey) meet(members []doc.Place, of func(*surveyed) *meet) {
 	for _, p := range members {
 		d := s.at(p)
 		of(d).add(d.block, twice>>d.block&1 == 1, once)
+	}
+}
+
+// count notes the keys of a group, and how many mates its members have there.
+func (s *survey) count(members []doc.Place) {
+	var in [maxBlocks]float64
+	var all uint64
+	for _, p := range members {
+		b := s.at(p).block
+		in[b]++
+		all |= 1 << b
+	}
+	for _, p := range members {
+		d := s.at(p)
+		s.keys.add(1, in[d.block] > 1, bits.OnesCount64(all&^(1<<d.block)))
+		own, others := in[d.block]-1, float64(len(members))-in[d.block]
+		if own+others > d.mates[0]+d.mates[1] {
+			d.mates = [2]float64{own, others}
+		}
 	}
 }
 

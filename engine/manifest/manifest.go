@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,10 +16,11 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/internal/jsonfile"
+	"github.com/tallystick/tallystick/engine/internal/selfsum"
 )
 
 // Version of manifest.json. A reader refuses a version it does not know.
-const Version = 1
+const Version = 2
 
 // Tool is what Manifest.Tool must be.
 const Tool = "tallystick"
@@ -46,6 +46,9 @@ type Manifest struct {
 	// Standing are the documents that the delivery was compared with and that
 	// are not tallied: a reference corpus, or what earlier runs kept.
 	Standing *Standing `json:"standing,omitempty"`
+	// SHA256 is the digest of manifest.json without these digits (package selfsum):
+	// no other file has it. Marshal fills it in.
+	SHA256 string `json:"sha256"`
 }
 
 // Standing counts lines that are not tallied.
@@ -153,7 +156,11 @@ func (m Manifest) Marshal() ([]byte, error) {
 	if err := m.Check(); err != nil {
 		return nil, fmt.Errorf("write manifest.json: %w", err)
 	}
+	m.SHA256 = ""
 	b, err := jsonfile.Marshal(m)
+	if err == nil {
+		b, err = selfsum.Fill(b, selfsum.JSONEnd)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("write manifest.json: %w", err)
 	}
@@ -173,11 +180,11 @@ func (m Manifest) Write(w io.Writer) error {
 }
 
 // Parse reads what Marshal wrote and accepts nothing else; errors wrap
-// doc.ErrCorrupt.
+// doc.ErrCorrupt, but for that of another version.
 func Parse(data []byte) (Manifest, error) {
 	var m Manifest
-	if err := json.Unmarshal(data, &m); err != nil {
-		return Manifest{}, fmt.Errorf("manifest.json: %w: %w", doc.ErrCorrupt, err)
+	if err := jsonfile.Parse(data, Name, Version, &m); err != nil {
+		return Manifest{}, err
 	}
 	if err := m.Check(); err != nil {
 		return Manifest{}, fmt.Errorf("manifest.json: %w: %w", doc.ErrCorrupt, err)

@@ -3,6 +3,7 @@ package manifest
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -38,6 +39,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	want := sample()
 	want.Files[0], want.Files[1] = want.Files[1], want.Files[0]
+	want.SHA256 = got.SHA256
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -48,7 +50,7 @@ func TestRoundTrip(t *testing.T) {
 
 func TestMarshalRefuses(t *testing.T) {
 	for name, change := range map[string]func(m *Manifest){
-		"version":       func(m *Manifest) { m.Version = 2 },
+		"version":       func(m *Manifest) { m.Version = Version + 1 },
 		"run id":        func(m *Manifest) { m.RunID = "x" },
 		"upper case":    func(m *Manifest) { m.RunID = strings.ToUpper(m.RunID) },
 		"tool":          func(m *Manifest) { m.Tool = "abacus" },
@@ -89,4 +91,35 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("%s: %v, want ErrCorrupt", name, err)
 		}
 	}
+	for i := range b {
+		for bit := range 8 {
+			bad := bytes.Clone(b)
+			bad[i] ^= 1 << bit
+			if _, err := Parse(bad); err == nil {
+				t.Errorf("bit %d of byte %d: taken", bit, i)
+			}
+		}
+	}
+	old := strings.Replace(good, fmt.Sprintf(`"version": %d`, Version), `"version": 1`, 1)
+	if _, err := Parse([]byte(old)); err == nil || errors.Is(err, doc.ErrCorrupt) || !strings.Contains(err.Error(), "version 1") {
+		t.Errorf("another version: %v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	b, err := sample().Marshal()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add(bytes.Replace(b, []byte("tally.jsonl"), []byte("../../x"), 1))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := Parse(data)
+		if err != nil {
+			return
+		}
+		if again, err := m.Marshal(); err != nil || !bytes.Equal(again, data) {
+			t.Errorf("taken, but not as it is written: %v", err)
+		}
+	})
 }

@@ -26,6 +26,9 @@ func parityWords(n int) int {
 	return words
 }
 
+// ParityBytes is the memory of the bitmap of a set of n shingles.
+func ParityBytes(n int) int64 { return 8 * int64(parityWords(n)) }
+
 // setParity adds the elements of set to bitmap, whose length is a power of two.
 func setParity(bitmap []uint64, set []uint64) {
 	mask := uint64(len(bitmap)*64 - 1)

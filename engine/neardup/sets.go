@@ -21,7 +21,8 @@ type Sets interface {
 	Size(d uint32) int
 	// Parity returns the parity bitmap of the set; not to be changed.
 	Parity(d uint32) []uint64
-	// Load returns the set, ascending, in dst if it has room.
+	// Load returns the set, ascending, not to be changed. It may be in dst, which is
+	// then a result of Load or memory of the caller's.
 	Load(d uint32, dst []uint64) ([]uint64, error)
 }
 
@@ -72,18 +73,22 @@ func NewSetFile(dir string) (*SetFile, error) {
 // Append stores a set, distinct and ascending, and returns where it is. It does not
 // keep set.
 func (w *SetFile) Append(set []uint64) (SetRef, error) {
+	if len(set) > maxSetSize {
+		return SetRef{}, errTooLarge(len(set))
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.append(set)
+}
+
+func errTooLarge(shingles int) error {
+	return fmt.Errorf("store shingle set: %d shingles, at most %d: %w", shingles, maxSetSize, doc.ErrInput)
 }
 
 func (w *SetFile) append(set []uint64) (SetRef, error) {
 	ref := SetRef{At: w.written, Size: uint32(len(set))}
 	if len(set) == 0 || w.err != nil {
 		return ref, w.err
-	}
-	if len(set) > maxSetSize {
-		return ref, fmt.Errorf("store shingle set: %d shingles, at most %d: %w", len(set), maxSetSize, doc.ErrInput)
 	}
 	if _, err := w.out.Write(bytesOf(set)); err != nil {
 		w.err = fmt.Errorf("store shingle set: %w", err)
@@ -126,11 +131,17 @@ func (w *SetFile) Sets(refs []SetRef) (*FileSets, error) {
 // Close frees the file.
 func (w *SetFile) Close() error { return closeScratch(w.file) }
 
-// SetWriter stores the shingle sets of numbered documents.
+// SetWriter stores the shingle sets of numbered documents: in memory as long as
+// there is room, or else all of them in a private file.
 type SetWriter struct {
 	*SetFile
-	index setIndex
+	index  setIndex
+	room   int64      // bytes that memory still has for sets; negative once they are in the file
+	chunks [][]uint64 // sets in memory
 }
+
+// setChunk is the number of elements that memory for sets is allocated in.
+const setChunk = 1 << 17
 
 func newSetIndex(docs int) setIndex {
 	return setIndex{sizes: make([]uint32, docs), at: make([]uint64, docs), place: make([]uint64, docs)}
@@ -143,8 +154,12 @@ func NewSetWriter(dir string, docs int) (*SetWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &SetWriter{f, newSetIndex(docs)}, nil
+	return &SetWriter{SetFile: f, index: newSetIndex(docs), room: -1}, nil
 }
+
+// KeepInMemory lets the sets stay in memory if they take no more than so many bytes.
+// It is called before the first Append.
+func (w *SetWriter) KeepInMemory(bytes int64) { w.room = max(bytes, 0) }
 
 // Append stores the set of document d: distinct and ascending. Every document
 // has at most one, in any order. Append is safe for concurrent use and does
@@ -156,17 +171,63 @@ func (w *SetWriter) Append(d uint32, set []uint64) error {
 	if len(set) == 0 {
 		return nil
 	}
+	if len(set) > maxSetSize {
+		return fmt.Errorf("document %d: %w", d, errTooLarge(len(set)))
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.index.sizes[d] != 0 {
 		return fmt.Errorf("store shingle set: document %d has one", d)
 	}
-	ref, err := w.append(set)
+	at, err := w.store(set)
 	if err != nil {
 		return fmt.Errorf("document %d: %w", d, err)
 	}
-	w.index.sizes[d], w.index.at[d] = ref.Size, ref.At
+	w.index.sizes[d], w.index.at[d] = uint32(len(set)), at
 	setParity(w.index.newBitmap(d), set)
+	return nil
+}
+
+// store returns where a set is now: its chunk<<32 | first element, or its place in the
+// file.
+func (w *SetWriter) store(set []uint64) (uint64, error) {
+	if w.room < 0 {
+		ref, err := w.append(set)
+		return ref.At, err
+	}
+	if w.room -= 8 * int64(len(set)); w.room < 0 {
+		if err := w.toFile(); err != nil {
+			return 0, err
+		}
+		return w.store(set)
+	}
+	last := len(w.chunks) - 1
+	if last < 0 || cap(w.chunks[last])-len(w.chunks[last]) < len(set) {
+		w.chunks = append(w.chunks, make([]uint64, 0, max(len(set), setChunk)))
+		last++
+	}
+	begin := len(w.chunks[last])
+	w.chunks[last] = append(w.chunks[last], set...)
+	return uint64(last)<<32 | uint64(begin), nil
+}
+
+// toFile moves the sets from memory to the file.
+func (w *SetWriter) toFile() error {
+	begin := make([]uint64, len(w.chunks))
+	for i, c := range w.chunks {
+		ref, err := w.append(c)
+		if err != nil {
+			return err
+		}
+		begin[i] = ref.At
+	}
+	for d, size := range w.index.sizes {
+		if size > 0 {
+			at := w.index.at[d]
+			w.index.at[d] = begin[at>>32] + at&math.MaxUint32
+		}
+	}
+	w.chunks = nil
 	return nil
 }
 
@@ -178,18 +239,19 @@ func (w *SetWriter) Finish() (*FileSets, error) {
 	if err := w.flush(); err != nil {
 		return nil, errors.Join(err, closeScratch(w.file))
 	}
-	return &FileSets{file: w.file, index: w.index}, nil
+	return &FileSets{file: w.file, index: w.index, chunks: w.chunks}, nil
 }
 
 // Abort gives up what was written.
 func (w *SetWriter) Abort() error { return closeScratch(w.file) }
 
-// FileSets are the sets of a finished SetWriter. Load reads the file: what is
-// read often stays in the system's page cache, which also gives the memory
-// back where it is needed more.
+// FileSets are the sets of a finished SetWriter. Load reads the file, unless they are
+// all in memory: what is read often stays in the system's page cache, which also gives
+// the memory back where it is needed more.
 type FileSets struct {
-	file  *os.File
-	index setIndex
+	file   *os.File
+	index  setIndex
+	chunks [][]uint64
 }
 
 // Size implements Sets.
@@ -209,6 +271,10 @@ func (s *FileSets) Shingles() (n int64) {
 // Load implements Sets.
 func (s *FileSets) Load(d uint32, dst []uint64) ([]uint64, error) {
 	n := s.Size(d)
+	if s.chunks != nil && n > 0 {
+		at := s.index.at[d]
+		return s.chunks[at>>32][at&math.MaxUint32:][:n:n], nil
+	}
 	if cap(dst) < n {
 		// Room to spare: the caller comes back with sets of other sizes.
 		dst = make([]uint64, n+n/4)

@@ -54,6 +54,9 @@ func TestSetsComeBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if room := rapid.SampledFrom([]int64{-1, 0, 50_000, 2_000_000, 1 << 30}).Draw(t, "room"); room >= 0 {
+			w.KeepInMemory(room)
+		}
 		// Two writers at once, in no order.
 		var both sync.WaitGroup
 		for half := range 2 {

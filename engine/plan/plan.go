@@ -177,6 +177,19 @@ type Shard struct {
 	Index string `json:"index,omitempty"`
 }
 
+// MostLines bounds the number of lines of a shard: it is the exact number where
+// another shard of the file follows.
+func (p *Plan) MostLines(shard int) uint64 {
+	s := p.Shards[shard]
+	if next := shard + 1; next < len(p.Shards) && p.Shards[next].File == s.File {
+		return uint64(p.Shards[next].FirstLine - s.FirstLine)
+	}
+	if p.Files[s.File].Compression == "none" {
+		return uint64(s.Length)
+	}
+	return 1 << 32
+}
+
 // ComputeRunID returns the run id that p must carry.
 func (p Plan) ComputeRunID() (string, error) {
 	p.RunID = ""

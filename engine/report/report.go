@@ -5,6 +5,7 @@
 package report
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -12,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/selfsum"
 	"github.com/tallystick/tallystick/engine/plan"
 )
 
@@ -117,9 +119,20 @@ var page = sync.OnceValue(func() *template.Template {
 
 // Write writes report.html: one page with inline style and drawings, no
 // script and no reference to anything outside the output folder. Whatever
-// contributors put in their names is shown as text.
+// contributors put in their names is shown as text. The last line has the digest of
+// the page (package selfsum).
 func Write(w io.Writer, d Data) error {
-	if err := page().Execute(w, newView(d)); err != nil {
+	var b bytes.Buffer
+	err := page().Execute(&b, newView(d))
+	if err == nil {
+		const end = " -->\n"
+		b.WriteString("<!-- SHA-256 of this page without these digits: " + end)
+		var sealed []byte
+		if sealed, err = selfsum.Fill(b.Bytes(), end); err == nil {
+			_, err = w.Write(sealed)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil

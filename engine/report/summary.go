@@ -28,8 +28,12 @@ func Summary(w io.Writer, d Data, width int) error {
 	var b strings.Builder
 	in := sum(d.Classes)
 
-	fmt.Fprintf(&b, "run %.12s: %s, threshold %s, %s contributors\n\n", d.Plan.RunID,
-		display.Name(d.Plan.Tokenizer.Name, width-58), threshold(d.Plan.NearDup), display.Count(uint64(max(d.ContributorCount, 0))))
+	contributors := "contributors"
+	if d.ContributorCount == 1 {
+		contributors = "contributor"
+	}
+	fmt.Fprintf(&b, "run %.12s: %s, threshold %s, %s %s\n\n", d.Plan.RunID,
+		display.Name(d.Plan.Tokenizer.Name, width-58), threshold(d.Plan.NearDup), display.Count(uint64(max(d.ContributorCount, 0))), contributors)
 	classTable(d.Classes, in).Write(&b, 2)
 
 	if len(d.Further) > 0 {

@@ -78,8 +78,8 @@ func keyBlock(seed, counter uint64) [sha256.Size]byte {
 	return sha256.Sum256(binary.LittleEndian.AppendUint64(b, counter))
 }
 
-// Scanner is a Hasher with the scratch memory of one goroutine: about 16 bytes
-// a word of the longest text so far.
+// Scanner is a Hasher with the scratch memory of one goroutine: about 8 bytes
+// a word of the longest text so far, 16 where the windows have not five words.
 type Scanner struct {
 	hasher   *Hasher
 	words    finder
@@ -113,9 +113,19 @@ func (s *Scanner) Shingles(text []byte) []uint64 {
 		}
 		n = Width
 	}
-	s.shingles = slices.Grow(s.shingles[:0], n-Width+1)[:n-Width+1]
-	windowhash.Hash(s.shingles, s.hashes)
-	return s.shingles
+	return windows(s.hashes)
+}
+
+// windows puts the hashes of all windows of words in their place: of a long text
+// there is no room in the near caches for both.
+func windows(words []uint64) []uint64 {
+	n := len(words) - Width + 1
+	var last [windowhash.InPlace]uint64 // whose words would be overwritten before
+	whole := n / windowhash.InPlace * windowhash.InPlace
+	windowhash.Hash(last[:n-whole], words[whole:])
+	windowhash.Hash(words[:whole], words[:whole+Width-1])
+	copy(words[whole:], last[:n-whole])
+	return words[:n]
 }
 
 // Set returns the distinct shingle hashes of text, ascending. They are valid

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,8 +26,8 @@ const groupsKept = 20
 
 // losses add up one shard.
 type losses struct {
-	in, fileLost  doc.Counts // of the input file
-	byContributor map[string]*doc.Counts
+	in, fileLost  doc.Counts  // of the input file
+	byContributor tally.Tally // what they lost, all of it near_dup
 }
 
 // add adds a document that was used. file is the input of its shard, witness that
@@ -41,10 +42,7 @@ func (l *losses) add(rec *docRecord, d *decisionRecord, file, witness int) {
 		l.fileLost.Add(one)
 	}
 	if string(rec.Contributor) != d.WitnessContrib {
-		if l.byContributor[string(rec.Contributor)] == nil {
-			l.byContributor[string(rec.Contributor)] = new(doc.Counts)
-		}
-		l.byContributor[string(rec.Contributor)].Add(one)
+		l.byContributor.Add(rec.Contributor, doc.NearDup, rec.Bytes, rec.Tokens)
 	}
 }
 
@@ -57,9 +55,6 @@ func (t *taskRun) fileOf(shard uint32) int {
 }
 
 func (e *encoder) counts(c doc.Counts) { e.uint(c.Documents); e.uint(c.Bytes); e.uint(c.Tokens) }
-func (d *decoder) counts() doc.Counts {
-	return doc.Counts{Documents: d.uint(), Bytes: d.uint(), Tokens: d.uint()}
-}
 
 func (l *losses) write(ctx context.Context, t *taskRun) error {
 	e, err := t.encode(ctx, workPath(Tally, t.rec.Task, "losses"), magicLosses)
@@ -68,11 +63,11 @@ func (l *losses) write(ctx context.Context, t *taskRun) error {
 	}
 	e.counts(l.in)
 	e.counts(l.fileLost)
-	for _, name := range slices.Sorted(maps.Keys(l.byContributor)) {
-		e.string(name)
-		e.counts(*l.byContributor[name])
-	}
-	return e.flush()
+	err = l.byContributor.Each(func(r *tally.Row) {
+		e.string(r.Contributor)
+		e.counts(r.Class[doc.NearDup])
+	})
+	return errors.Join(err, e.flush())
 }
 
 // evidence is what resolve leaves for the alarms, in .work/resolve/00000.alarms.
@@ -83,12 +78,12 @@ type evidence struct {
 	Audit          *alarm.Audit
 }
 
-// document names a node.
-func (r *resolver) document(n int32) alarm.Document {
-	p := r.nodes[n].place
+// named names a document.
+func (r *resolver) named(n *node) alarm.Document {
+	p := n.place
 	return alarm.Document{
 		Shard: p.Shard, Line: r.Plan.Shards[p.Shard].FirstLine + int64(p.Ordinal),
-		ID: r.nodes[n].id, Contributor: r.nodes[n].contributor,
+		ID: n.id, Contributor: n.contributor,
 	}
 }
 
@@ -105,13 +100,18 @@ func (r *resolver) writeEvidence(ctx context.Context, members map[int32]uint64) 
 		HotBuckets: r.stats.HotBuckets, MostCandidates: r.stats.MostCandidates,
 	}}
 	for _, n := range witnesses[:min(len(witnesses), groupsKept)] {
-		e.Groups = append(e.Groups, alarm.Group{Document: r.document(n), Size: 1 + members[n]})
-	}
-	if len(e.Groups) > 0 {
-		e.Measured.LargestGroup = e.Groups[0].Size
+		e.Groups = append(e.Groups, alarm.Group{Document: r.named(&r.nodes[n]), Size: 1 + members[n]})
 	}
 	if e.Measured.MostCandidates > 0 {
-		e.MostCandidates = r.document(r.byRank[r.stats.MostCandidatesDoc])
+		e.MostCandidates = r.named(&r.nodes[r.byRank[r.stats.MostCandidatesDoc]])
+	}
+	return r.putEvidence(ctx, &e)
+}
+
+// putEvidence writes it, with what the audit found.
+func (r *resolver) putEvidence(ctx context.Context, e *evidence) error {
+	if len(e.Groups) > 0 {
+		e.Measured.LargestGroup = e.Groups[0].Size
 	}
 	e.Audit = r.audited
 	w, err := r.create(ctx, workPath(Resolve, 0, "alarms"))
@@ -123,7 +123,7 @@ func (r *resolver) writeEvidence(ctx context.Context, members map[int32]uint64) 
 
 // alarms raises the alarms of a run whose shards add up to rows, with so many
 // documents kept.
-func (t *taskRun) alarms(ctx context.Context, tallied []Record, rows []tally.Row, kept uint64) (alarm.File, error) {
+func (t *taskRun) alarms(ctx context.Context, rows *sealedRows, kept uint64) (alarm.File, error) {
 	b, err := readAll(ctx, t.Out, workPath(Resolve, 0, "alarms"))
 	if err != nil {
 		return alarm.File{}, err
@@ -134,62 +134,59 @@ func (t *taskRun) alarms(ctx context.Context, tallied []Record, rows []tally.Row
 	}
 	e := alarm.Evidence{Measured: left.Measured, Groups: left.Groups, MostCandidates: left.MostCandidates, Audit: left.Audit, Floor: t.Plan.NearDup.Sweepable()}
 	e.Measured.Kept = kept
-	if e.Parties, err = t.parties(ctx, tallied, rows); err != nil {
-		return alarm.File{}, err
+	files := rows.fileParties()
+	var failed error
+	e.Parties = func(yield func(*alarm.Party) bool) {
+		if err := rows.parties(ctx, files, yield); err != nil && !errors.Is(err, errEnough) {
+			failed = err
+		}
 	}
-	return alarm.Raise(t.Plan.RunID, t.Plan.AlarmLimits(), &e), nil
+	f := alarm.Raise(t.Plan.RunID, t.Plan.AlarmLimits(), &e)
+	return f, failed
 }
 
+// errEnough ends a walk over parties early.
+var errEnough = errors.New("enough")
+
 // parties are the contributors and, where several have documents, the input files.
-func (t *taskRun) parties(ctx context.Context, tallied []Record, rows []tally.Row) ([]alarm.Party, error) {
-	files := make([]alarm.Party, len(t.Plan.Files))
-	for i, f := range t.Plan.Files {
+func (r *sealedRows) parties(ctx context.Context, files []alarm.Party, yield func(*alarm.Party) bool) error {
+	err := r.each(ctx, func(row *sealedRow) error {
+		in := row.In()
+		in.Documents -= row.Class[doc.Rejected].Documents
+		if !yield(&alarm.Party{Contributor: row.Contributor, In: in, Lost: row.lost}) {
+			return errEnough
+		}
+		return nil
+	})
+	if err != nil || len(files) < 2 {
+		return err
+	}
+	for i := range files {
+		if !yield(&files[i]) {
+			return errEnough
+		}
+	}
+	return nil
+}
+
+// fileParties are the input files that have documents.
+func (r *sealedRows) fileParties() []alarm.Party {
+	files := make([]alarm.Party, len(r.Plan.Files))
+	for i, f := range r.Plan.Files {
 		files[i].File = f.Path
 	}
-	lost := make(map[string]*doc.Counts)
-	for shard := range t.Plan.Delivery() {
-		path := workPath(Tally, shard, "losses")
-		d, closeFile, err := t.decode(ctx, &tallied[shard], path, magicLosses)
-		if err != nil {
-			return nil, err
-		}
-		file := &files[t.Plan.Shards[shard].File]
-		file.In.Add(d.counts())
-		file.Lost.Add(d.counts())
-		for d.more() {
-			name := d.string()
-			if lost[name] == nil {
-				lost[name] = new(doc.Counts)
-			}
-			lost[name].Add(d.counts())
-		}
-		closeFile()
-		if d.err != nil {
-			return nil, fmt.Errorf("%s: %w", path, d.err)
-		}
-	}
-	all := make([]alarm.Party, 0, len(rows)+len(files))
-	for i := range rows {
-		r := &rows[i]
-		in := r.In()
-		in.Documents -= r.Class[doc.Rejected].Documents
-		s := alarm.Party{Contributor: r.Contributor, In: in}
-		if l := lost[r.Contributor]; l != nil {
-			s.Lost = *l
-		}
-		all = append(all, s)
+	for shard, head := range r.losses.heads {
+		file := &files[r.Plan.Shards[shard].File]
+		file.In.Add(doc.Counts{Documents: head[0], Bytes: head[1], Tokens: head[2]})
+		file.Lost.Add(doc.Counts{Documents: head[3], Bytes: head[4], Tokens: head[5]})
 	}
 	// What stands is not the delivery's to lose.
-	files = slices.DeleteFunc(files, func(s alarm.Party) bool { return s.In.Documents == 0 })
-	if len(files) > 1 {
-		all = append(all, files...)
-	}
-	return all, nil
+	return slices.DeleteFunc(files, func(s alarm.Party) bool { return s.In.Documents == 0 })
 }
 
 // raise writes alarms.json and, where the job is strict, fails if there is one.
-func (t *taskRun) raise(ctx context.Context, tallied []Record, rows []tally.Row, kept uint64) error {
-	f, err := t.alarms(ctx, tallied, rows, kept)
+func (t *taskRun) raise(ctx context.Context, rows *sealedRows, kept uint64) error {
+	f, err := t.alarms(ctx, rows, kept)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ type auditor struct {
 	outlines  []neardup.Outline
 	sets      *neardup.FileSets
 	index     *neardup.Probes
-	dropped   []bool // by rank
+	decided   decided
 	documents uint64 // distinct texts
 
 	texts []distinctText // that may reach the threshold with a probe
@@ -41,13 +41,32 @@ type auditor struct {
 	named map[doc.Place]*node // of the texts of hits that are not found
 }
 
+// decided is what an audit asks of who resolved.
+type decided interface {
+	// standsFor returns the number of a document, -1 if it shares no key, and
+	// whether it stands for its text.
+	standsFor(p doc.Place) (number int32, itself bool)
+	// rankOf returns where the set of a document is, -1 if it is not to be had.
+	rankOf(number int32) int32
+	// isDropped reports whether a document that stands for its text is dropped.
+	isDropped(number int32) bool
+	// share notes which pairs share a bucket.
+	share(ctx context.Context, pairs []sharing) error
+}
+
+// sharing is a pair of documents that stand for their texts.
+type sharing struct {
+	a, b   int32
+	shares *bool
+}
+
 // distinctText is a document that stands for its text.
 type distinctText struct {
 	place  doc.Place
 	offset int64
 	hash   uint64 // of the text
 	length uint64 // of the text, bytes
-	rank   int32  // in the resolver; -1 outside
+	number int32  // of the document; -1 if it shares no key
 }
 
 // hit is a text that reaches the threshold with a probe.
@@ -84,10 +103,15 @@ func (r *resolver) audit(ctx context.Context) error {
 	if r.Plan.AuditPPM == 0 {
 		return nil
 	}
-	a := &auditor{resolver: r, dropped: make([]bool, len(r.byRank))}
+	d := inMemory{r, newBitset(len(r.nodes))}
 	for _, v := range r.verdicts {
-		a.dropped[v.Doc] = true
+		d.dropped.add(uint32(r.byRank[v.Doc]))
 	}
+	return r.auditWith(ctx, d)
+}
+
+func (r *resolver) auditWith(ctx context.Context, d decided) error {
+	a := &auditor{resolver: r, decided: d}
 	defer func() {
 		if a.sets != nil {
 			a.sets.Close()
@@ -143,21 +167,13 @@ func (a *auditor) eachText(ctx context.Context, shard int, fn func(r *outlineRec
 		return err
 	}
 	defer closeFile()
-	at, _ := slices.BinarySearchFunc(a.nodes, doc.Place{Shard: uint32(shard)}, func(n node, p doc.Place) int { return n.place.Compare(p) })
 	var rec outlineRecord
 	for d.more() {
 		if d.outline(&rec); d.err != nil {
 			break
 		}
-		place := doc.Place{Shard: uint32(shard), Ordinal: rec.ordinal}
-		for at < len(a.nodes) && a.nodes[at].place.Compare(place) < 0 {
-			at++
-		}
-		switch {
-		case at == len(a.nodes) || a.nodes[at].place != place:
-			fn(&rec, -1)
-		case a.nodes[at].first == int32(at):
-			fn(&rec, int32(at))
+		if number, itself := a.decided.standsFor(doc.Place{Shard: uint32(shard), Ordinal: rec.ordinal}); itself {
+			fn(&rec, number)
 		}
 	}
 	if d.err != nil {
@@ -167,11 +183,7 @@ func (a *auditor) eachText(ctx context.Context, shard int, fn func(r *outlineRec
 }
 
 func (a *auditor) textOf(shard int, r *outlineRecord, number int32) distinctText {
-	t := distinctText{doc.Place{Shard: uint32(shard), Ordinal: r.ordinal}, r.offset, r.hash, r.length, -1}
-	if number >= 0 {
-		t.rank = a.nodes[number].rank
-	}
-	return t
+	return distinctText{doc.Place{Shard: uint32(shard), Ordinal: r.ordinal}, r.offset, r.hash, r.length, number}
 }
 
 // drawnText is a text that may become a probe.
@@ -271,7 +283,7 @@ func (a *auditor) eachSet(ctx context.Context, texts []distinctText, newFn func(
 	var read []node          // the unknown ones
 	var all []int32          // numbers of read
 	for i := range texts {
-		if t := &texts[i]; t.rank < 0 {
+		if t := &texts[i]; a.rank(t) < 0 {
 			all, unknown = append(all, int32(len(read))), append(unknown, i)
 			read = append(read, node{place: t.place, offset: t.offset, hash: t.hash, length: t.length})
 		} else {
@@ -289,7 +301,7 @@ func (a *auditor) eachSet(ctx context.Context, texts []distinctText, newFn func(
 					return err
 				}
 				var err error
-				if set, err = a.resolver.sets.Load(uint32(texts[i].rank), set); err != nil {
+				if set, err = a.resolver.sets.Load(uint32(a.rank(&texts[i])), set); err != nil {
 					return err
 				}
 				if err := fn(i, set); err != nil {
@@ -307,6 +319,17 @@ func (a *auditor) eachSet(ctx context.Context, texts []distinctText, newFn func(
 		return func(n int32, text []byte) error { return fn(unknown[n], s.Set(text)) }
 	})
 }
+
+// rank is where the set of a text is, -1 if it must be read again.
+func (a *auditor) rank(t *distinctText) int32 {
+	if t.number < 0 {
+		return -1
+	}
+	return a.decided.rankOf(t.number)
+}
+
+// kept reports whether a text is kept.
+func (a *auditor) kept(t *distinctText) bool { return t.number < 0 || !a.decided.isDropped(t.number) }
 
 // compare finds every text that reaches the threshold with a probe: those that their
 // outlines do not tell apart from all probes are compared in full.
@@ -327,7 +350,7 @@ func (a *auditor) compare(ctx context.Context) error {
 	}
 	a.texts = slices.Concat(near...)
 	a.rec.Numbers["audit_compared"] = int64(len(a.texts))
-	return a.eachSet(ctx, a.texts, func() func(i int, set []uint64) error {
+	err = a.eachSet(ctx, a.texts, func() func(i int, set []uint64) error {
 		m := a.index.NewMatcher()
 		return func(i int, set []uint64) error {
 			if !m.Look(set) {
@@ -339,14 +362,23 @@ func (a *auditor) compare(ctx context.Context) error {
 				if p.place == text.place {
 					return
 				}
-				h := hit{probe: k, text: uint32(i), overlap: overlap, union: union}
-				h.found = p.rank >= 0 && text.rank >= 0 && a.graph.Share(uint32(p.rank), uint32(text.rank))
 				a.mu.Lock()
-				a.hits = append(a.hits, h)
+				a.hits = append(a.hits, hit{probe: k, text: uint32(i), overlap: overlap, union: union})
 				a.mu.Unlock()
 			})
 		}
 	})
+	if err != nil {
+		return err
+	}
+	var pairs []sharing
+	for i := range a.hits {
+		h := &a.hits[i]
+		if p, text := &a.probes[h.probe], &a.texts[h.text]; p.number >= 0 && text.number >= 0 {
+			pairs = append(pairs, sharing{p.number, text.number, &h.found})
+		}
+	}
+	return a.decided.share(ctx, pairs)
 }
 
 // judge tells of the pairs that the buckets do not find whether that kept the probe,
@@ -392,11 +424,10 @@ func (a *auditor) judge(ctx context.Context) error {
 		}
 		return nil
 	})
-	kept := func(t *distinctText) bool { return t.rank < 0 || !a.dropped[t.rank] }
 	for i := range a.hits {
 		h := &a.hits[i]
 		p, text := &a.probes[h.probe], &a.texts[h.text]
-		h.missed = !h.found && kept(p) && kept(text) && a.named[text.place].compare(a.named[p.place]) < 0
+		h.missed = !h.found && a.kept(p) && a.kept(text) && a.named[text.place].compare(a.named[p.place]) < 0
 	}
 	return err
 }
@@ -420,7 +451,7 @@ func (a *auditor) settle() audit.File {
 		Bins: []audit.Bin{}, Examples: []audit.Pair{},
 	}
 	for i := range a.probes {
-		if rank := a.probes[i].rank; rank >= 0 && a.dropped[rank] {
+		if !a.kept(&a.probes[i]) {
 			f.Dropped++
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/bits"
 
 	"github.com/tallystick/tallystick/engine/doc"
 )
@@ -52,6 +53,14 @@ func (e *encoder) fixed64(v uint64) {
 	e.buf = binary.LittleEndian.AppendUint64(e.buf, v)
 }
 
+// raw writes what another encoder made.
+func (e *encoder) raw(b []byte) {
+	if len(e.buf) > codecBuffer {
+		e.flush()
+	}
+	e.buf = append(e.buf, b...)
+}
+
 func (e *encoder) flush() error {
 	if e.err == nil && len(e.buf) > 0 {
 		_, e.err = e.w.Write(e.buf)
@@ -63,11 +72,12 @@ func (e *encoder) flush() error {
 // decoder reads what an encoder wrote. After an error, which it keeps, it
 // reads zeros and empty strings.
 type decoder struct {
-	src  io.Reader
-	buf  []byte // room for ahead
-	left []byte // read ahead, a part of buf; empty after an error
-	end  error  // of src
-	err  error
+	src io.Reader
+	buf []byte
+	at  int   // buf[at:to] is read ahead
+	to  int   // at after an error
+	end error // of src
+	err error
 
 	further int  // tokenizers of the plan beyond the main one
 	sources bool // documents have sources
@@ -96,25 +106,26 @@ func newDecoderSize(r io.Reader, magic string, buffer int) (*decoder, error) {
 
 // ahead reports whether n bytes, at most as many as the buffer has, are read
 // ahead after trying to.
-func (d *decoder) ahead(n int) bool {
-	if len(d.left) >= n {
-		return true
-	}
-	if d.err != nil {
+func (d *decoder) ahead(n int) bool { return d.to-d.at >= n || d.fill(n) }
+
+// fill is ahead where it takes reading. At the end of the source it leaves the
+// buffer as it is, which may be somebody else's (valueOf).
+func (d *decoder) fill(n int) bool {
+	if d.err != nil || d.end != nil {
 		return false
 	}
-	d.left = d.buf[:copy(d.buf, d.left)]
-	for tries := 0; len(d.left) < n && d.end == nil; tries++ {
+	d.at, d.to = 0, copy(d.buf, d.buf[d.at:d.to])
+	for tries := 0; d.to < n && d.end == nil; tries++ {
 		var m int
-		m, d.end = d.src.Read(d.buf[len(d.left):])
-		d.left = d.buf[:len(d.left)+m]
+		m, d.end = d.src.Read(d.buf[d.to:])
+		d.to += m
 		if m > 0 {
 			tries = 0
 		} else if tries == 100 && d.end == nil {
 			d.end = io.ErrNoProgress
 		}
 	}
-	return len(d.left) >= n
+	return d.to >= n
 }
 
 // more reports whether another record starts here; a clean end of file leaves
@@ -130,7 +141,7 @@ func (d *decoder) more() bool {
 }
 
 func (d *decoder) fail(err error) {
-	d.left = nil
+	d.at = d.to
 	if d.err == nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			err = fmt.Errorf("%w: ends inside a record", doc.ErrCorrupt)
@@ -140,31 +151,32 @@ func (d *decoder) fail(err error) {
 }
 
 func (d *decoder) uint() uint64 {
-	switch b := d.left; {
-	case len(b) > 0 && b[0] < 0x80:
-		d.left = b[1:]
-		return uint64(b[0])
-	case len(b) > 1 && b[1] < 0x80:
-		d.left = b[2:]
-		return uint64(b[0]&0x7f) | uint64(b[1])<<7
-	case len(b) > 2 && b[2] < 0x80:
-		d.left = b[3:]
-		return uint64(b[0]&0x7f) | uint64(b[1]&0x7f)<<7 | uint64(b[2])<<14
+	if i := d.at; i < d.to && d.buf[i] < 0x80 {
+		d.at++
+		return uint64(d.buf[i])
 	}
 	return d.longUint()
 }
 
+// longUint is uint for numbers of several bytes.
 func (d *decoder) longUint() uint64 {
-	if len(d.left) < binary.MaxVarintLen64 {
-		d.ahead(binary.MaxVarintLen64)
+	if d.ahead(binary.MaxVarintLen64) {
+		w := binary.LittleEndian.Uint64(d.buf[d.at:])
+		if last := bits.TrailingZeros64(^w & 0x8080808080808080); last < 64 { // its highest bit
+			d.at += last/8 + 1
+			w &= 2<<last - 1
+			w = w&0x007f007f007f007f | w&0x7f007f007f007f00>>1
+			w = w&0x00003fff00003fff | w&0x3fff00003fff0000>>2
+			return w&0x0fffffff | w>>4&0x00fffffff0000000
+		}
 	}
-	v, n := binary.Uvarint(d.left)
+	v, n := binary.Uvarint(d.buf[d.at:d.to])
 	switch {
 	case n > 0:
-		d.left = d.left[n:]
+		d.at += n
 		return v
 	case d.err != nil:
-	case len(d.left) >= binary.MaxVarintLen64:
+	case d.to-d.at >= binary.MaxVarintLen64:
 		d.fail(fmt.Errorf("%w: a number of more than 64 bits", doc.ErrCorrupt))
 	default:
 		d.fail(d.end)
@@ -188,25 +200,48 @@ func (d *decoder) uint32() uint32 {
 	return uint32(v)
 }
 
+// size is a number of bytes, lines or the like: one of 63 bits.
+func (d *decoder) size() int64 {
+	v := d.uint()
+	if v > math.MaxInt64 {
+		d.fail(fmt.Errorf("%w: a size of %d", doc.ErrCorrupt, v))
+		return 0
+	}
+	return int64(v)
+}
+
+// below is a number that must be less than limit.
+func (d *decoder) below(limit uint64) uint64 {
+	v := d.uint()
+	if v >= limit {
+		d.fail(fmt.Errorf("%w: %d where less than %d can be", doc.ErrCorrupt, v, limit))
+		return 0
+	}
+	return v
+}
+
 func (d *decoder) byte() byte {
 	if !d.ahead(1) {
 		d.fail(d.end)
 		return 0
 	}
-	b := d.left[0]
-	d.left = d.left[1:]
-	return b
+	d.at++
+	return d.buf[d.at-1]
 }
 
 // bytes appends the next string to dst[:0], which is reused.
 func (d *decoder) bytes(dst []byte) []byte {
 	n := d.uint()
-	if n <= uint64(len(d.left)) {
-		dst = append(dst[:0], d.left[:n]...)
-		d.left = d.left[n:]
-		return dst
+	if n <= uint64(d.to-d.at) {
+		return append(dst[:0], d.next(int(n))...)
 	}
 	return d.longBytes(dst, n)
+}
+
+// next returns n bytes that are read ahead.
+func (d *decoder) next(n int) []byte {
+	d.at += n
+	return d.buf[d.at-n : d.at]
 }
 
 // longBytes is bytes where the n of the string are not all read ahead.
@@ -218,7 +253,7 @@ func (d *decoder) longBytes(dst []byte, n uint64) []byte {
 	// Grown as bytes arrive: a damaged length must not allocate by itself.
 	dst = dst[:0]
 	for n > 0 && d.err == nil {
-		step := min(n, 1<<16)
+		step := min(n, 1<<17)
 		at := len(dst)
 		dst = append(dst, make([]byte, step)...)
 		d.full(dst[at:])
@@ -232,10 +267,8 @@ func (d *decoder) longBytes(dst []byte, n uint64) []byte {
 
 func (d *decoder) string() string {
 	n := d.uint()
-	if n <= uint64(len(d.left)) {
-		s := string(d.left[:n])
-		d.left = d.left[n:]
-		return s
+	if n <= uint64(d.to-d.at) {
+		return string(d.next(int(n)))
 	}
 	return string(d.longBytes(nil, n))
 }
@@ -245,9 +278,7 @@ func (d *decoder) fixed64() uint64 {
 		d.fail(d.end)
 		return 0
 	}
-	v := binary.LittleEndian.Uint64(d.left)
-	d.left = d.left[8:]
-	return v
+	return binary.LittleEndian.Uint64(d.next(8))
 }
 
 func (d *decoder) place() doc.Place {
@@ -257,7 +288,7 @@ func (d *decoder) place() doc.Place {
 // full reads as many bytes as b has, or fails.
 func (d *decoder) full(b []byte) {
 	for len(b) > 0 {
-		if len(d.left) == 0 && len(b) >= len(d.buf) && d.err == nil && d.end == nil {
+		if d.at == d.to && len(b) >= len(d.buf) && d.err == nil && d.end == nil {
 			// As a bufio.Reader: what is long goes where it is wanted.
 			n, err := io.ReadFull(d.src, b)
 			if d.end = err; err == nil {
@@ -270,8 +301,7 @@ func (d *decoder) full(b []byte) {
 			d.fail(d.end)
 			return
 		}
-		n := copy(b, d.left)
-		b, d.left = b[n:], d.left[n:]
+		b = b[copy(b, d.next(min(len(b), d.to-d.at))):]
 	}
 }
 
@@ -285,8 +315,8 @@ func (d *decoder) skip(n uint64) {
 		return
 	}
 	n--
-	here := min(n, uint64(len(d.left)))
-	d.left = d.left[here:]
+	here := min(n, uint64(d.to-d.at))
+	d.at += int(here)
 	if n -= here; n > 0 {
 		if _, err := d.src.(io.Seeker).Seek(int64(n), io.SeekCurrent); err != nil {
 			d.fail(err)

@@ -3,6 +3,7 @@ package stage
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -89,7 +90,6 @@ func (t *taskRun) newCrediting(ctx context.Context, resolved *Record, sums *tall
 	if !t.Plan.SharesCredit() {
 		return nil, nil
 	}
-	sums.Shared = true
 	d, closeFile, err := t.decode(ctx, resolved, workPath(Resolve, t.rec.Task, "owners"), magicOwners)
 	if err != nil {
 		return nil, err
@@ -149,45 +149,12 @@ func (c *crediting) write(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	c.sums.EachShare(func(contributor string, of uint64, tokens []uint64) {
+	err = c.sums.EachShare(func(contributor string, of uint64, tokens []uint64) {
 		e.string(contributor)
 		e.uint(of)
 		for _, n := range tokens {
 			e.uint(n)
 		}
 	})
-	return e.flush()
-}
-
-// mergeCredits adds the credits of all shards to sums.
-func (t *taskRun) mergeCredits(ctx context.Context, tallied []Record, sums *tally.Tally) error {
-	if !t.Plan.SharesCredit() {
-		return nil
-	}
-	sums.Shared = true
-	tokens := make([]uint64, 1+len(t.Plan.Further))
-	for shard := range t.Plan.Delivery() {
-		path := workPath(Tally, shard, "credits")
-		d, closeFile, err := t.decode(ctx, &tallied[shard], path, magicCredits)
-		if err != nil {
-			return err
-		}
-		for d.more() {
-			contributor, of := d.string(), d.uint()
-			for k := range tokens {
-				tokens[k] = d.uint()
-			}
-			if d.err == nil && of == 0 {
-				d.fail(fmt.Errorf("%w: a part of none", doc.ErrCorrupt))
-			}
-			if d.err == nil {
-				sums.Share(contributor, of, tokens)
-			}
-		}
-		closeFile()
-		if d.err != nil {
-			return fmt.Errorf("%s: %w", path, d.err)
-		}
-	}
-	return nil
+	return errors.Join(err, e.flush())
 }

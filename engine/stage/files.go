@@ -82,6 +82,15 @@ func writeJSON(ctx context.Context, create func(context.Context, string) (store.
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", path, err)
 	}
+	return writeBytes(ctx, create, path, b)
+}
+
+// WriteBytes writes one finished file.
+func WriteBytes(ctx context.Context, s store.Store, path string, b []byte) error {
+	return writeBytes(ctx, s.Create, path, b)
+}
+
+func writeBytes(ctx context.Context, create func(context.Context, string) (store.Writer, error), path string, b []byte) error {
 	w, err := create(ctx, path)
 	if err != nil {
 		return fmt.Errorf("create %s: %w", path, err)

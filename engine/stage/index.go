@@ -238,33 +238,32 @@ func (t *taskRun) readIndex(ctx context.Context, run *plan.Earlier, file io.Read
 	return keys.flush()
 }
 
-// carry reads what earlier runs decided about the nodes that they dropped, and
-// lets those come after all that were kept.
-func (r *resolver) carry(ctx context.Context) error {
-	r.carried = make(map[int32]*decisionRecord)
-	for shard := r.delivery; shard < len(r.Plan.Shards); shard++ {
-		if r.Plan.Shards[shard].Index == "" {
-			continue
-		}
-		path := workPath(Scan, shard, "decisions")
-		d, closeFile, err := r.decode(ctx, &r.scanned[shard], path, magicDecisions)
-		if err != nil {
-			return err
-		}
-		for d.more() {
-			var decided decisionRecord
-			if d.decision(&decided); d.err != nil {
+// carriedOf reads what an earlier run decided about the documents of a shard that it
+// dropped: the function is asked for ascending lines, and its answer is reused.
+func (r *resolver) carriedOf(ctx context.Context, shard int) (func(ordinal uint32) (*decisionRecord, error), func(), error) {
+	path := workPath(Scan, shard, "decisions")
+	d, closeFile, err := r.decode(ctx, &r.scanned[shard], path, magicDecisions)
+	if err != nil {
+		return nil, nil, err
+	}
+	var next decisionRecord
+	pending := false
+	return func(ordinal uint32) (*decisionRecord, error) {
+		for !pending || next.Ordinal < ordinal {
+			if pending = d.more(); !pending {
 				break
 			}
-			if n, err := r.at(doc.Place{Shard: uint32(shard), Ordinal: decided.Ordinal}); err == nil {
-				r.carried[n] = &decided
-				r.nodes[n].turn |= turnDropped
+			last := next.Ordinal
+			if d.decision(&next); d.err == nil && next.Ordinal < last {
+				d.fail(fmt.Errorf("%w: line %d after line %d", doc.ErrCorrupt, next.Ordinal, last))
 			}
 		}
-		closeFile()
 		if d.err != nil {
-			return fmt.Errorf("%s: %w", path, d.err)
+			return nil, fmt.Errorf("%s: %w", path, d.err)
 		}
-	}
-	return nil
+		if !pending || next.Ordinal != ordinal {
+			return nil, nil
+		}
+		return &next, nil
+	}, closeFile, nil
 }

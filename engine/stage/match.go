@@ -18,7 +18,7 @@ func match(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	room := t.room(t.tasksAtOnce(Match))
+	room := t.roomFor(Match)
 	keys, err := t.openKeys(ctx, scanned, room/3)
 	if err != nil {
 		return err

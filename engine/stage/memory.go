@@ -2,30 +2,67 @@ package stage
 
 import "math"
 
-// What a process takes whatever it does: the program, tokenizers, buffers of
-// files. See Job.Memory.
+// What a process takes whatever the corpus is, bytes: the program and its tokenizers,
+// and for each task at once the buffers of its files. Those of scan have blocks of
+// keys of every partition beside them. See Job.Memory.
 const (
 	processMemory = 64 << 20
-	workerMemory  = 16 << 20
-	leastRoom     = 1 << 10
+	matchMemory   = 8 << 20
+	tallyMemory   = 32 << 20
+	scanMemory    = 24 << 20
+	tiniestRoom   = 1 << 10
 )
 
-// room is what each of the tasks that run at once may hold in tables that grow with
-// the corpus, in bytes. It is half of what is left for them: until the garbage
-// collector has been there, what they held before is still around.
-func (j *Job) room(atOnce int) int64 {
-	if j.Memory == 0 {
-		return math.MaxInt64
+// fixed is what a task of a stage takes whatever the corpus is, bytes.
+func (j *Job) fixed(n Name) int64 {
+	switch n {
+	case Scan:
+		return scanMemory + 2*int64(j.Plan.Partitions)*(keyBlock+keyBlock/4)
+	case Match:
+		return matchMemory
 	}
-	n := int64(max(1, atOnce))
-	return max(max(j.Memory-j.Memory/16-processMemory-n*workerMemory, j.Memory/4)/2/n, leastRoom)
+	return tallyMemory
 }
 
-// tasksAtOnce is how many tasks of a stage this process may do at once.
-func (j *Job) tasksAtOnce(n Name) int {
+// AtOnce is how many tasks of a stage this process does at once: no more than it has
+// workers or the stage tasks, nor than the bound on memory has room for.
+func (j *Job) AtOnce(n Name) int {
 	tasks, err := j.Tasks(n)
 	if err != nil {
 		return 1
 	}
-	return max(1, min(tasks, j.Workers))
+	most := max(1, min(tasks, j.Workers))
+	if j.Memory == 0 {
+		return most
+	}
+	return max(1, min(most, int((j.Memory-processMemory)/2/j.fixed(n))))
+}
+
+// roomFor is what each of the tasks of a stage that run at once may hold in tables
+// that grow with the corpus, in bytes. It is half of what is left for them: until the
+// garbage collector has been there, what they held before is still around.
+func (j *Job) roomFor(n Name) int64 {
+	if j.Memory == 0 {
+		return math.MaxInt64
+	}
+	tasks := int64(j.AtOnce(n))
+	free := j.Memory - j.Memory/16 - processMemory - tasks*j.fixed(n)
+	return max(max(free, j.Memory/4)/2/tasks, tiniestRoom)
+}
+
+// Room is what may be held in tables that grow with the corpus when a run is described,
+// in bytes; 0: no limit.
+func (j *Job) Room() int64 {
+	if j.Memory == 0 {
+		return 0
+	}
+	return j.roomFor(Seal)
+}
+
+// tallyRoom is the room of each of the two sums of a task of tally, 0 for no limit.
+func (j *Job) tallyRoom() int64 {
+	if j.Memory == 0 {
+		return 0
+	}
+	return j.roomFor(Tally) / 2
 }

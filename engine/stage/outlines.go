@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/bits"
 
@@ -35,19 +36,29 @@ type outlineWriter struct {
 // add writes the record of a document with the given shingles.
 func (w *outlineWriter) add(d *docRecord, shingles []uint64) {
 	o := w.outliner.Outline(shingles)
-	for _, v := range [outlineHead]uint64{uint64(d.Ordinal), uint64(d.Offset), d.Hash, d.Bytes, o.AtMost, o.AtLeast, o.Whole, uint64(len(o.Bits))} {
-		w.fixed64(v)
+	w.fixed64(uint64(d.Ordinal)) // which makes room
+	b := w.buf
+	for _, v := range [outlineHead - 1]uint64{uint64(d.Offset), d.Hash, d.Bytes, o.AtMost, o.AtLeast, o.Whole, uint64(len(o.Bits))} {
+		b = binary.LittleEndian.AppendUint64(b, v)
 	}
 	for _, v := range o.Bits {
-		w.fixed64(v)
+		b = binary.LittleEndian.AppendUint64(b, v)
 	}
+	w.buf = b
 }
 
 // outline reads a record into r, whose memory it reuses.
 func (d *decoder) outline(r *outlineRecord) {
 	var head [outlineHead]uint64
-	for i := range head {
-		head[i] = d.fixed64()
+	if d.ahead(8 * outlineHead) {
+		b := d.next(8 * outlineHead)
+		for i := range head {
+			head[i] = binary.LittleEndian.Uint64(b[8*i:])
+		}
+	} else {
+		for i := range head {
+			head[i] = d.fixed64()
+		}
 	}
 	words := head[7]
 	if d.err == nil && (words > maxOutlineWords || bits.OnesCount64(words) > 1 || head[0] > 1<<32-1 || head[5] > head[4]) {

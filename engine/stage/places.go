@@ -69,3 +69,23 @@ func (s *placeSet) find(p doc.Place) (uint32, bool) {
 	w, bit := lines.has[p.Ordinal/64], uint64(1)<<(p.Ordinal%64)
 	return lines.before[p.Ordinal/64] + uint32(bits.OnesCount64(w&(bit-1))), w&bit != 0
 }
+
+// at is the inverse of find: the place of number n, or the zero place if there are
+// not so many. It looks at all of them: for what is seldom asked.
+func (s *placeSet) at(n uint32) doc.Place {
+	for p := range s.all() {
+		if n == 0 {
+			return p
+		}
+		n--
+	}
+	return doc.Place{}
+}
+
+// end returns a bound on the lines of a shard that are in the set: all come before it.
+func (s *placeSet) end(shard int) uint64 {
+	if shard >= len(s.shards) {
+		return 0
+	}
+	return 64 * uint64(len(s.shards[shard].has))
+}

@@ -86,20 +86,40 @@ func resolve(ctx context.Context, t *taskRun) error {
 		return err
 	}
 	r := newResolver(t)
-	r.scanned, r.matched = scanned, matched
 	defer r.close()
-	for _, step := range []struct {
-		name string
-		do   func(context.Context) error
-	}{
-		{"collect", r.collect}, {"carry", r.carry}, {"exact", r.collapseExact}, {"graph", r.buildGraph}, {"sets", r.loadSets},
+	r.scanned, r.matched = scanned, matched
+	fits := false
+	begin := func(ctx context.Context) (err error) {
+		if err := r.sharing(ctx); err != nil {
+			return err
+		}
+		fits, err = r.fits(ctx)
+		return err
+	}
+	if err := r.step(ctx, "sharing", begin); err != nil {
+		return err
+	}
+	if !fits {
+		return r.resolveInParts(ctx)
+	}
+	return r.steps(ctx, []step{
+		{"collect", r.collect}, {"exact", r.collapseExact}, {"graph", r.buildGraph}, {"sets", r.loadSets},
 		{"decide", r.decide}, {"", r.audit}, {"keep", r.keepForSweep}, {"write", r.write},
-	} {
-		if err := r.step(ctx, step.name, step.do); err != nil {
+	})
+}
+
+// step is a named part of a task.
+type step struct {
+	name string
+	do   func(context.Context) error
+}
+
+func (t *taskRun) steps(ctx context.Context, steps []step) error {
+	for _, s := range steps {
+		if err := t.step(ctx, s.name, s.do); err != nil {
 			return err
 		}
 	}
-	r.rec.Bytes = r.texts.Load()
 	return nil
 }
 
@@ -109,6 +129,10 @@ type resolver struct {
 	matched  []Record // by partition
 	nodes    []node   // in order of place
 	places   placeSet // of the nodes, by their numbers
+	number   int      // of places
+	edges    int64    // members of all buckets
+	needed   int64    // memory that takes everything, bytes; with a bound only
+	hot      bool     // a bucket has more than neardup.HotBucket members
 	byRank   []int32  // rank → node
 	graph    neardup.Graph
 	sets     *neardup.FileSets
@@ -131,6 +155,7 @@ func newResolver(t *taskRun) *resolver {
 func (r *resolver) close() {
 	if r.sets != nil {
 		r.sets.Close()
+		r.sets = nil
 	}
 }
 
@@ -145,58 +170,106 @@ func (r *resolver) at(p doc.Place) (int32, error) {
 
 // collect makes a node of every document in a group.
 func (r *resolver) collect(ctx context.Context) error {
-	if err := r.sharing(ctx); err != nil {
-		return err
-	}
-	count := r.places.number()
-	if count > math.MaxInt32 {
-		return fmt.Errorf("%d documents share a key with another one; one process resolves at most %d", count, math.MaxInt32)
-	}
-	r.nodes = make([]node, 0, count)
+	r.nodes = make([]node, 0, r.number)
 	for p := range r.places.all() {
 		r.nodes = append(r.nodes, node{place: p, first: int32(len(r.nodes)), rank: -1})
 	}
+	r.carried = make(map[int32]*decisionRecord)
 	return r.describeNodes(ctx)
 }
 
-// describeNodes reads the records of the documents that nodes stand for.
+// describeNodes fills in the nodes, one for each place.
 func (r *resolver) describeNodes(ctx context.Context) error {
+	err := r.eachDoc(ctx, func(number uint32, p doc.Place, rec *docRecord, carried *decisionRecord) error {
+		n := &r.nodes[number]
+		r.describe(n, rec, r.Plan.IsStanding(int(p.Shard)))
+		if carried != nil {
+			copied := *carried
+			r.carried[int32(number)] = &copied
+			n.turn |= turnDropped
+		}
+		return nil
+	})
+	r.rec.Numbers["sharing_documents"] = int64(len(r.nodes))
+	return err
+}
+
+// eachDoc calls fn for every document in a group, in order of place: its number, its
+// record and, where an earlier run dropped it, what that decided. Both are reused.
+func (r *resolver) eachDoc(ctx context.Context, fn func(number uint32, p doc.Place, rec *docRecord, carried *decisionRecord) error) error {
 	var rec docRecord
-	at := 0
+	next := uint32(0) // the number that must come
 	for shard := range r.Plan.Shards {
-		path := workPath(Scan, shard, "docs")
-		d, closeFile, err := r.decode(ctx, &r.scanned[shard], path, magicDocs)
-		if err != nil {
+		if err := r.eachDocOf(ctx, shard, &rec, func(p doc.Place, carried *decisionRecord) error {
+			number, shares := r.places.find(p)
+			if !shares || number < next {
+				return nil
+			}
+			if number != next {
+				return errNoRecord(r.places.at(next))
+			}
+			next++
+			return fn(number, p, &rec, carried)
+		}); err != nil {
 			return err
 		}
-		standing := r.Plan.IsStanding(shard)
-		for d.more() && at < len(r.nodes) && r.nodes[at].place.Shard == uint32(shard) {
-			if d.doc(&rec); d.err != nil || rec.Ordinal != r.nodes[at].place.Ordinal {
-				continue
-			}
-			r.describe(&r.nodes[at], &rec, standing)
-			at++
-		}
-		closeFile()
-		if d.err != nil {
-			return fmt.Errorf("%s: %w", path, d.err)
-		}
 	}
-	if at != len(r.nodes) {
-		p := r.nodes[at].place
-		return fmt.Errorf("%w: line %d of shard %d has keys but no record", doc.ErrCorrupt, p.Ordinal, p.Shard)
+	if int(next) != r.number {
+		return errNoRecord(r.places.at(next))
 	}
-	r.rec.Numbers["sharing_documents"] = int64(len(r.nodes))
 	return nil
 }
 
-// sharing gathers the places of all documents in a group.
+func errNoRecord(p doc.Place) error {
+	return fmt.Errorf("%w: line %d of shard %d has keys but no record", doc.ErrCorrupt, p.Ordinal, p.Shard)
+}
+
+// eachDocOf reads the records of one shard into rec.
+func (r *resolver) eachDocOf(ctx context.Context, shard int, rec *docRecord, fn func(p doc.Place, carried *decisionRecord) error) error {
+	path := workPath(Scan, shard, "docs")
+	d, closeFile, err := r.decode(ctx, &r.scanned[shard], path, magicDocs)
+	if err != nil {
+		return err
+	}
+	defer closeFile()
+	carried := func(uint32) (*decisionRecord, error) { return nil, nil }
+	if r.Plan.Shards[shard].Index != "" {
+		var closeCarried func()
+		if carried, closeCarried, err = r.carriedOf(ctx, shard); err != nil {
+			return err
+		}
+		defer closeCarried()
+	}
+	// Behind the last line of interest nothing is.
+	for end := r.places.end(shard); end > 0 && d.more(); {
+		if d.doc(rec); d.err != nil || uint64(rec.Ordinal) >= end {
+			break
+		}
+		decided, err := carried(rec.Ordinal)
+		if err != nil {
+			return err
+		}
+		if err := fn(doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}, decided); err != nil {
+			return err
+		}
+	}
+	if d.err != nil {
+		return fmt.Errorf("%s: %w", path, d.err)
+	}
+	return ctx.Err()
+}
+
+// sharing gathers and numbers the places of all documents in a group.
 func (r *resolver) sharing(ctx context.Context) error {
 	for _, kind := range []string{"exact", "buckets"} {
 		err := r.readGroups(ctx, kind, func(members []doc.Place) error {
+			if kind == "buckets" {
+				r.edges += int64(len(members))
+				r.hot = r.hot || len(members) > neardup.HotBucket
+			}
 			for _, p := range members {
-				if int(p.Shard) >= len(r.Plan.Shards) {
-					return fmt.Errorf("%w: a group of %s names shard %d of %d", doc.ErrCorrupt, kind, p.Shard, len(r.Plan.Shards))
+				if int(p.Shard) >= len(r.Plan.Shards) || uint64(p.Ordinal) >= r.Plan.MostLines(int(p.Shard)) {
+					return fmt.Errorf("%w: a group of %s names line %d of shard %d of %d", doc.ErrCorrupt, kind, p.Ordinal, p.Shard, len(r.Plan.Shards))
 				}
 				r.places.add(p)
 			}
@@ -205,6 +278,9 @@ func (r *resolver) sharing(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+	}
+	if r.number = r.places.number(); r.number > math.MaxInt32 {
+		return fmt.Errorf("%d documents share a key with another one; one process resolves at most %d", r.number, math.MaxInt32)
 	}
 	return nil
 }
@@ -258,20 +334,30 @@ func (r *resolver) collapseExact(ctx context.Context) error {
 // buildGraph keeps the buckets that at least two representatives share, and
 // ranks those by priority.
 func (r *resolver) buildGraph(ctx context.Context) error {
+	var bucket []int32
+	return r.graphOf(func(fn func(bucket []int32)) error {
+		return r.readGroups(ctx, "buckets", func(members []doc.Place) error {
+			bucket = bucket[:0]
+			for _, p := range members {
+				n, err := r.at(p)
+				if err != nil {
+					return err
+				}
+				if r.nodes[n].first == n {
+					bucket = append(bucket, n)
+				}
+			}
+			fn(bucket)
+			return nil
+		})
+	})
+}
+
+// graphOf is buildGraph of buckets of representatives, which it may reorder.
+func (r *resolver) graphOf(buckets func(fn func(bucket []int32)) error) error {
 	offsets := []uint64{0}
 	var shared []uint32 // members of the buckets, as nodes, then as ranks
-	var bucket []int32
-	err := r.readGroups(ctx, "buckets", func(members []doc.Place) error {
-		bucket = bucket[:0]
-		for _, p := range members {
-			n, err := r.at(p)
-			if err != nil {
-				return err
-			}
-			if r.nodes[n].first == n {
-				bucket = append(bucket, n)
-			}
-		}
+	err := buckets(func(bucket []int32) {
 		r.bySource(bucket, func(bucket []int32) {
 			if len(bucket) < 2 {
 				return
@@ -285,7 +371,6 @@ func (r *resolver) buildGraph(ctx context.Context) error {
 			}
 			offsets = append(offsets, uint64(len(shared)))
 		})
-		return nil
 	})
 	if err != nil {
 		return err
@@ -302,7 +387,7 @@ func (r *resolver) buildGraph(ctx context.Context) error {
 }
 
 // loadSets reads the text of every document that must be compared once more
-// and spills its shingle set to a scratch file.
+// and stores its shingle set, in a scratch file if there are many.
 func (r *resolver) loadSets(ctx context.Context) error {
 	hasher, err := shingle.HasherFor(r.Plan.Rules.Shingle, r.Plan.Seed)
 	if err != nil {
@@ -312,6 +397,7 @@ func (r *resolver) loadSets(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w.KeepInMemory(r.setsRoom())
 	err = r.fetch(ctx, r.nodes, r.byRank, func() func(n int32, text []byte) error {
 		s := hasher.NewScanner()
 		return func(n int32, text []byte) error {
@@ -329,6 +415,9 @@ func (r *resolver) loadSets(ctx context.Context) error {
 // shard by shard on all workers. newFn makes the consumer of one worker, which
 // owns its scratch.
 func (r *resolver) fetch(ctx context.Context, nodes []node, some []int32, newFn func() func(n int32, text []byte) error) error {
+	if len(some) == 0 {
+		return nil
+	}
 	byShard := make([][]int32, len(r.Plan.Shards))
 	for _, n := range some {
 		s := nodes[n].place.Shard
@@ -340,8 +429,8 @@ func (r *resolver) fetch(ctx context.Context, nodes []node, some []int32, newFn 
 		if len(list) == 0 {
 			continue
 		}
+		slices.Sort(list)
 		group.Go(func() error {
-			slices.Sort(list)
 			wants := make([]corpus.Want, len(list))
 			for i, n := range list {
 				wants[i] = corpus.Want{Ordinal: nodes[n].place.Ordinal, Offset: nodes[n].offset}
@@ -388,10 +477,16 @@ func (r *resolver) decide(ctx context.Context) error {
 		return err
 	}
 	r.verdicts, r.stats = verdicts, stats
+	r.tell(&stats, r.sets.Shingles())
+	return nil
+}
+
+// tell notes what describes the work for those who look at records.
+func (r *resolver) tell(stats *neardup.Stats, shingles int64) {
 	for name, v := range map[string]int64{
-		"near_dup_documents":  int64(len(verdicts)),
-		"compared_documents":  int64(len(r.byRank)),
-		"compared_shingles":   r.sets.Shingles(),
+		"near_dup_documents":  int64(stats.Dropped),
+		"compared_documents":  int64(stats.Documents),
+		"compared_shingles":   shingles,
 		"candidates":          int64(stats.Candidates),
 		"rejected_by_size":    int64(stats.RejectedBySize),
 		"rejected_by_bitmap":  int64(stats.RejectedByBitmap),
@@ -401,7 +496,6 @@ func (r *resolver) decide(ctx context.Context) error {
 	} {
 		r.rec.Numbers[name] = v
 	}
-	return nil
 }
 
 // fates returns what the verdicts make of every node. A copy of a document that
@@ -427,6 +521,7 @@ func (r *resolver) fates() []sweep.Fate {
 
 // write spells the decisions out, a file per shard.
 func (r *resolver) write(ctx context.Context) error {
+	r.rec.Bytes = r.texts.Load()
 	fates := r.fates()
 	at := 0
 	members := make(map[int32]uint64)
@@ -448,14 +543,7 @@ func (r *resolver) write(ctx context.Context) error {
 			}
 			members[f.Witness]++
 			r.own(int32(at), f.Witness)
-			d := decisionRecord{
-				Ordinal: r.nodes[at].place.Ordinal, Class: f.Class,
-				Overlap: int(f.Overlap), Union: int(f.Union), Shared: int(f.Shared),
-			}
-			k := &r.nodes[f.Witness]
-			d.Witness = k.place
-			d.WitnessLine = r.Plan.Shards[k.place.Shard].FirstLine + int64(k.place.Ordinal)
-			d.WitnessID, d.WitnessContrib = k.id, k.contributor
+			d := r.decision(r.nodes[at].place, f, &r.nodes[f.Witness])
 			e.decision(&d)
 		}
 		if err := e.flush(); err != nil {
@@ -466,4 +554,14 @@ func (r *resolver) write(ctx context.Context) error {
 		return err
 	}
 	return r.writeOwners(ctx)
+}
+
+// decision spells out what became of the document of a place that was dropped.
+func (t *taskRun) decision(p doc.Place, f *sweep.Fate, witness *node) decisionRecord {
+	return decisionRecord{
+		Ordinal: p.Ordinal, Class: f.Class,
+		Overlap: int(f.Overlap), Union: int(f.Union), Shared: int(f.Shared),
+		Witness: witness.place, WitnessLine: t.Plan.Shards[witness.place.Shard].FirstLine + int64(witness.place.Ordinal),
+		WitnessID: witness.id, WitnessContrib: witness.contributor,
+	}
 }

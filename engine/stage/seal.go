@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -29,32 +30,23 @@ func seal(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	sums, err := t.mergeTallies(ctx, tallied)
+	rows, err := t.sealedRows(ctx, tallied)
 	if err != nil {
 		return err
 	}
-	rows, err := sums.Checked()
+	defer rows.close()
+	if err := rows.check(ctx); err != nil {
+		return err
+	}
+	totals := t.sealed.Total
+	if err := t.raise(ctx, rows, totals.Class[doc.Kept].Documents); err != nil {
+		return err
+	}
+	if err := rows.write(ctx); err != nil {
+		return err
+	}
+	w, err := t.create(ctx, "rejects.jsonl")
 	if err != nil {
-		return fmt.Errorf("tally is not conserved: %w", err)
-	}
-	totals := tally.Totals(rows)
-	if err := t.raise(ctx, tallied, rows, totals.Class[doc.Kept].Documents); err != nil {
-		return err
-	}
-	w, err := t.create(ctx, "tally.parquet")
-	if err != nil {
-		return err
-	}
-	if err := tally.WriteParquet(w, rows, t.Plan.Tokenizer.SHA256, t.Plan.Further...); err != nil {
-		return err
-	}
-	if w, err = t.create(ctx, "tally.jsonl"); err != nil {
-		return err
-	}
-	if err := tally.WriteJSONL(w, rows, t.Plan.Further...); err != nil {
-		return err
-	}
-	if w, err = t.create(ctx, "rejects.jsonl"); err != nil {
 		return err
 	}
 	if err := t.concatenate(ctx, w, tallied, "rejects"); err != nil {
@@ -97,32 +89,45 @@ func seal(ctx context.Context, t *taskRun) error {
 	if w, err = t.create(ctx, manifest.Name); err != nil {
 		return err
 	}
-	if err := m.Write(w); err != nil {
-		return err
+	return m.Write(w)
+}
+
+// check checks all rows and sums them up, before any is written.
+func (r *sealedRows) check(ctx context.Context) error {
+	r.sealed = tally.NewSummary(LargestRows)
+	var check tally.Checker
+	err := r.each(ctx, func(row *sealedRow) error {
+		r.sealed.Add(&row.Row)
+		return check.Row(&row.Row)
+	})
+	if err == nil {
+		err = check.End()
 	}
-	t.sealed = rows
+	if err != nil {
+		return fmt.Errorf("tally is not conserved: %w", err)
+	}
 	return nil
 }
 
-func (t *taskRun) mergeTallies(ctx context.Context, tallied []Record) (*tally.Tally, error) {
-	sums := tally.Tally{Further: len(t.Plan.Further)}
-	for shard := range t.Plan.Delivery() {
-		path := workPath(Tally, shard, "sums")
-		d, closeFile, err := t.decode(ctx, &tallied[shard], path, magicSums)
-		if err != nil {
-			return nil, err
-		}
-		for d.more() {
-			if row := d.sums(); d.err == nil {
-				sums.AddRow(row)
-			}
-		}
-		closeFile()
-		if d.err != nil {
-			return nil, fmt.Errorf("%s: %w", path, d.err)
-		}
+// write writes tally.parquet and tally.jsonl.
+func (r *sealedRows) write(ctx context.Context) error {
+	w, err := r.create(ctx, "tally.parquet")
+	if err != nil {
+		return err
 	}
-	return &sums, t.mergeCredits(ctx, tallied, &sums)
+	shared := r.Plan.SharesCredit() && r.sealed.Rows > 0
+	table := tally.NewParquetWriter(w, r.Plan.Tokenizer.SHA256, shared, r.Plan.Further...)
+	if w, err = r.create(ctx, "tally.jsonl"); err != nil {
+		return err
+	}
+	lines := tally.NewJSONLWriter(w, r.Plan.Further...)
+	err = r.each(ctx, func(row *sealedRow) error {
+		if err := table.Write(&row.Row); err != nil {
+			return err
+		}
+		return lines.Write(&row.Row)
+	})
+	return errors.Join(err, table.Close(), lines.Close())
 }
 
 // concatenate copies one kind of per-shard file of the tally stage to w.

@@ -76,12 +76,15 @@ type Job struct {
 	ParquetKeys bool
 	Candidates  []string
 
-	sealed []tally.Row
+	sealed      *tally.Summary
+	resolveRoom int64 // for tests: what resolve may hold, instead of a part of Memory
 }
 
-// Sealed returns the rows of the tally that this process has sealed, ascending by
-// contributor; nil if another one did.
-func (j *Job) Sealed() []tally.Row { return j.sealed }
+// LargestRows is how many rows Sealed has.
+const LargestRows = 25
+
+// Sealed sums up the tally that this process has sealed, with its largest rows; nil if another one did.
+func (j *Job) Sealed() *tally.Summary { return j.sealed }
 
 // Record is what a finished task leaves behind.
 type Record struct {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"sync"
 
@@ -29,6 +30,8 @@ const (
 	magicGraph = "tallystick graph 1\n"
 	magicSets  = "tallystick sets 1\n"
 
+	sweepWindow = 8 << 20 // of the compression, bytes
+
 	sweepGraph = SweepDir + "/graph.zst"
 	sweepSets  = SweepDir + "/sets.zst"
 )
@@ -48,7 +51,7 @@ func (t *taskRun) pack(ctx context.Context, path, magic string) (*packer, error)
 		return nil, err
 	}
 	// One goroutine: the bytes must not depend on how many there are.
-	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithWindowSize(8<<20))
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithWindowSize(sweepWindow))
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +83,7 @@ func (j *Job) unpack(ctx context.Context, path, magic string) (*decoder, func(),
 	if err != nil {
 		return nil, nil, err
 	}
-	z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1))
+	z, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(sweepWindow))
 	if err != nil {
 		f.Close()
 		return nil, nil, err
@@ -183,7 +186,7 @@ func (r *resolver) loadGraph(ctx context.Context, from *Job) error {
 	defer done()
 	nodes := d.uint()
 	for i := range nodes {
-		n := node{place: d.place(), first: int32(int64(i) + d.int()), rank: int32(d.uint()) - 1}
+		n := node{place: d.place(), first: int32(int64(i) + d.int()), rank: int32(d.below(math.MaxInt32)) - 1}
 		if d.err != nil {
 			break
 		}
@@ -193,7 +196,9 @@ func (r *resolver) loadGraph(ctx context.Context, from *Job) error {
 			break
 		}
 		r.nodes = append(r.nodes, n)
+		r.places.add(n.place)
 	}
+	r.number = r.places.number()
 	docs, buckets := d.uint(), d.uint()
 	if d.err == nil && (docs > nodes || buckets > 1<<32-1) {
 		d.fail(fmt.Errorf("%w: %d documents in %d buckets", doc.ErrCorrupt, docs, buckets))
@@ -229,6 +234,9 @@ func (r *resolver) loadGraph(ctx context.Context, from *Job) error {
 			r.graph.IDs = append(r.graph.IDs, uint32(last))
 		}
 		r.graph.Offsets = append(r.graph.Offsets, uint64(len(r.graph.IDs)))
+	}
+	if d.err == nil && buckets > uint64(len(r.graph.IDs)) {
+		d.fail(fmt.Errorf("%w: %d buckets of %d members", doc.ErrCorrupt, buckets, len(r.graph.IDs)))
 	}
 	if d.err != nil {
 		return fmt.Errorf("%s: %w", sweepGraph, d.err)

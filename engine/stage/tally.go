@@ -60,7 +60,8 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	rejects := decision.NewRejectWriter(rejectsFile)
 
 	var (
-		sums    = tally.Tally{Further: len(t.Plan.Further)}
+		room    = t.tallyRoom()
+		sums    = tally.Tally{Further: len(t.Plan.Further), Room: room, Dir: t.scratch()}
 		lines   [doc.NumClasses]roaring.Bitmap
 		rec     docRecord
 		next    decisionRecord
@@ -73,8 +74,10 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 		return err
 	}
 	defer credit.stop()
-	lost := losses{byContributor: make(map[string]*doc.Counts)}
 	var flows report.Flows
+	lost := losses{byContributor: tally.Tally{Room: room, Dir: t.scratch()}}
+	defer sums.Close()
+	defer lost.byContributor.Close()
 	n := 0
 	for ; docs.more(); n++ {
 		if n%tellEvery == 0 && n > 0 {
@@ -103,7 +106,9 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 			class, pending = next.Class, false
 			lost.add(&rec, &next, t.fileOf(uint32(shard)), t.fileOf(next.Witness.Shard))
 			row := t.row(shard, first, &rec, &next)
-			flows.Add(&row)
+			if t.Flows != nil {
+				flows.Add(&row)
+			}
 			err = dropped.Write(row)
 		default:
 			lost.add(&rec, nil, 0, 0)
@@ -157,8 +162,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	sums.Each(e.sums)
-	if err := e.flush(); err != nil {
+	if err := errors.Join(sums.Each(e.sums), e.flush()); err != nil {
 		return err
 	}
 	if err := lost.write(ctx, t); err != nil {

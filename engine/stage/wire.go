@@ -3,6 +3,7 @@ package stage
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/tally"
@@ -83,11 +84,11 @@ func (d *decoder) doc(r *docRecord) {
 	r.Column, r.Bytes, r.Tokens, r.Hash, r.Created = 0, 0, 0, 0, doc.Instant{}
 	r.ID, r.Source, r.Further = r.ID[:0], r.Source[:0], r.Further[:0]
 	r.Ordinal = d.uint32()
-	r.Offset = int64(d.uint())
+	r.Offset = d.size()
 	r.Reason = doc.Reason(d.string())
 	r.Contributor = d.bytes(r.Contributor)
 	if r.Reason != doc.OK {
-		r.Column = int(d.uint())
+		r.Column = int(d.size())
 		return
 	}
 	r.Bytes = d.uint()
@@ -96,8 +97,12 @@ func (d *decoder) doc(r *docRecord) {
 		r.Further = append(r.Further, d.uint())
 	}
 	r.Hash = d.fixed64()
-	if d.byte() == 1 {
-		r.Created = doc.Instant{Sec: d.int(), Nsec: int32(d.uint()), Set: true}
+	switch dated := d.byte(); dated {
+	case 0:
+	case 1:
+		r.Created = doc.Instant{Sec: d.int(), Nsec: int32(d.below(1e9)), Set: true}
+	default:
+		d.fail(fmt.Errorf("%w: %d for whether there is a date", doc.ErrCorrupt, dated))
 	}
 	r.ID = d.bytes(r.ID)
 	if d.sources {
@@ -137,12 +142,12 @@ func (d *decoder) decision(r *decisionRecord) {
 		d.fail(fmt.Errorf("%w: a decision of class %d", doc.ErrCorrupt, r.Class))
 	}
 	r.Witness = d.place()
-	r.WitnessLine = int64(d.uint())
+	r.WitnessLine = d.size()
 	r.WitnessID = d.string()
 	r.WitnessContrib = d.string()
-	r.Overlap = int(d.uint())
-	r.Union = int(d.uint())
-	r.Shared = int(d.uint())
+	r.Overlap = int(d.size())
+	r.Union = int(d.size())
+	r.Shared = int(d.below(math.MaxInt32 + 1))
 }
 
 // sums is one contributor's share of a shard.
@@ -158,19 +163,4 @@ func (e *encoder) sums(r *tally.Row) {
 			e.uint(n)
 		}
 	}
-}
-
-func (d *decoder) sums() tally.Row {
-	r := tally.Row{Contributor: d.string()}
-	for class := range r.Class {
-		r.Class[class] = doc.Counts{Documents: d.uint(), Bytes: d.uint(), Tokens: d.uint()}
-	}
-	for range d.further {
-		var tokens doc.ClassTokens
-		for class := range tokens {
-			tokens[class] = d.uint()
-		}
-		r.Further = append(r.Further, tokens)
-	}
-	return r
 }

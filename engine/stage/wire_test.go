@@ -104,13 +104,23 @@ func TestFurtherTokensRoundTrip(t *testing.T) {
 			t.Error(diff)
 		}
 	}
-	if diff := gocmp.Diff(row, d.sums()); diff != "" || d.err != nil || d.more() {
-		t.Errorf("sums: %v\n%s", d.err, diff)
+	var got tally.Row
+	got.Further = make([]doc.ClassTokens, 2)
+	f := summedFile{kind: summedKind{values: 5 * (3 + 2)}, d: d}
+	if more, err := f.next(); !more || err != nil {
+		t.Fatalf("sums: %v", err)
+	}
+	f.row.tallyRow(&got)
+	if diff := gocmp.Diff(row, got); diff != "" {
+		t.Errorf("sums: %s", diff)
+	}
+	if more, err := f.next(); more || err != nil {
+		t.Errorf("more sums, or %v", err)
 	}
 }
 
 func TestDecisionsRoundTrip(t *testing.T) {
-	count := rapid.IntRange(0, math.MaxInt)
+	count := rapid.IntRange(0, math.MaxInt32) // as in decision.Row
 	draw := rapid.Custom(func(t *rapid.T) decisionRecord {
 		return decisionRecord{
 			Ordinal:     rapid.Uint32().Draw(t, "ordinal"),
@@ -118,7 +128,7 @@ func TestDecisionsRoundTrip(t *testing.T) {
 			Witness:     drawPlace(t),
 			WitnessLine: rapid.Int64Range(1, math.MaxInt64).Draw(t, "line"),
 			WitnessID:   rapid.String().Draw(t, "id"), WitnessContrib: rapid.String().Draw(t, "contributor"),
-			Overlap: count.Draw(t, "overlap"), Union: count.Draw(t, "union"), Shared: count.Draw(t, "shared"),
+			Overlap: count.Draw(t, "overlap"), Union: count.Draw(t, "union"), Shared: rapid.IntRange(0, math.MaxInt32).Draw(t, "shared"),
 		}
 	})
 	rapid.Check(t, func(t *rapid.T) {
@@ -334,6 +344,29 @@ func TestImpossible(t *testing.T) {
 		}
 	}
 	huge := binary.AppendUvarint(nil, math.MaxUint64-20) // as an int64 it points back
+	first := append([]byte{3}, huge...)                  // a place beyond the file
+	for name, b := range map[string][]byte{
+		"offset":                append(first, 0, 0, 0),
+		"column":                append([]byte{3, 1, 1, 'x', 0}, huge...),
+		"neither date nor none": append([]byte{3, 1, 0, 0, 1, 1}, "8 bytes.\x02\x00\x00"...),
+		"nanoseconds":           append(append([]byte{3, 1, 0, 0, 1, 1}, "8 bytes.\x01\x00"...), binary.AppendUvarint(nil, 1e9)...),
+	} {
+		file := append(append([]byte(magicDocs), b...), make([]byte, 64)...)
+		if _, err := decodeDocs(file); !errors.Is(err, doc.ErrCorrupt) {
+			t.Errorf("%s of a document: %v", name, err)
+		}
+	}
+	for name, b := range map[string][]byte{
+		"line of a witness": append([]byte{3, byte(doc.NearDup), 0, 0}, huge...),
+		"overlap":           append([]byte{3, byte(doc.NearDup), 0, 0, 1, 0, 0}, huge...),
+		"union":             append([]byte{3, byte(doc.NearDup), 0, 0, 1, 0, 0, 1}, huge...),
+		"buckets":           append([]byte{3, byte(doc.NearDup), 0, 0, 1, 0, 0, 1, 1}, binary.AppendUvarint(nil, 1<<31)...),
+	} {
+		file := append(append([]byte(magicDecisions), b...), make([]byte, 64)...)
+		if _, err := decodeDecisions(file); !errors.Is(err, doc.ErrCorrupt) {
+			t.Errorf("%s of a decision: %v", name, err)
+		}
+	}
 	for name, b := range map[string][]byte{
 		"unknown kind":           {'?', 0, 1, 0},
 		"huge block":             append([]byte{'b', 0}, huge...),
@@ -428,7 +461,7 @@ func TestKeysShare(t *testing.T) {
 // FuzzDecode: whatever the bytes, every decoder ends with records that encode
 // to what was read, or with doc.ErrCorrupt.
 func FuzzDecode(f *testing.F) {
-	for _, magic := range []string{magicDocs, magicKeys, magicGroups, magicDecisions, magicSums} {
+	for _, magic := range []string{magicDocs, magicKeys, magicGroups, magicDecisions, magicSums, magicOutlines} {
 		f.Add([]byte(magic))
 		f.Add(append([]byte(magic), bytes.Repeat([]byte{0xff}, 30)...))
 		f.Add(append([]byte(magic), make([]byte, 40)...))
@@ -447,9 +480,9 @@ func FuzzDecode(f *testing.F) {
 			func() error { _, err := decodeDecisions(file); return err },
 			func() error {
 				d, err := newDecoder(bytes.NewReader(file), magicSums)
-				for err == nil && d.more() {
-					d.sums()
-					err = d.err
+				f := summedFile{kind: summedKind{values: 15}, d: d}
+				for more := true; more && err == nil; {
+					more, err = f.next()
 				}
 				return err
 			},
@@ -457,6 +490,15 @@ func FuzzDecode(f *testing.F) {
 			func() error { _, _, err := readKeys(bytes.NewReader(file), 0, 1, nil, nil); return err },
 			func() error {
 				return decodeGroups(bytes.NewReader(file), func([]doc.Place) error { return nil })
+			},
+			func() error {
+				var r outlineRecord
+				d, err := newDecoder(bytes.NewReader(file), magicOutlines)
+				for err == nil && d.more() {
+					d.outline(&r)
+					err = d.err
+				}
+				return err
 			},
 		} {
 			if err := decode(); err != nil && !errors.Is(err, doc.ErrCorrupt) {

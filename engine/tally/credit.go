@@ -21,53 +21,60 @@ import (
 // such parts are exact fractions; over all contributors they add up to the
 // tokens kept.
 
-// share is what a contributor holds of the groups of one size: a part, one of
-// `of` equal ones, of so many tokens.
-type share struct {
-	of     uint64
-	tokens []uint64 // by tokenizer, the main one first
+// Part is what a contributor holds of the groups of one size: one of Of equal
+// parts of so many tokens.
+type Part struct {
+	Of     uint64
+	Tokens []uint64 // by tokenizer, the main one first
 }
 
-// Share credits contributor with one of `of` equal parts of tokens, which has a
-// number for each tokenizer, the main one first.
+// Share credits contributor, of whom the tally has a row or will have one, with one of
+// `of` equal parts of tokens, which has a number for each tokenizer, the main one
+// first.
 func (t *Tally) Share(contributor string, of uint64, tokens []uint64) {
-	i := t.find(contributor)
+	i := t.look([]byte(contributor))
 	for len(t.shares) <= i {
 		t.shares = append(t.shares, nil)
 	}
-	at, found := slices.BinarySearchFunc(t.shares[i], of, func(s share, of uint64) int { return cmp.Compare(s.of, of) })
+	at, found := slices.BinarySearchFunc(t.shares[i], of, func(p Part, of uint64) int { return cmp.Compare(p.Of, of) })
 	if !found {
-		t.shares[i] = slices.Insert(t.shares[i], at, share{of, make([]uint64, 1+t.Further)})
+		t.shares[i] = slices.Insert(t.shares[i], at, Part{of, make([]uint64, 1+t.Further)})
+		t.held += shareSize + 8*int64(t.Further)
 	}
 	for k, n := range tokens {
-		t.accumulateTokens(&t.shares[i][at].tokens[k], n)
+		t.accumulateTokens(&t.shares[i][at].Tokens[k], n)
 	}
 }
 
 // EachShare calls fn, which does not keep tokens, with what Share has added up
-// for each contributor and number of parts, ascending.
-func (t *Tally) EachShare(fn func(contributor string, of uint64, tokens []uint64)) {
+// for each contributor and number of parts, ascending. It fails as Each does.
+func (t *Tally) EachShare(fn func(contributor string, of uint64, tokens []uint64)) error {
+	if t.overflow {
+		return fmt.Errorf("sum over documents: %w", ErrOverflow)
+	}
+	if t.spilled != nil {
+		return t.eachSpilledShare(fn)
+	}
 	for _, i := range t.order() {
 		if i >= len(t.shares) {
 			continue
 		}
-		for _, s := range t.shares[i] {
-			fn(t.row(i).Contributor, s.of, s.tokens)
+		for _, p := range t.shares[i] {
+			fn(t.row(i).Contributor, p.Of, p.Tokens)
 		}
 	}
+	return t.err
 }
 
-// credit returns the credit of row i by each tokenizer.
-func (t *Tally) credit(i int) []*big.Rat {
-	credit := make([]*big.Rat, 1+t.Further)
+// CreditOf returns the sum of parts by each of so many tokenizers.
+func CreditOf(parts []Part, tokenizers int) []*big.Rat {
+	credit := make([]*big.Rat, tokenizers)
 	for k := range credit {
-		var parts []*big.Rat
-		if i < len(t.shares) {
-			for _, s := range t.shares[i] {
-				parts = append(parts, fraction(s.tokens[k], s.of))
-			}
+		terms := make([]*big.Rat, 0, len(parts))
+		for _, p := range parts {
+			terms = append(terms, fraction(p.Tokens[k], p.Of))
 		}
-		credit[k] = sumOf(parts)
+		credit[k] = sumOf(terms)
 	}
 	return credit
 }
@@ -88,49 +95,52 @@ func sumOf(terms []*big.Rat) *big.Rat {
 	return new(big.Rat).Add(sumOf(terms[:half]), sumOf(terms[half:]))
 }
 
-// checkCredit returns an error unless no row has credit, or every one by every
-// tokenizer, none negative or without a document, and all of it is what was
-// kept.
-func checkCredit(rows []Row) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	tokenizers := len(rows[0].Credit)
-	if tokenizers != 0 && tokenizers != 1+len(rows[0].Further) {
-		return fmt.Errorf("credit by %d tokenizers instead of %d", tokenizers, 1+len(rows[0].Further))
-	}
+// creditCheck finds out whether no row has credit, or every one by every tokenizer,
+// none negative or without a document, and all of it is what was kept.
+type creditCheck struct {
 	// Most credits have small denominators in common: those of one are added as
 	// integers.
-	sums := make([]map[string]*big.Rat, tokenizers)
-	kept := make([]uint64, tokenizers)
-	for i := range rows {
-		r := &rows[i]
-		if len(r.Credit) != tokenizers {
-			return fmt.Errorf("row %d: contributor %q: credit by %d tokenizers instead of %d", i+1, r.Contributor, len(r.Credit), tokenizers)
-		}
-		in := r.In().Documents - r.Class[doc.Rejected].Documents
-		for k, c := range r.Credit {
-			if c.Sign() < 0 || c.Sign() > 0 && in == 0 {
-				return fmt.Errorf("row %d: contributor %q: a credit of %s for %d documents", i+1, r.Contributor, c, in)
-			}
-			kept[k] += r.keptBy(k)
-			if sums[k] == nil {
-				sums[k] = make(map[string]*big.Rat)
-			}
-			den := string(c.Denom().Bytes())
-			if sums[k][den] == nil {
-				sums[k][den] = new(big.Rat)
-			}
-			sums[k][den].Add(sums[k][den], c)
+	sums []map[string]*big.Rat // by tokenizer
+	kept []uint64
+}
+
+// row checks the row of a one-based number.
+func (c *creditCheck) row(number int, r *Row) error {
+	if number == 1 {
+		c.kept, c.sums = make([]uint64, len(r.Credit)), make([]map[string]*big.Rat, len(r.Credit))
+		for k := range c.sums {
+			c.sums[k] = make(map[string]*big.Rat)
 		}
 	}
-	for k := range sums {
+	switch tokenizers := len(c.sums); {
+	case tokenizers != 0 && tokenizers != 1+len(r.Further):
+		return fmt.Errorf("credit by %d tokenizers instead of %d", tokenizers, 1+len(r.Further))
+	case len(r.Credit) != tokenizers:
+		return fmt.Errorf("row %d: contributor %q: credit by %d tokenizers instead of %d", number, r.Contributor, len(r.Credit), tokenizers)
+	}
+	in := r.In().Documents - r.Class[doc.Rejected].Documents
+	for k, credit := range r.Credit {
+		if credit.Sign() < 0 || credit.Sign() > 0 && in == 0 {
+			return fmt.Errorf("row %d: contributor %q: a credit of %s for %d documents", number, r.Contributor, credit, in)
+		}
+		c.kept[k] += r.keptBy(k)
+		den := string(credit.Denom().Bytes())
+		if c.sums[k][den] == nil {
+			c.sums[k][den] = new(big.Rat)
+		}
+		c.sums[k][den].Add(c.sums[k][den], credit)
+	}
+	return nil
+}
+
+func (c *creditCheck) end() error {
+	for k := range c.sums {
 		var terms []*big.Rat
-		for _, s := range sums[k] {
+		for _, s := range c.sums[k] {
 			terms = append(terms, s)
 		}
-		if sum := sumOf(terms); sum.Cmp(fraction(kept[k], 1)) != 0 {
-			return fmt.Errorf("credits by tokenizer %d add up to %s, kept are %d tokens", k+1, sum, kept[k])
+		if sum := sumOf(terms); sum.Cmp(fraction(c.kept[k], 1)) != 0 {
+			return fmt.Errorf("credits by tokenizer %d add up to %s, kept are %d tokens", k+1, sum, c.kept[k])
 		}
 	}
 	return nil

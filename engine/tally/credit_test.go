@@ -35,7 +35,7 @@ func name(player int) string { return fmt.Sprintf("player %d", player) }
 
 // shareAll adds up groups as a run does.
 func shareAll(players int, groups []group) *Tally {
-	t := &Tally{Further: 1, Shared: true}
+	t := &Tally{Further: 1, shares: [][]Part{}}
 	for p := range players {
 		t.Add([]byte(name(p)), doc.ExactDup, 1, 1, 1) // whoever shares has a document
 	}
@@ -150,7 +150,7 @@ func TestSharedCreditAxioms(t *testing.T) {
 
 		// Over any parts of the run, in any order.
 		var merged Tally
-		merged.Further, merged.Shared = 1, true
+		merged.Further, merged.shares = 1, [][]Part{}
 		cut := rapid.IntRange(0, len(groups)).Draw(t, "cut")
 		merged.Merge(shareAll(players, groups[cut:]))
 		merged.Merge(shareAll(players, groups[:cut]))
@@ -168,7 +168,7 @@ var two = []plan.Tokenizer{{Label: "llama3", SHA256: "l"}}
 
 func TestSharedCreditRoundTrip(t *testing.T) {
 	// Groups of 398 sizes: denominators of more than a hundred digits.
-	sums := &Tally{Further: 1, Shared: true}
+	sums := &Tally{Further: 1, shares: [][]Part{}}
 	sums.Add([]byte("a"), doc.Kept, 1, 10, 7)
 	sums.Share("a", 3, []uint64{10, 7})
 	for _, n := range []string{"b", "c"} {
@@ -236,14 +236,14 @@ func TestSharedCreditRoundTrip(t *testing.T) {
 }
 
 func TestSharedCreditIsChecked(t *testing.T) {
-	lost := &Tally{Shared: true}
+	lost := &Tally{shares: [][]Part{}}
 	lost.Add([]byte("a"), doc.Kept, 1, 10)
 	lost.Share("a", 2, []uint64{10})
-	nobody := &Tally{Shared: true}
+	nobody := &Tally{shares: [][]Part{}}
 	nobody.Add([]byte("a"), doc.Kept, 1, 10)
 	nobody.Share("a", 2, []uint64{10})
 	nobody.Share("b", 2, []uint64{10})
-	rejected := &Tally{Shared: true}
+	rejected := &Tally{shares: [][]Part{}}
 	rejected.Merge(nobody)
 	rejected.Add([]byte("b"), doc.Rejected, 0, 0)
 	for name, tally := range map[string]*Tally{"half is lost": lost, "one without documents": nobody, "one with rejected lines only": rejected} {

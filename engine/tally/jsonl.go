@@ -114,26 +114,45 @@ func conserved(r *Row, in doc.Counts) error {
 	return nil
 }
 
-// WriteJSONL writes one JSON object per row and line, in the order given,
-// which must satisfy Check. further are the tokenizers of Row.Further. The
-// bytes depend on the rows and the labels alone.
-func WriteJSONL(w io.Writer, rows []Row, further ...plan.Tokenizer) error {
-	if err := Check(rows); err != nil {
+// JSONLWriter writes tally.jsonl, one JSON object per row and line. The bytes depend
+// on the rows and the labels alone.
+type JSONLWriter struct {
+	buf     *bufio.Writer
+	enc     *json.Encoder
+	further []plan.Tokenizer
+	check   Checker
+	line    []byte
+}
+
+// NewJSONLWriter begins the file. further are the tokenizers of Row.Further.
+func NewJSONLWriter(w io.Writer, further ...plan.Tokenizer) *JSONLWriter {
+	j := &JSONLWriter{buf: bufio.NewWriterSize(w, 1<<16), further: further}
+	j.enc = json.NewEncoder(j.buf)
+	j.enc.SetEscapeHTML(false)
+	return j
+}
+
+// Write writes a row. All rows together must satisfy a Checker.
+func (j *JSONLWriter) Write(r *Row) error {
+	if err := j.check.Row(r); err != nil {
 		return fmt.Errorf("write tally.jsonl: %w", err)
 	}
-	b := bufio.NewWriterSize(w, 1<<16)
-	enc := json.NewEncoder(b)
-	enc.SetEscapeHTML(false)
-	var line []byte
-	for i := range rows {
-		var ok bool
-		if line, ok = appendPlain(line[:0], &rows[i]); ok {
-			b.Write(line) // Flush reports the first error
-		} else if err := enc.Encode(toJSON(&rows[i], further)); err != nil {
-			return fmt.Errorf("write tally.jsonl: row %d: %w", i+1, err)
-		}
+	var ok bool
+	if j.line, ok = appendPlain(j.line[:0], r); ok {
+		j.buf.Write(j.line) // Flush reports the first error
+	} else if err := j.enc.Encode(toJSON(r, j.further)); err != nil {
+		return fmt.Errorf("write tally.jsonl: row %d: %w", j.check.rows, err)
 	}
-	if err := b.Flush(); err != nil {
+	return nil
+}
+
+// Close completes the file. It does not close the destination.
+func (j *JSONLWriter) Close() error {
+	err := j.check.End()
+	if err == nil {
+		err = j.buf.Flush()
+	}
+	if err != nil {
 		return fmt.Errorf("write tally.jsonl: %w", err)
 	}
 	return nil
@@ -172,7 +191,7 @@ func appendCounts(dst []byte, c doc.Counts) []byte {
 	return append(dst, '}')
 }
 
-// ReadJSONL reads what WriteJSONL wrote and accepts nothing else: every line
+// ReadJSONL reads what a JSONLWriter wrote and accepts nothing else: every line
 // must be, byte for byte, what the writer makes of the row it holds for these
 // further tokenizers. Errors wrap doc.ErrCorrupt and name the line.
 func ReadJSONL(r io.Reader, further ...plan.Tokenizer) ([]Row, error) {

@@ -126,26 +126,44 @@ func furtherColumns(further []plan.Tokenizer) (names []string) {
 
 const columnsPerTokenizer = 1 + int(doc.NumClasses)
 
-// WriteParquet writes the rows, which must satisfy Check, with the tokenizers'
-// digests (hex SHA-256 of tokenizer.json) in the footer. further are the
-// tokenizers of Row.Further. The bytes depend on the arguments alone.
-func WriteParquet(w io.Writer, rows []Row, tokenizerSHA256 string, further ...plan.Tokenizer) error {
-	if err := Check(rows); err != nil {
-		return fmt.Errorf("write tally.parquet: %w", err)
-	}
+// ParquetWriter writes tally.parquet. The bytes depend on the arguments and rows
+// alone.
+type ParquetWriter struct {
+	w     *table.Writer[parquetRow]
+	check Checker
+}
+
+// NewParquetWriter begins the file, with the tokenizers' digests (hex SHA-256 of
+// tokenizer.json) in the footer. further are the tokenizers of Row.Further; shared
+// says that rows have credit.
+func NewParquetWriter(w io.Writer, tokenizerSHA256 string, shared bool, further ...plan.Tokenizer) *ParquetWriter {
 	metadata := map[string]string{MetaTokenizer: tokenizerSHA256, MetaVersion: FormatVersion}
 	for _, t := range further {
 		metadata[MetaTokenizer+"."+t.Label] = t.SHA256
 	}
-	integers, texts := columns(further, len(rows) > 0 && rows[0].Credit != nil)
-	tw := table.NewWriter[parquetRow](w, FormatVersion, metadata, integers, texts)
-	for i := range rows {
-		rows[i].put(tw.Row())
-		if err := tw.End(); err != nil {
-			return fmt.Errorf("write tally.parquet: row %d: %w", i+1, err)
-		}
+	integers, texts := columns(further, shared)
+	return &ParquetWriter{w: table.NewWriter[parquetRow](w, FormatVersion, metadata, integers, texts)}
+}
+
+// Write writes a row. All rows together must satisfy a Checker.
+func (p *ParquetWriter) Write(r *Row) error {
+	if err := p.check.Row(r); err != nil {
+		return fmt.Errorf("write tally.parquet: %w", err)
 	}
-	if err := tw.Close(); err != nil {
+	r.put(p.w.Row())
+	if err := p.w.End(); err != nil {
+		return fmt.Errorf("write tally.parquet: row %d: %w", p.check.rows, err)
+	}
+	return nil
+}
+
+// Close completes the file. It does not close the destination.
+func (p *ParquetWriter) Close() error {
+	err := p.check.End()
+	if err == nil {
+		err = p.w.Close()
+	}
+	if err != nil {
 		return fmt.Errorf("write tally.parquet: %w", err)
 	}
 	return nil
@@ -188,9 +206,11 @@ func columns(further []plan.Tokenizer, shared bool) (integers, texts []string) {
 	return integers, texts
 }
 
-// ReadParquet reads what WriteParquet wrote for these further tokenizers: size
-// bytes of r. Errors wrap doc.ErrCorrupt and name the one-based row.
-func ReadParquet(r io.ReaderAt, size int64, further ...plan.Tokenizer) (rows []Row, tokenizerSHA256 string, err error) {
+// EachParquet calls fn for the rows that a ParquetWriter wrote for these further
+// tokenizers: size bytes of r. Errors wrap doc.ErrCorrupt and name the one-based row;
+// those of fn are returned as they are.
+func EachParquet(r io.ReaderAt, size int64, fn func(*Row) error, further ...plan.Tokenizer) (tokenizerSHA256 string, err error) {
+	var check Checker
 	tr, err := table.NewReader(r, size, (*parquetRow).take, furtherColumns(further), nil)
 	if errors.Is(err, doc.ErrCorrupt) {
 		// Or one of a plan that shares credit.
@@ -200,10 +220,10 @@ func ReadParquet(r io.ReaderAt, size int64, further ...plan.Tokenizer) (rows []R
 		}
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("tally.parquet: %w", err)
+		return "", fmt.Errorf("tally.parquet: %w", err)
 	}
 	if v, _ := tr.Metadata(MetaVersion); v != FormatVersion {
-		return nil, "", fmt.Errorf("tally.parquet: %w: version %q is not %q", doc.ErrCorrupt, v, FormatVersion)
+		return "", fmt.Errorf("tally.parquet: %w: version %q is not %q", doc.ErrCorrupt, v, FormatVersion)
 	}
 	for number := 1; ; number++ {
 		p, err := tr.Next()
@@ -211,7 +231,7 @@ func ReadParquet(r io.ReaderAt, size int64, further ...plan.Tokenizer) (rows []R
 			break
 		}
 		if err != nil {
-			return nil, "", fmt.Errorf("tally.parquet: %w", err)
+			return "", fmt.Errorf("tally.parquet: %w", err)
 		}
 		row, err := p.row()
 		if err == nil {
@@ -222,13 +242,18 @@ func ReadParquet(r io.ReaderAt, size int64, further ...plan.Tokenizer) (rows []R
 			err = row.setCreditValues(credit, tr.Texts())
 		}
 		if err != nil {
-			return nil, "", fmt.Errorf("tally.parquet: row %d: %w: %w", number, doc.ErrCorrupt, err)
+			return "", fmt.Errorf("tally.parquet: row %d: %w: %w", number, doc.ErrCorrupt, err)
 		}
-		rows = append(rows, row)
+		if err := check.Row(&row); err != nil {
+			return "", fmt.Errorf("tally.parquet: %w: %w", doc.ErrCorrupt, err)
+		}
+		if err := fn(&row); err != nil {
+			return "", err
+		}
 	}
-	if err := Check(rows); err != nil {
-		return nil, "", fmt.Errorf("tally.parquet: %w: %w", doc.ErrCorrupt, err)
+	if err := check.End(); err != nil {
+		return "", fmt.Errorf("tally.parquet: %w: %w", doc.ErrCorrupt, err)
 	}
 	tokenizerSHA256, _ = tr.Metadata(MetaTokenizer)
-	return rows, tokenizerSHA256, nil
+	return tokenizerSHA256, nil
 }

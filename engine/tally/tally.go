@@ -13,7 +13,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"math"
 	"math/big"
 	"math/bits"
@@ -49,25 +48,35 @@ func (r *Row) In() doc.Counts {
 // Tally is a growing set of rows. The zero value is empty and ready to use.
 // It is not safe for concurrent use: one per goroutine, merged afterwards.
 type Tally struct {
-	Further int  // further tokenizers; set before the first row
-	Shared  bool // credit is shared; set before the first row
+	Further int    // further tokenizers; set before the first row
+	Room    int64  // what the rows may take in memory, bytes; 0: no limit. What has no room is sorted on disk
+	Dir     string // folder for that
 
-	// index finds a row by its contributor. It is nil as long as rows were added
-	// in ascending order, as those of a single shard are: nobody asks for one.
-	index    *rowIndex
+	index    *rowIndex // finds a row by its contributor; nil without rows
 	blocks   [][]Row   // of blockRows each, but for the last one
-	shares   [][]share // by row; only where credit is shared
+	shares   [][]Part  // by row; only where credit is shared
 	overflow bool      // a sum wrapped around; sticky
+	held     int64     // bytes, about
+	spilled  *spilled  // what had no room; nil if everything had
+	err      error     // of writing that; sticky
 }
 
 // blockRows bounds what is copied where a tally grows.
 const blockRows = 256
 
+// What a row takes in memory, with its part of the index and of the order that it
+// is written in, bytes.
+const (
+	rowSize     = 256
+	furtherSize = 64
+	shareSize   = 64
+)
+
 func (t *Tally) row(i int) *Row { return &t.blocks[i/blockRows][i%blockRows] }
 
 // Add credits one document of the given class to contributor. It does not
 // keep the slices, and allocates only for a contributor not seen before. A sum
-// that overflows is remembered and reported by Checked. further has the tokens
+// that overflows, or a disk that is full, is remembered and reported by Each. further has the tokens
 // of each further tokenizer, or nothing for a line without text.
 func (t *Tally) Add(contributor []byte, class doc.Class, bytes, tokens uint64, further ...uint64) {
 	row := t.row(t.look(contributor))
@@ -77,43 +86,13 @@ func (t *Tally) Add(contributor []byte, class doc.Class, bytes, tokens uint64, f
 	}
 }
 
-// Merge adds every row of o to t.
-func (t *Tally) Merge(o *Tally) {
-	t.overflow = t.overflow || o.overflow
-	for i := range o.Len() {
-		t.AddRow(*o.row(i))
-	}
-	o.EachShare(t.Share)
-}
-
-// AddRow adds the figures of one row to t.
-func (t *Tally) AddRow(r Row) {
-	row := t.row(t.find(r.Contributor))
-	for class, c := range r.Class {
-		t.accumulate(&row.Class[class], c)
-	}
-	for k := range r.Further {
-		for class, n := range r.Further[k] {
-			t.accumulateTokens(&row.Further[k][class], n)
-		}
-	}
-}
-
-// find returns the row of a contributor, a new one if there is none.
-func (t *Tally) find(contributor string) int {
-	if n := t.Len(); t.index == nil && (n == 0 || t.row(n-1).Contributor < contributor) {
-		return t.insert(contributor)
-	}
-	return t.look([]byte(contributor))
-}
-
-// look is find by the index.
+// look is the row of a contributor, a new one if there is none.
 func (t *Tally) look(contributor []byte) int {
+	if t.Room > 0 && t.held > t.Room {
+		t.spill()
+	}
 	if t.index == nil {
 		t.index = newRowIndex()
-		for i := range t.Len() {
-			t.index.add(t, maphash.String(t.index.seed, t.row(i).Contributor), i)
-		}
 	}
 	i, hash, known := t.index.find(t, contributor)
 	if !known {
@@ -135,6 +114,7 @@ func (t *Tally) insert(contributor string) int {
 	}
 	last := &t.blocks[len(t.blocks)-1]
 	*last = append(*last, Row{Contributor: contributor, Further: newFurther(t.Further)})
+	t.held += rowSize + int64(len(contributor)) + int64(t.Further)*furtherSize
 	return i
 }
 
@@ -168,36 +148,25 @@ func (t *Tally) Len() int {
 	return (n-1)*blockRows + len(t.blocks[n-1])
 }
 
-// Rows returns a copy of the rows, ascending by the bytes of the contributor.
-func (t *Tally) Rows() []Row {
-	rows := make([]Row, t.Len())
-	for at, i := range t.order() {
-		rows[at] = *t.row(i)
-		rows[at].Further = slices.Clone(rows[at].Further)
-		if t.Shared {
-			rows[at].Credit = t.credit(i)
-		}
+// Each calls fn, which does not keep the row, for every row, ascending by the bytes
+// of the contributor, without credit. It fails if a sum has wrapped around. The
+// tally is spent where Room was set.
+func (t *Tally) Each(fn func(*Row)) error {
+	if t.overflow {
+		return fmt.Errorf("sum over documents: %w", ErrOverflow)
 	}
-	return rows
-}
-
-// Each calls fn, which does not keep the row, for every row in the order of Rows,
-// without credit.
-func (t *Tally) Each(fn func(*Row)) {
+	if t.spilled != nil {
+		return t.eachSpilled(fn)
+	}
 	for _, i := range t.order() {
 		fn(t.row(i))
 	}
+	return t.err
 }
 
 // order returns the rows in ascending order of the contributor.
 func (t *Tally) order() []int {
 	order := make([]int, t.Len())
-	if t.index == nil {
-		for i := range order {
-			order[i] = i
-		}
-		return order
-	}
 	// Most names differ in their first bytes, which are quicker to compare.
 	type named struct {
 		begin uint64
@@ -227,91 +196,116 @@ func beginning(s string) uint64 {
 	return binary.BigEndian.Uint64(b[:])
 }
 
-// Totals returns the sum of all rows; its Contributor is empty.
-func (t *Tally) Totals() Row {
-	total := Row{Further: newFurther(t.Further)}
-	for _, rows := range t.blocks {
-		total.add(rows)
+// add adds the figures of another row to r.
+func (r *Row) add(more *Row) {
+	for class := range r.Class {
+		r.Class[class].Add(more.Class[class])
 	}
-	if t.Len() == 0 {
-		total.Further = nil
-	}
-	return total
-}
-
-// Checked returns Rows, or an error if they could not be written: see Check.
-func (t *Tally) Checked() ([]Row, error) {
-	if t.overflow {
-		return nil, fmt.Errorf("sum over documents: %w", ErrOverflow)
-	}
-	rows := t.Rows()
-	return rows, Check(rows)
-}
-
-// Totals returns the sum of the rows; its Contributor is empty.
-func Totals(rows []Row) Row {
-	var total Row
-	if len(rows) > 0 {
-		total.Further = newFurther(len(rows[0].Further))
-	}
-	total.add(rows)
-	return total
-}
-
-// add adds the figures of rows to r.
-func (r *Row) add(rows []Row) {
-	for i := range rows {
-		for class := range r.Class {
-			r.Class[class].Add(rows[i].Class[class])
+	for k := range r.Further {
+		for class, n := range more.Further[k] {
+			r.Further[k][class] += n
 		}
-		for k := range r.Further {
-			for class, n := range rows[i].Further[k] {
-				r.Further[k][class] += n
+	}
+}
+
+// Summary is what a report shows of a tally: how many rows there are, their sum and
+// the largest of them.
+type Summary struct {
+	Rows    int
+	Total   Row   // without a contributor
+	Largest []Row // those with the most tokens in, descending, of equal ones the first
+
+	most int
+}
+
+// NewSummary returns a summary that keeps at most so many of the largest rows.
+func NewSummary(largest int) *Summary { return &Summary{most: largest} }
+
+// Add adds a row, which it does not keep.
+func (s *Summary) Add(r *Row) {
+	if s.Rows++; s.Rows == 1 {
+		s.Total.Further = newFurther(len(r.Further))
+	}
+	s.Total.add(r)
+	tokens := r.In().Tokens
+	if n := len(s.Largest); n == s.most && (n == 0 || tokens <= inTokens(&s.Largest[n-1])) {
+		return
+	}
+	at, _ := slices.BinarySearchFunc(s.Largest, tokens, func(r Row, tokens uint64) int {
+		if inTokens(&r) >= tokens {
+			return -1
+		}
+		return 1
+	})
+	kept := *r
+	kept.Further = slices.Clone(r.Further)
+	s.Largest = slices.Insert(s.Largest, at, kept)
+	s.Largest = s.Largest[:min(len(s.Largest), s.most)]
+}
+
+func inTokens(r *Row) uint64 { return r.In().Tokens }
+
+// Checker checks rows one after the other: contributors are UTF-8, strictly
+// ascending by their bytes, rejected lines have no bytes and no tokens, all rows are
+// of the same number of tokenizers, what came in, over all rows, fits a signed 64-bit
+// integer for each, and credits add up to what was kept. The zero value is ready.
+type Checker struct {
+	rows    int
+	last    []byte
+	in      doc.Counts
+	further []uint64 // tokens in
+	credit  creditCheck
+}
+
+// Row checks the next row; an error names it by its one-based number and
+// contributor.
+func (c *Checker) Row(r *Row) error {
+	if c.rows++; c.rows == 1 {
+		c.further = make([]uint64, len(r.Further))
+	}
+	switch {
+	case len(r.Further) != len(c.further):
+		return fmt.Errorf("row %d: contributor %q: %d further tokenizers instead of %d", c.rows, r.Contributor, len(r.Further), len(c.further))
+	case !utf8.ValidString(r.Contributor):
+		return fmt.Errorf("row %d: contributor %q is not UTF-8", c.rows, r.Contributor)
+	case c.rows > 1 && string(c.last) >= r.Contributor:
+		return fmt.Errorf("row %d: contributor %q does not sort after %q", c.rows, r.Contributor, c.last)
+	case r.Class[doc.Rejected].Bytes != 0 || r.Class[doc.Rejected].Tokens != 0:
+		return fmt.Errorf("row %d: contributor %q: rejected lines with bytes or tokens", c.rows, r.Contributor)
+	}
+	c.last = append(c.last[:0], r.Contributor...)
+	in := &c.in
+	for _, n := range r.Class {
+		if !addChecked(in, n) || in.Documents > math.MaxInt64 || in.Bytes > math.MaxInt64 || in.Tokens > math.MaxInt64 {
+			return fmt.Errorf("row %d: contributor %q: %w", c.rows, r.Contributor, ErrOverflow)
+		}
+	}
+	for k := range r.Further {
+		if r.Further[k][doc.Rejected] != 0 {
+			return fmt.Errorf("row %d: contributor %q: rejected lines with tokens", c.rows, r.Contributor)
+		}
+		for _, n := range r.Further[k] {
+			var carry uint64
+			if c.further[k], carry = bits.Add64(c.further[k], n, 0); carry != 0 || c.further[k] > math.MaxInt64 {
+				return fmt.Errorf("row %d: contributor %q: %w", c.rows, r.Contributor, ErrOverflow)
 			}
 		}
 	}
+	return c.credit.row(c.rows, r)
 }
 
-// Check returns an error unless the rows may be written: contributors are
-// UTF-8, strictly ascending by their bytes, rejected lines have no bytes and
-// no tokens, all rows are of the same number of tokenizers, and what came in,
-// over all rows, fits a signed 64-bit integer for each. The row is named by its one-based number and contributor.
+// End checks what only all rows together show.
+func (c *Checker) End() error { return c.credit.end() }
+
+// Check returns an error unless the rows may be written: see Checker.
 func Check(rows []Row) error {
-	var in doc.Counts
-	var further []uint64 // tokens in
-	if len(rows) > 0 {
-		further = make([]uint64, len(rows[0].Further))
-	}
+	var c Checker
 	for i := range rows {
-		r := &rows[i]
-		switch {
-		case len(r.Further) != len(further):
-			return fmt.Errorf("row %d: contributor %q: %d further tokenizers instead of %d", i+1, r.Contributor, len(r.Further), len(further))
-		case !utf8.ValidString(r.Contributor):
-			return fmt.Errorf("row %d: contributor %q is not UTF-8", i+1, r.Contributor)
-		case i > 0 && rows[i-1].Contributor >= r.Contributor:
-			return fmt.Errorf("row %d: contributor %q does not sort after %q", i+1, r.Contributor, rows[i-1].Contributor)
-		case r.Class[doc.Rejected].Bytes != 0 || r.Class[doc.Rejected].Tokens != 0:
-			return fmt.Errorf("row %d: contributor %q: rejected lines with bytes or tokens", i+1, r.Contributor)
-		}
-		for _, c := range r.Class {
-			if !addChecked(&in, c) || in.Documents > math.MaxInt64 || in.Bytes > math.MaxInt64 || in.Tokens > math.MaxInt64 {
-				return fmt.Errorf("row %d: contributor %q: %w", i+1, r.Contributor, ErrOverflow)
-			}
-		}
-		for k := range r.Further {
-			if r.Further[k][doc.Rejected] != 0 {
-				return fmt.Errorf("row %d: contributor %q: rejected lines with tokens", i+1, r.Contributor)
-			}
-			for _, n := range r.Further[k] {
-				var carry uint64
-				if further[k], carry = bits.Add64(further[k], n, 0); carry != 0 || further[k] > math.MaxInt64 {
-					return fmt.Errorf("row %d: contributor %q: %w", i+1, r.Contributor, ErrOverflow)
-				}
-			}
+		if err := c.Row(&rows[i]); err != nil {
+			return err
 		}
 	}
-	return checkCredit(rows)
+	return c.End()
 }
 
 // addChecked adds c to sum and reports whether no field wrapped around.

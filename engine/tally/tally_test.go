@@ -299,7 +299,9 @@ func TestOrderOfRows(t *testing.T) {
 		order[0], order[swap] = order[swap], order[0]
 		for _, n := range append(order, order[0]) {
 			added.Add([]byte(n), doc.Kept, 1, 1)
-			whole.AddRow(Row{Contributor: n, Class: [doc.NumClasses]doc.Counts{doc.Kept: {Documents: 1, Bytes: 1, Tokens: 1}}})
+			var one Tally
+			one.Add([]byte(n), doc.Kept, 1, 1)
+			whole.Merge(&one)
 		}
 		rows, err := added.Checked()
 		if err != nil {
@@ -314,4 +316,34 @@ func TestOrderOfRows(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzRead: whatever the bytes, the readers end with rows that may be written, or with
+// doc.ErrCorrupt.
+func FuzzRead(f *testing.F) {
+	var table, lines bytes.Buffer
+	if err := WriteParquet(&table, sample().Rows(), "digest"); err != nil {
+		f.Fatal(err)
+	}
+	if err := WriteJSONL(&lines, sample().Rows()); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(table.Bytes(), lines.Bytes())
+	f.Fuzz(func(t *testing.T, table, lines []byte) {
+		rows, _, err := ReadParquet(bytes.NewReader(table), int64(len(table)))
+		if err != nil && !errors.Is(err, doc.ErrCorrupt) {
+			t.Errorf("parquet: %v", err)
+		}
+		if err == nil && Check(rows) != nil {
+			t.Errorf("parquet: rows that may not be written: %v", Check(rows))
+		}
+		rows, err = ReadJSONL(bytes.NewReader(lines))
+		if err != nil && !errors.Is(err, doc.ErrCorrupt) {
+			t.Errorf("lines: %v", err)
+		}
+		var again bytes.Buffer
+		if err == nil && (WriteJSONL(&again, rows) != nil || !bytes.Equal(again.Bytes(), lines)) {
+			t.Errorf("lines: %q, written as %q", lines, again.Bytes())
+		}
+	})
 }

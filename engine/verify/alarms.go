@@ -3,13 +3,13 @@ package verify
 import (
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"math/big"
 	"slices"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/verify/wary"
 )
 
 // alarmsFile is alarms.json.
@@ -49,17 +49,12 @@ func (c *checker) checkAlarms(ctx context.Context, f *findings) (string, error) 
 	case c.witness == nil:
 		return skipped(f, "set of decisions")
 	}
-	file := c.open(alarmsName)
-	if file == nil {
-		return skipped(f, alarmsName)
-	}
-	defer file.Close()
-	data, err := io.ReadAll(file)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", doc.ErrInput, err)
+	data, err := c.read(alarmsName)
+	if data == nil {
+		return skippedOr(f, alarmsName, err)
 	}
 	var a alarmsFile
-	if err := strictJSON(data, &a); err != nil {
+	if err := wary.JSON(data, &a); err != nil {
 		f.add("%s: %v", alarmsName, err)
 		return "", nil
 	}

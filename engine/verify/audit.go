@@ -1,12 +1,10 @@
 package verify
 
 import (
-	"fmt"
-	"io"
 	"math"
 	"strconv"
 
-	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/verify/wary"
 )
 
 // auditFile is audit.json.
@@ -68,17 +66,12 @@ func (c *checker) checkAudit(alarms []raised, omitted int, f *findings) error {
 		}
 		return nil
 	}
-	file := c.open(auditName)
-	if file == nil {
-		return nil // the manifest or the folder lacks it, which is told there
-	}
-	defer file.Close()
-	data, err := io.ReadAll(file)
-	if err != nil {
-		return fmt.Errorf("%w: %w", doc.ErrInput, err)
+	data, err := c.read(auditName)
+	if data == nil {
+		return err // the manifest or the folder lacks it, which is told there
 	}
 	var a auditFile
-	if err := strictJSON(data, &a); err != nil {
+	if err := wary.JSON(data, &a); err != nil {
 		f.add("%s: %v", auditName, err)
 		return nil
 	}

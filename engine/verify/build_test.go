@@ -151,6 +151,9 @@ type artefacts struct {
 	audit       *auditFile
 }
 
+// unhashed is for shards that nobody scans.
+const unhashed = "0000000000000000"
+
 // gpt2 opens the tokenizer of the model once.
 func gpt2() (*tokenize.Counter, tokenize.Info, error) {
 	gpt2Once.Do(func() { gpt2Counter, gpt2Info, gpt2Err = tokenize.Open("gpt2", tokenize.Options{}) })
@@ -224,10 +227,10 @@ func build(t testing.TB) *artefacts {
 		size := int64(len(file.data))
 		a.plan.Files = append(a.plan.Files, plan.File{Path: path, Size: size, SHA256: fmt.Sprintf("%x", sha256.Sum256(file.data)), Compression: file.compression})
 		if i == 0 {
-			a.plan.Shards = append(a.plan.Shards, plan.Shard{File: 0, Length: cutOffset, FirstLine: 1},
-				plan.Shard{File: 0, Offset: cutOffset, Length: size - cutOffset, FirstLine: int64(cut) + 1})
+			a.plan.Shards = append(a.plan.Shards, plan.Shard{File: 0, Length: cutOffset, FirstLine: 1, XXH64: unhashed},
+				plan.Shard{File: 0, Offset: cutOffset, Length: size - cutOffset, FirstLine: int64(cut) + 1, XXH64: unhashed})
 		} else {
-			a.plan.Shards = append(a.plan.Shards, plan.Shard{File: 1, Length: size, FirstLine: 1})
+			a.plan.Shards = append(a.plan.Shards, plan.Shard{File: 1, Length: size, FirstLine: 1, XXH64: unhashed})
 		}
 	}
 
@@ -465,7 +468,7 @@ func (a *artefacts) write(t testing.TB) string {
 			t.Fatal(err)
 		}
 	}
-	m := manifestFile{Version: 1, RunID: a.plan.RunID, Tool: "tallystick", CreatedUnreadable: a.created}
+	m := manifestFile{Version: 2, RunID: a.plan.RunID, Tool: "tallystick", CreatedUnreadable: a.created}
 	if a.totals != nil {
 		m.Totals = *a.totals
 	} else {
@@ -507,10 +510,14 @@ func (a *artefacts) alarms() alarmsFile {
 
 func writeManifest(t testing.TB, dir string, m manifestFile) {
 	t.Helper()
+	m.SHA256 = ""
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
+	data = append(data, '\n')
+	digest := fmt.Sprintf("%x", sha256.Sum256(data))
+	data = bytes.Replace(data, []byte("\"sha256\": \"\"\n}"), []byte("\"sha256\": \""+digest+"\"\n}"), 1)
 	if err := os.WriteFile(filepath.Join(dir, "manifest.json"), data, 0o666); err != nil {
 		t.Fatal(err)
 	}

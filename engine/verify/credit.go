@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/plan"
 )
 
 // A plan that shares credit splits the tokens of a kept document equally among
@@ -157,7 +156,7 @@ func (c *checker) checkGroups(ctx context.Context, f *findings) (string, error) 
 	if f.count == 0 {
 		c.groups = groups
 	}
-	return fmt.Sprintf("%d kept documents whose tokens are split among %d contributors", len(groups), len(shares)), nil
+	return fmt.Sprintf("%s whose tokens are split among %s", number(len(groups), "kept document"), number(len(shares), "contributor")), nil
 }
 
 // split notes in the count of a shard what the group of a kept document moves
@@ -227,7 +226,3 @@ func (c *checker) compareCredit(sum *shardCount, f *findings) {
 		}
 	}
 }
-
-// knownCredit reports whether a plan's rule for credit is one that is checked
-// here.
-func knownCredit(rule string) bool { return rule == "" || rule == plan.RuleCredit }

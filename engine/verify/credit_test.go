@@ -102,7 +102,7 @@ func TestForgedCredit(t *testing.T) {
 		}, false, "not a whole number and a fraction below one"},
 		{"none of one", func(_ *testing.T, a *artefacts) { a.row("zoë").Credit = nil }, false, "credit is not there"},
 		{"of a plan that does not share it", func(_ *testing.T, a *artefacts) { a.plan.Rules.Credit = "" }, false, "by a plan that does not share it"},
-		{"of an unknown rule", func(_ *testing.T, a *artefacts) { a.plan.Rules.Credit = "shared-v2" }, false, "are not those known here"},
+		{"of an unknown rule", func(_ *testing.T, a *artefacts) { a.plan.Rules.Credit = "shared-v2" }, false, "is not known here"},
 		{"another number in the Parquet file", func(_ *testing.T, a *artefacts) {
 			a.parquet = slices.Clone(a.tally)
 			a.parquet[0].Credit = &creditFields{1, "0", "1"}

@@ -12,6 +12,7 @@ import (
 	"github.com/RoaringBitmap/roaring/v2"
 
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/verify/wary"
 )
 
 // TestReadIndex reads an index written by hand, whole and cut everywhere.
@@ -43,7 +44,7 @@ func TestReadIndex(t *testing.T) {
 		if err := os.WriteFile(name, data, 0o666); err != nil {
 			t.Fatal(err)
 		}
-		kept, _, err := readIndex(name, true)
+		kept, _, err := wary.Index(name, true)
 		if err != nil {
 			return nil, err
 		}

@@ -1,8 +1,6 @@
 package verify
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,10 +11,10 @@ import (
 	"sync"
 
 	"github.com/RoaringBitmap/roaring/v2"
-	"github.com/parquet-go/parquet-go"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/verify/wary"
 )
 
 // checkBitmaps reads every bitmap and adds up the lines per class.
@@ -39,7 +37,7 @@ func (c *checker) checkBitmaps(ctx context.Context, f *findings) (string, error)
 			if !present[name] {
 				continue
 			}
-			b, err := c.readBitmap(name, c.maxLines(shard))
+			b, err := c.readBitmap(name, c.plan.MostLines(shard))
 			if err != nil {
 				f.add("%s: %v", name, err)
 				continue
@@ -72,53 +70,19 @@ func (c *checker) checkBitmaps(ctx context.Context, f *findings) (string, error)
 	if f.count == 0 {
 		c.lines = lines
 	}
-	return fmt.Sprintf("%d lines, each in one class", documents), nil
+	return number(documents, "line") + ", each in one class", nil
 }
 
-// maxLines bounds the number of lines of a shard: the exact number where
-// another shard of the file follows.
-func (c *checker) maxLines(shard int) uint64 {
-	s := c.plan.Shards[shard]
-	if next := shard + 1; next < len(c.plan.Shards) && c.plan.Shards[next].File == s.File {
-		return uint64(c.plan.Shards[next].FirstLine - s.FirstLine)
-	}
-	if c.plan.Files[s.File].Compression == "none" {
-		return uint64(s.Length)
-	}
-	return 1 << 32
-}
-
-func (c *checker) readBitmap(name string, lines uint64) (b *roaring.Bitmap, err error) {
-	file := c.open(name)
-	if file == nil {
-		return nil, errors.New("not read: it is missing or damaged")
-	}
-	defer file.Close()
-	data, err := io.ReadAll(file)
+// readBitmap reads the bitmap of a shard of so many lines.
+func (c *checker) readBitmap(name string, lines uint64) (*roaring.Bitmap, error) {
+	data, err := c.read(name)
 	if err != nil {
 		return nil, err
 	}
-	err = shielded(func() error {
-		b = roaring.New()
-		n, err := b.ReadFrom(bytes.NewReader(data))
-		switch {
-		case err != nil:
-			return err
-		case n != int64(len(data)):
-			return fmt.Errorf("%d bytes after the bitmap", int64(len(data))-n)
-		}
-		if err := b.Validate(); err != nil {
-			return err
-		}
-		if b.IsEmpty() {
-			return errors.New("is empty, and so should not be there")
-		}
-		if last := b.Maximum(); uint64(last) >= lines {
-			return fmt.Errorf("ordinal %d in a shard of at most %d lines", last, lines)
-		}
-		return nil
-	})
-	return b, err
+	if data == nil {
+		return nil, errors.New("not read: it is missing or damaged")
+	}
+	return wary.Bitmap(data, lines)
 }
 
 // decided is a row of a decisions file.
@@ -148,14 +112,14 @@ func (d *decided) facts() string {
 		d.line, d.offset, d.id, d.contributor, d.class, d.bytes, tokens)
 }
 
-var decisionColumns = []parquetColumn{
-	{"shard", parquet.Int32}, {"line", parquet.Int64}, {"offset", parquet.Int64},
-	{"id", parquet.ByteArray}, {"contributor", parquet.ByteArray}, {"class", parquet.ByteArray},
-	{"bytes", parquet.Int64}, {"tokens", parquet.Int64},
-	{"witness_shard", parquet.Int32}, {"witness_line", parquet.Int64},
-	{"witness_id", parquet.ByteArray}, {"witness_contributor", parquet.ByteArray},
-	{"overlap", parquet.Int64}, {"union", parquet.Int64}, {"jaccard", parquet.Double},
-	{"shared_buckets", parquet.Int32},
+var decisionColumns = []wary.Column{
+	wary.Int32("shard"), wary.Int64("line"), wary.Int64("offset"),
+	wary.Text("id"), wary.Text("contributor"), wary.Text("class"),
+	wary.Int64("bytes"), wary.Int64("tokens"),
+	wary.Int32("witness_shard"), wary.Int64("witness_line"),
+	wary.Text("witness_id"), wary.Text("witness_contributor"),
+	wary.Int64("overlap"), wary.Int64("union"), wary.Double("jaccard"),
+	wary.Int32("shared_buckets"),
 }
 
 // eachDecision calls fn for the rows of a shard's decisions file. What cannot
@@ -187,24 +151,24 @@ func (c *checker) decisions(shard int, f *findings) (next func() *decided, stop 
 	stop = func() { file.Close() }
 	columns := slices.Clone(decisionColumns)
 	for _, t := range c.plan.Further {
-		columns = append(columns, parquetColumn{"tokens_" + t.Label, parquet.Int64})
+		columns = append(columns, wary.Int64("tokens_"+t.Label))
 	}
-	p, err := openParquet(file, columns)
+	p, err := wary.OpenTable(file, columns)
 	if err != nil {
 		f.add("%s: %v", name, err)
 		return none, stop
 	}
-	if id := p.metadata("tallystick.run_id"); id != c.plan.RunID {
+	if id := p.Metadata("tallystick.run_id"); id != c.plan.RunID {
 		f.add("%s: tallystick.run_id is %q, the plan's is %s", name, id, c.plan.RunID)
 	}
 	c.checkDigests(name, p, f)
 	return func() *decided {
-		v, err := p.row()
+		v, err := p.Row()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			f.add("%s: row %d: %v", name, p.number+1, err)
+			f.add("%s: row %d: %v", name, p.Number+1, err)
 			return nil
 		}
 		d := &decided{
@@ -214,7 +178,7 @@ func (c *checker) decisions(shard int, f *findings) (next func() *decided, stop 
 			witnessShard: int(v[8].Int32()), witnessLine: v[9].Int64(),
 			witnessID: string(v[10].ByteArray()), witnessContributor: string(v[11].ByteArray()),
 			overlap: v[12].Int64(), union: v[13].Int64(), jaccard: v[14].Double(),
-			sharedBuckets: int64(v[15].Int32()), row: p.number,
+			sharedBuckets: int64(v[15].Int32()), row: p.Number,
 		}
 		class, known := doc.ParseClass(string(v[5].ByteArray()))
 		if got := int(v[0].Int32()); got != shard || !known {
@@ -310,7 +274,7 @@ func (c *checker) checkDecisions(ctx context.Context, f *findings) (string, erro
 	if f.count == 0 {
 		c.witness = witness
 	}
-	return fmt.Sprintf("%d dropped documents, each with a kept witness%s", rows, c.standingNote(stood)), nil
+	return fmt.Sprintf("%s, each with a kept witness%s", number(rows, "dropped document"), c.standingNote(stood)), nil
 }
 
 // ordinal returns the zero-based ordinal in its shard of a line of the file.
@@ -434,20 +398,20 @@ func (c *checker) checkRejects(ctx context.Context, f *findings) (string, error)
 	perContributor := make([]uint64, len(c.tally))
 	perShard := make([]uint64, len(c.lines))
 	spans := make([]rejectSpan, len(c.lines))
-	lines := lineReader{b: bufio.NewReaderSize(file, 1<<16)}
+	lines := wary.NewLines(file)
 	previous := rejected{Shard: -1}
 	for {
-		if lines.number%4096 == 0 && ctx.Err() != nil {
+		if lines.Number%4096 == 0 && ctx.Err() != nil {
 			return "", ctx.Err()
 		}
-		start := lines.offset
+		start := lines.Offset
 		var r rejected
-		err := lines.next(&r)
+		err := lines.Next(&r)
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		fail := func(format string, args ...any) {
-			f.add("%s: line %d: %s", rejectsName, lines.number, fmt.Sprintf(format, args...))
+			f.add("%s: line %d: %s", rejectsName, lines.Number, fmt.Sprintf(format, args...))
 		}
 		if err != nil {
 			fail("%v", err)
@@ -480,9 +444,9 @@ func (c *checker) checkRejects(ctx context.Context, f *findings) (string, error)
 			fail("contributor %q is not in %s", r.Contributor, jsonlName)
 		}
 		if perShard[r.Shard] == 0 {
-			spans[r.Shard] = rejectSpan{start: start, firstLine: lines.number}
+			spans[r.Shard] = rejectSpan{start: start, firstLine: lines.Number}
 		}
-		spans[r.Shard].end = lines.offset
+		spans[r.Shard].end = lines.Offset
 		perShard[r.Shard]++
 	}
 	for shard := range c.lines {
@@ -498,5 +462,5 @@ func (c *checker) checkRejects(ctx context.Context, f *findings) (string, error)
 	if f.count == 0 {
 		c.rejects = spans
 	}
-	return fmt.Sprintf("%d rejected lines", lines.number), nil
+	return number(lines.Number, "rejected line"), nil
 }

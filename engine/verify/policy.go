@@ -20,47 +20,10 @@ import (
 
 func indexName(shard int) string { return fmt.Sprintf("index/%05d.bin", shard) }
 
-// checkPolicy finds a policy that contradicts itself.
-func checkPolicy(p *plan.Plan, f *findings) {
-	if p.Scope != "" && p.Scope != plan.ScopeSource && p.Scope != plan.ScopeReference {
-		f.add("%s: scope %q is not known here", planName, p.Scope)
-	}
-	bySource := p.Rules.Priority == plan.RulePrioritySource
-	if bySource != (len(p.SourceRank) > 0) || (bySource || p.Scope == plan.ScopeSource) != (p.Fields.Source != "") {
-		f.add("%s: priority %s with %d ranked sources in field %q, scope %q makes no sense", planName, p.Rules.Priority, len(p.SourceRank), p.Fields.Source, p.Scope)
-	}
-	standing := false
-	for i := range p.Files {
-		file := &p.Files[i]
-		switch {
-		case standing && !file.IsStanding():
-			f.add("%s: %s is of the delivery, but follows files that are not", planName, file.Path)
-		case file.Reference && (file.Run != "" || p.Scope != plan.ScopeReference):
-			f.add("%s: %s is of a reference corpus that the plan has no use for", planName, file.Path)
-		}
-		standing = file.IsStanding()
-	}
-	next := p.Delivery()
-	for _, e := range p.Earlier {
-		if e.FirstShard != next || e.Shards < 0 || e.Shards > len(p.Shards)-next {
-			f.add("%s: earlier run %s has %d shards from %d, after %d", planName, e.Folder, e.Shards, e.FirstShard, next)
-			return
-		}
-		next += e.Shards
-	}
-	for shard, s := range p.Shards {
-		earlier := len(p.Earlier) > 0 && shard >= p.Earlier[0].FirstShard && shard < next
-		if file := &p.Files[s.File]; earlier != (file.Run != "") || earlier != (s.Index != "") {
-			f.add("%s: shard %d of %s is of no earlier run, or of one that is not named", planName, shard, file.Path)
-			return
-		}
-	}
-}
-
 // checkStandingWitness checks what can be known of a witness that stands
 // without its input: that its line can exist.
 func (c *checker) checkStandingWitness(d *decided, ordinal uint32, fail func(format string, args ...any)) {
-	if uint64(ordinal) >= c.maxLines(d.witnessShard) {
+	if uint64(ordinal) >= c.plan.MostLines(d.witnessShard) {
 		fail("witness %s, line %d is beyond shard %d", c.inputPath(d.witnessShard), d.witnessLine, d.witnessShard)
 	}
 }

@@ -59,7 +59,7 @@ func (c *checker) checkProofs(ctx context.Context, f *findings) (string, error) 
 		}
 		return flush()
 	})
-	return fmt.Sprintf("%d exact duplicates compared by bytes, %d near duplicates by shingle sets", exact, near), err
+	return fmt.Sprintf("%s compared by bytes, %s by shingle sets", number(exact, "exact duplicate"), number(near, "near duplicate")), err
 }
 
 // evidence is what one side of a proof says in the input.

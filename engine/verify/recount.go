@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/tokenize"
+	"github.com/tallystick/tallystick/engine/verify/wary"
 )
 
 // checkInputs compares every input with its size and digest in the plan.
@@ -341,16 +341,17 @@ func (c *checker) rejectsOf(shard int, f *findings) (next func() (rejected, int6
 	}
 	span := c.rejects[shard]
 	section := io.NewSectionReader(file, span.start, span.end-span.start)
-	lines := lineReader{b: bufio.NewReader(section), number: span.firstLine - 1}
+	lines := wary.NewLines(section)
+	lines.Number = span.firstLine - 1
 	return func() (rejected, int64) {
 		var r rejected
-		err := lines.next(&r)
+		err := lines.Next(&r)
 		if err != nil && !errors.Is(err, io.EOF) {
-			f.add("%s: line %d: %v", rejectsName, lines.number, err)
+			f.add("%s: line %d: %v", rejectsName, lines.Number, err)
 		}
 		if err != nil {
 			return rejected{}, 0
 		}
-		return r, lines.number
+		return r, lines.Number
 	}, func() { file.Close() }
 }

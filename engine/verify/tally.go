@@ -1,11 +1,8 @@
 package verify
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/verify/wary"
 )
 
 // classCounts are the totals of a manifest, or those of a contributor.
@@ -197,7 +195,7 @@ func (c *checker) checkTally(_ context.Context, f *findings) (string, error) {
 	if f.count == 0 {
 		c.tally = rows
 	}
-	return fmt.Sprintf("%d contributors, %d documents, %d tokens in, %d kept", len(rows), totals.In.Documents, totals.In.Tokens, totals.Kept.Tokens), nil
+	return fmt.Sprintf("%s, %s, %s in, %d kept", number(len(rows), "contributor"), number(totals.In.Documents, "document"), number(totals.In.Tokens, "token"), totals.Kept.Tokens), nil
 }
 
 // readTallyJSONL returns the rows of tally.jsonl, nil if it cannot be read.
@@ -208,15 +206,15 @@ func (c *checker) readTallyJSONL(f *findings) []tallyRow {
 	}
 	defer file.Close()
 	rows := []tallyRow{}
-	lines := lineReader{b: bufio.NewReaderSize(file, 1<<16)}
+	lines := wary.NewLines(file)
 	for {
 		var r tallyRow
-		err := lines.next(&r)
+		err := lines.Next(&r)
 		if errors.Is(err, io.EOF) {
 			return rows
 		}
 		if err != nil {
-			f.add("%s: line %d: %v", jsonlName, lines.number, err)
+			f.add("%s: line %d: %v", jsonlName, lines.Number, err)
 			return nil
 		}
 		rows = append(rows, r)
@@ -226,42 +224,6 @@ func (c *checker) readTallyJSONL(f *findings) []tallyRow {
 // find returns the index of a contributor's row in the tally.
 func (c *checker) find(contributor string) (int, bool) {
 	return slices.BinarySearchFunc(c.tally, contributor, func(r tallyRow, name string) int { return cmp.Compare(r.Contributor, name) })
-}
-
-// lineReader reads a JSONL file of the run, which has one form only: the
-// compact one, keys in the documented order, a newline after every object.
-// Whatever a second reader could take differently is refused.
-type lineReader struct {
-	b      *bufio.Reader
-	number int64 // of the line read last, from 1
-	offset int64 // of the next line
-	out    bytes.Buffer
-}
-
-// next decodes the next line into v, a pointer to a struct, or returns io.EOF.
-func (r *lineReader) next(v any) error {
-	line, err := r.b.ReadBytes('\n')
-	if len(line) == 0 && errors.Is(err, io.EOF) {
-		return io.EOF
-	}
-	r.number++
-	r.offset += int64(len(line))
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if err := json.Unmarshal(line, v); err != nil {
-		return err
-	}
-	r.out.Reset()
-	enc := json.NewEncoder(&r.out)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return err
-	}
-	if !bytes.Equal(r.out.Bytes(), line) {
-		return errors.New("is not one object in the documented form")
-	}
-	return nil
 }
 
 // sums are what the lines of one contributor add up to.

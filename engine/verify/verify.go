@@ -17,7 +17,9 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -28,12 +30,16 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/verify/wary"
 )
 
 // Options choose how much is checked.
 type Options struct {
 	// Inputs reads the corpus again.
 	Inputs bool
+	// Digests compares files with their digests and does no more: that finds damage,
+	// but no file that somebody forged and sealed again.
+	Digests bool
 	// Engine that counts: "auto", "native" or "hf"; empty is auto.
 	Engine string
 	// Tokenizers say where the plan's tokenizers are, if not where the plan
@@ -99,7 +105,10 @@ func Run(ctx context.Context, dir string, o Options) (Report, error) {
 		{"alarms", c.checkAlarms},
 		{"rejects", c.checkRejects},
 	}
-	if o.Inputs {
+	switch {
+	case o.Digests:
+		steps = steps[:2]
+	case o.Inputs:
 		steps = append(steps, []struct {
 			name string
 			fn   func(context.Context, *findings) (string, error)
@@ -179,6 +188,15 @@ func (s *shardLines) count(class doc.Class) uint64 {
 func skipped(f *findings, missing string) (string, error) {
 	f.add("not checked, for want of a readable %s", missing)
 	return "", nil
+}
+
+// number is how many there are of something, in words that end in s where there are
+// several.
+func number[N int | int64 | uint64](n N, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // findings collects failures. It is for one goroutine.
@@ -261,6 +279,30 @@ func (c *checker) open(name string) *os.File {
 		return nil
 	}
 	return f
+}
+
+// read returns the content of a file of the run; nil without an error where open
+// returns nil.
+func (c *checker) read(name string) ([]byte, error) {
+	if c.damaged[name] {
+		return nil, nil
+	}
+	data, err := wary.File(c.path(name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", doc.ErrInput, err)
+	}
+	return data, nil
+}
+
+// skippedOr is skipped, unless there is an error.
+func skippedOr(f *findings, missing string, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	return skipped(f, missing)
 }
 
 // firstLine is the one-based number, in its file, of a shard's first line.

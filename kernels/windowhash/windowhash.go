@@ -7,8 +7,13 @@ import "github.com/tallystick/tallystick/kernels"
 // Width is the number of words in a window.
 const Width = 5
 
+// InPlace is a number of hashes, or a multiple, that may be stored where the words
+// are: no implementation then reads words that it has overwritten.
+const InPlace = 16
+
 // Hash stores in hashes[i] the hash of words i to i+4. There are Width−1 more
-// words than hashes.
+// words than hashes. The two may begin at one place if the hashes are a multiple
+// of InPlace, else they do not overlap.
 func Hash(hashes, words []uint64) {
 	if len(hashes) == 0 {
 		return

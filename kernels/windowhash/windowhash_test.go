@@ -77,6 +77,21 @@ func TestEveryLength(t *testing.T) {
 	}
 }
 
+func TestInPlace(t *testing.T) {
+	for n := 0; n <= 20*InPlace; n += InPlace {
+		words := randomWords(uint64(n), n+Width-1)
+		want := make([]uint64, n)
+		hashGeneric(want, words)
+		forEach(func(name string) {
+			got := slices.Clone(words)
+			Hash(got[:n], got)
+			if !slices.Equal(got[:n], want) {
+				t.Errorf("%s: %d hashes in the place of their words are others", name, n)
+			}
+		})
+	}
+}
+
 // Words at the ends of what 32 and 64 bits hold.
 func TestExtremes(t *testing.T) {
 	ends := []uint64{0, 1, 1<<32 - 1, 1 << 32, 1<<63 - 1, 1 << 63, 1<<64 - 1}

@@ -129,7 +129,7 @@ func (s *Sorter) spill() error {
 // Spilled reports whether there is anything on disk.
 func (s *Sorter) Spilled() bool { return len(s.runs) > 0 }
 
-// Close gives up what was added and not sorted.
+// Close gives up what was added and is not sorted yet.
 func (s *Sorter) Close() error {
 	s.buf, s.entries = nil, nil
 	var err error
@@ -146,7 +146,9 @@ func (s *Sorter) Sort() (*Reader, error) {
 	defer s.mu.Unlock()
 	if len(s.runs) == 0 {
 		s.sortEntries()
-		return &Reader{memory: s}, nil
+		all := &Sorter{buf: s.buf, entries: s.entries}
+		s.buf, s.entries = nil, nil
+		return &Reader{memory: all}, nil
 	}
 	if len(s.entries) > 0 {
 		if err := s.spill(); err != nil {

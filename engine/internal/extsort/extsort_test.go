@@ -143,3 +143,31 @@ func BenchmarkSort(b *testing.B) {
 		r.Close()
 	}
 }
+
+// TestSpool reads a spool again and again while it grows.
+func TestSpool(t *testing.T) {
+	pairs := randomPairs(rand.New(rand.NewPCG(5, 5)), 3000)
+	s, err := NewSpool(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for i, p := range pairs {
+		if i%500 == 0 {
+			read := 0
+			err := s.Each(func(key, value []byte) error {
+				if !bytes.Equal(key, pairs[read].key) || !bytes.Equal(value, pairs[read].value) {
+					return fmt.Errorf("record %d of %d: %x %x", read, i, key, value)
+				}
+				read++
+				return nil
+			})
+			if err != nil || read != i {
+				t.Fatalf("%d of %d: %v", read, i, err)
+			}
+		}
+		if err := s.Add(p.key, p.value); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

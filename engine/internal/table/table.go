@@ -8,7 +8,6 @@
 package table
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/parquetguard"
 )
 
 const (
@@ -171,13 +171,15 @@ func (w *Writer[T]) Close() error {
 
 // Reader reads rows of type T.
 type Reader[T any] struct {
+	source  io.ReaderAt
+	size    int64
 	file    *parquet.File
 	take    func(*T, *Values)
 	fields  []parquet.Field // of the file
 	further []int64
 	texts   []string
-	groups  []parquet.RowGroup // not begun
-	rows    parquet.Rows       // of the row group that is being read
+	begun   int          // row groups
+	rows    parquet.Rows // of the row group that is being read
 	batch   []parquet.Row
 	next    int // index into batch
 	count   int64
@@ -214,12 +216,12 @@ func (v *Values) Text() string { return string(v.value().ByteArray()) }
 func NewReader[T any](r io.ReaderAt, size int64, take func(*T, *Values), further, texts []string) (*Reader[T], error) {
 	all := schemaOf[T](further, texts)
 	t := &Reader[T]{
-		take: take, fields: all.Fields(),
+		source: r, size: size, take: take, fields: all.Fields(),
 		further: make([]int64, len(further)), texts: make([]string, len(texts)),
 		batch: make([]parquet.Row, 0, batchRows),
 	}
 	err := guard(func() error {
-		if err := CheckFooter(r, size); err != nil {
+		if err := parquetguard.Footer(r, size); err != nil {
 			return err
 		}
 		file, err := parquet.OpenFile(r, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
@@ -229,7 +231,7 @@ func NewReader[T any](r io.ReaderAt, size int64, take func(*T, *Values), further
 		if !parquet.EqualNodes(file.Schema(), all) {
 			return fmt.Errorf("columns are not those expected: %s", file.Schema())
 		}
-		t.file, t.groups = file, file.RowGroups()
+		t.file = file
 		return nil
 	})
 	if err != nil {
@@ -306,10 +308,16 @@ func (r *Reader[T]) fill() error {
 	defer func() { r.batch = r.batch[:n] }()
 	for n == 0 {
 		if r.rows == nil {
-			if len(r.groups) == 0 {
+			groups := r.file.RowGroups()
+			if r.begun == len(groups) {
 				break
 			}
-			r.rows, r.groups = r.groups[0].Rows(), r.groups[1:]
+			err := parquetguard.RowGroup(r.source, r.size, &r.file.Metadata().RowGroups[r.begun], func(int) bool { return false }, parquetguard.OfRuns)
+			if err != nil {
+				return err
+			}
+			r.rows = groups[r.begun].Rows()
+			r.begun++
 		}
 		var err error
 		n, err = r.rows.ReadRows(r.batch)
@@ -329,22 +337,6 @@ func (r *Reader[T]) fill() error {
 	}
 	if n == 0 && r.count != r.NumRows() {
 		return fmt.Errorf("the footer promises %d rows", r.NumRows())
-	}
-	return nil
-}
-
-// CheckFooter returns an error if the footer of a file, size bytes long, cannot
-// be as long as its end says: the library allocates as much before it looks.
-func CheckFooter(file io.ReaderAt, size int64) error {
-	var end [8]byte // of the footer its length, and the magic
-	if size < int64(len("PAR1")+len(end)) {
-		return errors.New("too short to be parquet")
-	}
-	if _, err := file.ReadAt(end[:], size-int64(len(end))); err != nil {
-		return err
-	}
-	if n := int64(binary.LittleEndian.Uint32(end[:])); string(end[4:]) != "PAR1" || n > size-int64(len("PAR1")+len(end)) {
-		return errors.New("no footer of parquet at its end")
 	}
 	return nil
 }

@@ -260,6 +260,24 @@ func TestGrowthAndMemory(t *testing.T) {
 	}
 }
 
+// Of two ways entries go early: the table grows for it, while it may.
+func TestGrowthWhereEntriesGo(t *testing.T) {
+	const keys = 125_000
+	var text []byte
+	for i := range keys {
+		text = fmt.Appendf(text, "%0*x ", 16+i%13, i)
+	}
+	starts := afterSpaces(text)
+	c, m := New(Options{}), new(toy)
+	for range 4 {
+		m.asked = 0
+		c.Count(text, &words{bits: starts}, m)
+	}
+	if m.asked > keys/64 {
+		t.Errorf("%d of %d keys were forgotten by a table of %d", m.asked, keys, 2*len(c.wide.buckets))
+	}
+}
+
 func TestLookupAndInsert(t *testing.T) {
 	eachKernel(t, func(t *testing.T) {
 		c := New(Options{BytesAreTokens: true})

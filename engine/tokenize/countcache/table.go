@@ -28,6 +28,7 @@ type table[K comparable, B any, P bucket[K, B]] struct {
 	place   func(key K, buckets []B) int
 	max     int // buckets
 	held    int // entries
+	lost    int // entries that went since the table has this size
 	turn    uint8
 }
 
@@ -49,7 +50,7 @@ func (t *table[K, B, P]) allocate(buckets int) {
 
 func (t *table[K, B, P]) wipe() {
 	clear(t.buckets)
-	t.held = 0
+	t.held, t.lost = 0, 0
 }
 
 // lookup returns the count of a key. One found in the neighbour of its home
@@ -82,8 +83,9 @@ func (t *table[K, B, P]) insert(key K, count int) {
 	if count < 0 || count > countprobe.MaxCount {
 		return
 	}
+	// What goes is asked for again, and of two ways more goes than of four.
 	slots := len(t.buckets) * P(&t.buckets[0]).Ways()
-	if t.held >= slots/2 && len(t.buckets) < t.max {
+	if (t.held >= slots/2 || t.lost >= slots/64) && len(t.buckets) < t.max {
 		t.grow()
 	}
 	t.add(key, count)
@@ -104,6 +106,7 @@ func (t *table[K, B, P]) add(key K, count int) {
 		t.held++
 	default:
 		free = t.victim()
+		t.lost++
 	}
 	at.Set(free, key, count)
 }
@@ -118,7 +121,7 @@ func (t *table[K, B, P]) victim() int {
 func (t *table[K, B, P]) grow() {
 	old, memory := t.buckets, t.memory
 	t.allocate(min(4*len(old), t.max))
-	t.held = 0
+	t.held, t.lost = 0, 0
 	for i := range old {
 		from := P(&old[i])
 		for way := range from.Ways() {

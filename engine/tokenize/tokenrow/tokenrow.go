@@ -123,20 +123,37 @@ func sorted(texts []string) (order []uint32, keys []string) {
 		head uint64 // the first bytes, which mostly tell
 		id   uint32
 	}
-	entries := make([]entry, len(texts))
+	const digit = 16 // bits of the head by which the texts are dealt out before the rest is sorted
+	heads := make([]uint64, len(texts))
+	ends := make([]int, 1<<digit+1) // of the texts of a digit, by that and 1 more
 	for i, text := range texts {
 		var head [8]byte
 		copy(head[:], text)
-		entries[i] = entry{binary.BigEndian.Uint64(head[:]), uint32(i)}
+		heads[i] = binary.BigEndian.Uint64(head[:])
+		ends[heads[i]>>(64-digit)+1]++
 	}
-	slices.SortFunc(entries, func(a, b entry) int {
-		if a.head != b.head {
-			return cmp.Compare(a.head, b.head)
-		}
-		return cmp.Compare(texts[a.id], texts[b.id])
-	})
-	for _, e := range entries {
-		order, keys = append(order, e.id), append(keys, texts[e.id])
+	for i := range 1 << digit {
+		ends[i+1] += ends[i]
+	}
+	entries := make([]entry, len(texts))
+	for i, head := range heads {
+		end := &ends[head>>(64-digit)]
+		entries[*end] = entry{head, uint32(i)}
+		*end++
+	}
+	begin := 0
+	for _, end := range ends[:1<<digit] {
+		slices.SortFunc(entries[begin:end], func(a, b entry) int {
+			if a.head != b.head {
+				return cmp.Compare(a.head, b.head)
+			}
+			return cmp.Compare(texts[a.id], texts[b.id])
+		})
+		begin = end
+	}
+	order, keys = make([]uint32, len(texts)), make([]string, len(texts))
+	for i, e := range entries {
+		order[i], keys[i] = e.id, texts[e.id]
 	}
 	return order, keys
 }
@@ -216,12 +233,19 @@ type Finder struct {
 	memo       [1 << memoBits]uint64 // pairs, above whether they are stable
 	row        []uint32
 	failed     []uint64 // bit i: no row goes on from place i
+	patience   int      // pairs of symbols that may be looked at to merge tokens out of order
 }
 
-const memoBits = 16
+const (
+	memoBits = 16
+	// Merging two tokens takes the square of their length. It is paid for by the
+	// bytes of the texts, of which some can wait for each other.
+	patiencePerByte = 8
+	mostPatience    = 1 << 17
+)
 
 // NewFinder returns a Finder.
-func NewFinder(v *Vocabulary) *Finder { return &Finder{vocabulary: v} }
+func NewFinder(v *Vocabulary) *Finder { return &Finder{vocabulary: v, patience: mostPatience} }
 
 // stable is Vocabulary.stable of two tokens of which one may be known.
 func (f *Finder) stable(left, right uint32) bool {
@@ -229,6 +253,10 @@ func (f *Finder) stable(left, right uint32) bool {
 	known := &f.memo[key*hashA>>(64-memoBits)]
 	if *known&^1 != key {
 		*known = key
+		if v := f.vocabulary; v.unordered[left] || v.unordered[right] {
+			n := int(v.size[left]) + int(v.size[right])
+			f.patience -= n * n
+		}
 		if f.vocabulary.stable(left, right) {
 			*known |= 1
 		}
@@ -237,13 +265,18 @@ func (f *Finder) stable(left, right uint32) bool {
 }
 
 // Find sets where the tokens of a text of a byte or more begin; it is not ok if
-// the vocabulary is none that New is for.
+// the vocabulary is none that New is for, or has so many tokens out of order that
+// merging is faster.
 func (f *Finder) Find(t *pairtree.Tree, text []byte) (ok bool) {
 	v := f.vocabulary
 	f.failed = slices.Grow(f.failed[:0], len(text)/64+1)[:len(text)/64+1]
 	clear(f.failed)
+	f.patience = max(f.patience, min(f.patience+patiencePerByte*len(text), mostPatience))
 	row := f.row[:0]
 	for at := 0; at < len(text); {
+		if f.patience < 0 {
+			return false
+		}
 		id := v.longest(text[at:])
 		for {
 			end := at + int(v.size[id])

@@ -1,6 +1,7 @@
 package tokenrow
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -67,6 +68,7 @@ func TestFind(t *testing.T) {
 			t.Fatalf("seed %d: no vocabulary", seed)
 		}
 		f := NewFinder(v)
+		f.patience = math.MaxInt32
 		var tree pairtree.Tree
 		for range 30 {
 			var text []byte
@@ -174,6 +176,41 @@ func TestNewRefuses(t *testing.T) {
 		if New(halves) != nil {
 			t.Errorf("%s: not refused", what)
 		}
+	}
+}
+
+// Where tokens are out of order and long a Finder gives up soon, and does not go
+// on with texts before it has been paid for.
+func TestFindGivesUp(t *testing.T) {
+	var halves []Halves
+	for _, c := range "abcdefgh" { // chains of tokens, each made of one after it
+		for i := range 30 {
+			left := uint32(First + len(halves) + 1)
+			if i == 29 {
+				left = uint32(c)
+			}
+			halves = append(halves, Halves{left, uint32('i' + (i*i+int(c))%17)})
+		}
+	}
+	texts, _, _ := spell(halves)
+	f := NewFinder(New(halves))
+	rng := rand.New(rand.NewPCG(1, 2))
+	var tree pairtree.Tree
+	found := 0
+	for range 200 {
+		var text []byte
+		for len(text) < 512 {
+			text = append(text, texts[First+rng.IntN(len(halves))]...)
+		}
+		if f.Find(&tree, text) {
+			found++
+		}
+		if f.patience < -4*31*31 {
+			t.Fatalf("it went on at %d", f.patience)
+		}
+	}
+	if found == 200 {
+		t.Error("it never gave up")
 	}
 }
 

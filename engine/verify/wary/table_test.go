@@ -1,4 +1,4 @@
-package verify
+package wary
 
 import (
 	"os"
@@ -21,7 +21,7 @@ func TestLongFooter(t *testing.T) {
 		defer f.Close()
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err = openParquet(f, nil)
+		_, err = OpenTable(f, nil)
 		runtime.ReadMemStats(&after)
 		if grown := after.TotalAlloc - before.TotalAlloc; err == nil || grown > 1<<24 {
 			t.Errorf("%q: %v, %d bytes were allocated", end, err, grown)

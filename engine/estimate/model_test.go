@@ -1,0 +1,108 @@
+package estimate
+
+import (
+	"math"
+	"testing"
+
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/stage"
+)
+
+func TestSchedule(t *testing.T) {
+	seconds := []float64{5, 1, 1, 1, 4}
+	for slots, want := range map[int]float64{1: 12, 2: 7, 3: 5, 5: 5, 100: 5} {
+		if got := schedule(len(seconds), slots, func(i int) float64 { return seconds[i] }); got != want {
+			t.Errorf("%d slots: %v, want %v", slots, got, want)
+		}
+	}
+	if got := schedule(0, 4, nil); got != 0 {
+		t.Errorf("no tasks: %v", got)
+	}
+}
+
+// made is a sample and a plan of a corpus so many times as large.
+func made(times int) (plan.Plan, Sample) {
+	p := plan.Plan{Partitions: 16, ShardSize: 64 << 20, Files: []plan.File{{Path: "a", Compression: "none"}}}
+	for range times {
+		p.Shards = append(p.Shards, plan.Shard{Length: 64 << 20})
+	}
+	flat := Curve{32, 0.1, 0.1, 0.1}
+	return p, Sample{
+		Bytes: 64 << 20, Documents: 32000, Text: 60 << 20, Expansion: 1, BandKeys: 512000, Compared: 3200, ComparedText: 6 << 20, Shingles: 1e6, NearDups: 1000,
+		Growth:     Growth{Sharing: flat, Copies: Curve{32, 0, 0, 0}, Compared: flat, Text: flat, Keys: flat, Mates: [2]float64{1, 0}, Contributors: [2]float64{50, 100}},
+		BaseMemory: 20 << 20,
+		Cost: Cost{
+			Scan: Line{0.01, 0.5}, Match: Line{0.001, 0.02}, Tally: Line{0.001, 0.02}, Seal: Line{0.01, 0.01},
+			Resolve: map[string]Line{"collect": {0, 0.01}, "sets": {0, 0.1}}, Memory: map[stage.Name]int64{stage.Scan: 30 << 20},
+		},
+		Files: Written{Documents: 1 << 20, Keys: 6 << 20, Exact: 100, Buckets: 100_000, Decisions: 50_000, Private: 4000, Output: 60_000, Tally: 20_000},
+	}
+}
+
+// TestScalesAsTheCorpus: what grows with the corpus does so by as much.
+func TestScalesAsTheCorpus(t *testing.T) {
+	one := Fleet{Machines: 1, Cores: 1}
+	p, s := made(1)
+	_, small := s.Of(p, one)
+	p, s = made(100)
+	c, large := s.Of(p, one)
+	if c.Documents != 3_200_000 || c.Bytes != 6400<<20 || math.Abs(c.Sampled-0.01) > 1e-9 {
+		t.Errorf("corpus %+v", c)
+	}
+	for i, name := range stage.Order {
+		if small[i].Name != name || large[i].Name != name {
+			t.Fatalf("stage %d is %s and %s, not %s", i, small[i].Name, large[i].Name, name)
+		}
+	}
+	for i, low := range map[int]float64{0: 99, 2: 99} {
+		if by := large[i].CPU.Expected / small[i].CPU.Expected; by < low || by > 101 {
+			t.Errorf("%s takes %v times as long", large[i].Name, by)
+		}
+	}
+	if large[0].Reads != 100*small[0].Reads || large[0].Memory != small[0].Memory {
+		t.Errorf("scan %+v and %+v", small[0], large[0])
+	}
+	if by := float64(large[2].Memory-s.BaseMemory) / float64(small[2].Memory-s.BaseMemory); by < 99 || by > 101 {
+		t.Errorf("resolve holds %v times as much", by)
+	}
+}
+
+// TestFleet: more machines never take longer, and one task stays one task.
+func TestFleet(t *testing.T) {
+	p, s := made(1000)
+	var before []Stage
+	for _, machines := range []int{1, 4, 16, 64} {
+		_, stages := s.Of(p, Fleet{Machines: machines, Cores: 8, Network: 1e9})
+		for i := range before {
+			if stages[i].Seconds.Expected > before[i].Seconds.Expected {
+				t.Errorf("%s: %d machines take %v s, fewer %v", stages[i].Name, machines, stages[i].Seconds.Expected, before[i].Seconds.Expected)
+			}
+		}
+		before = stages
+	}
+	if r := before[2]; r.AtOnce != 1 || r.Bound != "CPU, one task" {
+		t.Errorf("resolve: %+v", r)
+	}
+	if m := before[1]; m.AtOnce != 16 || m.Bound != "CPU, too few tasks" {
+		t.Errorf("match: %+v", m)
+	}
+	_, slow := s.Of(p, Fleet{Machines: 64, Cores: 8, Network: 1e6})
+	if slow[0].Bound != "network" || slow[0].Seconds.Expected < float64(slow[0].Moved())/64/1e6 {
+		t.Errorf("scan: %+v", slow[0])
+	}
+}
+
+// TestBoundOnMemory: a process holds no more than it may.
+func TestBoundOnMemory(t *testing.T) {
+	p, s := made(10000)
+	_, free := s.Of(p, Fleet{Machines: 1, Cores: 16})
+	_, bound := s.Of(p, Fleet{Machines: 1, Cores: 16, Memory: 256 << 20})
+	for i := range free {
+		if bound[i].Memory > 256<<20 || bound[i].Memory > free[i].Memory {
+			t.Errorf("%s holds %d bytes, without a bound %d", bound[i].Name, bound[i].Memory, free[i].Memory)
+		}
+	}
+	if free[2].Memory < 1<<30 {
+		t.Errorf("resolve of 320 million documents in %d bytes?", free[2].Memory)
+	}
+}

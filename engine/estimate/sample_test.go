@@ -1,0 +1,128 @@
+package estimate
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tallystick/tallystick/engine/corpus"
+	"github.com/tallystick/tallystick/engine/plan"
+)
+
+// planOf plans files of the given contents.
+func planOf(t *testing.T, shard int64, contents ...[]byte) plan.Plan {
+	t.Helper()
+	var paths []string
+	dir := t.TempDir()
+	for i, c := range contents {
+		paths = append(paths, filepath.Join(dir, fmt.Sprint(i)))
+		if err := os.WriteFile(paths[i], c, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := plan.Plan{MaxLine: 1 << 20, Partitions: 4}
+	var err error
+	if p.Files, p.Shards, err = corpus.Plan(context.Background(), paths, corpus.PlanOptions{ShardSize: shard, Workers: 1}); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func sampleOf(t *testing.T, p *plan.Plan, size int64, blocks int) (*sampler, []string) {
+	t.Helper()
+	s, names, err := copySample(context.Background(), p, func(i int) plan.File { return p.Files[i] }, size, blocks, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for i, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := bytes.Count(b, []byte("\n")); n != int(s.lines[i]) {
+			t.Errorf("file %d has %d lines, not %d", i, n, s.lines[i])
+		}
+		lines = append(lines, strings.SplitAfter(string(b), "\n")...)
+	}
+	lines = slices.DeleteFunc(lines, func(l string) bool { return l == "" })
+	return s, lines
+}
+
+func corpusOf(n, width int) []byte {
+	var b bytes.Buffer
+	for i := range n {
+		fmt.Fprintf(&b, "{\"n\":%d,\"pad\":%q}\n", i, strings.Repeat("x", i*7919%width))
+	}
+	return b.Bytes()
+}
+
+// TestSampleOfAll copies every line once where the sample is as large as the
+// corpus, whatever shards and blocks there are.
+func TestSampleOfAll(t *testing.T) {
+	all := corpusOf(500, 90)
+	want := strings.SplitAfter(strings.TrimSuffix(string(all), "\n")+"\n", "\n")
+	want = want[:len(want)-1]
+	slices.Sort(want)
+	for _, shard := range []int64{100, 1000, 1 << 20} {
+		for _, blocks := range []int{1, 4, 32, 64} {
+			p := planOf(t, shard, all[:len(all)/2+bytes.IndexByte(all[len(all)/2:], '\n')+1], all[len(all)/2+bytes.IndexByte(all[len(all)/2:], '\n')+1:])
+			s, got := sampleOf(t, &p, 1<<30, blocks)
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("shards of %d, %d blocks: %d lines of %d", shard, blocks, len(got), len(want))
+			}
+			if s.bytes != int64(len(all)) {
+				t.Errorf("%d bytes of %d", s.bytes, len(all))
+			}
+		}
+	}
+}
+
+// TestSampleOfPart takes whole lines, none twice, and about as many bytes as
+// asked for.
+func TestSampleOfPart(t *testing.T) {
+	all := corpusOf(20000, 200)
+	p := planOf(t, 64<<10, all)
+	s, got := sampleOf(t, &p, int64(len(all)/10), 32)
+	if part := float64(s.bytes) / float64(len(all)); part < 0.08 || part > 0.12 {
+		t.Errorf("%v of the corpus", part)
+	}
+	seen := map[string]bool{}
+	for _, l := range got {
+		if seen[l] || !bytes.Contains(all, []byte(l)) || !strings.HasPrefix(l, `{"n":`) {
+			t.Fatalf("line %q", l)
+		}
+		seen[l] = true
+	}
+	if len(s.starts[0]) != 16 || len(s.starts[1]) != 16 {
+		t.Errorf("%d and %d blocks", len(s.starts[0]), len(s.starts[1]))
+	}
+}
+
+// TestSampleOfCompressed reads the beginnings of files, and how far they expand.
+func TestSampleOfCompressed(t *testing.T) {
+	all := corpusOf(5000, 300)
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	w.Write(all)
+	w.Close()
+	p := planOf(t, 1<<20, b.Bytes())
+	s, got := sampleOf(t, &p, 1<<30, 8)
+	if want := strings.Join(got, ""); !strings.HasPrefix(string(all), got[0]) || len(want) > len(all) {
+		t.Errorf("%d bytes of %d", len(want), len(all))
+	}
+	if s.bytes < int64(b.Len()) {
+		t.Errorf("%d bytes of a file of %d", s.bytes, b.Len())
+	}
+	factor, _, err := expand(context.Background(), &p, func(i int) plan.File { return p.Files[i] })
+	if real := float64(len(all)) / float64(b.Len()); err != nil || factor > 1.01*real || factor < 0.99*real {
+		t.Errorf("expansion %v, really %v; %v", factor, real, err)
+	}
+}

@@ -1,0 +1,636 @@
+package stage
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/extsort"
+	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/sweep"
+)
+
+// blocks resolves a component that does not fit into memory: a template that
+// millions of documents fill in, say. Its documents are taken in priority order, a
+// block at a time. A block is first held against the documents kept before it,
+// which are read again a chunk at a time, then resolved in itself. What its
+// documents have found so far goes from one to the next, so that the best witness
+// is that of the definition. Cost grows with the number of blocks times that of
+// chunks; what is dropped, most of a family of copies, is in no chunk.
+type blocks struct {
+	p         *parts
+	component uint32
+	docs      int
+	sets      *neardup.SetFile
+	ranks     []uint32 // of the documents, in order of number
+	member    ranked   // documents of the component
+	sources   []int32  // by rank, where sources are kept apart
+	large     bitset   // buckets of more than neardup.HotBucket documents
+	inLarge   map[uint32]int
+	chunks    []*keptChunk
+
+	sorters                []*extsort.Sorter
+	copied, sizes, inTouch *extsort.Sorter
+	stats                  neardup.Stats
+	most                   node
+}
+
+// keptChunk are kept documents that later ones are tested against together.
+type keptChunk struct {
+	spool  *extsort.Spool
+	weight int64
+}
+
+// ranksDoc is a document in a pass.
+type ranksDoc struct {
+	spilled
+	at      uint32 // its rank in the component
+	ref     neardup.SetRef
+	buckets []uint32
+}
+
+// found is the best witness of a document so far.
+type found struct {
+	fate     sweep.Fate
+	witness  *node
+	at       uint32 // rank of the witness
+	partners uint32
+}
+
+func (p *parts) inBlocks(ctx context.Context, component uint32) error {
+	b := &blocks{p: p, component: component, inLarge: map[uint32]int{}}
+	defer b.close()
+	var err error
+	if b.sets, err = neardup.NewSetFile(p.scratch()); err != nil {
+		return err
+	}
+	nodes, err := b.order()
+	if err != nil {
+		return err
+	}
+	defer nodes.close()
+	edges, err := b.spread()
+	if err != nil {
+		return err
+	}
+	defer edges.close()
+	b.copied, b.sizes, b.inTouch = b.sorter(), b.sorter(), b.sorter()
+	for nodes.pending {
+		if err := b.block(ctx, nodes, edges); err != nil {
+			return err
+		}
+	}
+	return b.end()
+}
+
+func (b *blocks) sorter() *extsort.Sorter {
+	s := b.p.sorter(32)
+	b.sorters = append(b.sorters, s)
+	return s
+}
+
+func (b *blocks) close() {
+	for _, s := range b.sorters {
+		s.Close()
+	}
+	for _, c := range b.chunks {
+		c.spool.Close()
+	}
+	if b.sets != nil {
+		b.sets.Close()
+	}
+}
+
+func (b *blocks) encode(d *ranksDoc) []byte {
+	return b.p.value.value(func(e *encoder) {
+		e.spilled(&d.spilled)
+		e.uint(d.ref.At)
+		e.uint(uint64(d.ref.Size))
+		e.uint(uint64(d.at))
+		e.uint(uint64(len(d.buckets)))
+		for _, bucket := range d.buckets {
+			e.uint(uint64(bucket))
+		}
+	})
+}
+
+func decodeRanksDoc(value []byte) (ranksDoc, error) {
+	var r ranksDoc
+	d := valueOf(value)
+	d.spilled(&r.spilled)
+	r.ref = neardup.SetRef{At: d.uint(), Size: d.uint32()}
+	r.at = d.uint32()
+	for n := d.uint(); n > 0 && d.err == nil; n-- {
+		r.buckets = append(r.buckets, d.uint32())
+	}
+	return r, d.ended()
+}
+
+// order ranks the documents of the component by priority, and stores their sets.
+func (b *blocks) order() (*stream, error) {
+	p, until := b.p, b.component+1
+	members := newBitset(p.number)
+	byPriority := b.sorter()
+	var set []uint64
+	err := p.nodes.until(until, func(_, value []byte) error {
+		var r ranksDoc
+		d := valueOf(value)
+		d.spilled(&r.spilled)
+		if err := d.ended(); err != nil {
+			return err
+		}
+		members.add(r.number)
+		if value, ok := p.sets.is(b.component, r.number); ok {
+			var err error
+			set = appendSet(set[:0], value)
+			if r.ref, err = b.sets.Append(set); err != nil {
+				return err
+			}
+			p.sets.skip()
+		}
+		p.key = appendPriority(p.key[:0], &r.node)
+		return byPriority.Add(p.key, b.encode(&r))
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.member, b.docs = members.rank()
+	b.ranks = make([]uint32, b.docs)
+	if p.Plan.Scope == plan.ScopeSource {
+		b.sources = make([]int32, b.docs)
+	}
+	sorted, err := byPriority.Sort()
+	if err != nil {
+		return nil, err
+	}
+	defer sorted.Close()
+	byRank := b.sorter()
+	for rank := uint32(0); sorted.Next(); rank++ {
+		r, err := decodeRanksDoc(sorted.Value())
+		if err != nil {
+			return nil, err
+		}
+		r.at = rank
+		b.ranks[b.member.of(r.number)] = rank
+		if b.sources != nil {
+			b.sources[rank] = r.source
+		}
+		if err := byRank.Add(appendKey(nil, rank), b.encode(&r)); err != nil {
+			return nil, err
+		}
+	}
+	if sorted.Err() != nil {
+		return nil, sorted.Err()
+	}
+	return openStream(byRank)
+}
+
+// spread gives every document its buckets, by rank. Buckets are numbered anew, those
+// of each source by themselves.
+func (b *blocks) spread() (*stream, error) {
+	p := b.p
+	edges := b.sorter()
+	next := uint32(0)
+	var ranks []uint32
+	err := p.buckets.until(b.component+1, func(_, value []byte) error {
+		ranks = ranks[:0]
+		number := uint32(0)
+		d := valueOf(value)
+		for d.more() {
+			if number += d.uint32(); d.err != nil || int(number) >= p.number || !b.member.has(number) {
+				return cmp.Or(d.err, fmt.Errorf("%w: document %d in a bucket of component %d", doc.ErrCorrupt, number, b.component))
+			}
+			ranks = append(ranks, b.ranks[b.member.of(number)])
+		}
+		if b.sources != nil {
+			slices.SortFunc(ranks, func(x, y uint32) int { return cmp.Compare(b.sources[x], b.sources[y]) })
+		}
+		for lo := 0; lo < len(ranks); {
+			hi := lo + 1
+			for hi < len(ranks) && (b.sources == nil || b.sources[hi] == b.sources[lo]) {
+				hi++
+			}
+			if err := b.bucket(edges, next, ranks[lo:hi]); err != nil {
+				return err
+			}
+			next++
+			lo = hi
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return openStream(edges)
+}
+
+func (b *blocks) bucket(edges *extsort.Sorter, bucket uint32, ranks []uint32) error {
+	if len(ranks) < 2 {
+		return nil
+	}
+	if len(ranks) > neardup.HotBucket {
+		for int(bucket/64) >= len(b.large) {
+			b.large = append(b.large, 0)
+		}
+		b.large.add(bucket)
+	}
+	for _, rank := range ranks {
+		b.p.key = appendKey(b.p.key[:0], rank, bucket)
+		if err := edges.Add(b.p.key, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *blocks) isLarge(bucket uint32) bool {
+	return int(bucket/64) < len(b.large) && b.large.has(bucket)
+}
+
+// weigh returns what a document takes in a pass.
+func (b *blocks) weigh(d *ranksDoc) int64 {
+	return b.p.weight(&d.spilled) + nodeBytes + 2*edgeBytes*int64(len(d.buckets))
+}
+
+// block resolves the next documents.
+func (b *blocks) block(ctx context.Context, nodes, edges *stream) error {
+	room := b.p.room / 4
+	var docs []ranksDoc
+	for weight := int64(0); nodes.pending && weight <= room; {
+		r, err := decodeRanksDoc(nodes.records.Value())
+		if err != nil {
+			return err
+		}
+		err = edges.until(r.at+1, func(key, _ []byte) error {
+			r.buckets = append(r.buckets, keyNumber(key, 1))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		weight += b.weigh(&r)
+		docs = append(docs, r)
+		if err := nodes.skip(); err != nil {
+			return err
+		}
+	}
+	standing := 0
+	for standing < len(docs) && docs[standing].turn < turnDelivery {
+		standing++
+	}
+	best := make([]found, len(docs))
+	for _, c := range b.chunks {
+		if standing == len(docs) {
+			break
+		}
+		kept, err := c.load()
+		if err != nil {
+			return err
+		}
+		err = b.pass(ctx, append(kept, docs[standing:]...), best[standing:], neardup.Standing{First: uint32(len(kept)), Alone: true})
+		if err != nil {
+			return err
+		}
+	}
+	alone := b.p.Plan.Scope == plan.ScopeReference
+	if err := b.pass(ctx, docs, best, neardup.Standing{First: uint32(standing), Alone: alone}); err != nil {
+		return err
+	}
+	return b.settle(docs, best, standing, alone)
+}
+
+func (c *keptChunk) load() (docs []ranksDoc, err error) {
+	err = c.spool.Each(func(_, value []byte) error {
+		r, err := decodeRanksDoc(value)
+		docs = append(docs, r)
+		return err
+	})
+	return docs, err
+}
+
+// pass resolves docs, and improves what the last of them have found.
+func (b *blocks) pass(ctx context.Context, docs []ranksDoc, best []found, standing neardup.Standing) error {
+	var ids []uint32
+	for i := range docs {
+		ids = append(ids, docs[i].buckets...)
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	g := neardup.Graph{Offsets: []uint64{0}, Buckets: len(ids), Large: make([]bool, len(ids))}
+	for i, bucket := range ids {
+		g.Large[i] = b.isLarge(bucket)
+	}
+	refs := make([]neardup.SetRef, len(docs))
+	for i := range docs {
+		refs[i] = docs[i].ref
+		for _, bucket := range docs[i].buckets {
+			at, _ := slices.BinarySearch(ids, bucket)
+			g.IDs = append(g.IDs, uint32(at))
+		}
+		g.Offsets = append(g.Offsets, uint64(len(g.IDs)))
+	}
+	sets, err := b.sets.Sets(refs)
+	if err != nil {
+		return err
+	}
+	first := len(docs) - len(best)
+	standing.Before = make([]neardup.Before, len(docs))
+	for i := range best {
+		f := &best[i]
+		standing.Before[first+i] = neardup.Before{Overlap: f.fate.Overlap, Union: f.fate.Union, Partners: f.partners}
+	}
+	nd := b.p.Plan.NearDup
+	verdicts, stats, err := neardup.Resolve(ctx, g, sets, nd.ThresholdNum, nd.ThresholdDen, standing, max(1, b.p.Workers), nil)
+	if err != nil {
+		return err
+	}
+	for i := range best {
+		best[i].partners = standing.Before[first+i].Partners
+	}
+	witnesses := map[uint32]*node{} // copies, so that no pass is kept alive by a few
+	for i := range verdicts {
+		v := &verdicts[i]
+		w := witnesses[v.Witness]
+		if w == nil {
+			copied := docs[v.Witness].node
+			w = &copied
+			witnesses[v.Witness] = w
+		}
+		f := &best[int(v.Doc)-first]
+		f.fate = sweep.Fate{Class: doc.NearDup, Overlap: v.Overlap, Union: v.Union, Shared: uint32(v.Shared)}
+		f.witness, f.at = w, docs[v.Witness].at
+	}
+	b.stats.Candidates += stats.Candidates
+	b.stats.RejectedBySize += stats.RejectedBySize
+	b.stats.RejectedByBitmap += stats.RejectedByBitmap
+	b.stats.Merged += stats.Merged
+	return nil
+}
+
+// settle passes on what a block decided.
+func (b *blocks) settle(docs []ranksDoc, best []found, standing int, alone bool) error {
+	type size struct {
+		witness *node
+		dropped uint64
+	}
+	groups := map[uint32]*size{}
+	for i := range docs {
+		d, f := &docs[i], &best[i]
+		if len(d.buckets) > 0 {
+			b.stats.Documents++
+		}
+		dropped := f.witness != nil
+		if i >= standing {
+			b.count(d, f.partners, dropped)
+		}
+		if dropped {
+			b.stats.Dropped++
+			b.p.dropped.add(d.number)
+			if err := b.p.drop(d.place, d.contributor, &f.fate, f.witness); err != nil {
+				return err
+			}
+			if groups[f.at] == nil {
+				groups[f.at] = &size{witness: f.witness}
+			}
+			groups[f.at].dropped++
+		} else if err := b.keep(d, i < standing || !alone); err != nil {
+			return err
+		}
+		if d.copies {
+			if err := b.noteCopied(d, f); err != nil {
+				return err
+			}
+		}
+	}
+	for at, s := range groups {
+		if err := b.noteSize(at, s.witness, s.dropped); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// count adds the partners of a document to the statistics, as Resolve would.
+func (b *blocks) count(d *ranksDoc, partners uint32, dropped bool) {
+	n := uint64(partners)
+	for _, bucket := range d.buckets {
+		if b.isLarge(bucket) {
+			n += uint64(min(b.inLarge[bucket], neardup.HotBucket))
+		}
+	}
+	if n > b.stats.MostCandidates {
+		b.stats.MostCandidates, b.most = n, d.node
+	}
+	if !dropped {
+		b.stats.KeptCandidates += n
+	}
+}
+
+// keep notes a kept document; others are tested against it if it is a witness.
+func (b *blocks) keep(d *ranksDoc, witness bool) error {
+	value := []byte{0}
+	if witness {
+		value[0] = 1
+	}
+	for _, bucket := range d.buckets {
+		if witness && b.isLarge(bucket) {
+			b.inLarge[bucket]++
+		}
+		b.p.key = appendKey(b.p.key[:0], bucket, d.at)
+		if err := b.inTouch.Add(b.p.key, value); err != nil {
+			return err
+		}
+	}
+	if !witness || len(d.buckets) == 0 {
+		return nil
+	}
+	weight := b.weigh(d)
+	last := len(b.chunks) - 1
+	if last < 0 || b.chunks[last].weight+weight > b.p.room/4 {
+		spool, err := extsort.NewSpool(b.p.scratch())
+		if err != nil {
+			return err
+		}
+		b.chunks = append(b.chunks, &keptChunk{spool: spool})
+		last++
+	}
+	b.chunks[last].weight += weight
+	return b.chunks[last].spool.Add(nil, b.encode(d))
+}
+
+// noteCopied notes what became of a document that has copies.
+func (b *blocks) noteCopied(d *ranksDoc, f *found) error {
+	witness, at := f.witness, f.at
+	if witness == nil {
+		witness, at = &d.node, d.at
+	}
+	b.p.key = appendKey(b.p.key[:0], d.number)
+	return b.copied.Add(b.p.key, b.p.value.value(func(e *encoder) {
+		e.fate(&f.fate)
+		e.spilled(&d.spilled)
+		e.uint(uint64(at))
+		e.spilled(&spilled{node: *witness})
+	}))
+}
+
+// noteSize adds documents to the group of a witness.
+func (b *blocks) noteSize(at uint32, witness *node, dropped uint64) error {
+	b.p.key = appendKey(b.p.key[:0], at)
+	return b.sizes.Add(b.p.key, b.p.value.value(func(e *encoder) {
+		e.uint(dropped)
+		e.spilled(&spilled{node: *witness})
+	}))
+}
+
+// end decides about copies, and adds up.
+func (b *blocks) end() error {
+	if err := b.copies(); err != nil {
+		return err
+	}
+	if err := b.groups(); err != nil {
+		return err
+	}
+	component, err := b.connected()
+	if err != nil {
+		return err
+	}
+	b.p.out.add(&b.stats, &b.most, component)
+	return nil
+}
+
+func (b *blocks) copies() error {
+	firsts, err := openStream(b.copied)
+	if err != nil {
+		return err
+	}
+	defer firsts.close()
+	var (
+		f              sweep.Fate
+		first, witness spilled
+		at             uint32
+		dropped        uint64
+		known          bool
+	)
+	flush := func() error {
+		if dropped == 0 {
+			return nil
+		}
+		err := b.noteSize(at, &witness.node, dropped)
+		dropped = 0
+		return err
+	}
+	err = b.p.copies.until(b.component+1, func(key, value []byte) error {
+		number := keyNumber(key, 1)
+		if !known || first.number != number {
+			if err := flush(); err != nil {
+				return err
+			}
+			known = false
+			err := firsts.until(number+1, func(_, value []byte) error {
+				d := valueOf(value)
+				d.fate(&f)
+				d.spilled(&first)
+				at = d.uint32()
+				d.spilled(&witness)
+				known = first.number == number
+				return d.ended()
+			})
+			if err == nil && !known {
+				err = fmt.Errorf("%w: a copy of document %d, which has none", doc.ErrCorrupt, number)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		counts, err := b.p.dropCopy(value, &f, &first.node, &witness.node, first.carried)
+		if counts {
+			dropped++
+		}
+		return err
+	})
+	return cmp.Or(err, flush())
+}
+
+// groups adds up the sizes of groups.
+func (b *blocks) groups() error {
+	sizes, err := openStream(b.sizes)
+	if err != nil {
+		return err
+	}
+	defer sizes.close()
+	var witness, last spilled
+	var total uint64
+	group := uint32(0)
+	err = sizes.until(1<<32-1, func(key, value []byte) error {
+		d := valueOf(value)
+		n := d.uint()
+		d.spilled(&witness)
+		if at := keyNumber(key, 0); at != group && total > 0 {
+			b.p.out.group(&last.node, total)
+			total = 0
+		}
+		group, last = keyNumber(key, 0), witness
+		total += n
+		return d.ended()
+	})
+	if total > 0 {
+		b.p.out.group(&last.node, total)
+	}
+	return err
+}
+
+// connected looks at the kept documents of each bucket: how many there are, and how
+// many hang together.
+func (b *blocks) connected() (uint64, error) {
+	kept, err := openStream(b.inTouch)
+	if err != nil {
+		return 0, err
+	}
+	defer kept.close()
+	parent := b.ranks // which are not needed any more
+	for i := range parent {
+		parent[i] = uint32(i)
+	}
+	find := func(d uint32) uint32 {
+		for parent[d] != d {
+			parent[d] = parent[parent[d]]
+			d = parent[d]
+		}
+		return d
+	}
+	isKept := newBitset(b.docs)
+	bucket, first, witnesses := uint32(0), uint32(0), uint32(0)
+	end := func() {
+		b.stats.LargestBucketKept = max(b.stats.LargestBucketKept, witnesses)
+		if witnesses > neardup.HotBucket {
+			b.stats.HotBuckets++
+		}
+	}
+	started := false
+	err = kept.until(1<<32-1, func(key, value []byte) error {
+		rank := keyNumber(key, 1)
+		isKept.add(rank)
+		if of := keyNumber(key, 0); !started || of != bucket {
+			end()
+			started, bucket, first, witnesses = true, of, rank, 0
+		}
+		x, y := find(first), find(rank)
+		parent[max(x, y)] = min(x, y)
+		witnesses += uint32(value[0])
+		return nil
+	})
+	end()
+	sizes := make([]uint32, b.docs)
+	largest := uint32(0)
+	for d := range parent {
+		if isKept.has(uint32(d)) {
+			top := find(uint32(d))
+			sizes[top]++
+			largest = max(largest, sizes[top])
+		}
+	}
+	return uint64(largest), err
+}

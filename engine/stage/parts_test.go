@@ -1,0 +1,254 @@
+package stage
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/tallystick/tallystick/engine/corpus"
+	"github.com/tallystick/tallystick/engine/plan"
+)
+
+// family makes texts that are like each other.
+type family struct {
+	rnd   *rand.Rand
+	words []string
+}
+
+func newFamily(rnd *rand.Rand, words int) *family {
+	f := &family{rnd: rnd}
+	for range words {
+		f.words = append(f.words, fmt.Sprintf("w%d", rnd.IntN(1<<20)))
+	}
+	return f
+}
+
+// text is one with some words changed; sometimes that is the new model.
+func (f *family) text(changes int) string {
+	words := slices.Clone(f.words)
+	for range changes {
+		words[f.rnd.IntN(len(words))] = fmt.Sprintf("x%d", f.rnd.IntN(1<<20))
+	}
+	if f.rnd.IntN(4) == 0 {
+		f.words = words
+	}
+	return strings.Join(words, " ")
+}
+
+// lines makes documents of a few families, with copies of the same text.
+func lines(rnd *rand.Rand, n, families int) []string {
+	var all []*family
+	for range families {
+		all = append(all, newFamily(rnd, 5+rnd.IntN(80)))
+	}
+	var out, texts []string
+	for i := range n {
+		text := all[rnd.IntN(len(all))].text(rnd.IntN(4))
+		if len(texts) > 0 && rnd.IntN(4) == 0 {
+			text = texts[rnd.IntN(len(texts))]
+		}
+		if rnd.IntN(30) == 0 {
+			text = "all the same"
+		}
+		texts = append(texts, text)
+		doc := map[string]any{"text": text, "contributor": fmt.Sprint("c", rnd.IntN(5)), "source": fmt.Sprint("s", rnd.IntN(3))}
+		if rnd.IntN(3) > 0 {
+			doc["id"] = fmt.Sprint(i)
+		}
+		if rnd.IntN(3) > 0 {
+			doc["created"] = 1e9 + rnd.IntN(50)
+		}
+		line, _ := json.Marshal(doc)
+		if rnd.IntN(40) == 0 {
+			line = []byte(`[]`)
+		}
+		out = append(out, string(line))
+	}
+	return out
+}
+
+// planOf plans files of lines; reference says how many of the last ones are the
+// reference corpus.
+func planOf(t *testing.T, files [][]string, reference int, change func(p *plan.Plan)) plan.Plan {
+	t.Helper()
+	dir := t.TempDir()
+	var paths []string
+	for i, l := range files {
+		paths = append(paths, filepath.Join(dir, fmt.Sprintf("%d.jsonl", i)))
+		if err := os.WriteFile(paths[i], []byte(strings.Join(l, "\n")+"\n"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	planned, shards, err := corpus.Plan(t.Context(), paths, corpus.PlanOptions{ShardSize: 1 << 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range planned {
+		planned[i].Reference = i >= len(planned)-reference
+	}
+	p := plan.Plan{
+		Version: plan.Version, Rules: plan.Rules{Shingle: plan.RuleShingle, Priority: plan.RulePriority},
+		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
+		NearDup:   plan.NearDup{ThresholdNum: 4, ThresholdDen: 5, Bands: 16, Rows: 5},
+		Tokenizer: plan.Tokenizer{Name: "words", SHA256: strings.Repeat("0", 64), AddedTokens: "match"},
+		Seed:      1, ShardSize: 1 << 16, MaxLine: 1 << 20, Partitions: 3, Files: planned, Shards: shards,
+	}
+	change(&p)
+	if p.RunID, err = p.ComputeRunID(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// resolved are the files of resolve, done again with a room.
+func resolved(t *testing.T, j *Job, room int64) map[string]string {
+	t.Helper()
+	os.Remove(filepath.Join(j.Dir, recordPath(Resolve, 0)))
+	j.resolveRoom = room
+	if _, _, err := j.Do(t.Context(), Resolve, 0); err != nil {
+		t.Fatalf("room %d: %v", room, err)
+	}
+	out := contents(t, j)
+	for name := range out {
+		if !strings.Contains(name, "resolve") && !strings.Contains(name, "audit") && !strings.HasPrefix(name, SweepDir) {
+			delete(out, name)
+		}
+	}
+	return out
+}
+
+// do does all tasks of some stages.
+func do(t *testing.T, j *Job, stages ...Name) {
+	t.Helper()
+	for _, name := range stages {
+		tasks, err := j.Tasks(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range tasks {
+			if _, _, err := j.Do(t.Context(), name, i); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestPartsDecideAsAll resolves random corpora under all policies with several
+// bounds, and once without: what is written is the same to a byte.
+func TestPartsDecideAsAll(t *testing.T) {
+	policies := []struct {
+		name      string
+		reference int
+		earlier   bool
+		change    func(p *plan.Plan)
+	}{
+		{"plain", 0, false, func(*plan.Plan) {}},
+		{"shared credit", 0, false, func(p *plan.Plan) { p.Rules.Credit = plan.RuleCredit }},
+		{"low threshold", 0, false, func(p *plan.Plan) {
+			p.NearDup = plan.NearDup{ThresholdNum: 1, ThresholdDen: 2, Bands: 30, Rows: 3}
+		}},
+		{"audited", 0, false, func(p *plan.Plan) {
+			p.AuditPPM, p.NearDup = 300_000, plan.NearDup{ThresholdNum: 3, ThresholdDen: 4, Bands: 6, Rows: 5, Recall: "0.9"}
+		}},
+		{"longest", 0, false, func(p *plan.Plan) { p.Rules.Priority = plan.RulePriorityLongest }},
+		{"ranked sources", 0, false, func(p *plan.Plan) {
+			p.Fields.Source, p.Rules.Priority, p.SourceRank = "source", plan.RulePrioritySource, []string{"s1", "s0"}
+		}},
+		{"within a source", 0, false, func(p *plan.Plan) {
+			p.Fields.Source, p.Scope, p.Rules.Credit = "source", plan.ScopeSource, plan.RuleCredit
+		}},
+		{"reference", 1, false, func(p *plan.Plan) { p.Scope = plan.ScopeReference }},
+		{"beside a reference", 1, false, func(p *plan.Plan) { p.Rules.Credit = plan.RuleCredit }},
+		{"against", 0, true, func(p *plan.Plan) { p.Index, p.Rules.Credit = true, plan.RuleCredit }},
+	}
+	for _, policy := range policies {
+		for seed, c := range []struct {
+			documents, families int
+			room                int64
+		}{
+			{60, 2, 1},        // every document a block, and a chunk
+			{300, 3, 1 << 17}, // blocks of some documents
+			{300, 100, 1 << 15},
+			{300, 1, 1 << 30}, // one part
+		} {
+			t.Run(fmt.Sprint(policy.name, "/", seed), func(t *testing.T) {
+				all := lines(rand.New(rand.NewPCG(uint64(seed), 7)), c.documents, c.families)
+				files := [][]string{all[:c.documents/3], all[c.documents/3 : c.documents/2], all[c.documents/2:]}
+				var p plan.Plan
+				if policy.earlier {
+					p = planAfter(t, files[:1], files[1:], policy.change)
+				} else {
+					p = planOf(t, files, policy.reference, policy.change)
+				}
+				j := jobIn(t, p, filepath.Join(t.TempDir(), "out"))
+				do(t, j, Scan, Match)
+				want := resolved(t, j, 0)
+				if diff := gocmp.Diff(want, resolved(t, j, c.room)); diff != "" {
+					t.Fatalf("room %d (-want +got):\n%s", c.room, diff)
+				}
+			})
+		}
+	}
+}
+
+// planAfter plans a run after an earlier one, which it does.
+func planAfter(t *testing.T, before, files [][]string, change func(p *plan.Plan)) plan.Plan {
+	t.Helper()
+	earlier := jobIn(t, planOf(t, before, 0, change), filepath.Join(t.TempDir(), "earlier"))
+	do(t, earlier, Order...)
+	return planOf(t, files, 0, func(p *plan.Plan) {
+		change(p)
+		e := plan.Earlier{Folder: earlier.Dir, RunID: earlier.Plan.RunID, FirstShard: len(p.Shards), Shards: len(earlier.Plan.Shards)}
+		for i, s := range earlier.Plan.Shards {
+			index, err := os.ReadFile(filepath.Join(earlier.Dir, IndexPath(i)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.File += len(p.Files)
+			s.Index = digestOf(index)
+			p.Shards = append(p.Shards, s)
+		}
+		for _, f := range earlier.Plan.Files {
+			f.Run = e.RunID
+			p.Files = append(p.Files, f)
+		}
+		p.Earlier = append(p.Earlier, e)
+	})
+}
+
+// TestBlocksOfHotBuckets resolves a family in which nothing is dropped but a few
+// revisions, in buckets that become hot, at once and in blocks.
+func TestBlocksOfHotBuckets(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	template := newFamily(rnd, 60).words
+	var all []string
+	var last string
+	for i := range 4000 {
+		if i%20 > 0 {
+			last = strings.Join(newFamily(rnd, 12).words, " ")
+		}
+		line, _ := json.Marshal(map[string]any{
+			"text": fmt.Sprintf("%s %s %d", strings.Join(template, " "), last, i), "contributor": fmt.Sprint("c", i%7),
+		})
+		all = append(all, string(line))
+	}
+	p := planOf(t, [][]string{all[:1500], all[1500:]}, 0, func(p *plan.Plan) { p.Rules.Credit = plan.RuleCredit })
+	j := jobIn(t, p, filepath.Join(t.TempDir(), "out"))
+	do(t, j, Scan, Match)
+	want := resolved(t, j, 0)
+	if alarms := want[workPath(Resolve, 0, "alarms")]; strings.Contains(alarms, `"hot_buckets":0`) {
+		t.Errorf("no bucket is hot: %s", alarms)
+	}
+	for _, room := range []int64{24 << 20, 4 << 20} {
+		if diff := gocmp.Diff(want, resolved(t, j, room)); diff != "" {
+			t.Fatalf("room %d (-want +got):\n%s", room, diff)
+		}
+	}
+}
