@@ -13,7 +13,7 @@ run: build ## deduplicate, count and tally the bundled corpus into out/run
 test: ## all tests this machine can run; says what is left out
 	@scripts/test.sh
 
-metamorphic: ## 500 runs of one corpus in ways drawn by lot, one answer (half an hour; S3 too after make test-s3)
+metamorphic: ## 500 runs of one corpus in ways drawn by lot, one answer (ten minutes; S3 too after make test-s3)
 	@TALLYSTICK_METAMORPHIC=500 TALLYSTICK_TEST_S3=$(if $(wildcard build/bin/versitygw),1) \
 		go test -count 1 -timeout 0 -v -run '^TestMetamorphicRuns$$' ./cmd/tallystick
 

@@ -286,6 +286,9 @@ func (r *metamorphicRun) inProcess() {
 				Plan: p, Out: out, Dir: r.out, Scratch: r.dir, Counters: forStage(counters), Parser: "native",
 				Workers: 1 + r.rng.IntN(4), Memory: []int64{0, 1, 1 << 14, 1 << 18, 1 << 30}[r.rng.IntN(5)],
 			}
+			if j.name == stage.Resolve && job.Memory > 0 {
+				job.Memory = engine.LeastMemory // it refuses what it cannot keep to
+			}
 			if r.rng.IntN(2) == 0 && simdjsonHere() {
 				job.Parser = "simdjson"
 			}
