@@ -80,7 +80,7 @@ func TestMemoryBound(t *testing.T) {
 	free := newJob(t, 1)
 	runAll(t, free)
 	bound := jobIn(t, free.Plan, t.TempDir())
-	bound.Memory, bound.room = 1, 1<<16
+	bound.Memory, bound.resolveRoom = 1, 1<<16
 	runAll(t, bound)
 	want, got := contents(t, free), contents(t, bound)
 	if len(want) < 20 || len(got) != len(want) {
