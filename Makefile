@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-s3 test-slurm test-kubernetes test-spark estimate-check lint bench memory rivals full exact hf generate-check clean
+.PHONY: help build run test metamorphic test-s3 test-slurm test-kubernetes test-spark estimate-check lint bench memory rivals full fuzz exact hf generate-check clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,6 +12,10 @@ run: build ## deduplicate, count and tally the bundled corpus into out/run
 
 test: ## all tests this machine can run; says what is left out
 	@scripts/test.sh
+
+metamorphic: ## 500 runs of one corpus in ways drawn by lot, one answer (half an hour; S3 too after make test-s3)
+	@TALLYSTICK_METAMORPHIC=500 TALLYSTICK_TEST_S3=$(if $(wildcard build/bin/versitygw),1) \
+		go test -count 1 -timeout 0 -v -run '^TestMetamorphicRuns$$' ./cmd/tallystick
 
 test-s3: ## tests against a real S3 server, versitygw, which is installed into build/bin
 	@scripts/test_s3.sh
@@ -44,6 +48,9 @@ full: build ## the whole job over the reference data (2.1 GB of text) into out/f
 	@[ -d ../shared/data/corpora ] || { echo "full: needs the reference data in ../shared/data"; exit 1; }
 	bin/tallystick run ../shared/data/corpora '../shared/data/groundtruth/*.jsonl.zst' --tokenizer gpt2 --out out/full --force
 	bin/tallystick verify out/full --inputs
+
+fuzz: ## every fuzz target for ten seconds (a quarter of an hour; scripts/fuzz.sh takes a time and a folder)
+	@scripts/fuzz.sh
 
 exact: hf ## count every document of the reference corpora by both engines (hours)
 	TALLYSTICK_EXACT=full go test -tags hf -count 1 -timeout 0 -v -run 'Golden|EnginesAgree' ./engine/tokenize

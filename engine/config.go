@@ -38,7 +38,7 @@ type Rules struct {
 	AuditPPM    int64        // share of the texts that an audit samples, in millionths
 	Audit       bool         // audit by default: a sample between limits, where an audit can be made
 	Alarms      *plan.Alarms // nil: plan.DefaultAlarms
-	ShardSize   int64        // bytes
+	ShardSize   int64        // bytes; 0: by the size of the inputs
 	MaxLine     int64        // bytes
 	Policy      Policy
 }
@@ -96,7 +96,7 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 		Fields:    r.Fields,
 		Tokenizer: tokenizers.Plan[0], Further: tokenizers.Plan[1:],
 		NearDup: near,
-		Seed:    r.Seed, ShardSize: r.ShardSize, MaxLine: r.MaxLine,
+		Seed:    r.Seed, MaxLine: r.MaxLine,
 	}
 	r.Policy.apply(&p)
 	if p.Rules.Credit, err = creditRule(r.Credit); err != nil {
@@ -118,7 +118,7 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 	if err != nil {
 		return fail(err)
 	}
-	p.Files, p.Shards = in.files, in.shards
+	p.Files, p.Shards, p.ShardSize = in.files, in.shards, in.shardSize
 	if err := r.Policy.addReference(ctx, r, m, dir, &p); err != nil {
 		return fail(err)
 	}

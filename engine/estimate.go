@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -50,7 +51,11 @@ func Estimate(ctx context.Context, p Prepared, m Means, out string, o EstimateOp
 	}
 	track.end(1, 0)
 	e := estimate.New(p.Plan, s, o.Fleet, kernels.Features().Name)
-	return e, stage.WriteJSON(ctx, to, estimate.Name, e)
+	var b bytes.Buffer
+	if err := e.Write(&b); err != nil {
+		return fail(err)
+	}
+	return e, stage.WriteBytes(ctx, to, estimate.Name, b.Bytes())
 }
 
 // LoadEstimate reads the estimate beside the plan in a file. found is false where

@@ -22,10 +22,11 @@ import (
 
 // inputs are the files of a request and their shards.
 type inputs struct {
-	files  []plan.File
-	shards []plan.Shard
-	opened []string // paths to read the files by: that of the copy for standard input
-	timing Timing
+	files     []plan.File
+	shards    []plan.Shard
+	opened    []string // paths to read the files by: that of the copy for standard input
+	shardSize int64    // bytes, nominal
+	timing    Timing
 }
 
 // open returns file i as it can be opened here.
@@ -55,8 +56,11 @@ func readInputs(ctx context.Context, r Rules, m Means, dir string, digests bool)
 	}
 	total := totalSize(ctx, in.opened)
 	track := start(m.Progress, "plan", total, "bytes")
+	if in.shardSize = r.ShardSize; in.shardSize == 0 {
+		in.shardSize = shardSizeOf(total)
+	}
 	in.files, in.shards, err = corpus.Plan(ctx, in.opened, corpus.PlanOptions{
-		ShardSize: r.ShardSize, Workers: m.Workers, SkipDigest: !digests, Progress: track.add,
+		ShardSize: in.shardSize, Workers: m.Workers, SkipDigest: !digests, Progress: track.add,
 	})
 	if err != nil {
 		return nil, err
@@ -68,8 +72,20 @@ func readInputs(ctx context.Context, r Rules, m Means, dir string, digests bool)
 	return in, nil
 }
 
-// totalSize is the size of all inputs that can be measured, in bytes: for
-// progress.
+// Shards of a corpus, where nobody says how large: small ones keep all workers
+// busy to the end, large ones cost fewer files.
+const (
+	shardsWanted  = 16
+	smallestShard = 8 << 20
+	largestShard  = 64 << 20
+)
+
+// shardSizeOf is the nominal size of the shards of inputs of total bytes.
+func shardSizeOf(total int64) int64 {
+	return min(max(total/shardsWanted, smallestShard), largestShard)
+}
+
+// totalSize is the size of all inputs that can be measured, in bytes.
 func totalSize(ctx context.Context, paths []string) int64 {
 	var total atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)

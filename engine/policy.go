@@ -111,6 +111,7 @@ func (p *Policy) addReference(ctx context.Context, r Rules, m Means, dir string,
 	if len(p.Reference) == 0 {
 		return nil
 	}
+	r.ShardSize = out.ShardSize
 	in, err := readReference(ctx, r, m, dir, out.Files, true)
 	if err != nil {
 		return err

@@ -48,6 +48,11 @@ func openRemote(url string) (*remote, error) {
 	return &remote{s, strings.TrimSuffix(url, "/"), scratch}, nil
 }
 
+// OpenPart implements store.PartOpener.
+func (o *remote) OpenPart(ctx context.Context, name string) (store.File, error) {
+	return store.OpenPart(ctx, o.Store, name)
+}
+
 func (o *remote) close() { os.RemoveAll(o.scratch) }
 
 // atOnce is how many requests are made at once where each is for one file.

@@ -288,11 +288,15 @@ func runStage(ctx context.Context, job *stage.Job, name stage.Name, m Means) (Ti
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(job.AtOnce(name))
 	var bytes atomic.Int64
+	space := watchSpace(&job.Plan, job.Dir, m.Progress)
 	for i := range tasks {
 		group.Go(func() error {
 			rec, fresh, err := doTask(ctx, job, name, i)
 			if err != nil {
 				return err
+			}
+			if name == stage.Scan {
+				space.add(job.Plan.Shards[i].Length, &rec)
 			}
 			switch {
 			case unit == "tasks":

@@ -179,9 +179,11 @@ const (
 	bytesTokenizer = "../../testdata/tokenizers/bytes.json"
 )
 
-// randomCorpus draws documents from the bundled corpus, copies and edits some
+func randomCorpus(t *testing.T, rng *rand.Rand) []string { return randomLines(t, rng, 700) }
+
+// randomLines draws so many documents from the bundled corpus, copies and edits some
 // by other contributors, and adds lines that must be rejected.
-func randomCorpus(t *testing.T, rng *rand.Rand) []string {
+func randomLines(t *testing.T, rng *rand.Rand, documents int) []string {
 	type document struct {
 		ID          string `json:"id,omitempty"`
 		Text        string `json:"text"`
@@ -201,7 +203,7 @@ func randomCorpus(t *testing.T, rng *rand.Rand) []string {
 		t.Fatalf("only %d documents to draw from", len(pool))
 	}
 	var lines []string
-	for i := range 700 {
+	for i := range documents {
 		d := pool[rng.IntN(len(pool))]
 		if len(d.Text) > 6000 {
 			d.Text = strings.ToValidUTF8(d.Text[:6000], "")

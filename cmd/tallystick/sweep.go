@@ -25,7 +25,7 @@ type sweepCmd struct {
 	Recall    float64  `group:"Near duplicates:" default:"0.99" placeholder:"R" help:"Least predicted recall at the floor; chooses the bands (default: 0.99)."`
 	Shingle   natural  `group:"Near duplicates:" name:"shingle-words" default:"5" placeholder:"N" help:"As in run (default: 5)."`
 	Seed      uint64   `group:"Near duplicates:" default:"1" placeholder:"N" help:"As in run (default: 1)."`
-	ShardSize byteSize `group:"Near duplicates:" default:"64MiB" placeholder:"SIZE" help:"As in run (default: 64MiB)."`
+	ShardSize byteSize `group:"Near duplicates:" placeholder:"SIZE" help:"As in run."`
 
 	Step    string   `group:"What is shown:" default:"0.05" placeholder:"S" help:"Between thresholds; of the last one, samples score less than this above it (default: 0.05)."`
 	At      []string `group:"What is shown:" placeholder:"T" help:"These thresholds alone."`

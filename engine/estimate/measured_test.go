@@ -267,3 +267,34 @@ func apart(t *testing.T, dir string, name stage.Name) (u used) {
 	}
 	return u
 }
+
+// TestWalk prints what docs/scale.md says of 5 TB on 128 machines, from the
+// estimate.json of a mixed corpus that TALLYSTICK_WALK names.
+func TestWalk(t *testing.T) {
+	name := os.Getenv("TALLYSTICK_WALK")
+	if name == "" {
+		t.Skip("for docs/scale.md")
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := estimate.Parse(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const shard = 64 << 20
+	p := plan.Plan{
+		RunID: e.RunID, Partitions: 256, ShardSize: shard, Files: []plan.File{{Path: "corpus", Compression: "none"}},
+		AuditPPM: plan.DefaultAuditPPM, AuditLeast: plan.DefaultAuditLeast, AuditMost: plan.DefaultAuditMost,
+	}
+	for range int64(5e12) / shard {
+		p.Shards = append(p.Shards, plan.Shard{Length: shard})
+	}
+	for _, f := range []estimate.Fleet{{Machines: 128, Cores: 16, Network: 1.25e9}, {Machines: 128, Cores: 16, Network: 1.25e9, Store: true}} {
+		walked := estimate.New(p, e.Sample, f, e.CPU)
+		if err := walked.WriteTable(os.Stdout); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"math"
 
+	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
@@ -215,14 +216,13 @@ const (
 	sortCost    = 4       // time of a key that repeats, beyond that of any other
 	recordSize  = 60      // of a repeated key: sorted, and in its group
 	keySize     = 11      // of a packed key: 8 bytes and the number of a line
-	nodeSize    = 136     // of a document that shares a key, in resolve
-	setSize     = 150     // of one that is compared: its index and its parity bitmap
-	bucketSize  = 5       // of a document in a bucket, in the graph
+	nodeSize    = 320     // of a document that shares a key, in resolve, beside its labels
+	setSize     = 120     // of one that is compared, beside its parity bitmap
+	bucketSize  = 24      // of each bucket of such a one
 	rowSize     = 450     // of a contributor in seal
 	sumSize     = 350     // of a contributor in tally
 	dropSize    = 3000    // of a row about a dropped document, while its file is written
 	dropRows    = 12 << 20
-	garbage     = 2       // times what is in use, before the collector takes the rest away
 	headerRead  = 1 << 12 // read for the head of a block of another partition
 	wholeObject = 256 << 10
 	lineSize    = 0.2      // of any document, in resolve
@@ -325,6 +325,7 @@ func (m *model) resolve() Stage {
 		by                 Range
 		parallel, perShard bool
 	}{
+		"sharing":  {m.grown(g.Keys), false, false},
 		"collect":  {same, false, true},
 		"exact":    {copies, true, false},
 		"graph":    {m.grown(g.Compared), false, false},
@@ -383,10 +384,10 @@ func (m *model) resolve() Stage {
 	s.Scratch = int64(8*float64(m.s.Shingles)*text.Expected + audited*setShare)
 	s.Files = int64(shards) + 4
 	s.Opens = int64(4*shards) + 4*int64(m.p.Partitions)
-	labels := m.labelSize()
+	labels, parity := m.labelSize(), float64(neardup.ParityBytes(int(m.s.Shingles/max(1, m.s.Compared))))
 	keys := float64(m.s.BandKeys) / math.Max(1, float64(m.s.Documents))
 	held := func(documents, sharing, compared float64) float64 {
-		return garbage * documents * (lineSize + sharing*(nodeSize+labels) + compared*(setSize+bucketSize*keys))
+		return documents * (lineSize + sharing*(nodeSize+labels) + compared*(setSize+parity+bucketSize*keys))
 	}
 	s.Memory = m.memory(stage.Resolve, 1, held(float64(m.documents()), m.share(g.Sharing).Expected, m.share(g.Compared).Expected), held(float64(m.s.Documents), g.Sharing.All, g.Compared.All)) +
 		int64(m.f.Cores-1)*workerSize

@@ -106,6 +106,9 @@ func (t *taskRun) indexShard(ctx context.Context, shard int, decidedBy *Record, 
 	var block []byte
 	for keys.more() {
 		kind := keyKind(keys.byte())
+		if kind == keyDirectory {
+			break
+		}
 		keys.uint() // partition
 		block = keys.bytes(block)
 		out.copy(keys, kind, block, wanted)
@@ -115,7 +118,8 @@ func (t *taskRun) indexShard(ctx context.Context, shard int, decidedBy *Record, 
 			return fmt.Errorf("index of shard %d: %w", shard, d.err)
 		}
 	}
-	return out.flush()
+	out.putAll() // an index has no directory of them: it is read from its front
+	return e.flush()
 }
 
 // copy adds the wanted keys of a block that d has read.

@@ -3,7 +3,6 @@ package stage
 import (
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"math"
 	"slices"
@@ -44,7 +43,7 @@ func (t *taskRun) openKeys(ctx context.Context, scanned []Record, hold int64) (*
 			return nil, err
 		}
 		known := len(k.blocks)
-		k.blocks, err = readPacked(io.NewSectionReader(f, 0, f.Size()), uint32(shard), t.rec.Task, hold-k.held, k.blocks)
+		k.blocks, err = readPacked(f, uint32(shard), t.rec.Task, hold-k.held, k.blocks)
 		f.Close()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", workPath(Scan, shard, "keys"), err)
@@ -65,7 +64,7 @@ func (k *partitionKeys) open(ctx context.Context, shard uint32) (store.File, err
 	if rec.wrote(TablePath("bands", int(shard))) && !rec.wrote(path) {
 		return nil, fmt.Errorf("%w: scan task %d wrote its keys as Parquet: match needs the --candidates that an engine made of them (docs/match.sql), or scan again without --band-format", doc.ErrUsage, shard)
 	}
-	return k.openFile(ctx, rec, path)
+	return k.openPart(ctx, rec, path)
 }
 
 func (k *partitionKeys) close() {

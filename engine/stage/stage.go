@@ -248,12 +248,25 @@ func (j *Job) needs(ctx context.Context, n Name, task int) (Record, error) {
 // that was cut short between two records could not be told from a whole one.
 func (j *Job) openFile(ctx context.Context, rec *Record, path string) (store.File, error) {
 	f, err := j.Out.Open(ctx, path)
+	return ofRecord(f, err, rec, path)
+}
+
+// openPart is openFile for who reads little of the file.
+func (j *Job) openPart(ctx context.Context, rec *Record, path string) (store.File, error) {
+	f, err := store.OpenPart(ctx, j.Out, path)
+	return ofRecord(f, err, rec, path)
+}
+
+func ofRecord(f store.File, err error, rec *Record, path string) (store.File, error) {
 	if err == nil && !slices.ContainsFunc(rec.Work, func(s WorkSum) bool { return s.Path == path && s.Size == f.Size() }) {
 		f.Close()
 		err = doc.ErrCorrupt
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, doc.ErrCorrupt):
 		return nil, fmt.Errorf("%w: %s is not what %s task %d wrote; run that task again", err, path, rec.Stage, rec.Task)
+	case err != nil: // a store that does not answer
+		return nil, err
 	}
 	return f, nil
 }

@@ -5,10 +5,10 @@ import (
 	"cmp"
 	"encoding/binary"
 	"errors"
-	"io"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -295,8 +295,7 @@ func TestTruncated(t *testing.T) {
 			}
 		}
 	}
-	// Keys: a match task must see a cut in any block that begins before it,
-	// also in one that it only passes over.
+	// Keys: every match task must see a cut anywhere.
 	keyed, _ := keyFile(t, rng, 50, 4, 3)
 	for n := len(magicKeys) + 1; n < len(keyed); n++ {
 		failed := 0
@@ -307,7 +306,7 @@ func TestTruncated(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if failed != 0 && failed != 3 {
+		if failed != 3 {
 			t.Fatalf("cut at %d of %d bytes: %d of 3 partitions noticed", n, len(keyed), failed)
 		}
 	}
@@ -377,9 +376,84 @@ func TestImpossible(t *testing.T) {
 		"exact without a length": append([]byte{'x', 0, 9}, make([]byte, 9)...),
 		"line of 33 bits":        append(append([]byte{'b', 0, 13}, make([]byte, 8)...), binary.AppendUvarint(nil, 1<<32)...),
 	} {
-		file := append([]byte(magicKeys), b...)
-		if _, _, err := readKeys(bytes.NewReader(file), 0, 0, nil, nil); !errors.Is(err, doc.ErrCorrupt) {
+		head := b[:min(len(b), 3)]
+		if strings.HasPrefix(name, "huge") {
+			head = b
+		}
+		if _, _, err := readKeys(bytes.NewReader(endKeys(b, head)), 0, 0, nil, nil); !errors.Is(err, doc.ErrCorrupt) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// Directories that lie about what is before them.
+	block := append([]byte{'b', 0, 9}, make([]byte, 9)...)
+	if _, _, err := readKeys(bytes.NewReader(endKeys(block, block[:3])), 0, 0, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, directory := range map[string][]byte{
+		"empty":             {},
+		"too short a block": {'b', 0, 8},
+		"too long a block":  {'b', 0, 10},
+		"two blocks":        {'b', 0, 9, 'b', 0, 0},
+		"half a head":       {'b', 0, 9, 'b'},
+		"of all that is":    append([]byte{'b', 0}, binary.AppendUvarint(nil, maxString+1)...),
+	} {
+		if _, _, err := readKeys(bytes.NewReader(endKeys(block, directory)), 0, 0, nil, nil); !errors.Is(err, doc.ErrCorrupt) {
+			t.Errorf("directory: %s: %v", name, err)
+		}
+	}
+	// And an end that lies about where the directory is.
+	for _, at := range []uint64{0, 1, uint64(len(magicKeys)) - 1, uint64(len(magicKeys)), 1 << 20, math.MaxInt64, math.MaxUint64 - 7, math.MaxUint64} {
+		file := endKeys(block, block[:3])
+		binary.LittleEndian.PutUint64(file[len(file)-len(magicKeys)-8:], at)
+		if _, _, err := readKeys(bytes.NewReader(file), 0, 0, nil, nil); !errors.Is(err, doc.ErrCorrupt) {
+			t.Errorf("directory at %d: %v", at, err)
+		}
+	}
+}
+
+// endKeys makes a key file of blocks and a directory.
+func endKeys(blocks, directory []byte) []byte {
+	file := append([]byte(magicKeys), blocks...)
+	at := len(file)
+	file = append(file, keyDirectory)
+	file = append(binary.AppendUvarint(file, uint64(len(directory))), directory...)
+	return append(binary.LittleEndian.AppendUint64(file, uint64(at)), magicKeys...)
+}
+
+// counted counts what is read of a file.
+type counted struct {
+	*bytes.Reader
+	calls, bytes int
+}
+
+func (c *counted) ReadAt(b []byte, at int64) (int, error) {
+	c.calls++
+	c.bytes += len(b)
+	return c.Reader.ReadAt(b, at)
+}
+
+// A match task reads what is its own, at once where it lies together, and not
+// the blocks that it has no room for.
+func TestKeysShare(t *testing.T) {
+	for _, c := range []struct{ documents, partitions int }{{20_000, 64}, {20_000, 3}, {2_000, 256}, {60_000, 40}} {
+		file, _ := keyFile(t, rand.New(rand.NewPCG(7, 8)), c.documents, 16, c.partitions)
+		for p := range c.partitions {
+			r := &counted{Reader: bytes.NewReader(file)}
+			blocks, err := readPacked(r, 0, p, math.MaxInt64, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			own := 0
+			for _, b := range blocks {
+				own += len(b.packed) + 16
+			}
+			if own < len(file)/c.partitions/2 || r.bytes > own+2*keyTail || r.calls > own/keyBlock+3 {
+				t.Errorf("%+v: partition %d has %d bytes of %d; %d were read by %d calls", c, p, own, len(file), r.bytes, r.calls)
+			}
+		}
+		r := &counted{Reader: bytes.NewReader(file)}
+		if blocks, err := readPacked(r, 0, 0, 0, nil); err != nil || len(blocks) == 0 || blocks[0].packed != nil || r.bytes > 2*keyTail {
+			t.Errorf("%+v: without room, %d blocks and %d bytes were read: %v", c, len(blocks), r.bytes, err)
 		}
 	}
 }
@@ -436,7 +510,7 @@ func FuzzDecode(f *testing.F) {
 
 // readKeys appends to the two joins every key of the partition that a shard's
 // key file holds.
-func readKeys(r io.ReadSeeker, shard uint32, partition int, bands []neardup.BandRecord, exact []neardup.ExactRecord) ([]neardup.BandRecord, []neardup.ExactRecord, error) {
+func readKeys(r blockFile, shard uint32, partition int, bands []neardup.BandRecord, exact []neardup.ExactRecord) ([]neardup.BandRecord, []neardup.ExactRecord, error) {
 	blocks, err := readPacked(r, shard, partition, math.MaxInt64, nil)
 	if err != nil {
 		return bands, exact, err

@@ -66,6 +66,22 @@ type File interface {
 	Size() int64 // bytes
 }
 
+// PartOpener is a store where Open fetches more than is asked for, as most files
+// are read whole.
+type PartOpener interface {
+	// OpenPart opens a file of which little will be read, by ReadAt, the end of it
+	// first. Its bytes are fetched when they are asked for, and no others.
+	OpenPart(ctx context.Context, name string) (File, error)
+}
+
+// OpenPart opens a file of which little will be read, the end of it first.
+func OpenPart(ctx context.Context, s Store, name string) (File, error) {
+	if p, ok := s.(PartOpener); ok {
+		return p.OpenPart(ctx, name)
+	}
+	return s.Open(ctx, name)
+}
+
 // Writer is a file in the making, for one goroutine. It ends with Commit or
 // Abort; a failed Write or Commit leaves nothing behind once either was called.
 type Writer interface {

@@ -84,6 +84,24 @@ func (s *Store) Open(ctx context.Context, name string) (store.File, error) {
 	return f, nil
 }
 
+// tailSize is how much of a file's end is fetched when it is opened for parts.
+const tailSize = 8 << 10
+
+// OpenPart implements store.PartOpener.
+func (s *Store) OpenPart(ctx context.Context, name string) (store.File, error) {
+	if err := store.CheckName("open", name); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	f := &file{ctx: ctx, store: s, key: s.prefix + name, exact: true}
+	if err := f.beginAtEnd(); err != nil {
+		return nil, fmt.Errorf("open %s: %w", s.url(name), err)
+	}
+	return f, nil
+}
+
 // file is an open file.
 type file struct {
 	ctx   context.Context
@@ -91,6 +109,7 @@ type file struct {
 	key   string
 	info  object.Info
 	head  []byte
+	exact bool // fetch nothing that is not asked for
 
 	mu    sync.Mutex
 	block []byte // what was fetched last for a small ReadAt
@@ -108,33 +127,69 @@ func (f *file) begin() error {
 	if err := opts.SetRange(0, headSize-1); err != nil {
 		return err
 	}
-	body, got, header, err := c.core.GetObject(f.ctx, bucket, f.key, opts)
-	var answer minio.ErrorResponse
-	if errors.As(err, &answer) && answer.Code == "InvalidRange" { // an empty object has no range at all
-		f.info, err = c.stat(f.ctx, bucket, f.key)
+	body, _, err := f.ask(opts)
+	if body == nil {
 		if err == nil && f.info.Size > 0 {
 			f.head = make([]byte, min(headSize, f.info.Size))
 			err = c.readAt(f.ctx, bucket, f.key, f.info, f.head, 0)
 		}
 		return err
 	}
-	if err != nil {
-		return c.explain(f.ctx, bucket, err)
-	}
 	defer body.Close()
-	f.info = object.Info{Name: "s3://" + bucket + "/" + f.key, Size: got.Size, ETag: got.ETag}
-	// Of an answer with the whole object, the size is that of the object.
-	if _, total, ok := strings.Cut(header.Get("Content-Range"), "/"); ok {
-		if f.info.Size, err = strconv.ParseInt(total, 10, 64); err != nil {
-			return fmt.Errorf("the server answered with range %q", header.Get("Content-Range"))
-		}
-	}
 	f.head = make([]byte, min(headSize, f.info.Size))
 	n, err := io.ReadFull(body, f.head)
 	if err != nil {
 		err = c.readAt(f.ctx, bucket, f.key, f.info, f.head[n:], int64(n))
 	}
 	return err
+}
+
+// beginAtEnd fetches the end and, with it, what the file is.
+func (f *file) beginAtEnd() error {
+	c, bucket := f.store.c, f.store.bucket
+	var opts minio.GetObjectOptions
+	if err := opts.SetRange(0, -tailSize); err != nil {
+		return err
+	}
+	body, size, err := f.ask(opts)
+	if body == nil {
+		return err
+	}
+	defer body.Close()
+	f.base = max(0, f.info.Size-tailSize)
+	if size != f.info.Size-f.base { // some answer with the whole object
+		return nil
+	}
+	f.block = make([]byte, f.info.Size-f.base)
+	n, err := io.ReadFull(body, f.block)
+	if err != nil {
+		err = c.readAt(f.ctx, bucket, f.key, f.info, f.block[n:], f.base+int64(n))
+	}
+	return err
+}
+
+// ask asks for a range of the object, and learns what that is. The body is nil
+// where there is nothing to read: an empty object has no range at all.
+func (f *file) ask(opts minio.GetObjectOptions) (body io.ReadCloser, size int64, err error) {
+	c, bucket := f.store.c, f.store.bucket
+	body, got, header, err := c.core.GetObject(f.ctx, bucket, f.key, opts)
+	var answer minio.ErrorResponse
+	if errors.As(err, &answer) && answer.Code == "InvalidRange" {
+		f.info, err = c.stat(f.ctx, bucket, f.key)
+		return nil, 0, err
+	}
+	if err != nil {
+		return nil, 0, c.explain(f.ctx, bucket, err)
+	}
+	f.info = object.Info{Name: "s3://" + bucket + "/" + f.key, Size: got.Size, ETag: got.ETag}
+	// Of an answer with the whole object, the size is that of the object.
+	if _, total, ok := strings.Cut(header.Get("Content-Range"), "/"); ok {
+		if f.info.Size, err = strconv.ParseInt(total, 10, 64); err != nil {
+			body.Close()
+			return nil, 0, fmt.Errorf("the server answered with range %q", header.Get("Content-Range"))
+		}
+	}
+	return body, got.Size, nil
 }
 
 func (f *file) wrap(err error) error {
@@ -203,6 +258,9 @@ func (f *file) fetch(p []byte, offset int64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if offset < f.base || offset+int64(len(p)) > f.base+int64(len(f.block)) {
+		if f.exact {
+			return read(p, offset)
+		}
 		size := min(headSize, f.info.Size-offset)
 		if int64(cap(f.block)) < size {
 			f.block = make([]byte, size)

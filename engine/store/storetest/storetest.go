@@ -25,6 +25,7 @@ import (
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for name, test := range map[string]func(*testing.T, store.Store){
 		"round trip":         testRoundTrip,
+		"parts":              testParts,
 		"replace":            testReplace,
 		"new":                testNew,
 		"many new":           testManyNew,
@@ -108,6 +109,39 @@ func testRoundTrip(t *testing.T, s store.Store) {
 		}
 	}
 	if _, err := s.Open(t.Context(), "a/absent"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("open of an absent file: %v, want fs.ErrNotExist", err)
+	}
+}
+
+func testParts(t *testing.T, s store.Store) {
+	for _, size := range []int{0, 1, 5000, 600_000} {
+		name := fmt.Sprintf("parts/%d.bin", size)
+		want := bytes.Repeat([]byte("0123456789\n"), size/11+1)[:size]
+		Put(t, s, name, want)
+		f, err := store.OpenPart(t.Context(), s, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if f.Size() != int64(size) {
+			t.Errorf("%s: size %d", name, f.Size())
+		}
+		for _, r := range [][2]int{{size - 5, 5}, {0, 3}, {size / 2, 70_000}, {size - 9000, 100}, {size - 8193, 8193}, {3, 0}, {0, size}} {
+			from, to := max(0, r[0]), min(size, max(0, r[0])+r[1])
+			if from > to {
+				continue
+			}
+			part := make([]byte, to-from)
+			if n, err := f.ReadAt(part, int64(from)); n != len(part) || err != nil && err != io.EOF || !bytes.Equal(part, want[from:to]) {
+				t.Errorf("%s: %d bytes from %d on: %d, %v", name, len(part), from, n, err)
+			}
+		}
+		part := make([]byte, 4)
+		if n, err := f.ReadAt(part, int64(max(size-2, 0))); n != min(size, 2) || err != io.EOF {
+			t.Errorf("%s: read across the end: %d bytes, %v; want %d, EOF", name, n, err, min(size, 2))
+		}
+	}
+	if _, err := store.OpenPart(t.Context(), s, "parts/absent"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("open of an absent file: %v, want fs.ErrNotExist", err)
 	}
 }
