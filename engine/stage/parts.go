@@ -83,7 +83,8 @@ func (r *resolver) weight(s *spilled) int64 {
 // Reserved for what resolve does not count: the runtime, buffers of files, outputs.
 const reserved = 24 << 20
 
-// leastToResolve is what resolve cannot do without, whatever the bound.
+// leastToResolve is what resolve takes in any case: what it counts is less than what
+// it holds, and a bound that is a little too small is better passed than refused.
 const leastToResolve = 1 << 20
 
 // roomLeft returns how many bytes resolve may hold under the bound of the job: half
@@ -152,10 +153,10 @@ func (r *resolver) resolveInParts(ctx context.Context) error {
 func newParts(r *resolver) (*parts, error) {
 	n := int64(r.number)
 	fixed := 4*n + 5*n/8
-	p := &parts{resolver: r, room: r.roomLeft() - fixed/2}
+	p := &parts{resolver: r, room: max(r.roomLeft()-fixed/2, leastToResolve)}
 	if r.resolveRoom > 0 {
 		p.room = r.resolveRoom
-	} else if p.room < leastToResolve {
+	} else if fixed > r.Memory && fixed > leastToResolve {
 		return nil, r.tooLittle("even in parts", fixed/2+leastToResolve)
 	}
 	p.links = make([]uint32, n)
