@@ -1,12 +1,13 @@
 // Command tinydocs writes a corpus of very many very small documents, by which
 // the memory of a run is measured: a function of its flags alone.
 //
-// Of a thousand documents, 1000 - shared have a text of their own; of the
-// others three in ten copy an earlier text, three in ten add a word to one, and
-// four in ten fill a number into one of a few templates, so that buckets have
-// as many documents as there are of a template: one half of the templates makes near
-// duplicates at 0.8, the other documents that are all kept. Half of the
-// documents are of contributors that have a few each, half of ones by Zipf.
+// Of a thousand documents, 1000 - shared have a text of their own, of six to ten words;
+// of the others three in ten have nine words of an earlier one, which may be all of it,
+// three in ten add another word, and four in ten fill a number into one of a few
+// templates, so that buckets have as many documents as there are of a template: one
+// half of the templates makes near duplicates at 0.8, the other documents that are all
+// kept. Half of the documents are of contributors that have a few each, half of ones by
+// Zipf.
 package main
 
 import (
@@ -22,7 +23,7 @@ import (
 const (
 	vocabulary = 1 << 12 // words
 	templates  = 64
-	nearWords  = 9 // of a text that is copied: with a word more it is a near duplicate at 0.8
+	nearWords  = 9 // of a text that is copied: with a word more or less it is a near duplicate at 0.8
 )
 
 type generator struct {
