@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/tallystick/tallystick/engine/estimate"
+	"github.com/tallystick/tallystick/engine/plan"
 )
 
 const zero = `{"documents": 0, "bytes": 0, "tokens": 0}`
@@ -68,7 +71,7 @@ var examples = []example{
 			"growth": {"sharing_documents": ` + curve + `, "copies": ` + curve + `, "copy_text": ` + curve + `, "compared_documents": ` + curve + `, "compared_text": ` + curve + `, "keys": ` + curve + `, "mates": [1, 2.5], "contributors": [2, 3]},
 			"base_memory_bytes": 1, "cost": {"expand": 0, "cold": 0.1, "scan": ` + cost + `, "match": ` + cost + `, "resolve": {"index": ` + cost + `}, "tally": ` + cost + `, "seal": ` + cost + `, "report": ` + cost + `,
 				"create_file": 0.01, "read_file": 0.01, "memory_bytes": {"scan": 1, "match": 1, "resolve": 1, "tally": 1, "seal": 1}},
-			"files": {"documents": 1, "keys": 1, "outlines": 0, "exact_groups": 1, "buckets": 1, "decisions": 1, "sums": 1, "output": 1, "tally": 1}}}`},
+			"files": {"documents": 1, "keys": 1, "outlines": 0, "exact_groups": 1, "buckets": 1, "decisions": 1, "sums": 1, "output": 1, "tally": 1}}, "sha256": "` + digest + `"}`},
 	{"alarms", `{"version": 1, "run_id": "` + digest + `", "limits": ` + limits + `,
 		"measured": {"kept": 9, "kept_pairs": 1, "component": 2, "largest_bucket": 2, "hot_buckets": 0, "most_candidates": 3, "largest_group": 2, "lost": 1, "parties": 4, "parties_compared": 1},
 		"alarms": [{"kind": "percolation", "count": 8, "of": 9, "message": "too many"}],
@@ -146,6 +149,28 @@ func TestEverySchemaHasAnExample(t *testing.T) {
 		if err := v.check(schema, decode(t, e.json), name); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// An example is written by hand; this is what the program writes.
+func TestEstimateAsWritten(t *testing.T) {
+	var sample estimate.Sample
+	i := slices.IndexFunc(examples, func(e example) bool { return e.name == "estimate" })
+	var of struct{ Sample json.RawMessage }
+	if err := json.Unmarshal([]byte(examples[i].json), &of); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(of.Sample, &sample); err != nil {
+		t.Fatal(err)
+	}
+	p := plan.Plan{RunID: digest, Partitions: 4, Files: []plan.File{{Compression: "none"}}, Shards: []plan.Shard{{Length: 1000}}}
+	var b bytes.Buffer
+	if err := estimate.New(p, sample, estimate.Fleet{Machines: 2, Cores: 2}, "a processor").Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	schema := load(t, "estimate")
+	if err := (validator{root: schema}).check(schema, decode(t, b.String()), "estimate"); err != nil {
+		t.Error(err)
 	}
 }
 
