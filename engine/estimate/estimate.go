@@ -36,7 +36,8 @@ type File struct {
 	Fleet   Fleet   `json:"fleet"`
 	Corpus  Corpus  `json:"corpus"`
 	Stages  []Stage `json:"stages"`
-	// WorkBytes is the most that the work folder holds; Seconds is all stages.
+	// WorkBytes is what the work folder is expected to hold at the end of the last
+	// stage but seal, with all scratch files; Seconds is all stages.
 	WorkBytes   int64    `json:"work_folder_bytes"`
 	Seconds     Range    `json:"seconds"`
 	Assumptions []string `json:"assumptions"`
@@ -170,7 +171,7 @@ func (e *File) WriteTable(w io.Writer) error {
 	fmt.Fprintf(w, "estimate for %s, %s\n\n", machines, cores)
 	fmt.Fprintf(w, "  corpus        %s of lines, about %s documents, %s contributors\n", display.Bytes(uint64(c.Bytes)), display.Count(uint64(c.Documents)), display.Count(uint64(c.Contributors)))
 	fmt.Fprintf(w, "  sharing       %s of the documents share a key with another one (in the sample %s, at most %s)\n", percent(c.Sharing.Expected), percent(c.Sharing.Low), percent(c.Sharing.High))
-	fmt.Fprintf(w, "  work folder   %s at most\n", display.Bytes(uint64(e.WorkBytes)))
+	fmt.Fprintf(w, "  work folder   %s, until the run is sealed\n", display.Bytes(uint64(e.WorkBytes)))
 	fmt.Fprintf(w, "  time          %s\n\n", between(e.Seconds))
 	t := display.Table{
 		Head:  []string{"stage", "tasks", "at once", "memory", "mapped", "reads", "from stages", "writes", "scratch", "files", "CPU", "time", "bound by"},
