@@ -19,15 +19,21 @@ type estimateFlags struct {
 	Cores    natural  `placeholder:"N" help:"Cores of each (default: those of this one)."`
 	Network  byteSize `placeholder:"SIZE" help:"Bytes a second that each moves, such as 1250MB (default: 1250MB; no limit for one machine)."`
 	Memory   byteSize `placeholder:"SIZE" help:"Bound on memory that processes will have, as in run (default: none)."`
-	Sample   byteSize `default:"64MiB" placeholder:"SIZE" help:"How much of the corpus is tried (default: 64MiB)."`
+	Sample   byteSize `placeholder:"SIZE" help:"How much of the corpus is tried (default: 64MiB)."`
 	JSON     bool     `name:"json" help:"Print estimate.json instead of tables; implies --estimate."`
 }
 
 // check refuses what makes no sense, and completes the rest.
 func (f *estimateFlags) check() error {
 	f.Estimate = f.Estimate || f.JSON
+	if !f.Estimate && (f.Machines > 1 || f.Cores > 0 || f.Network > 0 || f.Memory > 0 || f.Sample > 0) {
+		return fmt.Errorf("%w: --machines, --cores, --network, --memory and --sample say what to estimate: add --estimate", doc.ErrUsage)
+	}
 	if f.Machines == 0 {
 		return fmt.Errorf("%w: --machines: there is at least one", doc.ErrUsage)
+	}
+	if f.Memory > 0 && f.Memory < engine.LeastMemory {
+		return fmt.Errorf("%w: --memory: the least bound is %d MiB", doc.ErrUsage, engine.LeastMemory>>20)
 	}
 	if f.Cores == 0 {
 		f.Cores = natural(runtime.NumCPU())

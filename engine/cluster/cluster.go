@@ -58,6 +58,7 @@ type Stage struct {
 	Jobs    int
 	CPUs    int
 	Memory  int64         // bytes
+	Bound   int64         // that its processes hold to, bytes; 0: none
 	Time    time.Duration // limit; whole minutes
 	RunID   string        // of the plan
 	Counts  bool          // its jobs need the tokenizer
@@ -76,6 +77,7 @@ func (s Stage) Last() int { return s.Jobs - 1 }
 // A job has as many tasks as CPUs, or more where a stage would have more than
 // MostJobs jobs. What it may use comes from the plan's estimate, with a margin;
 // where none was made, it is supposed, generously, from the size of the inputs.
+// A bound on memory that was estimated with is one for the jobs.
 func Stages(p plan.Plan, size Size) ([]Stage, error) {
 	cpus, most := size.CPUs, size.MostJobs
 	if cpus == 0 {
@@ -112,6 +114,7 @@ func Stages(p plan.Plan, size Size) ([]Stage, error) {
 		}
 		if size.Estimate != nil {
 			s.Memory, s.Time = size.Estimate.Job(p, name, s.PerJob, s.CPUs)
+			s.Bound = size.Estimate.Fleet.Memory
 		} else {
 			s.Memory, s.Time = guess.of(&s)
 		}

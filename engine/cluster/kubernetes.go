@@ -61,6 +61,9 @@ func (s kubernetesStage) Seconds() int64 { return int64(s.Time.Seconds()) }
 // Args are those of the container.
 func (s kubernetesStage) Args() []string {
 	args := []string{"stage", string(s.Name), "--plan=" + s.O.Plan, fmt.Sprintf("--tasks-per-job=%d", s.PerJob), fmt.Sprintf("--workers=%d", s.CPUs), "--json-log"}
+	if s.Bound > 0 {
+		args = append(args, fmt.Sprintf("--memory=%d", s.Bound))
+	}
 	if s.Counts {
 		for _, t := range s.O.Tokenizers {
 			args = append(args, "--tokenizer="+t)
