@@ -45,7 +45,7 @@ type raised struct {
 func (c *checker) checkAlarms(ctx context.Context, f *findings) (string, error) {
 	switch {
 	case c.tally == nil:
-		return skipped(f, jsonlName)
+		return skipped(f, "tally")
 	case c.witness == nil:
 		return skipped(f, "set of decisions")
 	}

@@ -114,7 +114,7 @@ func (c *checker) checkCredits(rows []tallyRow, f *findings) {
 func (c *checker) checkGroups(ctx context.Context, f *findings) (string, error) {
 	switch {
 	case c.tally == nil:
-		return skipped(f, jsonlName)
+		return skipped(f, "tally")
 	case c.witness == nil:
 		return skipped(f, "set of decisions")
 	}

@@ -154,6 +154,8 @@ func (c *checker) checkFiles(ctx context.Context, f *findings) (string, error) {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case errors.Is(err, fs.ErrNotExist):
+			f.add("%s: is missing", l.Path)
 		case err != nil:
 			f.add("%s: cannot be read: %v", l.Path, err)
 		case size != l.Size:

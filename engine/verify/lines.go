@@ -200,7 +200,7 @@ func (c *checker) checkDecisions(ctx context.Context, f *findings) (string, erro
 		return skipped(f, "set of bitmaps")
 	}
 	if c.tally == nil {
-		return skipped(f, jsonlName)
+		return skipped(f, "tally")
 	}
 	var (
 		mu      sync.Mutex
@@ -388,7 +388,7 @@ func (c *checker) checkRejects(ctx context.Context, f *findings) (string, error)
 		return skipped(f, "set of bitmaps")
 	}
 	if c.tally == nil {
-		return skipped(f, jsonlName)
+		return skipped(f, "tally")
 	}
 	file := c.open(rejectsName)
 	if file == nil {

@@ -26,7 +26,7 @@ func (c *checker) checkDigests(name string, p *wary.Table, f *findings) {
 func (c *checker) compareParquet(rows []tallyRow, f *findings) {
 	file := c.open(parquetName)
 	if file == nil {
-		f.add("%s: not checked, for want of a readable file", parquetName)
+		f.add("%s: not checked, for want of a sound file", parquetName)
 		return
 	}
 	defer file.Close()

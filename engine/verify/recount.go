@@ -90,7 +90,7 @@ func (c *checker) checkRecount(ctx context.Context, f *findings) (string, error)
 	case c.lines == nil:
 		return skipped(f, "set of bitmaps")
 	case c.tally == nil:
-		return skipped(f, jsonlName)
+		return skipped(f, "tally")
 	}
 	counters, err := c.openCounters(f)
 	if counters == nil {

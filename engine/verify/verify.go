@@ -186,7 +186,7 @@ func (s *shardLines) count(class doc.Class) uint64 {
 // skipped is the detail of a check that lacks what an earlier one should have
 // left, and fails it.
 func skipped(f *findings, missing string) (string, error) {
-	f.add("not checked, for want of a readable %s", missing)
+	f.add("not checked, for want of a sound %s", missing)
 	return "", nil
 }
 
