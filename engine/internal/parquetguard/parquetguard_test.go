@@ -180,3 +180,14 @@ func FuzzLook(f *testing.F) {
 		}
 	})
 }
+
+// A list may hold another one, and that a third: each takes a byte of the file and
+// far more of the stack, which no program survives.
+func TestListsInLists(t *testing.T) {
+	footer := bytes.Repeat([]byte{1<<4 | isList}, mostFooter)
+	data := append([]byte("PAR1"), footer...)
+	data = append(binary.LittleEndian.AppendUint32(data, uint32(len(footer))), "PAR1"...)
+	if err := Footer(bytes.NewReader(data), int64(len(data))); err == nil {
+		t.Error("lists in lists were accepted")
+	}
+}

@@ -112,6 +112,9 @@ func (t *thrift) list(path []int16) bool {
 		return false
 	}
 	kind := head & 0xf
+	if kind == isList || kind == isSet { // Parquet has none of these in a list: lists in lists only exhaust the stack
+		return n == 0
+	}
 	for range n {
 		if kind == isTrue || kind == isFalse { // of which an element is a byte
 			ok = t.skip(1)
