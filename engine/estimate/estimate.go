@@ -8,6 +8,8 @@
 package estimate
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -69,7 +71,50 @@ func Parse(data []byte) (File, error) {
 	if !selfsum.Whole(data, selfsum.JSONEnd) {
 		return e, fmt.Errorf("%w: %s: it does not have the digest that it ends in", doc.ErrCorrupt, Name)
 	}
+	if err := e.check(data); err != nil {
+		return e, fmt.Errorf("%w: %s: %w", doc.ErrCorrupt, Name, err)
+	}
 	return e, nil
+}
+
+// check refuses figures that no rehearsal measures: jobs are made of them, and
+// anybody can compute a digest.
+func (e *File) check(data []byte) error {
+	var all any
+	if err := json.Unmarshal(data, &all); err != nil {
+		return err
+	}
+	if !sensible(all) {
+		return fmt.Errorf("a figure is negative or above %g", mostFigure)
+	}
+	if s := &e.Sample; s.Bytes == 0 || s.Expansion == 0 {
+		return errors.New("a sample of nothing")
+	}
+	return nil
+}
+
+// mostFigure is above any: an exabyte.
+const mostFigure = 1e18
+
+// sensible reports whether all numbers in a JSON value are.
+func sensible(v any) bool {
+	switch v := v.(type) {
+	case float64:
+		return v >= 0 && v <= mostFigure
+	case map[string]any:
+		for _, in := range v {
+			if !sensible(in) {
+				return false
+			}
+		}
+	case []any:
+		for _, in := range v {
+			if !sensible(in) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Write writes estimate.json.
@@ -107,7 +152,8 @@ func (e *File) Job(p plan.Plan, name stage.Name, tasks, cores int) (memory int64
 			seconds = math.Max(seconds, float64(s.Moved())/float64(s.Tasks)*float64(tasks)/f.Network)
 		}
 		memory = (s.Memory+s.Mapped)*memoryMargin/2 + leastMargin
-		limit = leastTime + time.Duration(timeMargin*seconds*float64(time.Second))
+		memory = min(max(memory, leastMargin), mostMemory)
+		limit = leastTime + time.Duration(timeMargin*min(max(seconds, 0), mostSeconds)*float64(time.Second))
 	}
 	return memory, limit
 }
@@ -118,6 +164,8 @@ const (
 	leastMargin  = 128 << 20
 	timeMargin   = 3
 	leastTime    = 10 * time.Minute
+	mostMemory   = 1 << 50 // what an estimate that was forged may ask for
+	mostSeconds  = 1e8     // likewise
 )
 
 // assumptions names what the figures rest on.

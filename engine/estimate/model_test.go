@@ -1,9 +1,12 @@
 package estimate
 
 import (
+	"bytes"
+	"errors"
 	"math"
 	"testing"
 
+	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
 )
@@ -106,5 +109,33 @@ func TestBoundOnMemory(t *testing.T) {
 	}
 	if free[2].Memory < 1<<30 {
 		t.Errorf("resolve of 320 million documents in %d bytes?", free[2].Memory)
+	}
+}
+
+// Anybody can compute the digest of an estimate: its figures must make sense.
+func TestForgedEstimate(t *testing.T) {
+	for name, forge := range map[string]func(*Sample){
+		"":                  func(*Sample) {},
+		"negative memory":   func(s *Sample) { s.BaseMemory = -5 },
+		"endless scan":      func(s *Sample) { s.Cost.Scan.Whole = 1e300 },
+		"sample of nothing": func(s *Sample) { s.Bytes = 0 },
+	} {
+		p, s := made(1)
+		s.Expansion = 1
+		e := New(p, s, Fleet{Machines: 1, Cores: 1}, "a processor")
+		forge(&e.Sample)
+		var b bytes.Buffer
+		if err := e.Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Parse(b.Bytes()); (err != nil) != (name != "") || err != nil && !errors.Is(err, doc.ErrCorrupt) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	p, s := made(1)
+	s.Cost.Scan.Whole, s.Cost.Memory = 1e18, map[stage.Name]int64{stage.Scan: 1e18}
+	e := New(p, s, Fleet{Machines: 1, Cores: 1}, "a processor")
+	if memory, limit := e.Job(p, stage.Scan, 1<<20, 64); memory < leastMargin || memory > mostMemory || limit < leastTime {
+		t.Errorf("a job of %d bytes and %v", memory, limit)
 	}
 }
