@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"math/bits"
 	"slices"
@@ -34,11 +33,16 @@ type auditor struct {
 	index     *neardup.Probes
 	decided   decided
 	documents uint64 // distinct texts
+	room      int64  // bytes for texts and hits at a time, under a bound
 
-	texts []distinctText // that may reach the threshold with a probe
-	mu    sync.Mutex
-	hits  []hit
-	named map[doc.Place]*node // of the texts of hits that are not found
+	probeAt  map[doc.Place]int // numbers of the probes
+	mu       sync.Mutex        // of what follows, while texts are compared
+	parent   []int             // of probes, up to one of their family
+	pairs    []uint64          // of each probe
+	bins     map[int]*auditBin
+	hits     []hit               // that nobody knows yet whether they are found
+	notFound []*hit              // all others are only counted
+	named    map[doc.Place]*node // of the texts of notFound
 }
 
 // decided is what an audit asks of who resolved.
@@ -69,17 +73,17 @@ type distinctText struct {
 	number int32  // of the document; -1 if it shares no key
 }
 
-// hit is a text that reaches the threshold with a probe.
-type hit struct {
-	probe, text    uint32 // numbers in probes and texts
-	overlap, union int
-	found          bool // they share a bucket
-	missed         bool // the probe is kept, and so is this one, which comes before it
-}
-
 // mostOutlined is how many probes are compared with outlines, one by one. Of more,
 // all texts are read again.
 const mostOutlined = 1 << 12
+
+// How many texts and hits are looked at together: of hits, as many as there is room
+// for, bytes of each.
+const (
+	leastAtOnce = 1 << 8
+	mostHits    = 1 << 16
+	hitBytes    = 512
+)
 
 // drawn is the place of a text in the order in which texts become probes: by its
 // keyed hash. That decides the priority order too, so it is mixed once more
@@ -112,6 +116,9 @@ func (r *resolver) audit(ctx context.Context) error {
 
 func (r *resolver) auditWith(ctx context.Context, d decided) error {
 	a := &auditor{resolver: r, decided: d}
+	if r.bounded() {
+		a.room = r.roomLeft()
+	}
 	defer func() {
 		if a.sets != nil {
 			a.sets.Close()
@@ -141,9 +148,13 @@ func (r *resolver) auditWith(ctx context.Context, d decided) error {
 
 // eachShard calls fn for every shard on all workers.
 func (a *auditor) eachShard(ctx context.Context, fn func(ctx context.Context, shard int) error) error {
+	return a.eachShardOf(ctx, 0, len(a.Plan.Shards), fn)
+}
+
+func (a *auditor) eachShardOf(ctx context.Context, lo, hi int, fn func(ctx context.Context, shard int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, a.Workers))
-	for shard := range a.Plan.Shards {
+	for shard := lo; shard < hi; shard++ {
 		group.Go(func() error { return fn(ctx, shard) })
 	}
 	return group.Wait()
@@ -334,202 +345,77 @@ func (a *auditor) kept(t *distinctText) bool { return t.number < 0 || !a.decided
 // compare finds every text that reaches the threshold with a probe: those that their
 // outlines do not tell apart from all probes are compared in full.
 func (a *auditor) compare(ctx context.Context) error {
-	near := make([][]distinctText, len(a.Plan.Shards))
+	a.probeAt, a.parent = make(map[doc.Place]int), make([]int, len(a.probes))
+	a.pairs, a.bins = make([]uint64, len(a.probes)), make(map[int]*auditBin)
+	for k := range a.probes {
+		a.parent[k] = k
+		a.probeAt[a.probes[k].place] = k
+	}
 	nd := a.Plan.NearDup
 	outlines := neardup.NewOutlines(a.outlines, nd.ThresholdNum, nd.ThresholdDen)
-	err := a.eachShard(ctx, func(ctx context.Context, shard int) error {
-		m := outlines.NewMatcher()
-		return a.eachText(ctx, shard, func(r *outlineRecord, number int32) {
-			if len(a.probes) > mostOutlined || m.Near(r.outline) {
-				near[shard] = append(near[shard], a.textOf(shard, r, number))
-			}
-		})
-	})
-	if err != nil {
-		return err
+	near := make([][]distinctText, len(a.Plan.Shards))
+	shards, texts := len(near), math.MaxInt // at a time
+	if a.bounded() {
+		shards, texts = 2*max(1, a.Workers), int(max(a.room/8/nodeBytes, leastAtOnce))
 	}
-	a.texts = slices.Concat(near...)
-	a.rec.Numbers["audit_compared"] = int64(len(a.texts))
-	err = a.eachSet(ctx, a.texts, func() func(i int, set []uint64) error {
+	compared := 0
+	for lo := 0; lo < len(near); lo += shards {
+		hi := min(lo+shards, len(near))
+		err := a.eachShardOf(ctx, lo, hi, func(ctx context.Context, shard int) error {
+			m := outlines.NewMatcher()
+			return a.eachText(ctx, shard, func(r *outlineRecord, number int32) {
+				if len(a.probes) > mostOutlined || m.Near(r.outline) {
+					near[shard] = append(near[shard], a.textOf(shard, r, number))
+				}
+			})
+		})
+		if err != nil {
+			return err
+		}
+		all := slices.Concat(near[lo:hi]...)
+		clear(near[lo:hi])
+		compared += len(all)
+		for len(all) > 0 {
+			n := min(len(all), texts)
+			if err := a.prove(ctx, all[:n]); err != nil {
+				return err
+			}
+			all = all[n:]
+		}
+	}
+	a.rec.Numbers["audit_compared"] = int64(compared)
+	return a.judgeHits(ctx)
+}
+
+// prove finds the hits of texts.
+func (a *auditor) prove(ctx context.Context, texts []distinctText) error {
+	most := mostHits
+	if a.bounded() {
+		most = int(min(max(a.room/hitBytes, leastAtOnce), mostHits))
+	}
+	return a.eachSet(ctx, texts, func() func(i int, set []uint64) error {
 		m := a.index.NewMatcher()
+		var hits []hit // of one text
 		return func(i int, set []uint64) error {
 			if !m.Look(set) {
 				return nil
 			}
-			text := &a.texts[i]
-			return m.Prove(set, func(k uint32, overlap, union int) {
-				p := &a.probes[k]
-				if p.place == text.place {
-					return
+			hits = hits[:0]
+			err := m.Prove(set, func(k uint32, overlap, union int) {
+				if a.probes[k].place != texts[i].place {
+					hits = append(hits, hit{probe: k, text: texts[i], overlap: overlap, union: union})
 				}
-				a.mu.Lock()
-				a.hits = append(a.hits, hit{probe: k, text: uint32(i), overlap: overlap, union: union})
-				a.mu.Unlock()
 			})
+			if err != nil || len(hits) == 0 {
+				return err
+			}
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.related(hits)
+			if a.hits = append(a.hits, hits...); len(a.hits) < most {
+				return nil
+			}
+			return a.judgeHits(ctx)
 		}
 	})
-	if err != nil {
-		return err
-	}
-	var pairs []sharing
-	for i := range a.hits {
-		h := &a.hits[i]
-		if p, text := &a.probes[h.probe], &a.texts[h.text]; p.number >= 0 && text.number >= 0 {
-			pairs = append(pairs, sharing{p.number, text.number, &h.found})
-		}
-	}
-	return a.decided.share(ctx, pairs)
-}
-
-// judge tells of the pairs that the buckets do not find whether that kept the probe,
-// and learns their names.
-func (a *auditor) judge(ctx context.Context) error {
-	a.named = make(map[doc.Place]*node)
-	left := make([]int, len(a.Plan.Shards))
-	for i := range a.hits {
-		if h := &a.hits[i]; !h.found {
-			for _, place := range []doc.Place{a.probes[h.probe].place, a.texts[h.text].place} {
-				if a.named[place] == nil {
-					a.named[place] = &node{place: place}
-					left[place.Shard]++
-				}
-			}
-		}
-	}
-	err := a.eachShard(ctx, func(ctx context.Context, shard int) error {
-		if left[shard] == 0 {
-			return nil
-		}
-		path := workPath(Scan, shard, "docs")
-		d, closeFile, err := a.decode(ctx, &a.scanned[shard], path, magicDocs)
-		if err != nil {
-			return err
-		}
-		defer closeFile()
-		var rec docRecord
-		for left[shard] > 0 && d.more() {
-			if d.doc(&rec); d.err != nil {
-				break
-			}
-			if n := a.named[doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}]; n != nil {
-				a.describe(n, &rec, false)
-				left[shard]--
-			}
-		}
-		if d.err == nil && left[shard] > 0 {
-			d.err = fmt.Errorf("%w: a line that has an outline has no record", doc.ErrCorrupt)
-		}
-		if d.err != nil {
-			return fmt.Errorf("%s: %w", path, d.err)
-		}
-		return nil
-	})
-	for i := range a.hits {
-		h := &a.hits[i]
-		p, text := &a.probes[h.probe], &a.texts[h.text]
-		h.missed = !h.found && a.kept(p) && a.kept(text) && a.named[text.place].compare(a.named[p.place]) < 0
-	}
-	return err
-}
-
-// mostAlike sorts missed pairs, the most alike first, and cuts the list.
-func (a *auditor) mostAlike(pairs []*hit) []*hit {
-	slices.SortFunc(pairs, func(x, y *hit) int {
-		return cmp.Or(
-			cmp.Compare(uint64(y.overlap)*uint64(x.union), uint64(x.overlap)*uint64(y.union)),
-			cmp.Compare(a.probes[x.probe].hash, a.probes[y.probe].hash),
-			cmp.Compare(a.texts[x.text].hash, a.texts[y.text].hash), a.texts[x.text].place.Compare(a.texts[y.text].place),
-		)
-	})
-	return pairs[:min(len(pairs), auditExamples)]
-}
-
-// settle adds up.
-func (a *auditor) settle() audit.File {
-	f := audit.File{
-		Version: audit.Version, RunID: a.Plan.RunID, SamplePPM: a.Plan.AuditPPM, Documents: a.documents, Probes: uint64(len(a.probes)),
-		Bins: []audit.Bin{}, Examples: []audit.Pair{},
-	}
-	for i := range a.probes {
-		if !a.kept(&a.probes[i]) {
-			f.Dropped++
-		}
-	}
-	bins := make(map[int]*audit.Bin)
-	predicted := make(map[int]uint64)
-	missed := make(map[uint32]bool)
-	var all uint64
-	var notFound []*hit
-	for i := range a.hits {
-		h := &a.hits[i]
-		percent := 100 * h.overlap / h.union / audit.BinWidth * audit.BinWidth
-		if bins[percent] == nil {
-			bins[percent] = &audit.Bin{JaccardPercent: percent}
-		}
-		p := uint64(neardup.PredictedPPM(h.overlap, h.union, a.Plan.NearDup.Bands, a.Plan.NearDup.Rows))
-		bins[percent].Pairs++
-		f.Pairs++
-		predicted[percent] += p
-		all += p
-		if h.found {
-			bins[percent].Found++
-			f.Found++
-		} else {
-			notFound = append(notFound, h)
-		}
-		if h.missed {
-			missed[h.probe] = true
-		}
-	}
-	f.Missed = uint64(len(missed))
-	for _, percent := range slices.Sorted(maps.Keys(bins)) {
-		bins[percent].PredictedPPM = int64(predicted[percent] / bins[percent].Pairs)
-		f.Bins = append(f.Bins, *bins[percent])
-	}
-	for _, h := range a.mostAlike(notFound) {
-		f.Examples = append(f.Examples, audit.Pair{
-			A: a.reference(a.probes[h.probe].place), B: a.reference(a.texts[h.text].place), Overlap: int64(h.overlap), Union: int64(h.union),
-		})
-	}
-	f.Settle(a.families(), all)
-	return f
-}
-
-func (a *auditor) reference(p doc.Place) audit.Document {
-	n := a.named[p]
-	return audit.Document{Shard: p.Shard, Line: a.Plan.Shards[p.Shard].FirstLine + int64(p.Ordinal), ID: n.id, Contributor: n.contributor}
-}
-
-// families returns the pairs of each family of probes: those with a text in
-// common, which may be a probe itself. The order is that of nothing in
-// particular that the sums would depend on.
-func (a *auditor) families() []uint64 {
-	parent := make([]int, len(a.probes))
-	find := func(k int) int {
-		for parent[k] != k {
-			parent[k] = parent[parent[k]]
-			k = parent[k]
-		}
-		return k
-	}
-	owner := make(map[doc.Place]int)
-	for k := range parent {
-		parent[k] = k
-		owner[a.probes[k].place] = k
-	}
-	for i := range a.hits {
-		h := &a.hits[i]
-		if first, known := owner[a.texts[h.text].place]; known {
-			parent[find(int(h.probe))] = find(first)
-		} else {
-			owner[a.texts[h.text].place] = int(h.probe)
-		}
-	}
-	pairs := make(map[int]uint64)
-	for i := range a.hits {
-		pairs[find(int(a.hits[i].probe))]++
-	}
-	sizes := slices.Collect(maps.Values(pairs))
-	slices.Sort(sizes) // sums of floats depend on their order
-	return sizes
 }

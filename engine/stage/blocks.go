@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/tallystick/tallystick/engine/doc"
@@ -210,13 +211,15 @@ func (b *blocks) spread() (*stream, error) {
 		}
 		for lo := 0; lo < len(ranks); {
 			hi := lo + 1
-			for hi < len(ranks) && (b.sources == nil || b.sources[hi] == b.sources[lo]) {
+			for hi < len(ranks) && (b.sources == nil || b.sources[ranks[hi]] == b.sources[ranks[lo]]) {
 				hi++
 			}
 			if err := b.bucket(edges, next, ranks[lo:hi]); err != nil {
 				return err
 			}
-			next++
+			if next++; next == math.MaxUint32 {
+				return fmt.Errorf("component %d has %d buckets: no more can be numbered", b.component, next)
+			}
 			lo = hi
 		}
 		return nil

@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 
 	"github.com/tallystick/tallystick/engine/doc"
@@ -37,6 +38,7 @@ type parts struct {
 	dropped  bitset // representatives that are dropped
 	roots    ranked // first representatives of components
 	weights  []uint32
+	sums     map[uint32][sha256.Size]byte // of representatives whose text has the hash and length of another
 
 	nodes, sets, copies, buckets *stream // by component
 	shingles                     int64   // of all sets
@@ -75,6 +77,7 @@ func newParts(r *resolver) (*parts, error) {
 	} else if fixed > r.Memory && fixed > leastToResolve {
 		return nil, r.tooLittle("even in parts", fixed/2+leastToResolve)
 	}
+	p.sums = map[uint32][sha256.Size]byte{}
 	p.links = make([]uint32, n)
 	for i := range p.links {
 		p.links[i] = uint32(i)
@@ -284,6 +287,9 @@ func (p *parts) spill(ctx context.Context) error {
 		}
 		for i := range c.nodes {
 			number := c.numbers[i]
+			if sum, collides := p.sums[number]; collides {
+				c.nodes[i].sum = sum
+			}
 			s := spilled{
 				node: c.nodes[i], number: number, carried: c.carried[i], shingle: sizes[i],
 				copies: p.copied.has(number), buckets: p.inBucket.has(number), hot: p.inHot.has(number),

@@ -95,9 +95,16 @@ func (p *parts) firstOfEach(members *stream) error {
 	texts := map[text]*sameText{}
 	group := uint32(0)
 	end := func() {
-		for _, t := range texts {
+		sums := map[[sha256.Size]byte]bool{}
+		for of, t := range texts {
 			p.links[t.seen] = t.best.number
 			p.links[t.best.number] = t.best.number
+			sums[of.sum] = true
+		}
+		if len(sums) > 1 {
+			for of, t := range texts {
+				p.sums[t.best.number] = of.sum
+			}
 		}
 		clear(texts)
 	}

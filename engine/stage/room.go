@@ -38,6 +38,8 @@ const reserved = 24 << 20
 // it holds, and a bound that is a little too small is better passed than refused.
 const leastToResolve = 1 << 20
 
+func (r *resolver) bounded() bool { return r.Memory > 0 || r.resolveRoom > 0 }
+
 // roomLeft returns how many bytes resolve may hold under the bound of the job: half
 // of what is free, for the collector lets garbage lie as long.
 func (r *resolver) roomLeft() int64 {
@@ -52,7 +54,7 @@ func (r *resolver) roomLeft() int64 {
 
 // fits reports whether everything can be resolved at once: always, without a bound.
 func (r *resolver) fits(ctx context.Context) (bool, error) {
-	if r.Memory == 0 && r.resolveRoom == 0 {
+	if !r.bounded() {
 		return true, nil
 	}
 	r.needed = r.edges * edgeBytes
