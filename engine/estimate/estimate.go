@@ -186,6 +186,9 @@ func assumptions(p *plan.Plan, e *File) []string {
 	} else {
 		out = append(out, "disks and network keep up")
 	}
+	if e.Fleet.Memory > 0 {
+		out = append(out, "the bound on memory costs no time and no disk: what it makes go through files is not in these figures")
+	}
 	if s.Expansion != 1 {
 		out = append(out, fmt.Sprintf("compressed files hold %.1f times their size, as the beginnings that were read do", s.Expansion))
 	}

@@ -227,6 +227,7 @@ const (
 	dropRows    = 12 << 20
 	entrySize   = 5         // of a block in the directory of a key file
 	tailSize    = 64        // of what is read besides
+	tailRead    = 8 << 10   // of the end of a key file, at least
 	setsHeld    = 256 << 20 // of shingle sets, before the scratch file is used
 	lineSize    = 0.2       // of any document, in resolve
 	workerSize  = 16 << 20  // of a further worker in resolve
@@ -298,7 +299,8 @@ func (m *model) match() Stage {
 	// the directory and its own blocks.
 	s.Opens = int64(2 * shards * parts)
 	blocks := math.Max(2*parts, keys/math.Max(1, shards)/keyBlock)
-	s.Work = int64(keys + shards*parts*(blocks*entrySize+tailSize))
+	directory := math.Max(blocks*entrySize+tailSize, math.Min(tailRead, keys/math.Max(1, shards)))
+	s.Work = int64(keys + shards*parts*directory)
 	s.Writes = int64(m.groups())
 	s.Files = 3 * int64(s.Tasks)
 
