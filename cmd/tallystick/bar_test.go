@@ -47,7 +47,7 @@ func TestBar(t *testing.T) {
 	b := &barProgress{w: &out, delay: time.Millisecond, keep: true}
 	b.Start("scan", 100, "tasks")
 	b.Add(50)
-	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(out.String(), "50 %"); {
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(out.String(), "50 %"); {
 		if time.Now().After(deadline) {
 			t.Fatalf("not drawn: %q", out.String())
 		}
