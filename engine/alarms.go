@@ -1,11 +1,7 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/tallystick/tallystick/engine/alarm"
 )
@@ -31,26 +27,4 @@ func alarmNotes(dir string, floored bool) ([]string, error) {
 		notes = append(notes, fmt.Sprintf("By the buckets of the floor %s: a higher floor saves time, and the decisions stay as they are.", f.Measured.Neighbours()))
 	}
 	return notes, nil
-}
-
-// readAlarms reads alarms.json; a run of before there was one has none.
-func readAlarms(dir string) (alarm.File, error) {
-	b, err := os.ReadFile(filepath.Join(dir, alarm.Name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return alarm.File{}, nil
-	}
-	if err != nil {
-		return alarm.File{}, err
-	}
-	return alarm.Parse(b)
-}
-
-// refuseAlarms returns an error if the finished run in dir has alarms: it was
-// made without --strict and is now asked for with it.
-func refuseAlarms(dir string) error {
-	f, err := readAlarms(dir)
-	if err != nil || f.Raised() == 0 {
-		return err
-	}
-	return &alarm.ErrRaised{File: f, Path: filepath.Join(dir, alarm.Name), Finished: true}
 }

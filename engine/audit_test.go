@@ -62,7 +62,7 @@ func auditOf(t *testing.T, lines []string, files, bands, workers int, ppm int64)
 		tree[fmt.Sprintf("%02d.jsonl", k)] = strings.Join(lines[k*len(lines)/files:(k+1)*len(lines)/files], "\n")
 	}
 	r := Rules{
-		Inputs: []string{writeTree(t, tree)}, Tokenizers: []string{"../testdata/tokenizers/bytes.json"}, AddedTokens: "match",
+		Inputs: []string{writeFiles(t, tree)}, Tokenizers: []string{"../testdata/tokenizers/bytes.json"}, AddedTokens: "match",
 		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 		Threshold: "0.7", Recall: 0.99, Seed: 7, AuditPPM: ppm, MaxLine: 1 << 20, ShardSize: int64(max(8000, 10*len(lines))),
 	}
@@ -78,7 +78,7 @@ func auditOf(t *testing.T, lines []string, files, bands, workers int, ppm int64)
 	if p.Plan.RunID, err = p.Plan.ComputeRunID(); err != nil {
 		t.Fatal(err)
 	}
-	if err := writePlan(t.Context(), out, p.Plan); err != nil {
+	if err := makeFor(t.Context(), out, false, p.Plan); err != nil {
 		t.Fatal(err)
 	}
 	job, err := newJob(p.Plan, p.Counters, m, out)
@@ -222,7 +222,7 @@ func TestAuditIsAFunctionOfTheDocuments(t *testing.T) {
 // A text that changes between scan and audit is not audited.
 func TestAuditOfChangedInput(t *testing.T) {
 	lines := []string{`{"text":"one two three four five six seven","id":"a"}`, `{"text":"eight nine ten eleven twelve","id":"b"}`}
-	dir := writeTree(t, map[string]string{"a.jsonl": strings.Join(lines, "\n")})
+	dir := writeFiles(t, map[string]string{"a.jsonl": strings.Join(lines, "\n")})
 	r := Rules{
 		Inputs: []string{dir}, Tokenizers: []string{"../testdata/tokenizers/bytes.json"}, AddedTokens: "match",
 		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
@@ -250,4 +250,20 @@ func TestAuditOfChangedInput(t *testing.T) {
 	if _, err := runStage(t.Context(), job, stage.Resolve, m); err == nil || !strings.Contains(err.Error(), doc.ErrInputChanged.Error()) {
 		t.Errorf("error %v, want %v", err, doc.ErrInputChanged)
 	}
+}
+
+// writeFiles writes a folder of files.
+func writeFiles(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }

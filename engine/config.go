@@ -1,22 +1,14 @@
 package engine
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"strconv"
 
-	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/internal/jsonfile"
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/neardup"
-	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/shingle"
 	"github.com/tallystick/tallystick/engine/stage"
@@ -161,7 +153,7 @@ func (r Rules) nearDup() (plan.NearDup, error) {
 		if n.FloorNum, n.FloorDen, err = neardup.ParseThreshold(r.Floor); err != nil {
 			return n, fmt.Errorf("floor: %w", err)
 		}
-		if err := aboveFloor(n); err != nil {
+		if err := neardup.AboveFloor(n); err != nil {
 			return n, err
 		}
 	}
@@ -173,66 +165,28 @@ func (r Rules) nearDup() (plan.NearDup, error) {
 	return n, nil
 }
 
-// aboveFloor returns an error if the threshold is below the floor: pairs there
-// were not looked for.
-func aboveFloor(n plan.NearDup) error {
-	if n.ThresholdNum*n.FloorDen < n.FloorNum*n.ThresholdDen {
-		return fmt.Errorf("%w: threshold %d/%d is below the floor %d/%d of what the run looks for",
-			doc.ErrUsage, n.ThresholdNum, n.ThresholdDen, n.FloorNum, n.FloorDen)
+// creditRule returns the plan's rule for what the user calls "first" or
+// "shared". The former, the default, has no name: plans that were made before
+// there was a choice are still the same.
+func creditRule(credit string) (string, error) {
+	switch credit {
+	case "", "first":
+		return "", nil
+	case "shared":
+		return plan.RuleCredit, nil
 	}
-	return nil
+	return "", fmt.Errorf("%w: credit %q is neither first nor shared", doc.ErrUsage, credit)
 }
 
-// LoadPlan reads plan.json and checks that nobody edited it.
-func LoadPlan(path string) (plan.Plan, error) {
-	var p plan.Plan
-	b, err := readAnywhere(path)
+// pairing resolves and checks the rules for who is near whom, for a request that
+// makes no plan.
+func (r *Rules) pairing() (plan.NearDup, error) {
+	if err := r.checkShingle(); err != nil {
+		return plan.NearDup{}, err
+	}
+	rule, err := r.nearDup()
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return p, fmt.Errorf("%w: %v (make one with \"tallystick plan\")", doc.ErrInput, err)
-		}
-		return p, err
+		return rule, err
 	}
-	return parsePlan(b, path)
-}
-
-// readAnywhere is os.ReadFile that takes names of objects, too, and does not read
-// what is larger than a plan or manifest can be.
-func readAnywhere(path string) ([]byte, error) {
-	if object.IsName(path) {
-		return corpus.ReadText(context.Background(), path, maxPlan)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxPlan+1))
-	if err == nil && len(b) > maxPlan {
-		err = fmt.Errorf("%w: %s has more than %d bytes", doc.ErrCorrupt, path, maxPlan)
-	}
-	return b, err
-}
-
-// parsePlan is LoadPlan for the content of a file, which path names.
-func parsePlan(b []byte, path string) (plan.Plan, error) {
-	var p plan.Plan
-	if err := jsonfile.Parse(b, path, plan.Version, &p); err != nil {
-		return p, err
-	}
-	id, err := p.ComputeRunID()
-	if err != nil {
-		return p, err
-	}
-	if id != p.RunID {
-		return p, fmt.Errorf("%w: %s: its content does not have its run id", doc.ErrCorrupt, path)
-	}
-	// What is spelt in another way would be sealed with another digest.
-	if again, err := jsonfile.Marshal(p); err != nil || !bytes.Equal(again, b) {
-		return p, fmt.Errorf("%w: %s: not in the form it is written in", doc.ErrCorrupt, path)
-	}
-	if err := p.Check(); err != nil {
-		return p, fmt.Errorf("%w: %s: %w", doc.ErrCorrupt, path, err)
-	}
-	return p, nil
+	return rule, r.checkPolicy()
 }

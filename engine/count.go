@@ -104,7 +104,7 @@ func Count(ctx context.Context, r Rules, m Means, counters []*tokenize.Counter, 
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	track.end(len(units), track.done.Load())
+	track.end(len(units), track.count())
 	shared.notices()
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
@@ -102,7 +101,7 @@ const stdinPeek = 64 << 10
 // read twice, and what is compressed into a file.
 func stdinSource(ctx context.Context, r Rules, m Means, kind InputKind, parser jsonl.Parser, dir string) (countSource, error) {
 	s := countSource{path: "-", named: true}
-	in := &interruptible{ctx: ctx, r: os.Stdin}
+	in := corpus.Stdin(ctx)
 	head := make([]byte, stdinPeek)
 	n, err := io.ReadFull(in, head)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
@@ -149,7 +148,7 @@ func countUnits(ctx context.Context, r Rules, m Means, sources []countSource) (u
 	var files []plan.File
 	byFile := make([][]plan.Shard, len(lines))
 	if len(lines) > 0 {
-		total = totalSize(ctx, lines)
+		total = corpus.TotalSize(ctx, lines)
 		track := start(m.Progress, "plan", total, "bytes")
 		var shards []plan.Shard
 		files, shards, err = corpus.Plan(ctx, lines, corpus.PlanOptions{

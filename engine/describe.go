@@ -24,6 +24,7 @@ import (
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/report"
 	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/tally"
 	"github.com/tallystick/tallystick/kernels"
 )
@@ -90,7 +91,7 @@ func describe(ctx context.Context, job *stage.Job, m Means, res *Result) error {
 	if res.report, err = reportData(ctx, job, t, res); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	return WriteFile(ctx, filepath.Join(job.Dir, reportFile), func(w io.Writer) error {
+	return store.WriteFile(ctx, filepath.Join(job.Dir, reportFile), func(w io.Writer) error {
 		return report.Write(w, res.report)
 	})
 }
@@ -166,7 +167,7 @@ func reportData(ctx context.Context, job *stage.Job, t Timings, res *Result) (re
 	sum := job.Sealed()
 	if sum == nil {
 		var err error
-		if sum, err = readSummary(ctx, dir, d.Plan); err != nil {
+		if sum, err = readSummary(ctx, dir, d.Plan, reportContributors); err != nil {
 			return d, err
 		}
 	}

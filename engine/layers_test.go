@@ -19,7 +19,7 @@ const module = "github.com/tallystick/tallystick/"
 var layers = [][]string{
 	{"engine/doc", "engine/plan", "engine/internal/parquetguard", "kernels"},
 	{"kernels/*", "kernels/internal/*"},
-	{"engine/internal/*", "engine/object", "engine/tokenize/ucd", "engine/tokenize/builtin", "engine/tokenize/trie", "engine/tokenize/hugepage", "engine/tokenize/internal/*", "docs/schema"},
+	{"engine/internal/*", "engine/object", "engine/tokenize/ucd", "engine/tokenize/runes", "engine/tokenize/builtin", "engine/tokenize/trie", "engine/tokenize/hugepage", "engine/tokenize/internal/*", "docs/schema"},
 	{"engine/tokenize/pipeline", "engine/tokenize/pretoken", "engine/tokenize/countcache", "engine/tokenize/automaton", "engine/tokenize/tiktoken", "engine/tokenize/loadcache"},
 	{"engine/tokenize/normalize", "engine/tokenize/vocab", "engine/tokenize/longrow", "engine/tokenize/tokenrow"},
 	{"engine/store", "engine/alarm", "engine/audit", "engine/bands", "engine/jsonl", "engine/shingle", "engine/bitmap", "engine/tally", "engine/decision", "engine/manifest", "engine/verify/wary", "engine/sweep", "engine/lease", "engine/tokenize/bpe", "engine/tokenize/spbpe", "engine/tokenize/wordpiece", "engine/tokenize/unigram", "engine/tokenize/hf"},

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -83,7 +84,8 @@ func (c *cluster) same(want string) {
 // command, and what the first does is not disturbed.
 func TestOneRunInAFolder(t *testing.T) {
 	c := newCluster(t, t.TempDir(), 1)
-	l, err := takeIn(filepath.Dir(lockPath(c.dir)), lockName, "run", new([]string))
+	work := filepath.Join(c.dir, stage.WorkDir)
+	release, err := occupy(c.dir, "run")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,10 +103,10 @@ func TestOneRunInAFolder(t *testing.T) {
 		refused("plan", err)
 	}
 	refused("stage", c.do(stage.Scan, 0, 1))
-	l.Release()
+	release()
 
 	// A task keeps runs out as well, but no other task.
-	l, err = announce(c.dir, stage.Scan, 1)
+	l, err := announce(c.dir, stage.Scan, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,12 +118,12 @@ func TestOneRunInAFolder(t *testing.T) {
 	l.Release()
 
 	// What the dead left keeps nobody out.
-	if err := os.MkdirAll(runningPath(c.dir), 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Join(work, "running"), 0o777); err != nil {
 		t.Fatal(err)
 	}
 	dead, _ := json.Marshal(lease.Holder{Command: "run", Host: "gone", PID: 1})
 	long := time.Now().Add(-time.Hour)
-	for _, path := range []string{lockPath(c.dir), filepath.Join(runningPath(c.dir), "scan.00001.DEAD")} {
+	for _, path := range []string{filepath.Join(work, "lock"), filepath.Join(work, "running", "scan.00001.DEAD")} {
 		if err := os.WriteFile(path, dead, 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -283,7 +285,7 @@ func TestStatus(t *testing.T) {
 		}
 		return s
 	}
-	if s := read(); s.Finished || len(s.Stages) != 5 || s.Stages[0].Done != 0 || ranges(s.Stages[0].Missing) != "0-2" {
+	if s := read(); s.Finished || len(s.Stages) != 5 || s.Stages[0].Done != 0 || !slices.Equal(s.Stages[0].Missing, []int{0, 1, 2}) {
 		t.Fatalf("after plan: %+v", s)
 	}
 	c.must(stage.Scan, stage.Match)
@@ -296,13 +298,13 @@ func TestStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"scan.-1.X", "scan.x", "scan", "x.00000.X", "scan.99999999999999999999.X"} { // nobody's
-		if err := os.WriteFile(filepath.Join(runningPath(c.dir), name), []byte("{}"), 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(c.dir, stage.WorkDir, "running", name), []byte("{}"), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s := read()
 	scan, match, resolve := s.Stages[0], s.Stages[1], s.Stages[2]
-	if scan.Done != 2 || ranges(scan.Missing) != "1" || scan.BytesDone >= scan.Bytes || scan.BytesDone == 0 || match.Done != match.Tasks ||
+	if scan.Done != 2 || !slices.Equal(scan.Missing, []int{1}) || scan.BytesDone >= scan.Bytes || scan.BytesDone == 0 || match.Done != match.Tasks ||
 		resolve.Done != 0 || len(resolve.Missing) != 0 || len(resolve.Running) != 1 || resolve.Running[0].Holder.PID != os.Getpid() {
 		t.Fatalf("in the middle: %+v", s)
 	}
@@ -310,13 +312,5 @@ func TestStatus(t *testing.T) {
 	c.must(stage.Scan, stage.Resolve, stage.Tally, stage.Seal)
 	if s := read(); !s.Finished || s.Stages[0].Done != 3 || s.Stages[4].Done != 1 {
 		t.Fatalf("at the end: %+v", s)
-	}
-}
-
-func TestRanges(t *testing.T) {
-	for want, in := range map[string][]int{"": nil, "4": {4}, "0-1": {0, 1}, "0-3,7,9-11": {0, 1, 2, 3, 7, 9, 10, 11}} {
-		if got := ranges(in); got != want {
-			t.Errorf("ranges(%v) = %q, want %q", in, got, want)
-		}
 	}
 }

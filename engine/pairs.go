@@ -40,7 +40,7 @@ type member struct {
 }
 
 // mayPair reports whether the scope lets two documents be a pair.
-func (p *Policy) mayPair(a, b *member) bool {
+func mayPair(p *Policy, a, b *member) bool {
 	if len(p.Reference) > 0 {
 		return a.reference != b.reference
 	}
@@ -54,26 +54,13 @@ func (p *Policy) mayPair(a, b *member) bool {
 // corpus exactly one is of it. Memory grows with the number of documents.
 func Pairs(ctx context.Context, r Rules, m Means, dir string, exact bool) (PairsResult, error) {
 	var res PairsResult
-	if err := r.checkShingle(); err != nil {
-		return res, err
-	}
-	rule, err := r.nearDup()
+	rule, err := r.pairing()
 	if err != nil {
 		return res, err
 	}
-	if err := r.checkPolicy(); err != nil {
-		return res, err
-	}
-	in, err := readInputs(ctx, r, m, dir, false)
+	in, err := findInputs(ctx, r, m, dir)
 	if err != nil {
 		return res, err
-	}
-	if len(r.Policy.Reference) > 0 {
-		reference, err := readReference(ctx, r, m, dir, in.files, false)
-		if err != nil {
-			return res, err
-		}
-		in.add(reference)
 	}
 	reader := setReader{r: r, m: m, in: in, rule: rule}
 	members, sets, err := reader.read(ctx, dir)
@@ -90,7 +77,7 @@ func Pairs(ctx context.Context, r Rules, m Means, dir string, exact bool) (Pairs
 
 	track := start(m.Progress, "pairs", int64(len(members)), "documents")
 	emit := func(a, b uint32, overlap, union int) error {
-		if !r.Policy.mayPair(&members[a], &members[b]) {
+		if !mayPair(&r.Policy, &members[a], &members[b]) {
 			return nil
 		}
 		x, y := members[a].label, members[b].label

@@ -183,39 +183,39 @@ func (e *earlierRun) addTo(p *plan.Plan) {
 func (p *Policy) loadEarlier(ctx context.Context, out *plan.Plan, dir string) ([]earlierRun, error) {
 	var all []earlierRun
 	of := map[string]string{} // run ids to the folder that they came by
-	for _, folder := range p.Against {
-		old, err := loadEarlier(ctx, out, folder, dir)
+	for _, path := range p.Against {
+		old, err := loadEarlier(ctx, out, path, dir)
 		if err != nil {
-			return nil, fmt.Errorf("earlier run %s: %w", folder, err)
+			return nil, fmt.Errorf("earlier run %s: %w", path, err)
 		}
 		for i := range old.Files {
 			id := old.Files[i].Run
-			if by, there := of[id]; there && by != folder {
-				return nil, fmt.Errorf("%w: %s holds run %.12s as well as %s does; the latest of a chain of runs stands for all of it", doc.ErrUsage, folder, id, by)
+			if by, there := of[id]; there && by != path {
+				return nil, fmt.Errorf("%w: %s holds run %.12s as well as %s does; the latest of a chain of runs stands for all of it", doc.ErrUsage, path, id, by)
 			}
-			of[id] = folder
+			of[id] = path
 		}
 		if slices.ContainsFunc(all, func(e earlierRun) bool { return e.plan.RunID == old.RunID }) {
-			return nil, fmt.Errorf("%w: earlier run %s is given twice", doc.ErrUsage, folder)
+			return nil, fmt.Errorf("%w: earlier run %s is given twice", doc.ErrUsage, path)
 		}
-		all = append(all, earlierRun{folder, old})
+		all = append(all, earlierRun{path, old})
 	}
 	return all, nil
 }
 
-func loadEarlier(ctx context.Context, p *plan.Plan, folder, dir string) (plan.Plan, error) {
+func loadEarlier(ctx context.Context, p *plan.Plan, path, dir string) (plan.Plan, error) {
 	fail := func(format string, args ...any) (plan.Plan, error) { return plan.Plan{}, fmt.Errorf(format, args...) }
-	if sameFile(folder, dir) {
+	if sameFile(path, dir) {
 		return fail("%w: it is the output folder", doc.ErrUsage)
 	}
-	m, err := ReadManifest(folder)
+	m, err := ReadManifest(path)
 	switch {
 	case errors.Is(err, doc.ErrInput):
 		return fail("%w", err)
 	case err != nil:
 		return fail("%w: it holds no finished run: %w", doc.ErrInput, err)
 	}
-	old, err := LoadPlan(filepath.Join(folder, stage.PlanFile))
+	old, err := LoadPlan(filepath.Join(path, stage.PlanFile))
 	switch {
 	case err != nil:
 		return fail("%w", err)

@@ -76,6 +76,9 @@ func (t *tracker) end(tasks int, bytes int64) Timing {
 	return row
 }
 
+// count is how many units were reported so far.
+func (t *tracker) count() int64 { return t.done.Load() }
+
 // watch looks at what the process holds until stop is called, which waits for the
 // last look. The kernel keeps no peak of it.
 func (t *tracker) watch() (stop func()) {

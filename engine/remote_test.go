@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -108,8 +109,16 @@ func TestRemoteRunGoesOn(t *testing.T) {
 			if diff := gocmp.Diff(want, string(got)); err != nil || diff != "" {
 				t.Errorf("manifest, %v (-local +remote):\n%s", err, diff)
 			}
+			m, err := manifest.Parse(got)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ofRun := slices.Clone(manifest.Unlisted)
+			for _, file := range m.Files {
+				ofRun = append(ofRun, file.Path)
+			}
 			for _, name := range listMem(t, mem) {
-				if isWork(name) || !isOfRun(name) {
+				if !slices.Contains(ofRun, name) {
 					t.Errorf("%s was left", name)
 				}
 			}

@@ -5,22 +5,13 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/tallystick/tallystick/engine/alarm"
-	"github.com/tallystick/tallystick/engine/audit"
-	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/lease"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
@@ -56,10 +47,10 @@ type Result struct {
 
 // Run does the whole job in this process.
 func Run(ctx context.Context, r Rules, m Means, o RunOptions) (Result, error) {
-	if err := m.checkMemory(); err != nil {
+	if err := checkMemory(m); err != nil {
 		return Result{}, err
 	}
-	defer m.bound()()
+	defer bound(m)()
 	if object.IsName(o.Out) {
 		return runRemote(ctx, r, m, o)
 	}
@@ -108,22 +99,6 @@ func runStages(ctx context.Context, job *stage.Job, planning Timing, m Means) ([
 	return timings, nil
 }
 
-// sealed reports whether dir holds the finished run of a plan: its manifest
-// and every file that it lists.
-func sealed(ctx context.Context, p plan.Plan, dir string) bool {
-	m, err := ReadManifest(dir)
-	if err != nil || m.RunID != p.RunID {
-		return false
-	}
-	out := store.NewLocal(dir)
-	for _, f := range m.Files {
-		if sum, err := stage.Digest(ctx, out, f.Path); err != nil || manifest.File(sum) != f {
-			return false
-		}
-	}
-	return true
-}
-
 // oldTimings are those that a finished run left, if they can be read: nothing
 // depends on them.
 func oldTimings(job *stage.Job) []Timing {
@@ -146,103 +121,6 @@ func Prepare(ctx context.Context, r Rules, m Means, o RunOptions) (Prepared, err
 	}
 	defer release()
 	return prepare(ctx, r, m, o)
-}
-
-// prepare is Prepare for who occupies the folder.
-func prepare(ctx context.Context, r Rules, m Means, o RunOptions) (Prepared, error) {
-	fail := func(err error) (Prepared, error) { return Prepared{}, err }
-	if o.Out == "" {
-		return fail(fmt.Errorf("%w: the output folder needs a name", doc.ErrUsage))
-	}
-	planPath := filepath.Join(o.Out, stage.PlanFile)
-	entries, err := os.ReadDir(o.Out)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fail(fmt.Errorf("%w: output folder: %v", doc.ErrUsage, err))
-	}
-	var old *plan.Plan
-	replace := false
-	switch {
-	case !inUse(entries):
-		if err := emptyWork(o.Out); err != nil {
-			return fail(err)
-		}
-	case o.Resume:
-		p, err := LoadPlan(planPath)
-		if err != nil {
-			return fail(fmt.Errorf("resume: %w", err))
-		}
-		old = &p
-	case o.Force:
-		if _, err := os.Stat(planPath); err != nil {
-			return fail(fmt.Errorf("%w: %s is not empty and holds no run; --force replaces a run, never other files", doc.ErrUsage, o.Out))
-		}
-		replace = true
-		// The copy of another standard input is not to be taken for ours.
-		if err := os.Remove(spoolPath(o.Out)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fail(fmt.Errorf("work folder: %w", err))
-		}
-	default:
-		return fail(fmt.Errorf("%w: output folder %s is not empty (--resume goes on with it, --force replaces the run in it)", doc.ErrUsage, o.Out))
-	}
-	// Nobody else writes here now, so unfinished files have been left behind.
-	if _, err := store.NewLocal(o.Out).Sweep(ctx, 0); err != nil {
-		return fail(fmt.Errorf("output folder: %w", err))
-	}
-	_, noCopy := os.Stat(spoolPath(o.Out))
-	p, err := MakePlan(ctx, r, m, o.Out)
-	if err != nil {
-		return fail(err)
-	}
-	if old != nil {
-		if old.RunID != p.Plan.RunID {
-			if noCopy != nil { // what was just read from standard input is not the run's
-				os.Remove(spoolPath(o.Out))
-			}
-			return fail(fmt.Errorf("resume: %w: %s was made from other inputs or rules (--force replaces the run)", doc.ErrInputChanged, planPath))
-		}
-		return p, nil
-	}
-	// Not before the new run has a plan: a misspelt input must not cost the
-	// old one.
-	if replace {
-		if err := clearRun(o.Out); err != nil {
-			return fail(fmt.Errorf("replace the run in %s: %w", o.Out, err))
-		}
-	}
-	if err := os.MkdirAll(o.Out, 0o777); err != nil {
-		return fail(fmt.Errorf("output folder: %w", err))
-	}
-	return p, writePlan(ctx, o.Out, p.Plan)
-}
-
-// inUse reports whether a folder holds more than a run leaves that is killed
-// before it has a plan.
-func inUse(entries []fs.DirEntry) bool {
-	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
-		return e.Name() != stage.WorkDir && !strings.HasPrefix(e.Name(), store.TempPrefix)
-	})
-}
-
-func writePlan(ctx context.Context, dir string, p plan.Plan) error {
-	return stage.WriteJSON(ctx, store.NewLocal(dir), stage.PlanFile, p)
-}
-
-// clearRun removes what a run writes, and nothing else, from dir, but for the
-// copy of standard input. The manifest goes first: without it the folder is no
-// finished run. The plan goes last: without it the folder is no run that could
-// be replaced.
-func clearRun(dir string) error {
-	names := append([]string{}, manifest.Unlisted...)
-	names = append(names, alarm.Name, audit.Name, "tally.jsonl", "tally.parquet", "rejects.jsonl", "decisions", "bitmaps", "index", stage.SweepDir)
-	for _, stageName := range stage.Order {
-		names = append(names, filepath.Join(stage.WorkDir, string(stageName)))
-	}
-	for _, n := range append(names, stage.PlanFile) {
-		if err := os.RemoveAll(filepath.Join(dir, n)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func newJob(p plan.Plan, counters []*tokenize.Counter, m Means, dir string) (*stage.Job, error) {
@@ -331,31 +209,27 @@ func finish(ctx context.Context, job *stage.Job, m Means, timings []Timing, o Ru
 	if err := describe(ctx, job, m, &res); err != nil {
 		return res, err
 	}
-	// Tasks that were killed may have left unfinished files; those of tasks that
-	// are late are still written to.
-	age := time.Duration(0)
-	if othersRun(o.Out) {
-		age = lease.Lost
-	}
-	if _, err := store.NewLocal(o.Out).Sweep(ctx, age); err != nil {
-		return res, err
-	}
-	if o.KeepWork {
-		return res, nil
-	}
-	err = emptyWork(o.Out)
-	os.Remove(filepath.Join(o.Out, stage.WorkDir)) // unless this process holds the lock in it, until it leaves
-	return res, err
+	return res, tidy(ctx, o.Out, o.KeepWork)
 }
 
-// ReadManifest reads the manifest of a finished run.
-func ReadManifest(dir string) (manifest.Manifest, error) {
-	b, err := readAnywhere(object.Join(dir, manifest.Name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return manifest.Manifest{}, fmt.Errorf("%w: %s holds no finished run (no %s)", doc.ErrInput, dir, manifest.Name)
+// forStage returns the counters as a job wants them.
+func forStage(counters []*tokenize.Counter) []stage.Counter {
+	out := make([]stage.Counter, len(counters))
+	for i, c := range counters {
+		out[i] = c
 	}
+	return out
+}
+
+// prepare is Prepare for who occupies the folder.
+func prepare(ctx context.Context, r Rules, m Means, o RunOptions) (Prepared, error) {
+	claimed, err := claim(ctx, o.Out, o.Resume, o.Force)
 	if err != nil {
-		return manifest.Manifest{}, err
+		return Prepared{}, err
 	}
-	return manifest.Parse(b)
+	p, err := MakePlan(ctx, r, m, o.Out)
+	if err != nil {
+		return Prepared{}, err
+	}
+	return p, claimed.begin(ctx, p.Plan)
 }

@@ -24,10 +24,10 @@ type spaceWatch struct {
 }
 
 // watchSpace starts a watch over the scan of a plan into a local folder.
-func watchSpace(p *plan.Plan, dir string, progress Progress) *spaceWatch {
-	w := &spaceWatch{dir: dir, free: freeSpace, told: progress == nil}
-	if progress != nil {
-		w.notice = progress.Notice
+func watchSpace(p *plan.Plan, dir string, to Progress) *spaceWatch {
+	w := &spaceWatch{dir: dir, free: freeSpace, told: to == nil}
+	if to != nil {
+		w.notice = to.Notice
 	}
 	for _, s := range p.Shards {
 		w.total += s.Length

@@ -2,11 +2,8 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -38,12 +35,6 @@ type SweepResult struct {
 	Rows    []sweep.Row
 	Courses []sweep.Course // of those who lose most at any threshold
 	NoText  error          // why samples are without differences; nil if they are not
-}
-
-// IsRun reports whether path is the folder of a finished run.
-func IsRun(path string) bool {
-	_, err := os.Stat(filepath.Join(path, manifest.Name))
-	return err == nil
 }
 
 // Sweep asks a finished sweepable run what other thresholds would do. The
@@ -113,6 +104,92 @@ func Sweep(ctx context.Context, dir string, o SweepOptions, m Means) (SweepResul
 	return res, nil
 }
 
+// most thresholds of one sweep: each decides anew.
+const mostThresholds = 1000
+
+// Check refuses options that make no sense for a run with the given floor, so
+// that it need not be made first.
+func (o SweepOptions) Check(floor string) error {
+	num, den, err := neardup.ParseThreshold(floor)
+	if err != nil {
+		return fmt.Errorf("floor: %w", err)
+	}
+	_, err = o.Thresholds(plan.NearDup{FloorNum: num, FloorDen: den})
+	return err
+}
+
+// Thresholds lists what is swept, ascending.
+func (o SweepOptions) Thresholds(n plan.NearDup) ([]sweep.Threshold, error) {
+	var out []sweep.Threshold
+	add := func(text string) error {
+		num, den, err := neardup.ParseThreshold(text)
+		if err != nil {
+			return err
+		}
+		n := n
+		n.ThresholdNum, n.ThresholdDen = num, den
+		out = append(out, sweep.Threshold{Num: num, Den: den, Text: neardup.Decimal(num, den)})
+		return neardup.AboveFloor(n)
+	}
+	for _, text := range o.At {
+		if err := add(strings.TrimSpace(text)); err != nil {
+			return nil, err
+		}
+	}
+	if len(o.At) == 0 {
+		step, stepDen, err := neardup.ParseThreshold(o.Step)
+		if err != nil {
+			return nil, fmt.Errorf("step: %w", err)
+		}
+		num, den := n.FloorNum, n.FloorDen
+		if o.Floor != "" {
+			if num, den, err = neardup.ParseThreshold(o.Floor); err != nil {
+				return nil, fmt.Errorf("floor: %w", err)
+			}
+		}
+		// In units of 10⁻⁹, which every threshold is a whole number of.
+		for at := num * (billion / den); at <= billion; at += step * (billion / stepDen) {
+			if len(out) == mostThresholds {
+				return nil, fmt.Errorf("%w: a step of %s makes more than %d thresholds", doc.ErrUsage, o.Step, mostThresholds)
+			}
+			if err := add(neardup.Decimal(at, billion)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b sweep.Threshold) int { return int(a.Num*(billion/a.Den) - b.Num*(billion/b.Den)) })
+	return slices.CompactFunc(out, func(a, b sweep.Threshold) bool { return a.Text == b.Text }), nil
+}
+
+// next bounds the scores of threshold i's samples: the threshold after it, a
+// step on from the last one, nil where that is above 1.
+func (o SweepOptions) next(thresholds []sweep.Threshold, i int) *sweep.Threshold {
+	if i+1 < len(thresholds) {
+		return &thresholds[i+1]
+	}
+	step, stepDen, err := neardup.ParseThreshold(o.Step)
+	if err != nil {
+		return nil // not given where thresholds are
+	}
+	last := thresholds[i]
+	at := last.Num*(billion/last.Den) + step*(billion/stepDen)
+	if at > billion {
+		return nil
+	}
+	return &sweep.Threshold{Num: at, Den: billion, Text: neardup.Decimal(at, billion)}
+}
+
+const billion = 1_000_000_000
+
+// WriteSweepPage writes what was found as a page of HTML.
+func WriteSweepPage(w io.Writer, res SweepResult) error {
+	d := report.SweepData{Plan: res.Plan, Rows: res.Rows, Courses: res.Courses}
+	if res.NoText != nil {
+		d.Note = fmt.Sprintf("The inputs could not be read, so samples are shown without their texts: %v.", res.NoText)
+	}
+	return report.WriteSweep(w, d)
+}
+
 // OpenSweepable opens a finished run and checks that what it kept for other
 // thresholds is what it wrote.
 func OpenSweepable(ctx context.Context, dir string, m Means) (*stage.Job, manifest.Manifest, error) {
@@ -144,192 +221,4 @@ func OpenSweepable(ctx context.Context, dir string, m Means) (*stage.Job, manife
 		}
 	}
 	return job, sealed, nil
-}
-
-// most thresholds of one sweep: each decides anew.
-const mostThresholds = 1000
-
-// Check refuses options that make no sense for a run with the given floor, so
-// that it need not be made first.
-func (o SweepOptions) Check(floor string) error {
-	num, den, err := neardup.ParseThreshold(floor)
-	if err != nil {
-		return fmt.Errorf("floor: %w", err)
-	}
-	_, err = o.Thresholds(plan.NearDup{FloorNum: num, FloorDen: den})
-	return err
-}
-
-// Thresholds lists what is swept, ascending.
-func (o SweepOptions) Thresholds(n plan.NearDup) ([]sweep.Threshold, error) {
-	var out []sweep.Threshold
-	add := func(text string) error {
-		num, den, err := neardup.ParseThreshold(text)
-		if err != nil {
-			return err
-		}
-		n := n
-		n.ThresholdNum, n.ThresholdDen = num, den
-		out = append(out, sweep.Threshold{Num: num, Den: den, Text: Decimal(num, den)})
-		return aboveFloor(n)
-	}
-	for _, text := range o.At {
-		if err := add(strings.TrimSpace(text)); err != nil {
-			return nil, err
-		}
-	}
-	if len(o.At) == 0 {
-		step, stepDen, err := neardup.ParseThreshold(o.Step)
-		if err != nil {
-			return nil, fmt.Errorf("step: %w", err)
-		}
-		num, den := n.FloorNum, n.FloorDen
-		if o.Floor != "" {
-			if num, den, err = neardup.ParseThreshold(o.Floor); err != nil {
-				return nil, fmt.Errorf("floor: %w", err)
-			}
-		}
-		// In units of 10⁻⁹, which every threshold is a whole number of.
-		for at := num * (billion / den); at <= billion; at += step * (billion / stepDen) {
-			if len(out) == mostThresholds {
-				return nil, fmt.Errorf("%w: a step of %s makes more than %d thresholds", doc.ErrUsage, o.Step, mostThresholds)
-			}
-			if err := add(Decimal(at, billion)); err != nil {
-				return nil, err
-			}
-		}
-	}
-	slices.SortFunc(out, func(a, b sweep.Threshold) int { return int(a.Num*(billion/a.Den) - b.Num*(billion/b.Den)) })
-	return slices.CompactFunc(out, func(a, b sweep.Threshold) bool { return a.Text == b.Text }), nil
-}
-
-// next bounds the scores of threshold i's samples: the threshold after it, a
-// step on from the last one, nil where that is above 1.
-func (o SweepOptions) next(thresholds []sweep.Threshold, i int) *sweep.Threshold {
-	if i+1 < len(thresholds) {
-		return &thresholds[i+1]
-	}
-	step, stepDen, err := neardup.ParseThreshold(o.Step)
-	if err != nil {
-		return nil // not given where thresholds are
-	}
-	last := thresholds[i]
-	at := last.Num*(billion/last.Den) + step*(billion/stepDen)
-	if at > billion {
-		return nil
-	}
-	return &sweep.Threshold{Num: at, Den: billion, Text: Decimal(at, billion)}
-}
-
-const billion = 1_000_000_000
-
-// Decimal spells a threshold that ParseThreshold can have read.
-func Decimal(num, den int64) string {
-	units := num * (billion / den)
-	if units == billion {
-		return "1"
-	}
-	return strings.TrimRight("0."+fmt.Sprintf("%09d", units), "0")
-}
-
-// Rethreshold writes to o.Out the run that a finished sweepable run would have
-// been at another threshold, from what it kept: byte for byte what `run` with
-// the same floor and that threshold writes.
-func Rethreshold(ctx context.Context, dir, threshold string, m Means, o RunOptions) (Result, error) {
-	fail := func(err error) (Result, error) { return Result{}, err }
-	from, sealed, err := OpenSweepable(ctx, dir, m)
-	if err != nil {
-		return fail(err)
-	}
-	p := from.Plan
-	if p.AuditPPM > 0 {
-		return fail(fmt.Errorf("%w: %s was audited at its threshold, and an audit at another one reads the corpus: make the sweepable run without --audit", doc.ErrUsage, dir))
-	}
-	if p.NearDup.ThresholdNum, p.NearDup.ThresholdDen, err = neardup.ParseThreshold(threshold); err != nil {
-		return fail(err)
-	}
-	if err := aboveFloor(p.NearDup); err != nil {
-		return fail(err)
-	}
-	if p.RunID, err = p.ComputeRunID(); err != nil {
-		return fail(err)
-	}
-	release, err := occupy(o.Out, "rethreshold")
-	if err != nil {
-		return fail(err)
-	}
-	defer release()
-	if err := makeRoom(ctx, dir, o); err != nil {
-		return fail(err)
-	}
-	if err := writePlan(ctx, o.Out, p); err != nil {
-		return fail(err)
-	}
-	job, err := newJob(p, nil, m, o.Out)
-	if err != nil {
-		return fail(err)
-	}
-	job.Strict = o.Strict
-	var engines []string
-	if t, err := readTimings(dir); err == nil { // they only describe
-		engines = []string{t.Machine.Engine}
-	}
-	track := start(m.Progress, "rethreshold", 0, "bytes")
-	if err := job.Rethreshold(ctx, from, engines, &sealed); err != nil {
-		return fail(err)
-	}
-	timings := []Timing{track.end(1, 0)}
-	for _, name := range []stage.Name{stage.Tally, stage.Seal} {
-		t, err := runStage(ctx, job, name, m)
-		if err != nil {
-			return fail(err)
-		}
-		timings = append(timings, t)
-	}
-	return finish(ctx, job, m, timings, o)
-}
-
-// makeRoom makes an output folder that holds no run.
-func makeRoom(ctx context.Context, from string, o RunOptions) error {
-	if o.Out == "" {
-		return fmt.Errorf("%w: the output folder needs a name", doc.ErrUsage)
-	}
-	if a, err := os.Stat(from); err == nil {
-		if b, err := os.Stat(o.Out); err == nil && os.SameFile(a, b) {
-			return fmt.Errorf("%w: the output folder is that of the run itself", doc.ErrUsage)
-		}
-	}
-	entries, err := os.ReadDir(o.Out)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: output folder: %v", doc.ErrUsage, err)
-	}
-	if inUse(entries) {
-		_, noPlan := os.Stat(filepath.Join(o.Out, stage.PlanFile))
-		switch {
-		case !o.Force:
-			return fmt.Errorf("%w: output folder %s is not empty (--force replaces the run in it)", doc.ErrUsage, o.Out)
-		case noPlan != nil:
-			return fmt.Errorf("%w: %s is not empty and holds no run; --force replaces a run, never other files", doc.ErrUsage, o.Out)
-		}
-		if err := clearRun(o.Out); err != nil {
-			return fmt.Errorf("replace the run in %s: %w", o.Out, err)
-		}
-	}
-	if err := emptyWork(o.Out); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(o.Out, 0o777); err != nil {
-		return fmt.Errorf("output folder: %w", err)
-	}
-	_, err = store.NewLocal(o.Out).Sweep(ctx, 0)
-	return err
-}
-
-// WriteSweepPage writes what was found as a page of HTML.
-func WriteSweepPage(w io.Writer, res SweepResult) error {
-	d := report.SweepData{Plan: res.Plan, Rows: res.Rows, Courses: res.Courses}
-	if res.NoText != nil {
-		d.Note = fmt.Sprintf("The inputs could not be read, so samples are shown without their texts: %v.", res.NoText)
-	}
-	return report.WriteSweep(w, d)
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -46,10 +44,10 @@ func RunTask(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m M
 // other command may be alone in the folder; other tasks may run in it, the same
 // ones included.
 func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m Means, o RunOptions, name stage.Name, first, n int) ([]stage.Record, error) {
-	if err := m.checkMemory(); err != nil {
+	if err := checkMemory(m); err != nil {
 		return nil, err
 	}
-	defer m.bound()()
+	defer bound(m)()
 	job := &stage.Job{Plan: p}
 	total, err := job.Tasks(name)
 	if err != nil {
@@ -140,26 +138,6 @@ func runTask(ctx context.Context, job *stage.Job, m Means, o RunOptions, name st
 	}
 	_, err = finish(ctx, job, m, timings, o)
 	return rec, err
-}
-
-// settled reports whether the run in dir is finished and its work folder gone,
-// or made anew by a task that was late. Reading what a finished run wrote takes
-// a while; of an unfinished one there is no manifest to begin with.
-func settled(ctx context.Context, p plan.Plan, dir string) bool {
-	record := filepath.Join(dir, stage.WorkDir, string(stage.Seal))
-	if _, err := os.Stat(record); !errors.Is(err, fs.ErrNotExist) {
-		return false
-	}
-	return sealed(ctx, p, dir)
-}
-
-// clearDebris removes the work folder that a late task made anew after the run
-// was sealed, unless others work in it.
-func clearDebris(dir string) {
-	if release, err := occupy(dir, "stage"); err == nil {
-		_ = emptyWork(dir) // nothing depends on it
-		release()
-	}
 }
 
 // taskTimings derives timings from task records, where the tasks ran in other

@@ -8,7 +8,6 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
@@ -94,13 +93,4 @@ func OpenCounters(p plan.Plan, specs []string, m Means) ([]*tokenize.Counter, er
 		}
 	}
 	return counters, nil
-}
-
-// forStage returns the counters as a job wants them.
-func forStage(counters []*tokenize.Counter) []stage.Counter {
-	out := make([]stage.Counter, len(counters))
-	for i, c := range counters {
-		out[i] = c
-	}
-	return out
 }

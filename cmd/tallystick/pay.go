@@ -10,6 +10,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/pay"
+	"github.com/tallystick/tallystick/engine/store"
 )
 
 type payCmd struct {
@@ -69,7 +70,7 @@ func (c *payCmd) Run(ctx context.Context, env *environment) error {
 	if c.Output == "" {
 		return write(env.stdout)
 	}
-	return engine.WriteFile(ctx, c.Output, write)
+	return store.WriteFile(ctx, c.Output, write)
 }
 
 func readCarry(path string) (carry pay.Carry, err error) {

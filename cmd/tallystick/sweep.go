@@ -11,6 +11,7 @@ import (
 	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/sweep"
 )
 
@@ -96,7 +97,7 @@ func (c *sweepCmd) Run(ctx context.Context, env *environment) error {
 		fmt.Fprintln(env.stderr, "tallystick: samples are shown without their texts:", res.NoText)
 	}
 	if c.HTML != "" {
-		err := engine.WriteFile(ctx, c.HTML, func(w io.Writer) error { return engine.WriteSweepPage(w, res) })
+		err := store.WriteFile(ctx, c.HTML, func(w io.Writer) error { return engine.WriteSweepPage(w, res) })
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/tallystick/tallystick/engine/internal/refdata"
 	"github.com/tallystick/tallystick/engine/tokenize/internal/tricky"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
+	"github.com/tallystick/tallystick/engine/tokenize/runes"
 )
 
 func parseJSON(t testing.TB, config []byte) []Step {
@@ -71,7 +72,7 @@ func TestWheel(t *testing.T) {
 // slow is Precompiled as spm_precompiled has it: cluster by cluster.
 func slow(p *Precompiled, text []byte) (out []byte) {
 	for len(text) > 0 {
-		n := cluster(text)
+		n := runes.Cluster(text)
 		out = p.appendCluster(out, text[:n])
 		text = text[n:]
 	}

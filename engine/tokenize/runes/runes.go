@@ -1,15 +1,15 @@
-// Package normalize is the normalizers of Hugging Face tokenizers 0.22.2, for
-// the engines whose models are fed normalised text: what they make of a text,
-// byte for byte, without the alignments that only offsets need.
+// Package runes holds the Unicode data of the normalizers of Hugging Face
+// tokenizers 0.22.2, and finds grapheme clusters by it.
 //
-// The Unicode data is that of the libraries which Hugging Face is built from,
-// each of its own version: decompositions and marks of Unicode 9.0
+// The data is that of the libraries which Hugging Face is built from, each of
+// its own version: decompositions and marks of Unicode 9.0
 // (unicode-normalization-alignments 0.1.12), lower case of Unicode 17.0 (Rust's
 // standard library), categories of unicode_categories 0.1.1, grapheme clusters
 // of Unicode 16.0 (unicode-segmentation 1.12.0). The Rust program in _gen asks
 // them about every code point and prints the tables; Go's own unicode package,
-// whose version moves with the Go release, is never consulted.
-package normalize
+// whose version moves with the Go release, is never consulted. What
+// pre-tokenizers ask is in package ucd: other libraries, of other versions.
+package runes
 
 import "slices"
 
@@ -31,10 +31,11 @@ const (
 // PropsOf returns the properties of r.
 func PropsOf(r rune) Props { return Props(lookup(propsIndex[:], propsBlocks, r)) }
 
-func cccOf(r rune) byte { return lookup(cccIndex[:], cccBlocks, r) }
+// CCC returns the canonical combining class of r.
+func CCC(r rune) byte { return lookup(cccIndex[:], cccBlocks, r) }
 
-// isMark reports whether r is of category M.
-func isMark(r rune) bool { return lookup(markIndex[:], markBlocks, r) != 0 }
+// IsMark reports whether r is of category M.
+func IsMark(r rune) bool { return lookup(markIndex[:], markBlocks, r) != 0 }
 
 const blockShift = 7 // of the code points that a block of a table describes
 
@@ -62,8 +63,19 @@ func find(table []mapping, pool string, r rune) (to string, ok bool) {
 	return pool[m.at : int(m.at)+int(m.n)], true
 }
 
-// lower returns the lower case of r: one character, or for U+0130 two.
-func lower(r rune) (first, second rune) {
+// Canonical returns the canonical decomposition of a character that Decomposes,
+// but for Hangul syllables.
+func Canonical(r rune) string {
+	to, _ := find(canonicals[:], canonicalsPool, r)
+	return to
+}
+
+// Compatible returns the compatibility decomposition of r; ok is false if it has
+// none but the canonical one.
+func Compatible(r rune) (to string, ok bool) { return find(compatibles[:], compatiblesPool, r) }
+
+// Lower returns the lower case of r: one character, or for U+0130 two.
+func Lower(r rune) (first, second rune) {
 	switch {
 	case r < 0x80:
 		if 'A' <= r && r <= 'Z' {

@@ -1,13 +1,14 @@
-package normalize
+package runes
 
 import "unicode/utf8"
 
-// Classes of characters in the rules for grapheme clusters (UAX #29).
+// Classes of characters in the rules for grapheme clusters (UAX #29); exported
+// are those that others ask for.
 const (
 	gcOther = iota
-	gcCR
-	gcLF
-	gcControl
+	GraphemeCR
+	GraphemeLF
+	GraphemeControl
 	gcExtend // Extend, that neither links nor extends a conjunct
 	gcZWJ
 	gcSpacingMark
@@ -24,11 +25,12 @@ const (
 	gcLVT
 )
 
-func graphemeClass(r rune) byte { return lookup(graphemeIndex[:], graphemeBlocks, r) }
+// GraphemeClass returns the class of r.
+func GraphemeClass(r rune) byte { return lookup(graphemeIndex[:], graphemeBlocks, r) }
 
-// breaksBefore tells that a cluster begins with a character of class c wherever
+// BreaksBefore tells that a cluster begins with a character of class c wherever
 // the one before it has this property too.
-func breaksBefore(c byte) bool {
+func BreaksBefore(c byte) bool {
 	switch c {
 	case gcOther, gcPictograph, gcConsonant, gcLV, gcLVT:
 		return true
@@ -36,17 +38,17 @@ func breaksBefore(c byte) bool {
 	return false
 }
 
-// cluster returns the length of the grapheme cluster that text begins with.
-func cluster(text []byte) int {
+// Cluster returns the length of the grapheme cluster that text begins with.
+func Cluster(text []byte) int {
 	r, n := utf8.DecodeRune(text)
-	last := graphemeClass(r)
+	last := GraphemeClass(r)
 	// How far the beginning of rules GB9c, GB11 and GB12 has been seen.
 	conjunct, linked := last == gcConsonant, false
 	pictograph, joined := last == gcPictograph, false
 	regional := last == gcRegional
 	for n < len(text) {
 		r, size := utf8.DecodeRune(text[n:])
-		c := graphemeClass(r)
+		c := GraphemeClass(r)
 		if !joins(last, c, conjunct && linked, joined, regional) {
 			break
 		}
@@ -75,13 +77,13 @@ func cluster(text []byte) int {
 // joins tells whether there is no boundary between last and c.
 func joins(last, c byte, linked, joined, regional bool) bool {
 	switch last { // GB3, GB4
-	case gcCR:
-		return c == gcLF
-	case gcLF, gcControl:
+	case GraphemeCR:
+		return c == GraphemeLF
+	case GraphemeLF, GraphemeControl:
 		return false
 	}
 	switch c {
-	case gcCR, gcLF, gcControl: // GB5
+	case GraphemeCR, GraphemeLF, GraphemeControl: // GB5
 		return false
 	case gcExtend, gcConjunctExtend, gcConjunctLinker, gcZWJ, gcSpacingMark: // GB9, GB9a
 		return true
