@@ -19,6 +19,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/store/s3"
 	"github.com/tallystick/tallystick/engine/tokenize"
+	"github.com/tallystick/tallystick/kernels"
 )
 
 // Exit codes, as documented in docs/formats.md.
@@ -104,6 +105,10 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	s3.Register()
 	grammar, output := grammarFor(args)
 	helped := false
+	if err := kernels.CheckEnv(); err != nil {
+		fmt.Fprintln(stderr, "tallystick:", err)
+		return exitUsage
+	}
 	parser, err := kong.New(grammar,
 		kong.Name("tallystick"),
 		kong.Description("Whose tokens are in this training set, and how many?\n\nReads JSONL corpora, proves and removes duplicates, counts tokens exactly as Hugging Face tokenizers would, and writes a tally per contributor."),

@@ -37,8 +37,8 @@ func (r *metamorphicRun) means() (tool string, env, args []string) {
 	if memory := []string{"", "64MiB", "1GiB"}[r.rng.IntN(3)]; memory != "" {
 		args = append(args, "--memory", memory)
 	}
-	if r.rng.IntN(4) == 0 {
-		env = append(env, "TALLYSTICK_KERNELS=generic")
+	if most := []string{"", "", "avx2", "generic"}[r.rng.IntN(4)]; most != "" {
+		env = append(env, "TALLYSTICK_KERNELS="+most)
 	}
 	return r.tools[min(1, r.rng.IntN(5)/4)], env, args
 }
