@@ -25,6 +25,7 @@ var layers = [][]string{
 	{"engine/store", "engine/alarm", "engine/audit", "engine/bands", "engine/jsonl", "engine/shingle", "engine/bitmap", "engine/tally", "engine/decision", "engine/manifest", "engine/verify/wary", "engine/sweep", "engine/lease", "engine/tokenize/bpe", "engine/tokenize/spbpe", "engine/tokenize/wordpiece", "engine/tokenize/unigram", "engine/tokenize/hf"},
 	{"engine/tokenize", "engine/store/*"},
 	{"engine/corpus", "engine/neardup", "engine/report", "engine/pay"},
+	{"engine/wire"},
 	{"engine/stage", "engine/verify"},
 	{"engine/estimate"},
 	{"engine", "engine/cluster"},

@@ -14,6 +14,7 @@ import (
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/tally"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // magicLosses begins a file with what the parties of one shard lost as near
@@ -32,7 +33,7 @@ type losses struct {
 
 // add adds a document that was used. file is the input of its shard, witness that
 // of its witness's.
-func (l *losses) add(rec *docRecord, d *decisionRecord, file, witness int) {
+func (l *losses) add(rec *wire.Document, d *wire.Decision, file, witness int) {
 	one := doc.Counts{Documents: 1, Bytes: rec.Bytes, Tokens: rec.Tokens}
 	l.in.Add(one)
 	if d == nil || d.Class != doc.NearDup {
@@ -54,20 +55,20 @@ func (t *taskRun) fileOf(shard uint32) int {
 	return t.Plan.Shards[shard].File
 }
 
-func (e *encoder) counts(c doc.Counts) { e.uint(c.Documents); e.uint(c.Bytes); e.uint(c.Tokens) }
+func putCounts(e *wire.Encoder, c doc.Counts) { e.Uint(c.Documents); e.Uint(c.Bytes); e.Uint(c.Tokens) }
 
 func (l *losses) write(ctx context.Context, t *taskRun) error {
 	e, err := t.encode(ctx, workPath(Tally, t.rec.Task, "losses"), magicLosses)
 	if err != nil {
 		return err
 	}
-	e.counts(l.in)
-	e.counts(l.fileLost)
+	putCounts(e, l.in)
+	putCounts(e, l.fileLost)
 	err = l.byContributor.Each(func(r *tally.Row) {
-		e.string(r.Contributor)
-		e.counts(r.Class[doc.NearDup])
+		e.Str(r.Contributor)
+		putCounts(e, r.Class[doc.NearDup])
 	})
-	return errors.Join(err, e.flush())
+	return errors.Join(err, e.Flush())
 }
 
 // evidence is what resolve leaves for the alarms, in .work/resolve/00000.alarms.

@@ -8,6 +8,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/sweep"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // mostMates is how many documents of the buckets of one are compared with it
@@ -39,7 +40,7 @@ func OpenAround(ctx context.Context, job *Job, scratch string, match func(sweep.
 	if err := r.loadGraph(ctx, job); err != nil {
 		return nil, err
 	}
-	err := a.kept.readDocs(ctx, func(place doc.Place, node int32, rec *docRecord) {
+	err := a.kept.readDocs(ctx, func(place doc.Place, node int32, rec *wire.Document) {
 		s := job.Plan.Shards[place.Shard]
 		ref := sweep.Ref{
 			ID: string(rec.ID), Contributor: string(rec.Contributor),

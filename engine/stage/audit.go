@@ -18,6 +18,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/shingle"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // auditExamples is how many missed pairs an audit names.
@@ -171,30 +172,30 @@ func audited(f *audit.File, target string) (*alarm.Audit, error) {
 
 // eachText calls fn with the outline of every document of a shard that stands for
 // its text, valid during the call, and with its node or -1.
-func (a *auditor) eachText(ctx context.Context, shard int, fn func(r *outlineRecord, number int32)) error {
+func (a *auditor) eachText(ctx context.Context, shard int, fn func(r *wire.Outline, number int32)) error {
 	path := workPath(Scan, shard, "outlines")
-	d, closeFile, err := a.decode(ctx, &a.scanned[shard], path, magicOutlines)
+	d, closeFile, err := a.decode(ctx, &a.scanned[shard], path, wire.MagicOutlines)
 	if err != nil {
 		return err
 	}
 	defer closeFile()
-	var rec outlineRecord
-	for d.more() {
-		if d.outline(&rec); d.err != nil {
+	var rec wire.Outline
+	for d.More() {
+		if d.Outline(&rec); d.Err != nil {
 			break
 		}
-		if number, itself := a.decided.standsFor(doc.Place{Shard: uint32(shard), Ordinal: rec.ordinal}); itself {
+		if number, itself := a.decided.standsFor(doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}); itself {
 			fn(&rec, number)
 		}
 	}
-	if d.err != nil {
-		return fmt.Errorf("%s: %w", path, d.err)
+	if d.Err != nil {
+		return fmt.Errorf("%s: %w", path, d.Err)
 	}
 	return ctx.Err()
 }
 
-func (a *auditor) textOf(shard int, r *outlineRecord, number int32) distinctText {
-	return distinctText{doc.Place{Shard: uint32(shard), Ordinal: r.ordinal}, r.offset, r.hash, r.length, number}
+func (a *auditor) textOf(shard int, r *wire.Outline, number int32) distinctText {
+	return distinctText{doc.Place{Shard: uint32(shard), Ordinal: r.Ordinal}, r.Offset, r.Hash, r.Length, number}
 }
 
 // drawnText is a text that may become a probe.
@@ -218,14 +219,14 @@ func (a *auditor) sample(ctx context.Context) error {
 	err := a.eachShard(ctx, func(ctx context.Context, shard int) error {
 		var share, others []drawnText
 		documents, last := uint64(0), uint64(math.MaxUint64) // of the others, none beyond last is needed
-		err := a.eachText(ctx, shard, func(r *outlineRecord, number int32) {
+		err := a.eachText(ctx, shard, func(r *wire.Outline, number int32) {
 			documents++
-			asked := sampled(r.hash, a.Plan.AuditPPM)
-			at := drawn(r.hash)
+			asked := sampled(r.Hash, a.Plan.AuditPPM)
+			at := drawn(r.Hash)
 			if !asked && (least == 0 || at > last) {
 				return
 			}
-			o := r.outline
+			o := r.Outline
 			o.Bits = slices.Clone(o.Bits)
 			t := drawnText{at, a.textOf(shard, r, number), o}
 			if asked {
@@ -366,8 +367,8 @@ func (a *auditor) compare(ctx context.Context) error {
 		hi := min(lo+shards, len(near))
 		err := a.eachShardOf(ctx, lo, hi, func(ctx context.Context, shard int) error {
 			m := outlines.NewMatcher()
-			return a.eachText(ctx, shard, func(r *outlineRecord, number int32) {
-				if len(a.probes) > mostOutlined || m.Near(r.outline) {
+			return a.eachText(ctx, shard, func(r *wire.Outline, number int32) {
+				if len(a.probes) > mostOutlined || m.Near(r.Outline) {
 					near[shard] = append(near[shard], a.textOf(shard, r, number))
 				}
 			})

@@ -10,6 +10,7 @@ import (
 	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // What an audit makes of its hits: sums of those that the buckets find, and the
@@ -103,14 +104,14 @@ func (a *auditor) judge(ctx context.Context) error {
 			return nil
 		}
 		path := workPath(Scan, shard, "docs")
-		d, closeFile, err := a.decode(ctx, &a.scanned[shard], path, magicDocs)
+		d, closeFile, err := a.decode(ctx, &a.scanned[shard], path, wire.MagicDocs)
 		if err != nil {
 			return err
 		}
 		defer closeFile()
-		var rec docRecord
-		for left[shard] > 0 && d.more() {
-			if d.doc(&rec); d.err != nil {
+		var rec wire.Document
+		for left[shard] > 0 && d.More() {
+			if d.Document(&rec); d.Err != nil {
 				break
 			}
 			if n := a.named[doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}]; n != nil {
@@ -118,11 +119,11 @@ func (a *auditor) judge(ctx context.Context) error {
 				left[shard]--
 			}
 		}
-		if d.err == nil && left[shard] > 0 {
-			d.err = fmt.Errorf("%w: a line that has an outline has no record", doc.ErrCorrupt)
+		if d.Err == nil && left[shard] > 0 {
+			d.Err = fmt.Errorf("%w: a line that has an outline has no record", doc.ErrCorrupt)
 		}
-		if d.err != nil {
-			return fmt.Errorf("%s: %w", path, d.err)
+		if d.Err != nil {
+			return fmt.Errorf("%s: %w", path, d.Err)
 		}
 		return nil
 	})

@@ -7,6 +7,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/sweep"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // noteCopied notes what became of a document that has copies.
@@ -16,20 +17,20 @@ func (b *blocks) noteCopied(d *ranksDoc, f *found) error {
 		witness, at = &d.node, d.at
 	}
 	b.p.key = appendKey(b.p.key[:0], d.number)
-	return b.copied.Add(b.p.key, b.p.value.value(func(e *encoder) {
-		e.fate(&f.fate)
-		e.spilled(&d.spilled)
-		e.uint(uint64(at))
-		e.spilled(&spilled{node: *witness})
+	return b.copied.Add(b.p.key, b.p.value.Value(func(e *wire.Encoder) {
+		putFate(e, &f.fate)
+		d.nodeRecord.put(e)
+		e.Uint(uint64(at))
+		(&nodeRecord{node: *witness}).put(e)
 	}))
 }
 
 // noteSize adds documents to the group of a witness.
 func (b *blocks) noteSize(at uint32, witness *node, dropped uint64) error {
 	b.p.key = appendKey(b.p.key[:0], at)
-	return b.sizes.Add(b.p.key, b.p.value.value(func(e *encoder) {
-		e.uint(dropped)
-		e.spilled(&spilled{node: *witness})
+	return b.sizes.Add(b.p.key, b.p.value.Value(func(e *wire.Encoder) {
+		e.Uint(dropped)
+		(&nodeRecord{node: *witness}).put(e)
 	}))
 }
 
@@ -57,7 +58,7 @@ func (b *blocks) copies() error {
 	defer firsts.close()
 	var (
 		f              sweep.Fate
-		first, witness spilled
+		first, witness nodeRecord
 		at             uint32
 		dropped        uint64
 		known          bool
@@ -78,13 +79,13 @@ func (b *blocks) copies() error {
 			}
 			known = false
 			err := firsts.until(number+1, func(_, value []byte) error {
-				d := valueOf(value)
-				d.fate(&f)
-				d.spilled(&first)
-				at = d.uint32()
-				d.spilled(&witness)
+				d := wire.ValueOf(value)
+				getFate(d, &f)
+				first.get(d)
+				at = d.Uint32()
+				witness.get(d)
 				known = first.number == number
-				return d.ended()
+				return d.Ended()
 			})
 			if err == nil && !known {
 				err = fmt.Errorf("%w: a copy of document %d, which has none", doc.ErrCorrupt, number)
@@ -109,20 +110,20 @@ func (b *blocks) groups() error {
 		return err
 	}
 	defer sizes.close()
-	var witness, last spilled
+	var witness, last nodeRecord
 	var total uint64
 	group := uint32(0)
 	err = sizes.until(1<<32-1, func(key, value []byte) error {
-		d := valueOf(value)
-		n := d.uint()
-		d.spilled(&witness)
+		d := wire.ValueOf(value)
+		n := d.Uint()
+		witness.get(d)
 		if at := keyNumber(key, 0); at != group && total > 0 {
 			b.p.out.group(&last.node, total)
 			total = 0
 		}
 		group, last = keyNumber(key, 0), witness
 		total += n
-		return d.ended()
+		return d.Ended()
 	})
 	if total > 0 {
 		b.p.out.group(&last.node, total)

@@ -12,6 +12,7 @@ import (
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/sweep"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // blocks resolves a component that does not fit into memory: a template that
@@ -47,7 +48,7 @@ type keptChunk struct {
 
 // ranksDoc is a document in a pass.
 type ranksDoc struct {
-	spilled
+	nodeRecord
 	at      uint32 // its rank in the component
 	ref     neardup.SetRef
 	buckets []uint32
@@ -106,28 +107,28 @@ func (b *blocks) close() {
 }
 
 func (b *blocks) encode(d *ranksDoc) []byte {
-	return b.p.value.value(func(e *encoder) {
-		e.spilled(&d.spilled)
-		e.uint(d.ref.At)
-		e.uint(uint64(d.ref.Size))
-		e.uint(uint64(d.at))
-		e.uint(uint64(len(d.buckets)))
+	return b.p.value.Value(func(e *wire.Encoder) {
+		d.nodeRecord.put(e)
+		e.Uint(d.ref.At)
+		e.Uint(uint64(d.ref.Size))
+		e.Uint(uint64(d.at))
+		e.Uint(uint64(len(d.buckets)))
 		for _, bucket := range d.buckets {
-			e.uint(uint64(bucket))
+			e.Uint(uint64(bucket))
 		}
 	})
 }
 
 func decodeRanksDoc(value []byte) (ranksDoc, error) {
 	var r ranksDoc
-	d := valueOf(value)
-	d.spilled(&r.spilled)
-	r.ref = neardup.SetRef{At: d.uint(), Size: d.uint32()}
-	r.at = d.uint32()
-	for n := d.uint(); n > 0 && d.err == nil; n-- {
-		r.buckets = append(r.buckets, d.uint32())
+	d := wire.ValueOf(value)
+	r.nodeRecord.get(d)
+	r.ref = neardup.SetRef{At: d.Uint(), Size: d.Uint32()}
+	r.at = d.Uint32()
+	for n := d.Uint(); n > 0 && d.Err == nil; n-- {
+		r.buckets = append(r.buckets, d.Uint32())
 	}
-	return r, d.ended()
+	return r, d.Ended()
 }
 
 // order ranks the documents of the component by priority, and stores their sets.
@@ -138,9 +139,9 @@ func (b *blocks) order() (*stream, error) {
 	var set []uint64
 	err := p.nodes.until(until, func(_, value []byte) error {
 		var r ranksDoc
-		d := valueOf(value)
-		d.spilled(&r.spilled)
-		if err := d.ended(); err != nil {
+		d := wire.ValueOf(value)
+		r.nodeRecord.get(d)
+		if err := d.Ended(); err != nil {
 			return err
 		}
 		members.add(r.number)
@@ -199,10 +200,10 @@ func (b *blocks) spread() (*stream, error) {
 	err := p.buckets.until(b.component+1, func(_, value []byte) error {
 		ranks = ranks[:0]
 		number := uint32(0)
-		d := valueOf(value)
-		for d.more() {
-			if number += d.uint32(); d.err != nil || int(number) >= p.number || !b.member.has(number) {
-				return cmp.Or(d.err, fmt.Errorf("%w: document %d in a bucket of component %d", doc.ErrCorrupt, number, b.component))
+		d := wire.ValueOf(value)
+		for d.More() {
+			if number += d.Uint32(); d.Err != nil || int(number) >= p.number || !b.member.has(number) {
+				return cmp.Or(d.Err, fmt.Errorf("%w: document %d in a bucket of component %d", doc.ErrCorrupt, number, b.component))
 			}
 			ranks = append(ranks, b.ranks[b.member.of(number)])
 		}
@@ -255,7 +256,7 @@ func (b *blocks) isLarge(bucket uint32) bool {
 
 // weigh returns what a document takes in a pass.
 func (b *blocks) weigh(d *ranksDoc) int64 {
-	return b.p.weight(&d.spilled) + nodeBytes + 2*edgeBytes*int64(len(d.buckets))
+	return b.p.weight(&d.nodeRecord) + nodeBytes + 2*edgeBytes*int64(len(d.buckets))
 }
 
 // block resolves the next documents.

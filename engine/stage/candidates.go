@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"slices"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/tallystick/tallystick/engine/bands"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // The join of match can be left to an engine that other people run: scan then
@@ -26,10 +26,10 @@ func TablePath(table string, shard int) string {
 
 // createKeys creates the files of the keys of a shard in the format of the job.
 // tables is nil where they are not written as Parquet.
-func (t *taskRun) createKeys(ctx context.Context) (keys *encoder, tables *bands.Writer, err error) {
-	keys = newEncoder(io.Discard, magicKeys)
+func (t *taskRun) createKeys(ctx context.Context) (keys *wire.Encoder, tables *bands.Writer, err error) {
+	keys = wire.NewEncoder(io.Discard, wire.MagicKeys)
 	if t.nativeKeys() {
-		if keys, err = t.encode(ctx, workPath(Scan, t.rec.Task, "keys"), magicKeys); err != nil {
+		if keys, err = t.encode(ctx, workPath(Scan, t.rec.Task, "keys"), wire.MagicKeys); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -65,17 +65,17 @@ func (r *Record) wrote(path string) bool {
 	return slices.ContainsFunc(r.Work, func(f WorkSum) bool { return f.Path == path })
 }
 
-// document adds a line to the table of documents, if there is one and it could
+// putTableRow adds a line to the table of documents, if there is one and it could
 // be used.
-func (k *keyWriter) document(p *plan.Plan, r *docRecord) {
-	if k.tables == nil || r.Reason != doc.OK {
+func putTableRow(tables *bands.Writer, p *plan.Plan, r *wire.Document) {
+	if tables == nil || r.Reason != doc.OK {
 		return
 	}
 	key := r.Hash
 	if p.Scope == plan.ScopeSource {
 		key ^= Apart(p, xxhash.New(), r.Source)
 	}
-	k.tables.Document(&bands.Document{
+	tables.Document(&bands.Document{
 		Ordinal: r.Ordinal, Key: key, Length: r.Bytes, Content: r.Hash,
 		Created: r.Created, Contributor: r.Contributor, ID: r.ID, Source: r.Source,
 	})
@@ -99,7 +99,7 @@ func matchCandidates(ctx context.Context, t *taskRun) error {
 		if err != nil {
 			return fmt.Errorf("%w: candidates: %w", doc.ErrInput, err)
 		}
-		r, err := bands.NewReader(name, f, info.Size(), t.Plan.RunID, len(t.Plan.Shards), keysOf(t.rec.Task, t.Plan.Partitions))
+		r, err := bands.NewReader(name, f, info.Size(), t.Plan.RunID, len(t.Plan.Shards), wire.KeysOf(t.rec.Task, t.Plan.Partitions))
 		if err != nil {
 			return fmt.Errorf("candidates: %w", err)
 		}
@@ -168,42 +168,30 @@ func checkCandidates(matched []Record) error {
 	return nil
 }
 
-// keysOf is the range of the keys that partitionOf maps to partition p of n.
-func keysOf(p, n int) bands.Range {
-	first := func(p int) uint64 { // high half of the least key of p
-		return (uint64(p)<<32 + uint64(n) - 1) / uint64(n)
-	}
-	last := uint64(math.MaxUint64)
-	if p+1 < n {
-		last = first(p+1)<<32 - 1
-	}
-	return bands.Range{First: first(p) << 32, Last: last}
-}
-
 // groupFile is a file of groups in the making.
 type groupFile struct {
-	e    *encoder
+	e    *wire.Encoder
 	kind string
 	n    int64
 }
 
 func (t *taskRun) createGroups(ctx context.Context, kind string) (*groupFile, error) {
-	e, err := t.encode(ctx, workPath(Match, t.rec.Task, kind), magicGroups)
+	e, err := t.encode(ctx, workPath(Match, t.rec.Task, kind), wire.MagicGroups)
 	return &groupFile{e: e, kind: kind}, err
 }
 
 // begin begins a group of n documents, whose places follow.
 func (g *groupFile) begin(n uint64) {
-	g.e.uint(n)
+	g.e.Uint(n)
 	g.n++
 }
 
 func (g *groupFile) add(members []doc.Place) {
-	g.e.group(members)
+	g.e.Group(members)
 	g.n++
 }
 
 func (g *groupFile) end(t *taskRun) error {
 	t.rec.Numbers[g.kind] = g.n
-	return g.e.flush()
+	return g.e.Flush()
 }

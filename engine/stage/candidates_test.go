@@ -230,20 +230,3 @@ func TestBadCandidates(t *testing.T) {
 		t.Errorf("a row that no task read: %v", err)
 	}
 }
-
-// Every key is in the range of its partition and of no other.
-func TestKeysOf(t *testing.T) {
-	for _, n := range []int{1, 2, 3, 4, 7, 256, 1000} {
-		last := uint64(math.MaxUint64)
-		for p := range n {
-			r := keysOf(p, n)
-			if r.First != last+1 || partitionOf(r.First, n) != p || partitionOf(r.Last, n) != p {
-				t.Fatalf("partition %d of %d: keys %x to %x", p, n, r.First, r.Last)
-			}
-			last = r.Last
-		}
-		if last != math.MaxUint64 {
-			t.Errorf("%d partitions end at key %x", n, last)
-		}
-	}
-}

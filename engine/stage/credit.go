@@ -9,6 +9,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/tally"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // Credit is shared among the distinct contributors of a group: a kept document
@@ -61,14 +62,14 @@ func (r *resolver) writeOwners(ctx context.Context) error {
 			for n < len(rest) && rest[n].kept == kept {
 				n++
 			}
-			e.uint(uint64(r.nodes[kept].place.Ordinal))
-			e.uint(uint64(n))
+			e.Uint(uint64(r.nodes[kept].place.Ordinal))
+			e.Uint(uint64(n))
 			for _, o := range rest[:n] {
-				e.string(o.contributor)
+				e.Str(o.contributor)
 			}
 			rest = rest[n:]
 		}
-		if err := e.flush(); err != nil {
+		if err := e.Flush(); err != nil {
 			return err
 		}
 	}
@@ -79,7 +80,7 @@ func (r *resolver) writeOwners(ctx context.Context) error {
 // of a plan that does not share credit, does nothing.
 type crediting struct {
 	sums   *tally.Tally
-	d      *decoder
+	d      *wire.Decoder
 	close  func()
 	next   uint32   // ordinal of the kept document that others is about
 	others []string // contributors beside its own
@@ -101,17 +102,17 @@ func (t *taskRun) newCrediting(ctx context.Context, resolved *Record, sums *tall
 
 func (c *crediting) read() {
 	c.others = c.others[:0]
-	if !c.d.more() {
+	if !c.d.More() {
 		return
 	}
-	c.next = c.d.uint32()
-	for n := c.d.uint(); n > 0 && c.d.err == nil; n-- {
-		c.others = append(c.others, c.d.string())
+	c.next = c.d.Uint32()
+	for n := c.d.Uint(); n > 0 && c.d.Err == nil; n-- {
+		c.others = append(c.others, c.d.Str())
 	}
 }
 
 // kept credits the document of rec, which is kept.
-func (c *crediting) kept(rec *docRecord) {
+func (c *crediting) kept(rec *wire.Document) {
 	if c == nil {
 		return
 	}
@@ -139,22 +140,22 @@ func (c *crediting) write(ctx context.Context, t *taskRun) error {
 	if c == nil {
 		return nil
 	}
-	if c.d.err == nil && len(c.others) > 0 {
-		c.d.err = fmt.Errorf("%w: a group of line %d of shard %d, which is not kept", doc.ErrCorrupt, c.next, t.rec.Task)
+	if c.d.Err == nil && len(c.others) > 0 {
+		c.d.Err = fmt.Errorf("%w: a group of line %d of shard %d, which is not kept", doc.ErrCorrupt, c.next, t.rec.Task)
 	}
-	if c.d.err != nil {
-		return c.d.err
+	if c.d.Err != nil {
+		return c.d.Err
 	}
 	e, err := t.encode(ctx, workPath(Tally, t.rec.Task, "credits"), magicCredits)
 	if err != nil {
 		return err
 	}
 	err = c.sums.EachShare(func(contributor string, of uint64, tokens []uint64) {
-		e.string(contributor)
-		e.uint(of)
+		e.Str(contributor)
+		e.Uint(of)
 		for _, n := range tokens {
-			e.uint(n)
+			e.Uint(n)
 		}
 	})
-	return errors.Join(err, e.flush())
+	return errors.Join(err, e.Flush())
 }

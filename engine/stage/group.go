@@ -9,6 +9,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // group is what is resolved at a time: components with numbers from first.
@@ -18,11 +19,11 @@ type group struct {
 	first   uint32
 	begins  []int32  // of each component in the nodes
 	numbers []uint32 // of the nodes; ascending within a component
-	carried map[int32]*decisionRecord
+	carried map[int32]*wire.Decision
 }
 
 func newGroup(p *parts, first uint32) *group {
-	return &group{p: p, r: newResolver(p.taskRun), first: first, carried: map[int32]*decisionRecord{}}
+	return &group{p: p, r: newResolver(p.taskRun), first: first, carried: map[int32]*wire.Decision{}}
 }
 
 // begin notes where components up to one begin, those that nodes come of next.
@@ -33,10 +34,10 @@ func (g *group) begin(component uint32) {
 }
 
 func (g *group) node(key, value []byte) error {
-	var s spilled
-	d := valueOf(value)
-	d.spilled(&s)
-	if err := d.ended(); err != nil {
+	var s nodeRecord
+	d := wire.ValueOf(value)
+	s.get(d)
+	if err := d.Ended(); err != nil {
 		return err
 	}
 	g.begin(keyNumber(key, 0))
@@ -68,11 +69,11 @@ func (g *group) load(ctx context.Context, hi uint32) error {
 		return g.p.buckets.until(hi, func(key, value []byte) error {
 			bucket = bucket[:0]
 			number := uint32(0)
-			d := valueOf(value)
-			for d.more() {
-				number += d.uint32()
+			d := wire.ValueOf(value)
+			for d.More() {
+				number += d.Uint32()
 				n, err := g.at(keyNumber(key, 0), number)
-				if err := cmp.Or(d.err, err); err != nil {
+				if err := cmp.Or(d.Err, err); err != nil {
 					return err
 				}
 				bucket = append(bucket, n)

@@ -11,39 +11,40 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // sweepFile is the content of a file of SweepDir by its numbers.
-func sweepFile(magic string, write func(e *encoder)) []byte {
+func sweepFile(magic string, write func(e *wire.Encoder)) []byte {
 	var b bytes.Buffer
-	e := newEncoder(&b, magic)
+	e := wire.NewEncoder(&b, magic)
 	write(e)
-	e.flush()
+	e.Flush()
 	return b.Bytes()
 }
 
 // graphFile has three nodes, two of which share one of two buckets.
 func graphFile() []byte {
-	return sweepFile(magicGraph, func(e *encoder) {
-		e.uint(3)
+	return sweepFile(magicGraph, func(e *wire.Encoder) {
+		e.Uint(3)
 		for i := range uint32(3) {
-			e.place(doc.Place{Ordinal: 5 * i})
-			e.int(0)
-			e.uint(uint64(3 - i))
+			e.Place(doc.Place{Ordinal: 5 * i})
+			e.Int(0)
+			e.Uint(uint64(3 - i))
 		}
 		for _, n := range []uint64{3, 2, 1, 0, 2, 0, 1, 1, 1} {
-			e.uint(n)
+			e.Uint(n)
 		}
 	})
 }
 
 func setsFile() []byte {
-	return sweepFile(magicSets, func(e *encoder) {
+	return sweepFile(magicSets, func(e *wire.Encoder) {
 		for rank := range uint64(3) {
-			e.uint(rank)
-			e.uint(rank)
+			e.Uint(rank)
+			e.Uint(rank)
 			for i := range rank {
-				e.fixed64(i << 40)
+				e.Fixed64(i << 40)
 			}
 		}
 	})
@@ -100,9 +101,9 @@ func TestHostileSweepFiles(t *testing.T) {
 		"2⁶⁰ buckets of one":       {1, 0, 0, 0, 1, 1, 4, huge},
 		"bucket that there is not": {1, 0, 0, 0, 1, 1, 4, 1, 4},
 	} {
-		err := loadSweep(t, sweepGraph, sweepFile(magicGraph, func(e *encoder) {
+		err := loadSweep(t, sweepGraph, sweepFile(magicGraph, func(e *wire.Encoder) {
 			for _, n := range numbers {
-				e.uint(n)
+				e.Uint(n)
 			}
 		}))
 		if !errors.Is(err, doc.ErrCorrupt) {
@@ -110,8 +111,8 @@ func TestHostileSweepFiles(t *testing.T) {
 		}
 	}
 	for name, content := range map[string][]byte{
-		"set of 2⁶⁰":   sweepFile(magicSets, func(e *encoder) { e.uint(0); e.uint(huge) }),
-		"descending":   sweepFile(magicSets, func(e *encoder) { e.uint(0); e.uint(2); e.fixed64(2); e.fixed64(1) }),
+		"set of 2⁶⁰":   sweepFile(magicSets, func(e *wire.Encoder) { e.Uint(0); e.Uint(huge) }),
+		"descending":   sweepFile(magicSets, func(e *wire.Encoder) { e.Uint(0); e.Uint(2); e.Fixed64(2); e.Fixed64(1) }),
 		"missing sets": []byte(magicSets),
 	} {
 		if err := loadSweep(t, sweepSets, content); !errors.Is(err, doc.ErrCorrupt) {

@@ -13,6 +13,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // The index of a finished run is what a later run needs to take its kept
@@ -47,7 +48,7 @@ func (t *taskRun) writeIndex(ctx context.Context, shard int, kept, nearDup *roar
 		return err
 	}
 	return t.indexShard(ctx, shard, &resolved, workPath(Resolve, shard, "decisions"), func(tag byte, ordinal uint32) bool {
-		return nearDup.Contains(ordinal) && tag != byte(bandKey) || kept.Contains(ordinal)
+		return nearDup.Contains(ordinal) && tag != byte(wire.BandKey) || kept.Contains(ordinal)
 	})
 }
 
@@ -72,77 +73,54 @@ func (t *taskRun) indexShard(ctx context.Context, shard int, decidedBy *Record, 
 		return err
 	}
 
-	docs, closeDocs, err := t.decode(ctx, &scanned, workPath(Scan, shard, "docs"), magicDocs)
+	docs, closeDocs, err := t.decode(ctx, &scanned, workPath(Scan, shard, "docs"), wire.MagicDocs)
 	if err != nil {
 		return err
 	}
 	defer closeDocs()
-	var rec docRecord
-	for docs.more() {
-		if docs.doc(&rec); docs.err == nil && rec.Reason == doc.OK && wanted(indexDoc, rec.Ordinal) {
+	var rec wire.Document
+	for docs.More() {
+		if docs.Document(&rec); docs.Err == nil && rec.Reason == doc.OK && wanted(indexDoc, rec.Ordinal) {
 			rec.Tokens, rec.Further = 0, rec.Further[:0]
-			e.byte(indexDoc)
-			e.doc(&rec)
+			e.Byte(indexDoc)
+			e.Document(&rec)
 		}
 	}
-	decided, closeDecided, err := t.decode(ctx, decidedBy, decisions, magicDecisions)
+	decided, closeDecided, err := t.decode(ctx, decidedBy, decisions, wire.MagicDecisions)
 	if err != nil {
 		return err
 	}
 	defer closeDecided()
-	var d decisionRecord
-	for decided.more() {
-		if decided.decision(&d); decided.err == nil && d.Class == doc.NearDup && wanted(indexDecision, d.Ordinal) {
-			e.byte(indexDecision)
-			e.decision(&d)
+	var d wire.Decision
+	for decided.More() {
+		if decided.Decision(&d); decided.Err == nil && d.Class == doc.NearDup && wanted(indexDecision, d.Ordinal) {
+			e.Byte(indexDecision)
+			e.Decision(&d)
 		}
 	}
-	keys, closeKeys, err := t.decode(ctx, &scanned, workPath(Scan, shard, "keys"), magicKeys)
+	keys, closeKeys, err := t.decode(ctx, &scanned, workPath(Scan, shard, "keys"), wire.MagicKeys)
 	if err != nil {
 		return err
 	}
 	defer closeKeys()
-	out := newKeyWriter(e, 1)
+	out := wire.NewKeyWriter(e, 1)
 	var block []byte
-	for keys.more() {
-		kind := keyKind(keys.byte())
-		if kind == keyDirectory {
+	for keys.More() {
+		kind := wire.KeyKind(keys.Byte())
+		if kind == wire.KeyDirectory {
 			break
 		}
-		keys.uint() // partition
-		block = keys.bytes(block)
-		out.copy(keys, kind, block, wanted)
+		keys.Uint() // partition
+		block = keys.Bytes(block)
+		out.Copy(keys, kind, block, wanted)
 	}
-	for _, d := range []*decoder{docs, decided, keys} {
-		if d.err != nil {
-			return fmt.Errorf("index of shard %d: %w", shard, d.err)
+	for _, d := range []*wire.Decoder{docs, decided, keys} {
+		if d.Err != nil {
+			return fmt.Errorf("index of shard %d: %w", shard, d.Err)
 		}
 	}
-	out.putAll() // an index has no directory of them: it is read from its front
-	return e.flush()
-}
-
-// copy adds the wanted keys of a block that d has read.
-func (k *keyWriter) copy(d *decoder, kind keyKind, packed []byte, wanted func(tag byte, ordinal uint32) bool) {
-	if d.err == nil && kind != bandKey && kind != exactKey {
-		d.fail(fmt.Errorf("%w: keys of kind %d", doc.ErrCorrupt, kind))
-	}
-	if d.err != nil {
-		return
-	}
-	block := packedKeys{kind: kind, packed: packed}
-	err := block.each(func(key uint64, ordinal uint32, length uint64) {
-		switch {
-		case !wanted(byte(kind), ordinal):
-		case kind == bandKey:
-			k.band(key, ordinal)
-		default:
-			k.exactly(key, ordinal, length)
-		}
-	})
-	if err != nil {
-		d.fail(err)
-	}
+	out.PutAll() // an index has no directory of them: it is read from its front
+	return e.Flush()
 }
 
 // scanEarlier does for a shard of an earlier run what scan does for others,
@@ -173,13 +151,13 @@ func scanEarlier(ctx context.Context, t *taskRun) error {
 func (t *taskRun) readIndex(ctx context.Context, run *plan.Earlier, file io.Reader) error {
 	shard := t.rec.Task
 	digest := sha256.New()
-	d, err := newDecoder(io.TeeReader(file, digest), magicIndex)
+	d, err := wire.NewDecoder(io.TeeReader(file, digest), magicIndex)
 	if err != nil {
 		return err
 	}
-	d.sources = t.Plan.UsesSource()
-	encoders := make([]*encoder, 2)
-	for i, kind := range []struct{ name, magic string }{{"docs", magicDocs}, {"decisions", magicDecisions}} {
+	d.Sources = t.Plan.UsesSource()
+	encoders := make([]*wire.Encoder, 2)
+	for i, kind := range []struct{ name, magic string }{{"docs", wire.MagicDocs}, {"decisions", wire.MagicDecisions}} {
 		if encoders[i], err = t.encode(ctx, workPath(Scan, shard, kind.name), kind.magic); err != nil {
 			return err
 		}
@@ -188,78 +166,78 @@ func (t *taskRun) readIndex(ctx context.Context, run *plan.Earlier, file io.Read
 	if err != nil {
 		return err
 	}
-	docs, decisions, keys := encoders[0], encoders[1], newKeyWriter(keysTo, t.Plan.Partitions)
-	keys.tables = tables
+	docs, decisions, keys := encoders[0], encoders[1], wire.NewKeyWriter(keysTo, t.Plan.Partitions)
+	keys.Tables = tables
 	all := func(byte, uint32) bool { return true }
 	var (
-		rec     docRecord
-		decided decisionRecord
+		rec     wire.Document
+		decided wire.Decision
 		block   []byte
 		zeros   = make([]uint64, len(t.Plan.Further))
 		kept    int64
 	)
-	for n := 0; d.more(); n++ {
+	for n := 0; d.More(); n++ {
 		if n%4096 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		switch tag := d.byte(); tag {
+		switch tag := d.Byte(); tag {
 		case indexDoc:
-			d.doc(&rec)
+			d.Document(&rec)
 			rec.Further = append(rec.Further[:0], zeros...)
-			docs.doc(&rec)
-			keys.document(&t.Plan, &rec)
+			docs.Document(&rec)
+			putTableRow(keys.Tables, &t.Plan, &rec)
 			kept++
 		case indexDecision:
-			d.decision(&decided)
-			if decided.Witness.Shard >= uint32(run.Shards) && d.err == nil {
+			d.Decision(&decided)
+			if decided.Witness.Shard >= uint32(run.Shards) && d.Err == nil {
 				return fmt.Errorf("%w: a witness in shard %d of %d", doc.ErrCorrupt, decided.Witness.Shard, run.Shards)
 			}
 			decided.Witness.Shard += uint32(run.FirstShard)
-			decisions.decision(&decided)
+			decisions.Decision(&decided)
 			kept--
 		default:
-			d.uint() // partition
-			block = d.bytes(block)
-			keys.copy(d, keyKind(tag), block, all)
+			d.Uint() // partition
+			block = d.Bytes(block)
+			keys.Copy(d, wire.KeyKind(tag), block, all)
 		}
 	}
-	if d.err != nil {
-		return d.err
+	if d.Err != nil {
+		return d.Err
 	}
 	if got := hex.EncodeToString(digest.Sum(nil)); got != t.Plan.Shards[shard].Index {
 		return fmt.Errorf("%w: it is not the file that the plan was made from: was the earlier run replaced?", doc.ErrInputChanged)
 	}
 	t.rec.Numbers["documents"] = kept
 	for _, e := range encoders {
-		if err := e.flush(); err != nil {
+		if err := e.Flush(); err != nil {
 			return err
 		}
 	}
-	return keys.flush()
+	return keys.Flush()
 }
 
 // carriedOf reads what an earlier run decided about the documents of a shard that it
 // dropped: the function is asked for ascending lines, and its answer is reused.
-func (r *resolver) carriedOf(ctx context.Context, shard int) (func(ordinal uint32) (*decisionRecord, error), func(), error) {
+func (r *resolver) carriedOf(ctx context.Context, shard int) (func(ordinal uint32) (*wire.Decision, error), func(), error) {
 	path := workPath(Scan, shard, "decisions")
-	d, closeFile, err := r.decode(ctx, &r.scanned[shard], path, magicDecisions)
+	d, closeFile, err := r.decode(ctx, &r.scanned[shard], path, wire.MagicDecisions)
 	if err != nil {
 		return nil, nil, err
 	}
-	var next decisionRecord
+	var next wire.Decision
 	pending := false
-	return func(ordinal uint32) (*decisionRecord, error) {
+	return func(ordinal uint32) (*wire.Decision, error) {
 		for !pending || next.Ordinal < ordinal {
-			if pending = d.more(); !pending {
+			if pending = d.More(); !pending {
 				break
 			}
 			last := next.Ordinal
-			if d.decision(&next); d.err == nil && next.Ordinal < last {
-				d.fail(fmt.Errorf("%w: line %d after line %d", doc.ErrCorrupt, next.Ordinal, last))
+			if d.Decision(&next); d.Err == nil && next.Ordinal < last {
+				d.Fail(fmt.Errorf("%w: line %d after line %d", doc.ErrCorrupt, next.Ordinal, last))
 			}
 		}
-		if d.err != nil {
-			return nil, fmt.Errorf("%s: %w", path, d.err)
+		if d.Err != nil {
+			return nil, fmt.Errorf("%s: %w", path, d.Err)
 		}
 		if !pending || next.Ordinal != ordinal {
 			return nil, nil

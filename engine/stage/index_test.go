@@ -6,15 +6,16 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // readIndexFile scans an earlier shard whose index is data, as planned.
@@ -36,6 +37,21 @@ func readIndexFile(t testing.TB, data []byte, planned string) (Record, store.Sto
 func digestOf(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
+}
+
+// recordsIn are all records of a file.
+func recordsIn[T any](file []byte, magic string, read func(*wire.Decoder, *T)) (all []T, err error) {
+	d, err := wire.NewDecoder(bytes.NewReader(file), magic)
+	if err != nil {
+		return nil, err
+	}
+	for d.More() {
+		var r T
+		if read(d, &r); d.Err == nil {
+			all = append(all, r)
+		}
+	}
+	return all, d.Err
 }
 
 // indexOf is the index of the first shard of a small job.
@@ -64,7 +80,7 @@ func TestIndexHoldsWhatWasKept(t *testing.T) {
 		}
 		return b
 	}
-	decided, err := decodeDecisions(read(j.Out, workPath(Resolve, 0, "decisions")))
+	decided, err := recordsIn(read(j.Out, workPath(Resolve, 0, "decisions")), wire.MagicDecisions, (*wire.Decoder).Decision)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +91,7 @@ func TestIndexHoldsWhatWasKept(t *testing.T) {
 			near = append(near, fmt.Sprint(d))
 		}
 	}
-	scanned, err := decodeDocs(read(j.Out, workPath(Scan, 0, "docs")))
+	scanned, err := recordsIn(read(j.Out, workPath(Scan, 0, "docs")), wire.MagicDocs, (*wire.Decoder).Document)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +108,7 @@ func TestIndexHoldsWhatWasKept(t *testing.T) {
 		d.Tokens = 0
 		want = append(want, fmt.Sprint(d))
 	}
-	docs, err := decodeDocs(read(out, workPath(Scan, 0, "docs")))
+	docs, err := recordsIn(read(out, workPath(Scan, 0, "docs")), wire.MagicDocs, (*wire.Decoder).Document)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +122,7 @@ func TestIndexHoldsWhatWasKept(t *testing.T) {
 	if rec.Numbers["documents"] != int64(kept) {
 		t.Errorf("%d documents, %d were kept", rec.Numbers["documents"], kept)
 	}
-	again, err := decodeDecisions(read(out, workPath(Scan, 0, "decisions")))
+	again, err := recordsIn(read(out, workPath(Scan, 0, "decisions")), wire.MagicDecisions, (*wire.Decoder).Decision)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,18 +137,22 @@ func TestIndexHoldsWhatWasKept(t *testing.T) {
 	keysIn := func(s store.Store, partitions int) (keys []string) {
 		file := read(s, workPath(Scan, 0, "keys"))
 		for p := range partitions {
-			bands, exact, err := readKeys(bytes.NewReader(file), 0, p, nil, nil)
+			blocks, err := wire.ReadPacked(bytes.NewReader(file), 0, p, math.MaxInt64, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, k := range bands {
-				if _, isDropped := dropped[k.Doc.Ordinal]; !isDropped {
-					keys = append(keys, fmt.Sprint(k))
-				}
-			}
-			for _, k := range exact {
-				if dropped[k.Doc.Ordinal] != doc.ExactDup {
-					keys = append(keys, fmt.Sprint(k))
+			for _, b := range blocks {
+				err := b.Each(func(key uint64, ordinal uint32, length uint64) {
+					class, isDropped := dropped[ordinal]
+					if s == out && isDropped && (b.Kind == wire.BandKey || class == doc.ExactDup) {
+						t.Errorf("a %c key of line %d, which was dropped", b.Kind, ordinal)
+					}
+					if !isDropped || b.Kind == wire.ExactKey && class != doc.ExactDup {
+						keys = append(keys, fmt.Sprint(b.Kind, key, ordinal, length))
+					}
+				})
+				if err != nil {
+					t.Fatal(err)
 				}
 			}
 		}
@@ -141,12 +161,6 @@ func TestIndexHoldsWhatWasKept(t *testing.T) {
 	}
 	if got, want := keysIn(out, 3), keysIn(j.Out, j.Plan.Partitions); !slices.Equal(got, want) || len(got) == 0 {
 		t.Errorf("%d keys in the index, want %d", len(got), len(want))
-	}
-	if bands, _, err := readKeys(bytes.NewReader(read(out, workPath(Scan, 0, "keys"))), 0, 0, nil, nil); err != nil || slices.ContainsFunc(bands, func(k neardup.BandRecord) bool {
-		_, isDropped := dropped[k.Doc.Ordinal]
-		return isDropped
-	}) {
-		t.Errorf("band keys of dropped documents: %v", err)
 	}
 }
 

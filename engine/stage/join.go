@@ -11,6 +11,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // partitionKeys are the keys of one partition: in memory, as far as they fit, else
@@ -18,8 +19,8 @@ import (
 type partitionKeys struct {
 	*taskRun
 	scanned []Record
-	blocks  []packedKeys // by shard
-	most    map[keyKind]int64
+	blocks  []wire.PackedKeys // by shard
+	most    map[wire.KeyKind]int64
 	held    int64 // bytes of keys in memory
 
 	of   uint32     // shard of the key that each calls with
@@ -33,7 +34,7 @@ const leastKey = 10
 // openKeys finds the keys of the task's partition and holds at most hold bytes of
 // them in memory.
 func (t *taskRun) openKeys(ctx context.Context, scanned []Record, hold int64) (*partitionKeys, error) {
-	k := &partitionKeys{taskRun: t, scanned: scanned, most: map[keyKind]int64{}}
+	k := &partitionKeys{taskRun: t, scanned: scanned, most: map[wire.KeyKind]int64{}}
 	for shard := range t.Plan.Shards {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -43,14 +44,14 @@ func (t *taskRun) openKeys(ctx context.Context, scanned []Record, hold int64) (*
 			return nil, err
 		}
 		known := len(k.blocks)
-		k.blocks, err = readPacked(f, uint32(shard), t.rec.Task, hold-k.held, k.blocks)
+		k.blocks, err = wire.ReadPacked(f, uint32(shard), t.rec.Task, hold-k.held, k.blocks)
 		f.Close()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", workPath(Scan, shard, "keys"), err)
 		}
 		for _, b := range k.blocks[known:] {
-			k.held += int64(len(b.packed))
-			k.most[b.kind] += int64(b.size)
+			k.held += int64(len(b.Packed))
+			k.most[b.Kind] += int64(b.Size)
 		}
 	}
 	for kind, size := range k.most {
@@ -76,24 +77,24 @@ func (k *partitionKeys) close() {
 
 // each calls fn for all keys of a kind, by shard, which k.of tells, and line; length
 // is that of an exact key.
-func (k *partitionKeys) each(ctx context.Context, kind keyKind, fn func(key uint64, ordinal uint32, length uint64)) error {
+func (k *partitionKeys) each(ctx context.Context, kind wire.KeyKind, fn func(key uint64, ordinal uint32, length uint64)) error {
 	for _, b := range k.blocks {
-		if b.kind != kind {
+		if b.Kind != kind {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if k.of != b.shard {
+		if k.of != b.Shard {
 			k.close()
 		}
-		k.of = b.shard
+		k.of = b.Shard
 		err := k.load(ctx, &b)
 		if err == nil {
-			err = b.each(fn)
+			err = b.Each(fn)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", workPath(Scan, int(b.shard), "keys"), err)
+			return fmt.Errorf("%s: %w", workPath(Scan, int(b.Shard), "keys"), err)
 		}
 	}
 	return nil
@@ -104,18 +105,18 @@ func (k *partitionKeys) place(ordinal uint32) doc.Place {
 }
 
 // load reads a block that is not held, until the next one is.
-func (k *partitionKeys) load(ctx context.Context, b *packedKeys) (err error) {
-	if b.packed != nil {
+func (k *partitionKeys) load(ctx context.Context, b *wire.PackedKeys) (err error) {
+	if b.Packed != nil {
 		return nil
 	}
 	if k.file == nil {
-		if k.file, err = k.open(ctx, b.shard); err != nil {
+		if k.file, err = k.open(ctx, b.Shard); err != nil {
 			return err
 		}
 	}
-	k.buf = slices.Grow(k.buf[:0], b.size)[:b.size]
-	b.packed = k.buf
-	_, err = k.file.ReadAt(k.buf, b.at)
+	k.buf = slices.Grow(k.buf[:0], b.Size)[:b.Size]
+	b.Packed = k.buf
+	_, err = k.file.ReadAt(k.buf, b.At)
 	return err
 }
 
@@ -124,7 +125,7 @@ func (k *partitionKeys) load(ctx context.Context, b *packedKeys) (err error) {
 // order groups come out, ascending by key, does not depend on the ranges.
 type join struct {
 	keys *partitionKeys
-	kind keyKind
+	kind wire.KeyKind
 	out  *groupFile
 	room int64 // bytes
 	keyN int64 // keys so far
@@ -140,7 +141,7 @@ const (
 )
 
 func (j *join) recordSize() int64 {
-	if j.kind == bandKey {
+	if j.kind == wire.BandKey {
 		return bandSize
 	}
 	return exactSize
@@ -228,7 +229,7 @@ func (j *join) split(ctx context.Context, r bands.Range, sieve *neardup.Sieve, m
 // sorting them.
 func (j *join) collect(ctx context.Context, r bands.Range, sieve *neardup.Sieve, n int64) error {
 	var groups neardup.Groups
-	if j.kind == bandKey {
+	if j.kind == wire.BandKey {
 		records := make([]neardup.BandRecord, 0, n)
 		err := j.keys.each(ctx, j.kind, func(key uint64, ordinal uint32, _ uint64) {
 			if sieve.Repeats(key) && within(r, key) {
@@ -279,7 +280,7 @@ func (j *join) stream(ctx context.Context, of uint64) error {
 		j.out.begin(counts[length])
 		err := j.distinct(ctx, of, func(l uint64, at doc.Place, _ bool) {
 			if l == length {
-				j.out.e.place(at)
+				j.out.e.Place(at)
 			}
 		})
 		if err != nil {

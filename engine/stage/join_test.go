@@ -8,22 +8,23 @@ import (
 	"testing"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // joined returns the groups that a partition's keys make in a room of so many bytes.
-func joined(t *testing.T, blocks []packedKeys, kind keyKind, partition, partitions int, room int64) []byte {
+func joined(t *testing.T, blocks []wire.PackedKeys, kind wire.KeyKind, partition, partitions int, room int64) []byte {
 	t.Helper()
-	keys := &partitionKeys{blocks: blocks, most: map[keyKind]int64{}}
+	keys := &partitionKeys{blocks: blocks, most: map[wire.KeyKind]int64{}}
 	for _, b := range blocks {
-		keys.most[b.kind] += int64(b.size)/leastKey + 1
+		keys.most[b.Kind] += int64(b.Size)/leastKey + 1
 	}
 	var file bytes.Buffer
-	out := &groupFile{e: newEncoder(&file, magicGroups)}
+	out := &groupFile{e: wire.NewEncoder(&file, wire.MagicGroups)}
 	j := &join{keys: keys, kind: kind, out: out, room: room}
-	if err := j.run(context.Background(), keysOf(partition, partitions)); err != nil {
+	if err := j.run(context.Background(), wire.KeysOf(partition, partitions)); err != nil {
 		t.Fatal(err)
 	}
-	out.e.flush()
+	out.e.Flush()
 	return file.Bytes()
 }
 
@@ -33,11 +34,11 @@ func joined(t *testing.T, blocks []packedKeys, kind keyKind, partition, partitio
 func TestJoinInAnyRoom(t *testing.T) {
 	for _, partitions := range []int{1, 7} {
 		rnd := rand.New(rand.NewPCG(uint64(partitions), 8))
-		whole := keysOf(partitions-1, partitions)
-		var blocks []packedKeys
+		whole := wire.KeysOf(partitions-1, partitions)
+		var blocks []wire.PackedKeys
 		for shard := range uint32(3) {
 			var file bytes.Buffer
-			w := newKeyWriter(newEncoder(&file, magicKeys), partitions)
+			w := wire.NewKeyWriter(wire.NewEncoder(&file, wire.MagicKeys), partitions)
 			for ordinal := range uint32(2000) {
 				key := whole.First + rnd.Uint64N(whole.Last-whole.First)
 				switch rnd.IntN(8) {
@@ -47,23 +48,23 @@ func TestJoinInAnyRoom(t *testing.T) {
 					key = whole.Last - uint64(rnd.IntN(3))
 				case 2:
 					key = whole.First + 5
-					w.band(key, ordinal)
+					w.Band(key, ordinal)
 				case 3, 4:
 					key = whole.First + rnd.Uint64N(500)*0x1357_9bdf_2468
 				}
-				w.band(key, ordinal)
-				w.exactly(key, ordinal, rnd.Uint64N(3))
+				w.Band(key, ordinal)
+				w.Exact(key, ordinal, rnd.Uint64N(3))
 			}
-			w.flush()
+			w.Flush()
 			var err error
-			if blocks, err = readPacked(bytes.NewReader(file.Bytes()), shard, partitions-1, math.MaxInt64, blocks); err != nil {
+			if blocks, err = wire.ReadPacked(bytes.NewReader(file.Bytes()), shard, partitions-1, math.MaxInt64, blocks); err != nil {
 				t.Fatal(err)
 			}
 		}
-		for _, kind := range []keyKind{bandKey, exactKey} {
+		for _, kind := range []wire.KeyKind{wire.BandKey, wire.ExactKey} {
 			want := joined(t, blocks, kind, partitions-1, partitions, math.MaxInt64)
 			groups := 0
-			if err := decodeGroups(bytes.NewReader(want), func([]doc.Place) error { groups++; return nil }); err != nil || groups < 200 {
+			if err := wire.EachGroup(bytes.NewReader(want), func([]doc.Place) error { groups++; return nil }); err != nil || groups < 200 {
 				t.Fatalf("%d groups, %v", groups, err)
 			}
 			for _, room := range []int64{tiniestRoom, 5000, 1 << 16, 1 << 20, 1 << 30} {

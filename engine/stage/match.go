@@ -3,9 +3,9 @@ package stage
 import (
 	"context"
 	"fmt"
-	"io"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // match joins one partition of the keys of all shards: documents that share
@@ -28,32 +28,25 @@ func match(ctx context.Context, t *taskRun) error {
 		room -= keys.held
 	}
 	for _, kind := range []struct {
-		keyKind
+		wire.KeyKind
 		name string
-	}{{exactKey, "exact"}, {bandKey, "buckets"}} {
+	}{{wire.ExactKey, "exact"}, {wire.BandKey, "buckets"}} {
 		groups, err := t.createGroups(ctx, kind.name)
 		if err != nil {
 			return err
 		}
-		j := &join{keys: keys, kind: kind.keyKind, out: groups, room: room}
-		if err := j.run(ctx, keysOf(t.rec.Task, t.Plan.Partitions)); err != nil {
+		j := &join{keys: keys, kind: kind.KeyKind, out: groups, room: room}
+		if err := j.run(ctx, wire.KeysOf(t.rec.Task, t.Plan.Partitions)); err != nil {
 			return err
 		}
 		if err := groups.end(t); err != nil {
 			return err
 		}
-		if kind.keyKind == bandKey {
+		if kind.KeyKind == wire.BandKey {
 			t.rec.Numbers["band_records"] = j.keyN
 		}
 	}
 	return nil
-}
-
-func (e *encoder) group(members []doc.Place) {
-	e.uint(uint64(len(members)))
-	for _, p := range members {
-		e.place(p)
-	}
 }
 
 // readGroups calls fn for every group of one kind that can decide anything, in
@@ -65,7 +58,7 @@ func (r *resolver) readGroups(ctx context.Context, kind string, fn func(members 
 		if err != nil {
 			return err
 		}
-		err = decodeGroups(f, func(members []doc.Place) error {
+		err = wire.EachGroup(f, func(members []doc.Place) error {
 			if !r.matters(members) {
 				return nil
 			}
@@ -77,25 +70,4 @@ func (r *resolver) readGroups(ctx context.Context, kind string, fn func(members 
 		}
 	}
 	return nil
-}
-
-func decodeGroups(r io.Reader, fn func(members []doc.Place) error) error {
-	d, err := newDecoder(r, magicGroups)
-	if err != nil {
-		return err
-	}
-	var members []doc.Place
-	for d.more() {
-		members = members[:0]
-		for n := d.uint(); n > 0 && d.err == nil; n-- {
-			members = append(members, d.place())
-		}
-		if d.err != nil {
-			return d.err
-		}
-		if err := fn(members); err != nil {
-			return err
-		}
-	}
-	return d.err
 }

@@ -1,6 +1,10 @@
 package stage
 
-import "math"
+import (
+	"math"
+
+	"github.com/tallystick/tallystick/engine/wire"
+)
 
 // What a process takes whatever the corpus is, bytes: the program and its tokenizers,
 // and for each task at once the buffers of its files. Those of scan have blocks of
@@ -17,7 +21,7 @@ const (
 func (j *Job) fixed(n Name) int64 {
 	switch n {
 	case Scan:
-		return scanMemory + 2*int64(j.Plan.Partitions)*(keyBlock+keyBlock/4)
+		return scanMemory + 2*int64(j.Plan.Partitions)*(wire.KeyBlock+wire.KeyBlock/4)
 	case Match:
 		return matchMemory
 	}

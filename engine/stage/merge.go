@@ -15,10 +15,14 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/tally"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // Seal adds up what the shards left per contributor, all of it in the order of
 // names: a merge of many files, of which memory holds a block each.
+
+// magicSums begins a file with the sums of the contributors of one shard, by name.
+const magicSums = "tallystick sums 1\n"
 
 // summed are numbers of a contributor or, of credits, of one and a number of parts.
 type summed struct {
@@ -50,7 +54,7 @@ func (t *taskRun) summedKinds() (sums, losses, credits summedKind) {
 // summedFile reads one file.
 type summedFile struct {
 	kind  summedKind
-	d     *decoder
+	d     *wire.Decoder
 	close func()
 	end   func() error // asked at the end; may be nil
 	row   summed
@@ -65,25 +69,25 @@ const (
 // next reads the next row; false at the end.
 func (f *summedFile) next() (bool, error) {
 	f.row, f.last = f.last, f.row
-	if !f.d.more() {
-		if f.d.err == nil && f.end != nil {
+	if !f.d.More() {
+		if f.d.Err == nil && f.end != nil {
 			return false, f.end()
 		}
-		return false, f.d.err
+		return false, f.d.Err
 	}
 	first := f.last.values == nil
-	f.row.name = f.d.bytes(f.row.name)
+	f.row.name = f.d.Bytes(f.row.name)
 	if f.kind.parts {
-		f.row.of = f.d.uint()
+		f.row.of = f.d.Uint()
 	}
 	f.row.values = f.row.values[:0]
 	for range f.kind.values {
-		f.row.values = append(f.row.values, f.d.uint())
+		f.row.values = append(f.row.values, f.d.Uint())
 	}
-	if f.d.err == nil && !first && f.last.compare(&f.row) >= 0 {
-		f.d.fail(fmt.Errorf("%w: %q does not sort after %q", doc.ErrCorrupt, f.row.name, f.last.name))
+	if f.d.Err == nil && !first && f.last.compare(&f.row) >= 0 {
+		f.d.Fail(fmt.Errorf("%w: %q does not sort after %q", doc.ErrCorrupt, f.row.name, f.last.name))
 	}
-	return f.d.err == nil, f.d.err
+	return f.d.Err == nil, f.d.Err
 }
 
 // summedSet opens the files that add up to one kind of sums.
@@ -105,13 +109,13 @@ func (t *taskRun) summed(ctx context.Context, tallied []Record, kind summedKind)
 			if err != nil {
 				return nil, err
 			}
-			d, err := newDecoderSize(r, kind.magic, mergeBuffer)
+			d, err := wire.NewDecoderSize(r, kind.magic, mergeBuffer)
 			if err != nil {
 				r.Close()
 				return nil, fmt.Errorf("%s: %w", path, err)
 			}
 			for range kind.head {
-				s.heads[shard] = append(s.heads[shard], d.uint())
+				s.heads[shard] = append(s.heads[shard], d.Uint())
 			}
 			return &summedFile{kind: kind, d: d, close: func() { r.Close() }}, nil
 		})
@@ -148,18 +152,18 @@ func (s *summedSet) mergeToDisk(ctx context.Context, dir string, part *summedSet
 	s.spill = append(s.spill, file)
 	_ = os.Remove(file.Name()) // an open file outlives its name
 	sum := xxhash.New()
-	e := newEncoder(io.MultiWriter(file, sum), s.kind.magic)
+	e := wire.NewEncoder(io.MultiWriter(file, sum), s.kind.magic)
 	err = part.each(ctx, func(r *summed) error {
-		e.bytes(r.name)
+		e.Bytes(r.name)
 		if s.kind.parts {
-			e.uint(r.of)
+			e.Uint(r.of)
 		}
 		for _, v := range r.values {
-			e.uint(v)
+			e.Uint(v)
 		}
-		return e.err
+		return e.Err
 	})
-	if err := errors.Join(err, e.flush()); err != nil {
+	if err := errors.Join(err, e.Flush()); err != nil {
 		return nil, fmt.Errorf("merge %s: %w", s.kind.name, err)
 	}
 	want := sum.Sum64()
@@ -167,7 +171,7 @@ func (s *summedSet) mergeToDisk(ctx context.Context, dir string, part *summedSet
 	plain.head = 0
 	return func() (*summedFile, error) {
 		got := xxhash.New()
-		d, err := newDecoderSize(io.TeeReader(io.NewSectionReader(file, 0, 1<<62), got), plain.magic, mergeBuffer)
+		d, err := wire.NewDecoderSize(io.TeeReader(io.NewSectionReader(file, 0, 1<<62), got), plain.magic, mergeBuffer)
 		if err != nil {
 			return nil, fmt.Errorf("merge %s: %w", plain.name, err)
 		}
@@ -280,6 +284,21 @@ func (h *summedHeap) Pop() any {
 	last := (*h)[len(*h)-1]
 	*h = (*h)[:len(*h)-1]
 	return last
+}
+
+// putSums writes one contributor's share of a shard.
+func putSums(e *wire.Encoder, r *tally.Row) {
+	e.Str(r.Contributor)
+	for _, c := range r.Class {
+		e.Uint(c.Documents)
+		e.Uint(c.Bytes)
+		e.Uint(c.Tokens)
+	}
+	for _, tokens := range r.Further {
+		for _, n := range tokens {
+			e.Uint(n)
+		}
+	}
 }
 
 // tallyRow makes a row of the tally of the values of sums.

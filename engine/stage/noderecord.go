@@ -1,144 +1,111 @@
 package stage
 
 import (
-	"bytes"
 	"encoding/binary"
-	"fmt"
-	"io"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/internal/extsort"
 	"github.com/tallystick/tallystick/engine/sweep"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // What resolve spills are records of a sorter: big-endian numbers as keys, so that
 // bytes have their order, and what encoders write as values.
 
-// spilled is a node that is not in memory.
-type spilled struct {
+// nodeRecord is a node that is not in memory.
+type nodeRecord struct {
 	node
-	number  uint32          // of its place
-	carried *decisionRecord // what an earlier run decided that dropped it; else nil
-	copies  bool            // other documents have its text
-	buckets bool            // it shares a bucket with another representative
-	hot     bool            // one of those is large
-	shingle uint32          // shingles in its set
+	number  uint32         // of its place
+	carried *wire.Decision // what an earlier run decided that dropped it; else nil
+	copies  bool           // other documents have its text
+	buckets bool           // it shares a bucket with another representative
+	hot     bool           // one of those is large
+	shingle uint32         // shingles in its set
 }
 
 const (
-	spilledCarried = 1 << iota
-	spilledCopies
-	spilledBuckets
-	spilledHot
-	spilledSum
+	recordCarried = 1 << iota
+	recordCopies
+	recordBuckets
+	recordHot
+	recordSum
 )
 
-func (e *encoder) spilled(s *spilled) {
+func (s *nodeRecord) put(e *wire.Encoder) {
 	var flags uint64
 	for _, f := range []struct {
 		is   bool
 		flag uint64
-	}{{s.carried != nil, spilledCarried}, {s.copies, spilledCopies}, {s.buckets, spilledBuckets}, {s.hot, spilledHot}, {s.sum != node{}.sum, spilledSum}} {
+	}{{s.carried != nil, recordCarried}, {s.copies, recordCopies}, {s.buckets, recordBuckets}, {s.hot, recordHot}, {s.sum != node{}.sum, recordSum}} {
 		if f.is {
 			flags |= f.flag
 		}
 	}
-	e.uint(flags)
-	e.uint(uint64(s.number))
-	e.uint(uint64(s.shingle))
-	e.place(s.place)
-	e.uint(uint64(s.offset))
+	e.Uint(flags)
+	e.Uint(uint64(s.number))
+	e.Uint(uint64(s.shingle))
+	e.Place(s.place)
+	e.Uint(uint64(s.offset))
 	if s.created.Set {
-		e.uint(1)
-		e.int(s.created.Sec)
-		e.uint(uint64(s.created.Nsec))
+		e.Uint(1)
+		e.Int(s.created.Sec)
+		e.Uint(uint64(s.created.Nsec))
 	} else {
-		e.uint(0)
+		e.Uint(0)
 	}
-	e.fixed64(s.hash)
-	e.uint(s.length)
-	e.string(s.id)
-	e.string(s.contributor)
-	e.uint(s.turn)
-	e.uint(uint64(s.source))
-	if flags&spilledSum != 0 {
+	e.Fixed64(s.hash)
+	e.Uint(s.length)
+	e.Str(s.id)
+	e.Str(s.contributor)
+	e.Uint(s.turn)
+	e.Uint(uint64(s.source))
+	if flags&recordSum != 0 {
 		for at := 0; at < len(s.sum); at += 8 {
-			e.fixed64(binary.LittleEndian.Uint64(s.sum[at:]))
+			e.Fixed64(binary.LittleEndian.Uint64(s.sum[at:]))
 		}
 	}
 	if s.carried != nil {
-		e.decision(s.carried)
+		e.Decision(s.carried)
 	}
 }
 
-func (d *decoder) spilled(s *spilled) {
-	*s = spilled{}
-	flags := d.uint()
-	s.copies, s.buckets, s.hot = flags&spilledCopies != 0, flags&spilledBuckets != 0, flags&spilledHot != 0
-	s.number = d.uint32()
-	s.shingle = d.uint32()
-	s.place = d.place()
-	s.offset = int64(d.uint())
-	if d.uint() != 0 {
-		s.created = doc.Instant{Sec: d.int(), Nsec: int32(d.uint()), Set: true}
+func (s *nodeRecord) get(d *wire.Decoder) {
+	*s = nodeRecord{}
+	flags := d.Uint()
+	s.copies, s.buckets, s.hot = flags&recordCopies != 0, flags&recordBuckets != 0, flags&recordHot != 0
+	s.number = d.Uint32()
+	s.shingle = d.Uint32()
+	s.place = d.Place()
+	s.offset = int64(d.Uint())
+	if d.Uint() != 0 {
+		s.created = doc.Instant{Sec: d.Int(), Nsec: int32(d.Uint()), Set: true}
 	}
-	s.hash = d.fixed64()
-	s.length = d.uint()
-	s.id, s.contributor = d.string(), d.string()
-	s.turn, s.source = d.uint(), int32(d.uint())
-	if flags&spilledSum != 0 {
+	s.hash = d.Fixed64()
+	s.length = d.Uint()
+	s.id, s.contributor = d.Str(), d.Str()
+	s.turn, s.source = d.Uint(), int32(d.Uint())
+	if flags&recordSum != 0 {
 		for at := 0; at < len(s.sum); at += 8 {
-			binary.LittleEndian.PutUint64(s.sum[at:], d.fixed64())
+			binary.LittleEndian.PutUint64(s.sum[at:], d.Fixed64())
 		}
 	}
-	if flags&spilledCarried != 0 {
-		s.carried = new(decisionRecord)
-		d.decision(s.carried)
+	if flags&recordCarried != 0 {
+		s.carried = new(wire.Decision)
+		d.Decision(s.carried)
 	}
 	s.rank = -1
 }
 
-// fate is what became of a document, and its witness.
-func (e *encoder) fate(f *sweep.Fate) {
-	e.uint(uint64(f.Class))
-	e.uint(uint64(f.Overlap))
-	e.uint(uint64(f.Union))
-	e.uint(uint64(f.Shared))
+// putFate writes what became of a document.
+func putFate(e *wire.Encoder, f *sweep.Fate) {
+	e.Uint(uint64(f.Class))
+	e.Uint(uint64(f.Overlap))
+	e.Uint(uint64(f.Union))
+	e.Uint(uint64(f.Shared))
 }
 
-func (d *decoder) fate(f *sweep.Fate) {
-	*f = sweep.Fate{Class: doc.Class(d.uint()), Overlap: d.uint32(), Union: d.uint32(), Shared: d.uint32()}
-}
-
-// recorder makes the values of records, one after the other.
-type recorder struct {
-	e    encoder
-	long bytes.Buffer // of a record that is longer than an encoder gathers
-}
-
-// value returns what fn encodes, valid until the next call.
-func (r *recorder) value(fn func(e *encoder)) []byte {
-	r.long.Reset()
-	r.e.w, r.e.buf = &r.long, r.e.buf[:0]
-	fn(&r.e)
-	if r.long.Len() == 0 {
-		return r.e.buf
-	}
-	r.e.flush() // to memory: it cannot fail
-	return r.long.Bytes()
-}
-
-// valueOf returns a decoder of a value, which it reads in place.
-func valueOf(value []byte) *decoder {
-	return &decoder{buf: value, to: len(value), end: io.EOF}
-}
-
-// ended returns the error of a decoder, or that there is more than there should be.
-func (d *decoder) ended() error {
-	if d.err == nil && d.at < d.to {
-		d.fail(fmt.Errorf("%w: a spilled record is too long", doc.ErrCorrupt))
-	}
-	return d.err
+func getFate(d *wire.Decoder, f *sweep.Fate) {
+	*f = sweep.Fate{Class: doc.Class(d.Uint()), Overlap: d.Uint32(), Union: d.Uint32(), Shared: d.Uint32()}
 }
 
 // appendKey appends numbers as bytes that have their order.

@@ -11,6 +11,7 @@ import (
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/sweep"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // outcomes are what parts have decided.
@@ -81,20 +82,20 @@ func (p *parts) drop(place doc.Place, contributor string, f *sweep.Fate, witness
 	return p.out.owners.Add(p.key, []byte(contributor))
 }
 
-func (p *parts) decided(place doc.Place, d *decisionRecord) error {
+func (p *parts) decided(place doc.Place, d *wire.Decision) error {
 	p.key = appendKey(p.key[:0], place.Shard, place.Ordinal)
-	return p.out.decisions.Add(p.key, p.value.value(func(e *encoder) { e.decision(d) }))
+	return p.out.decisions.Add(p.key, p.value.Value(func(e *wire.Encoder) { e.Decision(d) }))
 }
 
 // dropCopy decides about a copy of first, which has fate f. It reports whether the
 // copy is in the group of the witness.
-func (p *parts) dropCopy(value []byte, f *sweep.Fate, first, witness *node, carried *decisionRecord) (bool, error) {
-	d := valueOf(value)
-	place, contributor := d.place(), ""
+func (p *parts) dropCopy(value []byte, f *sweep.Fate, first, witness *node, carried *wire.Decision) (bool, error) {
+	d := wire.ValueOf(value)
+	place, contributor := d.Place(), ""
 	if p.out.owners != nil {
-		contributor = d.string()
+		contributor = d.Str()
 	}
-	if err := d.ended(); err != nil {
+	if err := d.Ended(); err != nil {
 		return false, err
 	}
 	if f.Class != doc.NearDup {
@@ -115,19 +116,19 @@ func (p *parts) dropCopy(value []byte, f *sweep.Fate, first, witness *node, carr
 func (p *parts) write(ctx context.Context) error {
 	p.rec.Bytes = p.texts.Load()
 	p.tell(&p.out.stats, p.shingles)
-	if err := p.writeSorted(ctx, "decisions", magicDecisions, p.out.decisions, func(e *encoder, _ doc.Place, values [][]byte) {
+	if err := p.writeSorted(ctx, "decisions", wire.MagicDecisions, p.out.decisions, func(e *wire.Encoder, _ doc.Place, values [][]byte) {
 		for _, v := range values {
-			e.raw(v)
+			e.Raw(v)
 		}
 	}); err != nil {
 		return err
 	}
 	if p.out.owners != nil {
-		err := p.writeSorted(ctx, "owners", magicOwners, p.out.owners, func(e *encoder, kept doc.Place, names [][]byte) {
-			e.uint(uint64(kept.Ordinal))
-			e.uint(uint64(len(names)))
+		err := p.writeSorted(ctx, "owners", magicOwners, p.out.owners, func(e *wire.Encoder, kept doc.Place, names [][]byte) {
+			e.Uint(uint64(kept.Ordinal))
+			e.Uint(uint64(len(names)))
 			for _, name := range names {
-				e.bytes(name)
+				e.Bytes(name)
 			}
 		})
 		if err != nil {
@@ -150,7 +151,7 @@ func (p *parts) write(ctx context.Context) error {
 
 // writeSorted writes a file for each shard of the delivery, from records by place.
 // fn is called with the distinct values of each place.
-func (p *parts) writeSorted(ctx context.Context, kind, magic string, sorter *extsort.Sorter, fn func(e *encoder, place doc.Place, values [][]byte)) error {
+func (p *parts) writeSorted(ctx context.Context, kind, magic string, sorter *extsort.Sorter, fn func(e *wire.Encoder, place doc.Place, values [][]byte)) error {
 	r, err := sorter.Sort()
 	if err != nil {
 		return err
@@ -174,7 +175,7 @@ func (p *parts) writeSorted(ctx context.Context, kind, magic string, sorter *ext
 			}
 			fn(e, place, values)
 		}
-		if err := cmp.Or(r.Err(), e.flush()); err != nil {
+		if err := cmp.Or(r.Err(), e.Flush()); err != nil {
 			return err
 		}
 	}

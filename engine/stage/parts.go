@@ -9,6 +9,7 @@ import (
 	"github.com/tallystick/tallystick/engine/internal/extsort"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/shingle"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // parts resolves a corpus whose duplicates do not fit into memory together. Nothing
@@ -43,7 +44,7 @@ type parts struct {
 	nodes, sets, copies, buckets *stream // by component
 	shingles                     int64   // of all sets
 	out                          outcomes
-	value                        recorder
+	value                        wire.Recorder
 	key                          []byte
 }
 
@@ -108,24 +109,24 @@ func (p *parts) sorter(share int64) *extsort.Sorter {
 type chunk struct {
 	nodes   []node
 	numbers []uint32
-	carried map[int]*decisionRecord
+	carried map[int]*wire.Decision
 }
 
 // eachChunk calls fn for the nodes of the documents that are wanted, in order of
 // place.
-func (p *parts) eachChunk(ctx context.Context, wanted func(number uint32, place doc.Place, rec *docRecord) (bool, error), fn func(c *chunk) error) error {
-	c := &chunk{carried: map[int]*decisionRecord{}}
+func (p *parts) eachChunk(ctx context.Context, wanted func(number uint32, place doc.Place, rec *wire.Document) (bool, error), fn func(c *chunk) error) error {
+	c := &chunk{carried: map[int]*wire.Decision{}}
 	bytes := int64(0)
 	flush := func() error {
 		if len(c.nodes) == 0 {
 			return nil
 		}
 		err := fn(c)
-		*c = chunk{nodes: c.nodes[:0], numbers: c.numbers[:0], carried: map[int]*decisionRecord{}}
+		*c = chunk{nodes: c.nodes[:0], numbers: c.numbers[:0], carried: map[int]*wire.Decision{}}
 		bytes = 0
 		return err
 	}
-	err := p.eachDoc(ctx, func(number uint32, place doc.Place, rec *docRecord, carried *decisionRecord) error {
+	err := p.eachDoc(ctx, func(number uint32, place doc.Place, rec *wire.Document, carried *wire.Decision) error {
 		if ok, err := wanted(number, place, rec); !ok || err != nil {
 			return err
 		}
@@ -247,16 +248,16 @@ func (p *parts) spill(ctx context.Context) error {
 		return err
 	}
 	shares := p.Plan.SharesCredit()
-	wanted := func(number uint32, place doc.Place, rec *docRecord) (bool, error) {
+	wanted := func(number uint32, place doc.Place, rec *wire.Document) (bool, error) {
 		if !p.isCopy(number) || int(place.Shard) >= p.delivery {
 			return p.takesPart(number), nil
 		}
 		first := p.links[number] &^ copyMark
 		p.key = appendKey(p.key[:0], p.component(first), first, number)
-		return false, copies.Add(p.key, p.value.value(func(e *encoder) {
-			e.place(place)
+		return false, copies.Add(p.key, p.value.Value(func(e *wire.Encoder) {
+			e.Place(place)
 			if shares {
-				e.bytes(rec.Contributor)
+				e.Bytes(rec.Contributor)
 			}
 		}))
 	}
@@ -290,14 +291,14 @@ func (p *parts) spill(ctx context.Context) error {
 			if sum, collides := p.sums[number]; collides {
 				c.nodes[i].sum = sum
 			}
-			s := spilled{
+			s := nodeRecord{
 				node: c.nodes[i], number: number, carried: c.carried[i], shingle: sizes[i],
 				copies: p.copied.has(number), buckets: p.inBucket.has(number), hot: p.inHot.has(number),
 			}
 			p.addWeight(p.component(number), p.weight(&s))
 			p.shingles += int64(sizes[i])
 			p.key = appendKey(p.key[:0], p.component(number), number)
-			if err := nodes.Add(p.key, p.value.value(func(e *encoder) { e.spilled(&s) })); err != nil {
+			if err := nodes.Add(p.key, p.value.Value(func(e *wire.Encoder) { s.put(e) })); err != nil {
 				return err
 			}
 		}
@@ -321,10 +322,10 @@ func (p *parts) spillBuckets(ctx context.Context, to *extsort.Sorter) error {
 		p.addWeight(component, edgeBytes*int64(len(members)))
 		p.key = appendKey(p.key[:0], component, uint32(bucket>>32), uint32(bucket))
 		bucket++
-		return to.Add(p.key, p.value.value(func(e *encoder) {
+		return to.Add(p.key, p.value.Value(func(e *wire.Encoder) {
 			last := uint32(0)
 			for _, m := range members { // ascending, as places do
-				e.uint(uint64(m - last))
+				e.Uint(uint64(m - last))
 				last = m
 			}
 		}))

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // proveCopies is collapseExact: links then lead to the first document of each
@@ -35,7 +36,7 @@ func (p *parts) proveCopies(ctx context.Context) error {
 	p.rec.Numbers["sharing_documents"] = int64(p.number)
 	sorter := p.sorter(2)
 	defer sorter.Close()
-	err = p.eachChunk(ctx, func(number uint32, _ doc.Place, _ *docRecord) (bool, error) { return member.has(number), nil }, func(c *chunk) error {
+	err = p.eachChunk(ctx, func(number uint32, _ doc.Place, _ *wire.Document) (bool, error) { return member.has(number), nil }, func(c *chunk) error {
 		all := make([]int32, len(c.nodes))
 		for i := range all {
 			all[i] = int32(i)
@@ -50,9 +51,9 @@ func (p *parts) proveCopies(ctx context.Context) error {
 			return err
 		}
 		for i := range c.nodes {
-			s := spilled{node: c.nodes[i], number: c.numbers[i]}
+			s := nodeRecord{node: c.nodes[i], number: c.numbers[i]}
 			p.key = appendKey(p.key[:0], p.links[s.number], s.number)
-			if err := sorter.Add(p.key, p.value.value(func(e *encoder) { e.spilled(&s) })); err != nil {
+			if err := sorter.Add(p.key, p.value.Value(func(e *wire.Encoder) { s.put(e) })); err != nil {
 				return err
 			}
 		}
@@ -82,7 +83,7 @@ func (p *parts) proveCopies(ctx context.Context) error {
 // sameText are the documents of a group that have one text and are of one source.
 type sameText struct {
 	seen uint32 // the one met first
-	best spilled
+	best nodeRecord
 }
 
 // firstOfEach finds the first document of each text in priority order, and lets the
@@ -108,11 +109,11 @@ func (p *parts) firstOfEach(members *stream) error {
 		}
 		clear(texts)
 	}
-	var s spilled
+	var s nodeRecord
 	err := members.until(copyMark, func(key, value []byte) error {
-		d := valueOf(value)
-		d.spilled(&s)
-		if err := d.ended(); err != nil {
+		d := wire.ValueOf(value)
+		s.get(d)
+		if err := d.Ended(); err != nil {
 			return err
 		}
 		if lead := keyNumber(key, 0); lead != group {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tallystick/tallystick/engine/internal/extsort"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // Two texts whose hashes and lengths are equal keep their digests, which then
@@ -15,10 +16,10 @@ func TestDigestsOfCollidingTexts(t *testing.T) {
 	defer sorter.Close()
 	for number, text := range []string{"a", "b", "a", "c", "c", "c"} {
 		lead := uint32(number / 3 * 3)
-		s := spilled{node: node{sum: sha256.Sum256([]byte(text)), id: text}, number: uint32(number)}
+		s := nodeRecord{node: node{sum: sha256.Sum256([]byte(text)), id: text}, number: uint32(number)}
 		s.place.Ordinal = uint32(number)
 		p.key = appendKey(p.key[:0], lead, s.number)
-		if err := sorter.Add(p.key, p.value.value(func(e *encoder) { e.spilled(&s) })); err != nil {
+		if err := sorter.Add(p.key, p.value.Value(func(e *wire.Encoder) { s.put(e) })); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/shingle"
 	"github.com/tallystick/tallystick/engine/sweep"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // node is a document that shares a key with another one; all others are kept
@@ -65,7 +66,7 @@ func (a *node) compareLabels(b *node) int {
 }
 
 // describe fills in what scan learned of the document of a node.
-func (r *resolver) describe(n *node, rec *docRecord, standing bool) {
+func (r *resolver) describe(n *node, rec *wire.Document, standing bool) {
 	n.offset, n.created, n.hash, n.length = rec.Offset, rec.Created, rec.Hash, rec.Bytes
 	n.id, n.contributor = string(rec.ID), string(rec.Contributor)
 	n.turn, n.source = r.turn(rec, standing), r.sourceOf(rec)
@@ -141,10 +142,10 @@ type resolver struct {
 	owners   []ownership
 	texts    atomic.Int64 // bytes of text read again
 
-	delivery int                       // shards of the delivery
-	ranking  map[string]int            // places of the ranked sources
-	sources  map[string]int32          // numbers of the sources
-	carried  map[int32]*decisionRecord // of nodes that an earlier run dropped
+	delivery int                      // shards of the delivery
+	ranking  map[string]int           // places of the ranked sources
+	sources  map[string]int32         // numbers of the sources
+	carried  map[int32]*wire.Decision // of nodes that an earlier run dropped
 }
 
 func newResolver(t *taskRun) *resolver {
@@ -173,13 +174,13 @@ func (r *resolver) collect(ctx context.Context) error {
 	for p := range r.places.all() {
 		r.nodes = append(r.nodes, node{place: p, first: int32(len(r.nodes)), rank: -1})
 	}
-	r.carried = make(map[int32]*decisionRecord)
+	r.carried = make(map[int32]*wire.Decision)
 	return r.describeNodes(ctx)
 }
 
 // describeNodes fills in the nodes, one for each place.
 func (r *resolver) describeNodes(ctx context.Context) error {
-	err := r.eachDoc(ctx, func(number uint32, p doc.Place, rec *docRecord, carried *decisionRecord) error {
+	err := r.eachDoc(ctx, func(number uint32, p doc.Place, rec *wire.Document, carried *wire.Decision) error {
 		n := &r.nodes[number]
 		r.describe(n, rec, r.Plan.IsStanding(int(p.Shard)))
 		if carried != nil {
@@ -434,7 +435,7 @@ func (r *resolver) write(ctx context.Context) error {
 	at := 0
 	members := make(map[int32]uint64)
 	for shard := range r.delivery {
-		e, err := r.encode(ctx, workPath(Resolve, shard, "decisions"), magicDecisions)
+		e, err := r.encode(ctx, workPath(Resolve, shard, "decisions"), wire.MagicDecisions)
 		if err != nil {
 			return err
 		}
@@ -442,7 +443,7 @@ func (r *resolver) write(ctx context.Context) error {
 			if c := r.carried[r.nodes[at].first]; c != nil && fates[at].Class != doc.NearDup {
 				copied := *c
 				copied.Ordinal = r.nodes[at].place.Ordinal
-				e.decision(&copied)
+				e.Decision(&copied)
 				continue
 			}
 			f := &fates[at]
@@ -452,9 +453,9 @@ func (r *resolver) write(ctx context.Context) error {
 			members[f.Witness]++
 			r.own(int32(at), f.Witness)
 			d := r.decision(r.nodes[at].place, f, &r.nodes[f.Witness])
-			e.decision(&d)
+			e.Decision(&d)
 		}
-		if err := e.flush(); err != nil {
+		if err := e.Flush(); err != nil {
 			return err
 		}
 	}
@@ -465,8 +466,8 @@ func (r *resolver) write(ctx context.Context) error {
 }
 
 // decision spells out what became of the document of a place that was dropped.
-func (t *taskRun) decision(p doc.Place, f *sweep.Fate, witness *node) decisionRecord {
-	return decisionRecord{
+func (t *taskRun) decision(p doc.Place, f *sweep.Fate, witness *node) wire.Decision {
+	return wire.Decision{
 		Ordinal: p.Ordinal, Class: f.Class,
 		Overlap: int(f.Overlap), Union: int(f.Union), Shared: int(f.Shared),
 		Witness: witness.place, WitnessLine: t.Plan.Shards[witness.place.Shard].FirstLine + int64(witness.place.Ordinal),

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // What a document takes in memory while it is resolved, bytes: see "Memory" in
@@ -20,7 +21,7 @@ const (
 )
 
 // weight is what a node takes.
-func (r *resolver) weight(s *spilled) int64 {
+func (r *resolver) weight(s *nodeRecord) int64 {
 	w := int64(nodeBytes + len(s.id) + len(s.contributor))
 	if s.buckets {
 		w += comparedBytes + neardup.ParityBytes(int(s.shingle)) + workerBytes*int64(max(r.Workers, 1))
@@ -58,9 +59,9 @@ func (r *resolver) fits(ctx context.Context) (bool, error) {
 		return true, nil
 	}
 	r.needed = r.edges * edgeBytes
-	err := r.eachDoc(ctx, func(_ uint32, _ doc.Place, rec *docRecord, _ *decisionRecord) error {
+	err := r.eachDoc(ctx, func(_ uint32, _ doc.Place, rec *wire.Document, _ *wire.Decision) error {
 		n := node{length: rec.Bytes}
-		r.needed += int64(len(rec.ID)+len(rec.Contributor)) + r.weight(&spilled{node: n, buckets: true, hot: r.hot, shingle: shinglesOf(rec.Bytes)})
+		r.needed += int64(len(rec.ID)+len(rec.Contributor)) + r.weight(&nodeRecord{node: n, buckets: true, hot: r.hot, shingle: shinglesOf(rec.Bytes)})
 		return nil
 	})
 	return r.needed <= r.roomLeft(), err

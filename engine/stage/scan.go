@@ -15,6 +15,7 @@ import (
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/shingle"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // StdinSpool is the copy of standard input inside WorkDir: a job reads its
@@ -48,7 +49,7 @@ func scan(ctx context.Context, t *taskRun) error {
 	}
 	shard := t.Plan.Shards[t.rec.Task]
 	file := t.File(shard.File)
-	docs, err := t.encode(ctx, workPath(Scan, t.rec.Task, "docs"), magicDocs)
+	docs, err := t.encode(ctx, workPath(Scan, t.rec.Task, "docs"), wire.MagicDocs)
 	if err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ func scan(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	s.keys.tables = tables
+	s.keys.Tables = tables
 	s.standing = t.Plan.IsStanding(t.rec.Task)
 	if t.Plan.AuditPPM > 0 {
 		if err := s.outlineTo(ctx, t); err != nil {
@@ -98,10 +99,10 @@ type scanner struct {
 	shingles *shingle.Scanner
 	sketch   *neardup.Sketcher
 	exact    *xxhash.Digest
-	docs     *encoder
-	keys     *keyWriter
-	outlines *outlineWriter // nil without an audit
-	standing bool           // the shard's documents stand
+	docs     *wire.Encoder
+	keys     *wire.KeyWriter
+	outlines *wire.OutlineWriter // nil without an audit
+	standing bool                // the shard's documents stand
 
 	rec      jsonl.Record
 	bandKeys []uint64
@@ -116,7 +117,7 @@ type scanner struct {
 	ranked                                 map[string]int64 // documents by ranked source
 }
 
-func newScanner(j *Job, docs, keys *encoder) (*scanner, error) {
+func newScanner(j *Job, docs, keys *wire.Encoder) (*scanner, error) {
 	parser, err := NewParser(j.Plan.Fields, j.Parser)
 	if err != nil {
 		return nil, err
@@ -127,7 +128,7 @@ func newScanner(j *Job, docs, keys *encoder) (*scanner, error) {
 	}
 	s := &scanner{
 		Job: j, parser: parser,
-		docs: docs, keys: newKeyWriter(keys, j.Plan.Partitions),
+		docs: docs, keys: wire.NewKeyWriter(keys, j.Plan.Partitions),
 		shingles: hasher.NewScanner(),
 		sketch:   neardup.NewSketcher(j.Plan.NearDup, j.Plan.Seed),
 		exact:    xxhash.NewWithSeed(j.Plan.Seed),
@@ -145,12 +146,12 @@ func newScanner(j *Job, docs, keys *encoder) (*scanner, error) {
 
 // outlineTo begins the file of outlines.
 func (s *scanner) outlineTo(ctx context.Context, t *taskRun) error {
-	e, err := t.encode(ctx, workPath(Scan, t.rec.Task, "outlines"), magicOutlines)
+	e, err := t.encode(ctx, workPath(Scan, t.rec.Task, "outlines"), wire.MagicOutlines)
 	if err != nil {
 		return err
 	}
 	nd := t.Plan.NearDup
-	s.outlines = &outlineWriter{encoder: e, outliner: neardup.NewOutliner(nd.ThresholdNum, nd.ThresholdDen)}
+	s.outlines = wire.NewOutlineWriter(e, nd.ThresholdNum, nd.ThresholdDen)
 	return nil
 }
 
@@ -163,7 +164,7 @@ const (
 
 // waitingDoc is a document that is not written yet.
 type waitingDoc struct {
-	docRecord
+	wire.Document
 	uncounted bool // its text is among those that wait
 }
 
@@ -175,12 +176,12 @@ func (s *scanner) flushWaiting() {
 		out := &s.waiting[i]
 		if out.uncounted {
 			for k := range counts {
-				out.setTokens(k, counts[k][counted])
+				out.SetTokens(k, counts[k][counted])
 			}
 			counted++
 		}
-		s.docs.doc(&out.docRecord)
-		s.keys.document(&s.Plan, &out.docRecord)
+		s.docs.Document(&out.Document)
+		putTableRow(s.keys.Tables, &s.Plan, &out.Document)
 		if max(cap(out.ID), cap(out.Contributor), cap(out.Source)) > maxLabel {
 			out.ID, out.Contributor, out.Source = nil, nil, nil
 		}
@@ -234,14 +235,14 @@ func (s *scanner) line(line *corpus.Line) error {
 	out.Created = s.rec.Created
 
 	apart := s.apart(out.Source)
-	s.keys.exactly(out.Hash^apart, line.Ordinal, out.Bytes)
+	s.keys.Exact(out.Hash^apart, line.Ordinal, out.Bytes)
 	shingles := s.shingles.Shingles(text)
 	s.bandKeys = s.sketch.BandKeys(s.bandKeys[:0], shingles)
 	if s.outlines != nil {
-		s.outlines.add(&out.docRecord, shingles)
+		s.outlines.Add(&out.Document, shingles)
 	}
 	for _, k := range s.bandKeys {
-		s.keys.band(k^apart, line.Ordinal)
+		s.keys.Band(k^apart, line.Ordinal)
 	}
 	return nil
 }
@@ -263,19 +264,19 @@ func (s *scanner) count(out *waitingDoc, text []byte) error {
 		if err != nil {
 			return fmt.Errorf("count tokens: %w", err)
 		}
-		out.setTokens(i, tokens)
+		out.SetTokens(i, tokens)
 	}
 	return nil
 }
 
 func (s *scanner) flush() error {
-	if err := s.docs.flush(); err != nil {
+	if err := s.docs.Flush(); err != nil {
 		return err
 	}
 	if s.outlines != nil {
-		if err := s.outlines.flush(); err != nil {
+		if err := s.outlines.Flush(); err != nil {
 			return err
 		}
 	}
-	return s.keys.flush()
+	return s.keys.Flush()
 }

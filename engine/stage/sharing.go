@@ -7,15 +7,16 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // eachDoc calls fn for every document in a group, in order of place: its number, its
 // record and, where an earlier run dropped it, what that decided. Both are reused.
-func (r *resolver) eachDoc(ctx context.Context, fn func(number uint32, p doc.Place, rec *docRecord, carried *decisionRecord) error) error {
-	var rec docRecord
+func (r *resolver) eachDoc(ctx context.Context, fn func(number uint32, p doc.Place, rec *wire.Document, carried *wire.Decision) error) error {
+	var rec wire.Document
 	next := uint32(0) // the number that must come
 	for shard := range r.Plan.Shards {
-		if err := r.eachDocOf(ctx, shard, &rec, func(p doc.Place, carried *decisionRecord) error {
+		if err := r.eachDocOf(ctx, shard, &rec, func(p doc.Place, carried *wire.Decision) error {
 			number, shares := r.places.find(p)
 			if !shares || number < next {
 				return nil
@@ -40,14 +41,14 @@ func errNoRecord(p doc.Place) error {
 }
 
 // eachDocOf reads the records of one shard into rec.
-func (r *resolver) eachDocOf(ctx context.Context, shard int, rec *docRecord, fn func(p doc.Place, carried *decisionRecord) error) error {
+func (r *resolver) eachDocOf(ctx context.Context, shard int, rec *wire.Document, fn func(p doc.Place, carried *wire.Decision) error) error {
 	path := workPath(Scan, shard, "docs")
-	d, closeFile, err := r.decode(ctx, &r.scanned[shard], path, magicDocs)
+	d, closeFile, err := r.decode(ctx, &r.scanned[shard], path, wire.MagicDocs)
 	if err != nil {
 		return err
 	}
 	defer closeFile()
-	carried := func(uint32) (*decisionRecord, error) { return nil, nil }
+	carried := func(uint32) (*wire.Decision, error) { return nil, nil }
 	if r.Plan.Shards[shard].Index != "" {
 		var closeCarried func()
 		if carried, closeCarried, err = r.carriedOf(ctx, shard); err != nil {
@@ -56,8 +57,8 @@ func (r *resolver) eachDocOf(ctx context.Context, shard int, rec *docRecord, fn 
 		defer closeCarried()
 	}
 	// Behind the last line of interest nothing is.
-	for end := r.places.end(shard); end > 0 && d.more(); {
-		if d.doc(rec); d.err != nil || uint64(rec.Ordinal) >= end {
+	for end := r.places.end(shard); end > 0 && d.More(); {
+		if d.Document(rec); d.Err != nil || uint64(rec.Ordinal) >= end {
 			break
 		}
 		decided, err := carried(rec.Ordinal)
@@ -68,8 +69,8 @@ func (r *resolver) eachDocOf(ctx context.Context, shard int, rec *docRecord, fn 
 			return err
 		}
 	}
-	if d.err != nil {
-		return fmt.Errorf("%s: %w", path, d.err)
+	if d.Err != nil {
+		return fmt.Errorf("%s: %w", path, d.Err)
 	}
 	return ctx.Err()
 }

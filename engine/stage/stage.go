@@ -25,6 +25,7 @@ import (
 	"github.com/tallystick/tallystick/engine/report"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/tally"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // WorkDir is the folder inside the output folder that holds the files passed
@@ -314,13 +315,13 @@ func (t *taskRun) create(ctx context.Context, path string) (io.Writer, error) {
 
 // encode creates a file of the private format that magic begins. Who writes it
 // ends with flush.
-func (t *taskRun) encode(ctx context.Context, path, magic string) (*encoder, error) {
+func (t *taskRun) encode(ctx context.Context, path, magic string) (*wire.Encoder, error) {
 	w, err := t.create(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	e := newEncoder(w, magic)
-	e.sources = t.Plan.UsesSource()
+	e := wire.NewEncoder(w, magic)
+	e.Sources = t.Plan.UsesSource()
 	return e, nil
 }
 

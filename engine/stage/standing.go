@@ -10,6 +10,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // What the policies of a plan change in scan and resolve: who is first, among
@@ -50,7 +51,7 @@ func rankingOf(p *plan.Plan) map[string]int {
 }
 
 // turn returns the turn of a document that was not dropped by an earlier run.
-func (r *resolver) turn(rec *docRecord, standing bool) uint64 {
+func (r *resolver) turn(rec *wire.Document, standing bool) uint64 {
 	var turn uint64
 	if !standing {
 		turn = turnDelivery
@@ -84,7 +85,7 @@ func unseenSources(p *plan.Plan, scanned []Record) (unseen []string) {
 
 // sourceOf numbers the sources of ScopeSource; elsewhere all documents are of
 // one source.
-func (r *resolver) sourceOf(rec *docRecord) int32 {
+func (r *resolver) sourceOf(rec *wire.Document) int32 {
 	if r.Plan.Scope != plan.ScopeSource {
 		return 0
 	}

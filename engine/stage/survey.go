@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // EachDocument calls fn for every line that scan found in a shard, in order;
@@ -16,20 +17,20 @@ func (j *Job) EachDocument(ctx context.Context, shard int, fn func(ordinal uint3
 		return err
 	}
 	path := workPath(Scan, shard, "docs")
-	d, closeFile, err := j.decode(ctx, &scanned, path, magicDocs)
+	d, closeFile, err := j.decode(ctx, &scanned, path, wire.MagicDocs)
 	if err != nil {
 		return err
 	}
 	defer closeFile()
-	var rec docRecord
-	for d.more() {
-		if d.doc(&rec); d.err != nil {
+	var rec wire.Document
+	for d.More() {
+		if d.Document(&rec); d.Err != nil {
 			break
 		}
 		fn(rec.Ordinal, rec.Reason, rec.Bytes, rec.Contributor)
 	}
-	if d.err != nil {
-		return fmt.Errorf("%s: %w", path, d.err)
+	if d.Err != nil {
+		return fmt.Errorf("%s: %w", path, d.Err)
 	}
 	return ctx.Err()
 }
@@ -52,7 +53,7 @@ func (j *Job) EachGroup(ctx context.Context, exact bool, fn func(members []doc.P
 		if err != nil {
 			return err
 		}
-		err = decodeGroups(f, func(members []doc.Place) error {
+		err = wire.EachGroup(f, func(members []doc.Place) error {
 			fn(members)
 			return nil
 		})

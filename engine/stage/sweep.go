@@ -16,6 +16,7 @@ import (
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/sweep"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // SweepDir is the folder, in that of a sweepable run, that holds what other
@@ -41,7 +42,7 @@ func sweepDocs(shard int) string { return fmt.Sprintf("%s/%05d.docs.zst", SweepD
 // packer is an encoder whose output is compressed. The nil packer takes
 // everything and writes nothing.
 type packer struct {
-	*encoder
+	*wire.Encoder
 	z *zstd.Encoder
 }
 
@@ -55,14 +56,14 @@ func (t *taskRun) pack(ctx context.Context, path, magic string) (*packer, error)
 	if err != nil {
 		return nil, err
 	}
-	e := newEncoder(z, magic)
-	e.sources = t.Plan.UsesSource()
+	e := wire.NewEncoder(z, magic)
+	e.Sources = t.Plan.UsesSource()
 	return &packer{e, z}, nil
 }
 
-func (p *packer) doc(r *docRecord) {
+func (p *packer) doc(r *wire.Document) {
 	if p != nil {
-		p.encoder.doc(r)
+		p.Encoder.Document(r)
 	}
 }
 
@@ -70,7 +71,7 @@ func (p *packer) close() error {
 	if p == nil {
 		return nil
 	}
-	if err := p.flush(); err != nil {
+	if err := p.Flush(); err != nil {
 		return err
 	}
 	return p.z.Close()
@@ -78,7 +79,7 @@ func (p *packer) close() error {
 
 // unpack opens a file of SweepDir. Whoever opened the run has compared its
 // digest with the manifest.
-func (j *Job) unpack(ctx context.Context, path, magic string) (*decoder, func(), error) {
+func (j *Job) unpack(ctx context.Context, path, magic string) (*wire.Decoder, func(), error) {
 	f, err := j.Out.Open(ctx, path)
 	if err != nil {
 		return nil, nil, err
@@ -89,12 +90,12 @@ func (j *Job) unpack(ctx context.Context, path, magic string) (*decoder, func(),
 		return nil, nil, err
 	}
 	closeAll := func() { z.Close(); f.Close() }
-	d, err := newDecoder(z, magic)
+	d, err := wire.NewDecoder(z, magic)
 	if err != nil {
 		closeAll()
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	d.further, d.sources = len(j.Plan.Further), j.Plan.UsesSource()
+	d.Further, d.Sources = len(j.Plan.Further), j.Plan.UsesSource()
 	return d, closeAll, nil
 }
 
@@ -103,7 +104,7 @@ func (t *taskRun) keepDocs(ctx context.Context, shard int) (*packer, error) {
 	if !t.Plan.NearDup.Sweepable() {
 		return nil, nil
 	}
-	return t.pack(ctx, sweepDocs(shard), magicDocs)
+	return t.pack(ctx, sweepDocs(shard), wire.MagicDocs)
 }
 
 // keepForSweep writes the buckets and the shingle sets of a sweepable run.
@@ -124,21 +125,21 @@ func (r *resolver) keepGraph(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.uint(uint64(len(r.nodes)))
+	p.Uint(uint64(len(r.nodes)))
 	for i := range r.nodes {
 		n := &r.nodes[i]
-		p.place(n.place)
-		p.int(int64(n.first) - int64(i))
-		p.uint(uint64(n.rank + 1))
+		p.Place(n.place)
+		p.Int(int64(n.first) - int64(i))
+		p.Uint(uint64(n.rank + 1))
 	}
-	p.uint(uint64(r.graph.Len()))
-	p.uint(uint64(r.graph.Buckets))
+	p.Uint(uint64(r.graph.Len()))
+	p.Uint(uint64(r.graph.Buckets))
 	for d := range uint32(r.graph.Len()) {
 		ids := r.graph.Of(d)
-		p.uint(uint64(len(ids)))
+		p.Uint(uint64(len(ids)))
 		last := uint32(0)
 		for _, b := range ids {
-			p.uint(uint64(b - last))
+			p.Uint(uint64(b - last))
 			last = b
 		}
 	}
@@ -168,10 +169,10 @@ func (r *resolver) keepSets(ctx context.Context) error {
 		if set, err = r.sets.Load(d, set); err != nil {
 			return err
 		}
-		p.uint(uint64(d))
-		p.uint(uint64(len(set)))
+		p.Uint(uint64(d))
+		p.Uint(uint64(len(set)))
 		for _, x := range set {
-			p.fixed64(x)
+			p.Fixed64(x)
 		}
 	}
 	return p.close()
@@ -184,27 +185,27 @@ func (r *resolver) loadGraph(ctx context.Context, from *Job) error {
 		return err
 	}
 	defer done()
-	nodes := d.uint()
+	nodes := d.Uint()
 	for i := range nodes {
-		n := node{place: d.place(), first: int32(int64(i) + d.int()), rank: int32(d.below(math.MaxInt32)) - 1}
-		if d.err != nil {
+		n := node{place: d.Place(), first: int32(int64(i) + d.Int()), rank: int32(d.Below(math.MaxInt32)) - 1}
+		if d.Err != nil {
 			break
 		}
 		if n.first < 0 || uint64(n.first) >= nodes || uint64(n.rank+1) > nodes ||
 			int(n.place.Shard) >= len(r.Plan.Shards) || i > 0 && r.nodes[i-1].place.Compare(n.place) >= 0 {
-			d.fail(fmt.Errorf("%w: node %d", doc.ErrCorrupt, i))
+			d.Fail(fmt.Errorf("%w: node %d", doc.ErrCorrupt, i))
 			break
 		}
 		r.nodes = append(r.nodes, n)
 		r.places.add(n.place)
 	}
 	r.number = r.places.number()
-	docs, buckets := d.uint(), d.uint()
-	if d.err == nil && (docs > nodes || buckets > 1<<32-1) {
-		d.fail(fmt.Errorf("%w: %d documents in %d buckets", doc.ErrCorrupt, docs, buckets))
+	docs, buckets := d.Uint(), d.Uint()
+	if d.Err == nil && (docs > nodes || buckets > 1<<32-1) {
+		d.Fail(fmt.Errorf("%w: %d documents in %d buckets", doc.ErrCorrupt, docs, buckets))
 	}
-	if d.err != nil {
-		return fmt.Errorf("%s: %w", sweepGraph, d.err)
+	if d.Err != nil {
+		return fmt.Errorf("%s: %w", sweepGraph, d.Err)
 	}
 	r.byRank = make([]int32, docs)
 	for i := range r.byRank {
@@ -224,10 +225,10 @@ func (r *resolver) loadGraph(ctx context.Context, from *Job) error {
 	r.graph = neardup.Graph{Offsets: []uint64{0}, Buckets: int(buckets)}
 	for range docs {
 		last := uint64(0)
-		for i, n := uint64(0), d.uint(); i < n && d.err == nil; i++ {
-			step := d.uint()
+		for i, n := uint64(0), d.Uint(); i < n && d.Err == nil; i++ {
+			step := d.Uint()
 			if i > 0 && step == 0 || step >= buckets || last+step >= buckets {
-				d.fail(fmt.Errorf("%w: bucket %d of %d", doc.ErrCorrupt, last+step, buckets))
+				d.Fail(fmt.Errorf("%w: bucket %d of %d", doc.ErrCorrupt, last+step, buckets))
 				break
 			}
 			last += step
@@ -235,11 +236,11 @@ func (r *resolver) loadGraph(ctx context.Context, from *Job) error {
 		}
 		r.graph.Offsets = append(r.graph.Offsets, uint64(len(r.graph.IDs)))
 	}
-	if d.err == nil && buckets > uint64(len(r.graph.IDs)) {
-		d.fail(fmt.Errorf("%w: %d buckets of %d members", doc.ErrCorrupt, buckets, len(r.graph.IDs)))
+	if d.Err == nil && buckets > uint64(len(r.graph.IDs)) {
+		d.Fail(fmt.Errorf("%w: %d buckets of %d members", doc.ErrCorrupt, buckets, len(r.graph.IDs)))
 	}
-	if d.err != nil {
-		return fmt.Errorf("%s: %w", sweepGraph, d.err)
+	if d.Err != nil {
+		return fmt.Errorf("%s: %w", sweepGraph, d.Err)
 	}
 	return nil
 }
@@ -263,16 +264,16 @@ func (j *Job) loadSets(ctx context.Context, scratch string, docs int, want func(
 	var set []uint64
 	var block [1 << 12]byte
 	found := 0
-	for d.more() {
+	for d.More() {
 		if err := ctx.Err(); err != nil {
 			return fail(err)
 		}
 		set = set[:0]
-		rank := d.uint32()
+		rank := d.Uint32()
 		as, ok := want(rank)
-		for left := d.uint(); left > 0 && d.err == nil; {
+		for left := d.Uint(); left > 0 && d.Err == nil; {
 			b := block[:8*min(left, uint64(len(block)/8))]
-			if d.full(b); d.err != nil {
+			if d.Full(b); d.Err != nil {
 				break
 			}
 			left -= uint64(len(b) / 8)
@@ -280,19 +281,19 @@ func (j *Job) loadSets(ctx context.Context, scratch string, docs int, want func(
 				set = append(set, binary.LittleEndian.Uint64(b))
 			}
 		}
-		if d.err == nil && !slices.IsSorted(set) {
-			d.fail(fmt.Errorf("%w: the set of rank %d does not ascend", doc.ErrCorrupt, rank))
+		if d.Err == nil && !slices.IsSorted(set) {
+			d.Fail(fmt.Errorf("%w: the set of rank %d does not ascend", doc.ErrCorrupt, rank))
 		}
-		if d.err == nil && ok {
+		if d.Err == nil && ok {
 			found++
-			d.err = w.Append(as, set)
+			d.Err = w.Append(as, set)
 		}
 	}
-	if d.err == nil && found != docs {
-		d.err = fmt.Errorf("%w: %d sets of %d", doc.ErrCorrupt, found, docs)
+	if d.Err == nil && found != docs {
+		d.Err = fmt.Errorf("%w: %d sets of %d", doc.ErrCorrupt, found, docs)
 	}
-	if d.err != nil {
-		return fail(d.err)
+	if d.Err != nil {
+		return fail(d.Err)
 	}
 	return w.Finish()
 }
@@ -331,22 +332,22 @@ func (k *Kept) Close() { k.r.close() }
 
 // readDocs describes the nodes and adds up what came in. each, if not nil, is
 // told of every line; node is -1 for one that shares no key.
-func (k *Kept) readDocs(ctx context.Context, each func(place doc.Place, node int32, rec *docRecord)) error {
+func (k *Kept) readDocs(ctx context.Context, each func(place doc.Place, node int32, rec *wire.Document)) error {
 	r, c := k.r, &k.Corpus
 	c.Documents = make([]sweep.Document, len(r.nodes))
 	numbers := map[string]int32{}
 	at := 0
 	for shard := range r.Plan.Shards {
-		d, done, err := r.unpack(ctx, sweepDocs(shard), magicDocs)
+		d, done, err := r.unpack(ctx, sweepDocs(shard), wire.MagicDocs)
 		if err != nil {
 			return err
 		}
-		var rec docRecord
-		for n := 0; d.more(); n++ {
+		var rec wire.Document
+		for n := 0; d.More(); n++ {
 			if n%4096 == 0 && ctx.Err() != nil {
 				break
 			}
-			if d.doc(&rec); d.err != nil {
+			if d.Document(&rec); d.Err != nil {
 				break
 			}
 			counts := doc.Counts{Documents: 1, Bytes: rec.Bytes, Tokens: rec.Tokens}
@@ -376,7 +377,7 @@ func (k *Kept) readDocs(ctx context.Context, each func(place doc.Place, node int
 			}
 		}
 		done()
-		if err := cmp.Or(d.err, ctx.Err()); err != nil {
+		if err := cmp.Or(d.Err, ctx.Err()); err != nil {
 			return fmt.Errorf("%s: %w", sweepDocs(shard), err)
 		}
 	}
@@ -500,28 +501,28 @@ func (t *taskRun) copyFrom(ctx context.Context, from *Job, path string) error {
 // takeDocs makes the records of a shard what they were in another run.
 func (t *taskRun) takeDocs(ctx context.Context, from *Job) error {
 	shard := t.rec.Task
-	d, done, err := from.unpack(ctx, sweepDocs(shard), magicDocs)
+	d, done, err := from.unpack(ctx, sweepDocs(shard), wire.MagicDocs)
 	if err != nil {
 		return err
 	}
 	defer done()
-	e, err := t.encode(ctx, workPath(Scan, shard, "docs"), magicDocs)
+	e, err := t.encode(ctx, workPath(Scan, shard, "docs"), wire.MagicDocs)
 	if err != nil {
 		return err
 	}
-	var rec docRecord
-	for d.more() {
-		if d.doc(&rec); d.err != nil {
+	var rec wire.Document
+	for d.More() {
+		if d.Document(&rec); d.Err != nil {
 			break
 		}
-		e.doc(&rec)
+		e.Document(&rec)
 		t.rec.Numbers["documents"]++
 		if rec.Reason != doc.OK {
 			t.rec.Numbers["rejected"]++
 		}
 	}
-	if d.err != nil {
-		return fmt.Errorf("%s: %w", sweepDocs(shard), d.err)
+	if d.Err != nil {
+		return fmt.Errorf("%s: %w", sweepDocs(shard), d.Err)
 	}
-	return e.flush()
+	return e.Flush()
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/report"
 	"github.com/tallystick/tallystick/engine/tally"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // tellEvery is how many documents tally adds up between two looks around.
@@ -31,12 +32,12 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	docs, closeDocs, err := t.decode(ctx, &scanned, workPath(Scan, shard, "docs"), magicDocs)
+	docs, closeDocs, err := t.decode(ctx, &scanned, workPath(Scan, shard, "docs"), wire.MagicDocs)
 	if err != nil {
 		return err
 	}
 	defer closeDocs()
-	decided, closeDecided, err := t.decode(ctx, &resolved, workPath(Resolve, shard, "decisions"), magicDecisions)
+	decided, closeDecided, err := t.decode(ctx, &resolved, workPath(Resolve, shard, "decisions"), wire.MagicDecisions)
 	if err != nil {
 		return err
 	}
@@ -63,8 +64,8 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 		room    = t.tallyRoom()
 		sums    = tally.Tally{Further: len(t.Plan.Further), Room: room, Dir: t.scratch()}
 		lines   [doc.NumClasses]roaring.Bitmap
-		rec     docRecord
-		next    decisionRecord
+		rec     wire.Document
+		next    wire.Decision
 		pending bool
 		file    = t.Plan.Files[t.Plan.Shards[shard].File].Path
 		first   = t.Plan.Shards[shard].FirstLine
@@ -79,20 +80,20 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	defer sums.Close()
 	defer lost.byContributor.Close()
 	n := 0
-	for ; docs.more(); n++ {
+	for ; docs.More(); n++ {
 		if n%tellEvery == 0 && n > 0 {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
 			t.advance(tellEvery)
 		}
-		if docs.doc(&rec); docs.err != nil {
+		if docs.Document(&rec); docs.Err != nil {
 			break
 		}
 		kept.doc(&rec)
-		if !pending && decided.more() {
-			decided.decision(&next)
-			pending = decided.err == nil
+		if !pending && decided.More() {
+			decided.Decision(&next)
+			pending = decided.Err == nil
 		}
 		class := doc.Kept
 		switch {
@@ -125,11 +126,11 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	if n > 0 {
 		t.advance(int64((n-1)%tellEvery + 1))
 	}
-	if !pending && decided.more() {
-		decided.decision(&next)
-		pending = decided.err == nil
+	if !pending && decided.More() {
+		decided.Decision(&next)
+		pending = decided.Err == nil
 	}
-	if err := errors.Join(docs.err, decided.err); err != nil {
+	if err := errors.Join(docs.Err, decided.Err); err != nil {
 		return fmt.Errorf("shard %d: %w", shard, err)
 	}
 	if pending {
@@ -162,7 +163,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(sums.Each(e.sums), e.flush()); err != nil {
+	if err := errors.Join(sums.Each(func(r *tally.Row) { putSums(e, r) }), e.Flush()); err != nil {
 		return err
 	}
 	if err := lost.write(ctx, t); err != nil {
@@ -177,7 +178,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	return nil
 }
 
-func (t *taskRun) row(shard int, first int64, rec *docRecord, d *decisionRecord) decision.Row {
+func (t *taskRun) row(shard int, first int64, rec *wire.Document, d *wire.Decision) decision.Row {
 	row := decision.Row{
 		Shard: int32(shard), Line: first + int64(rec.Ordinal), Offset: rec.Offset,
 		ID: string(rec.ID), Contributor: string(rec.Contributor), Class: d.Class.String(),
@@ -196,16 +197,16 @@ func (t *taskRun) row(shard int, first int64, rec *docRecord, d *decisionRecord)
 }
 
 // decode opens a work file that the task of rec wrote.
-func (j *Job) decode(ctx context.Context, rec *Record, path, magic string) (*decoder, func(), error) {
+func (j *Job) decode(ctx context.Context, rec *Record, path, magic string) (*wire.Decoder, func(), error) {
 	r, err := j.openFile(ctx, rec, path)
 	if err != nil {
 		return nil, nil, err
 	}
-	d, err := newDecoder(r, magic)
+	d, err := wire.NewDecoder(r, magic)
 	if err != nil {
 		r.Close()
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	d.further, d.sources = len(j.Plan.Further), j.Plan.UsesSource()
+	d.Further, d.Sources = len(j.Plan.Further), j.Plan.UsesSource()
 	return d, func() { r.Close() }, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // wordCounter stands for a tokenizer: a token is a word between spaces.
@@ -194,12 +195,12 @@ func TestDamagedInput(t *testing.T) {
 		file  string
 		magic string
 	}{
-		{Match, 1, workPath(Scan, 2, "keys"), magicKeys},
-		{Resolve, 0, workPath(Match, 3, "buckets"), magicGroups},
-		{Resolve, 0, workPath(Match, 0, "exact"), magicGroups},
-		{Resolve, 0, workPath(Scan, 1, "docs"), magicDocs},
-		{Tally, 1, workPath(Scan, 1, "docs"), magicDocs},
-		{Tally, 1, workPath(Resolve, 1, "decisions"), magicDecisions},
+		{Match, 1, workPath(Scan, 2, "keys"), wire.MagicKeys},
+		{Resolve, 0, workPath(Match, 3, "buckets"), wire.MagicGroups},
+		{Resolve, 0, workPath(Match, 0, "exact"), wire.MagicGroups},
+		{Resolve, 0, workPath(Scan, 1, "docs"), wire.MagicDocs},
+		{Tally, 1, workPath(Scan, 1, "docs"), wire.MagicDocs},
+		{Tally, 1, workPath(Resolve, 1, "decisions"), wire.MagicDecisions},
 		{Seal, 0, workPath(Tally, 2, "sums"), magicSums},
 		{Seal, 0, workPath(Tally, 2, "rejects"), ""},
 	} {

@@ -1,4 +1,4 @@
-package stage
+package wire
 
 import (
 	"bytes"
@@ -13,12 +13,12 @@ import (
 func outlinesOf(t *testing.T, documents ...[]uint64) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	e := newEncoder(&b, magicOutlines)
-	w := outlineWriter{encoder: e, outliner: neardup.NewOutliner(4, 5)}
+	e := NewEncoder(&b, MagicOutlines)
+	w := NewOutlineWriter(e, 4, 5)
 	for i, shingles := range documents {
-		w.add(&docRecord{Ordinal: uint32(i), Offset: int64(100 * i), Hash: uint64(i) << 60, Bytes: 7}, shingles)
+		w.Add(&Document{Ordinal: uint32(i), Offset: int64(100 * i), Hash: uint64(i) << 60, Bytes: 7}, shingles)
 	}
-	if err := w.flush(); err != nil {
+	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -30,24 +30,24 @@ func TestOutlinesRoundTrip(t *testing.T) {
 		long[i] = uint64(i) * 0x9e3779b97f4a7c15
 	}
 	documents := [][]uint64{{1, 2, 3}, nil, long, {1 << 63}}
-	d, err := newDecoder(bytes.NewReader(outlinesOf(t, documents...)), magicOutlines)
+	d, err := NewDecoder(bytes.NewReader(outlinesOf(t, documents...)), MagicOutlines)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var rec outlineRecord
+	var rec Outline
 	for i, shingles := range documents {
-		if !d.more() {
+		if !d.More() {
 			t.Fatalf("%d records", i)
 		}
-		d.outline(&rec)
+		d.Outline(&rec)
 		want := neardup.NewOutliner(4, 5).Outline(shingles)
-		if d.err != nil || rec.ordinal != uint32(i) || rec.offset != int64(100*i) || rec.hash != uint64(i)<<60 || rec.length != 7 ||
-			rec.outline.AtMost != want.AtMost || rec.outline.AtLeast != want.AtLeast || rec.outline.Whole != want.Whole || !slices.Equal(rec.outline.Bits, want.Bits) {
-			t.Fatalf("record %d: %+v, %v", i, rec, d.err)
+		if d.Err != nil || rec.Ordinal != uint32(i) || rec.Offset != int64(100*i) || rec.Hash != uint64(i)<<60 || rec.Length != 7 ||
+			rec.Outline.AtMost != want.AtMost || rec.Outline.AtLeast != want.AtLeast || rec.Outline.Whole != want.Whole || !slices.Equal(rec.Outline.Bits, want.Bits) {
+			t.Fatalf("record %d: %+v, %v", i, rec, d.Err)
 		}
 	}
-	if d.more() || d.err != nil {
-		t.Errorf("more, or %v", d.err)
+	if d.More() || d.Err != nil {
+		t.Errorf("more, or %v", d.Err)
 	}
 }
 
@@ -55,20 +55,20 @@ func TestOutlinesRoundTrip(t *testing.T) {
 func TestDamagedOutlines(t *testing.T) {
 	whole := outlinesOf(t, []uint64{1, 2, 3})
 	read := func(b []byte) error {
-		d, err := newDecoder(bytes.NewReader(b), magicOutlines)
+		d, err := NewDecoder(bytes.NewReader(b), MagicOutlines)
 		if err != nil {
 			return err
 		}
-		var rec outlineRecord
-		for d.more() {
-			d.outline(&rec)
+		var rec Outline
+		for d.More() {
+			d.Outline(&rec)
 		}
-		return d.err
+		return d.Err
 	}
 	if err := read(whole); err != nil {
 		t.Fatal(err)
 	}
-	head := len(magicOutlines)
+	head := len(MagicOutlines)
 	for cut := head + 1; cut < len(whole); cut++ {
 		if err := read(whole[:cut]); !errors.Is(err, doc.ErrCorrupt) {
 			t.Errorf("cut at %d: %v", cut, err)

@@ -1,0 +1,329 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/bits"
+
+	"github.com/tallystick/tallystick/engine/bands"
+	"github.com/tallystick/tallystick/engine/doc"
+)
+
+// KeyKind tells the two joins of match apart.
+type KeyKind byte
+
+// The kinds.
+const (
+	BandKey  KeyKind = 'b'
+	ExactKey KeyKind = 'x'
+)
+
+// KeyWriter writes the join keys of one shard as blocks of one partition and
+// kind each: memory stays at a block per partition however long the shard is.
+// Each block has a head (kind, partition, size), for those who read the file
+// from its front; a directory at the end repeats the heads, so that a match
+// task reads only what is its own.
+type KeyWriter struct {
+	e            *Encoder
+	directory    []byte
+	size         uint64        // of the file up to the directory, bytes
+	bands, exact [][]byte      // by partition
+	Tables       *bands.Writer // where the same go as Parquet; may be nil
+}
+
+// KeyBlock is the size of a full block, bytes.
+const KeyBlock = 1 << 16
+
+// KeyDirectory stands where another block would have its kind. After the
+// directory come its offset and the magic line again.
+const KeyDirectory = 'd'
+
+// NewKeyWriter writes to what others may write to as well.
+func NewKeyWriter(e *Encoder, partitions int) *KeyWriter {
+	return &KeyWriter{e: e, size: uint64(len(MagicKeys)), bands: make([][]byte, partitions), exact: make([][]byte, partitions)}
+}
+
+// Band adds a band key of a document.
+func (k *KeyWriter) Band(key uint64, ordinal uint32) {
+	if k.Tables != nil {
+		k.Tables.Band(key, ordinal)
+	}
+	p := PartitionOf(key, len(k.bands))
+	b := k.bands[p]
+	if n := len(b); ordinal>>14-1 < 1<<7-1 && n+12 <= cap(b) {
+		// Most numbers of lines have three bytes; the fourth one is nobody's.
+		b = b[:n+12]
+		binary.LittleEndian.PutUint64(b[n:], key)
+		binary.LittleEndian.PutUint32(b[n+8:], ordinal&0x7f|ordinal<<1&0x7f00|ordinal<<2&0x7f0000|0x8080)
+		b = b[:n+11]
+	} else {
+		b = binary.AppendUvarint(binary.LittleEndian.AppendUint64(b, key), uint64(ordinal))
+	}
+	if k.bands[p] = b; len(b) >= KeyBlock {
+		k.put(BandKey, p)
+	}
+}
+
+// Exact adds the exact key of a document of so many bytes of text.
+func (k *KeyWriter) Exact(key uint64, ordinal uint32, length uint64) {
+	p := PartitionOf(key, len(k.exact))
+	b := binary.LittleEndian.AppendUint64(k.exact[p], key)
+	b = binary.AppendUvarint(b, uint64(ordinal))
+	k.exact[p] = binary.AppendUvarint(b, length)
+	if len(k.exact[p]) >= KeyBlock {
+		k.put(ExactKey, p)
+	}
+}
+
+func (k *KeyWriter) put(kind KeyKind, p int) {
+	blocks := k.exact
+	if kind == BandKey {
+		blocks = k.bands
+	}
+	if len(blocks[p]) == 0 {
+		return
+	}
+	known := len(k.directory)
+	k.directory = append(k.directory, byte(kind))
+	k.directory = binary.AppendUvarint(k.directory, uint64(p))
+	k.directory = binary.AppendUvarint(k.directory, uint64(len(blocks[p])))
+	k.size += uint64(len(k.directory) - known + len(blocks[p]))
+	k.e.Byte(byte(kind))
+	k.e.Uint(uint64(p))
+	k.e.Bytes(blocks[p])
+	blocks[p] = blocks[p][:0]
+}
+
+// Flush ends a key file.
+func (k *KeyWriter) Flush() error {
+	k.PutAll()
+	k.e.Byte(KeyDirectory)
+	k.e.Bytes(k.directory)
+	k.e.Fixed64(k.size)
+	k.e.buf = append(k.e.buf, MagicKeys...)
+	if k.Tables != nil {
+		if err := k.Tables.Close(); err != nil {
+			return fmt.Errorf("write keys: %w", err)
+		}
+	}
+	return k.e.Flush()
+}
+
+// PutAll writes what has not filled a block.
+func (k *KeyWriter) PutAll() {
+	for p := range k.bands { // both of a partition side by side: one range to read
+		k.put(ExactKey, p)
+		k.put(BandKey, p)
+	}
+}
+
+// PartitionOf maps a key to one of n partitions by its high bits.
+func PartitionOf(key uint64, n int) int {
+	return int((key >> 32) * uint64(n) >> 32)
+}
+
+// KeysOf is the range of the keys that PartitionOf maps to partition p of n.
+func KeysOf(p, n int) bands.Range {
+	first := func(p int) uint64 { // high half of the least key of p
+		return (uint64(p)<<32 + uint64(n) - 1) / uint64(n)
+	}
+	last := uint64(math.MaxUint64)
+	if p+1 < n {
+		last = first(p+1)<<32 - 1
+	}
+	return bands.Range{First: first(p) << 32, Last: last}
+}
+
+// PackedKeys are those of one block of a shard's key file.
+type PackedKeys struct {
+	Shard  uint32
+	Kind   KeyKind
+	At     int64  // in the file
+	Size   int    // bytes
+	Packed []byte // nil where they are not held in memory
+}
+
+// BlockFile is an open file of known size.
+type BlockFile interface {
+	io.ReaderAt
+	Size() int64
+}
+
+// keyTail is how much of a key file's end is read at first, in bytes: more than
+// most directories take.
+const keyTail = 8 << 10
+
+// ReadPacked appends the blocks of one partition in a shard's key file, with as many
+// of their keys as take at most hold bytes. It reads nothing but the directory and
+// those.
+func ReadPacked(f BlockFile, shard uint32, partition int, hold int64, to []PackedKeys) ([]PackedKeys, error) {
+	directory, end, err := readDirectory(f)
+	if err != nil {
+		return to, err
+	}
+	d := &Decoder{src: bytes.NewReader(directory), buf: make([]byte, min(len(directory)+binary.MaxVarintLen64, codecBuffer))}
+	known := len(to)
+	at := uint64(len(MagicKeys))
+	for d.More() {
+		kind, p, size := KeyKind(d.Byte()), d.Uint(), d.Uint()
+		at += uint64(1 + uvarintLen(p) + uvarintLen(size))
+		switch {
+		case d.Err != nil:
+		case kind != BandKey && kind != ExactKey:
+			d.Fail(fmt.Errorf("%w: keys of kind %d", doc.ErrCorrupt, kind))
+		case size > maxString || at+size > uint64(end):
+			d.Fail(fmt.Errorf("%w: a block of %d bytes at %d", doc.ErrCorrupt, size, at))
+		case p == uint64(partition):
+			to = append(to, PackedKeys{Shard: shard, Kind: kind, At: int64(at), Size: int(size)})
+		}
+		at += size
+	}
+	if d.Err == nil && at != uint64(end) {
+		d.Fail(fmt.Errorf("%w: blocks of %d bytes in %d", doc.ErrCorrupt, at, end))
+	}
+	if d.Err != nil {
+		return to[:known], d.Err
+	}
+	return to, holdBlocks(f, to[known:], hold)
+}
+
+// readDirectory returns the directory of a key file, and where its blocks end.
+func readDirectory(f BlockFile) (directory []byte, end int64, err error) {
+	const trailer = 8 + len(MagicKeys)
+	size := f.Size()
+	tail := make([]byte, min(size, keyTail))
+	if err := readFullAt(f, tail, size-int64(len(tail))); err != nil {
+		return nil, 0, err
+	}
+	if size < int64(len(MagicKeys)+trailer) || string(tail[len(tail)-len(MagicKeys):]) != MagicKeys {
+		return nil, 0, fmt.Errorf("%w: does not end with %q", doc.ErrCorrupt, MagicKeys[:len(MagicKeys)-1])
+	}
+	at := binary.LittleEndian.Uint64(tail[len(tail)-trailer:])
+	if at < uint64(len(MagicKeys)) || at > uint64(size)-uint64(trailer) || uint64(size)-at > maxString {
+		return nil, 0, fmt.Errorf("%w: a directory at %d of %d bytes", doc.ErrCorrupt, at, size)
+	}
+	end = int64(at)
+	if before := size - int64(len(tail)) - end; before > 0 {
+		front := make([]byte, before)
+		if err := readFullAt(f, front, end); err != nil {
+			return nil, 0, err
+		}
+		tail = append(front, tail...)
+	} else {
+		tail = tail[-before:]
+	}
+	d := &Decoder{src: bytes.NewReader(tail[:len(tail)-trailer]), buf: make([]byte, binary.MaxVarintLen64)}
+	if kind := d.Byte(); d.Err == nil && kind != KeyDirectory {
+		d.Fail(fmt.Errorf("%w: no directory at %d", doc.ErrCorrupt, at))
+	}
+	directory = d.Bytes(nil)
+	if d.Err == nil && d.More() {
+		d.Fail(fmt.Errorf("%w: more than a directory at %d", doc.ErrCorrupt, at))
+	}
+	return directory, end, d.Err
+}
+
+func uvarintLen(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
+
+// holdBlocks reads the blocks that hold bytes have room for, those that lie side by
+// side at once.
+func holdBlocks(f BlockFile, blocks []PackedKeys, hold int64) error {
+	const near = 16 // the head of a block is shorter
+	for len(blocks) > 0 {
+		n, end := 0, blocks[0].At
+		for n < len(blocks) && int64(blocks[n].Size) <= hold && blocks[n].At-end < near {
+			hold -= int64(blocks[n].Size)
+			end = blocks[n].At + int64(blocks[n].Size)
+			n++
+		}
+		if n == 0 {
+			blocks = blocks[1:]
+			continue
+		}
+		from := blocks[0].At
+		all := make([]byte, end-from)
+		if err := readFullAt(f, all, from); err != nil {
+			return err
+		}
+		for i := range blocks[:n] {
+			b := &blocks[i]
+			b.Packed = all[b.At-from:][:b.Size:b.Size]
+		}
+		blocks = blocks[n:]
+	}
+	return nil
+}
+
+// readFullAt is io.ReadFull for a place in a file.
+func readFullAt(f io.ReaderAt, b []byte, at int64) error {
+	n, err := f.ReadAt(b, at)
+	switch {
+	case n == len(b):
+		return nil
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("%w: ends at %d", doc.ErrCorrupt, at+int64(n))
+	}
+	return err
+}
+
+// Each calls fn for the keys of a block; length is that of an exact key.
+func (k *PackedKeys) Each(fn func(key uint64, ordinal uint32, length uint64)) error {
+	for b := k.Packed; len(b) > 0; {
+		if len(b) < 8 {
+			return fmt.Errorf("%w: ends inside a key", doc.ErrCorrupt)
+		}
+		key := binary.LittleEndian.Uint64(b)
+		if len(b) >= 12 {
+			// Most lines have numbers of three bytes.
+			if w := binary.LittleEndian.Uint32(b[8:]); w&0x808080 == 0x8080 && k.Kind == BandKey {
+				fn(key, w&0x7f|w>>1&0x3f80|w>>2&0x1fc000, 0)
+				b = b[11:]
+				continue
+			}
+		}
+		ordinal, n := binary.Uvarint(b[8:])
+		if n <= 0 {
+			return fmt.Errorf("%w: ends inside a key", doc.ErrCorrupt)
+		}
+		if ordinal > math.MaxUint32 {
+			return fmt.Errorf("%w: a key of line %d", doc.ErrCorrupt, ordinal)
+		}
+		b = b[8+n:]
+		var length uint64
+		if k.Kind == ExactKey {
+			if length, n = binary.Uvarint(b); n <= 0 {
+				return fmt.Errorf("%w: ends inside a key", doc.ErrCorrupt)
+			}
+			b = b[n:]
+		}
+		fn(key, uint32(ordinal), length)
+	}
+	return nil
+}
+
+// Copy adds the wanted keys of a block that d has read.
+func (k *KeyWriter) Copy(d *Decoder, kind KeyKind, packed []byte, wanted func(tag byte, ordinal uint32) bool) {
+	if d.Err == nil && kind != BandKey && kind != ExactKey {
+		d.Fail(fmt.Errorf("%w: keys of kind %d", doc.ErrCorrupt, kind))
+	}
+	if d.Err != nil {
+		return
+	}
+	block := PackedKeys{Kind: kind, Packed: packed}
+	err := block.Each(func(key uint64, ordinal uint32, length uint64) {
+		switch {
+		case !wanted(byte(kind), ordinal):
+		case kind == BandKey:
+			k.Band(key, ordinal)
+		default:
+			k.Exact(key, ordinal, length)
+		}
+	})
+	if err != nil {
+		d.Fail(err)
+	}
+}
