@@ -95,6 +95,7 @@ func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Count
 	return recs, err
 }
 
+// prepareInStore is prepare for an object store.
 func prepareInStore(ctx context.Context, o *folder.Remote, r request.Rules, m request.Means, opt RunOptions) (request.Prepared, error) {
 	if slices.Contains(r.Inputs, "-") {
 		return request.Prepared{}, fmt.Errorf("%w: standard input is kept in the output folder, which must be local for that; copy it to %s first", doc.ErrUsage, o.URL)
@@ -110,6 +111,7 @@ func prepareInStore(ctx context.Context, o *folder.Remote, r request.Rules, m re
 	return p, claimed.Begin(ctx, p.Plan)
 }
 
+// jobIn is newJob for an object store.
 func jobIn(ctx context.Context, o *folder.Remote, p plan.Plan, counters []*tokenize.Counter, m request.Means, strict bool) *stage.Job {
 	return &stage.Job{
 		Plan: p, Out: o, Dir: o.URL, Scratch: o.Scratch, Counters: forStage(counters),
@@ -118,8 +120,8 @@ func jobIn(ctx context.Context, o *folder.Remote, p plan.Plan, counters []*token
 	}
 }
 
-// finishIn describes a sealed run, from local copies of what the report shows,
-// and removes the work files.
+// finishIn is finish for an object store: the report is made from local copies of
+// what it shows.
 func finishIn(ctx context.Context, o *folder.Remote, job *stage.Job, m request.Means, timings []progress.Timing, opt RunOptions) (Result, error) {
 	res := Result{Plan: job.Plan, Timings: timings, Dir: o.URL}
 	var err error

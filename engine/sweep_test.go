@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -155,27 +154,6 @@ func readFile(t *testing.T, dir, name string) []byte {
 	return b
 }
 
-// Samples are near their threshold, also those of the last one.
-func TestSamplesAreNearTheirThreshold(t *testing.T) {
-	base := runAt(t, sweepRules("0.5", "0.8", "../testdata/corpus/peps-history.jsonl.gz"))
-	for _, at := range []string{"0.8", "0.95", "0.99"} {
-		o := threshold.Options{At: []string{"0.6", at}, Step: "0.05", Samples: 50, Scratch: t.TempDir()}
-		res, err := threshold.Sweep(t.Context(), base, o, sweepMeans)
-		if err != nil {
-			t.Fatal(err)
-		}
-		last := res.Rows[1]
-		if len(last.Samples) == 0 {
-			t.Errorf("%s: no samples", at)
-		}
-		for _, s := range last.Samples {
-			if limit := map[string]uint32{"0.8": 85, "0.95": 100, "0.99": 101}[at]; 100*s.Overlap >= limit*s.Union {
-				t.Errorf("%s: a sample of score %v", at, s.Jaccard)
-			}
-		}
-	}
-}
-
 // A document of a few more shingles than tiny ones has keys of both kinds, more
 // at a floor than at the threshold: a verifier must know how many.
 func TestKeysOfFewShinglesAtTheFloorVerify(t *testing.T) {
@@ -193,63 +171,6 @@ func TestKeysOfFewShinglesAtTheFloorVerify(t *testing.T) {
 		if !c.OK {
 			t.Errorf("verify %s: %v", c.Name, c.Failures)
 		}
-	}
-}
-
-// TestSweepRefuses what it cannot answer for.
-func TestSweepRefuses(t *testing.T) {
-	input := filepath.Join(t.TempDir(), "in.jsonl")
-	var b bytes.Buffer
-	for i := range 20 {
-		fmt.Fprintf(&b, `{"text":"one two three four five six seven eight nine ten eleven %d"}`+"\n", i)
-	}
-	if err := os.WriteFile(input, b.Bytes(), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	o := threshold.Options{Step: "0.1", Scratch: t.TempDir()}
-	plain := runAt(t, sweepRules("", "0.8", input))
-	if _, err := threshold.Sweep(t.Context(), plain, o, sweepMeans); !errors.Is(err, doc.ErrUsage) || !strings.Contains(err.Error(), "--sweepable") {
-		t.Errorf("a run that kept nothing: %v", err)
-	}
-	if _, err := request.MakePlan(t.Context(), sweepRules("0.8", "0.7", input), sweepMeans, ""); !errors.Is(err, doc.ErrUsage) {
-		t.Errorf("a threshold below the floor: %v", err)
-	}
-	kept := runAt(t, sweepRules("0.6", "0.8", input))
-	for _, at := range []string{"0.59", "0", "1.1", "x"} {
-		if _, err := Rethreshold(t.Context(), kept, at, sweepMeans, RunOptions{Out: filepath.Join(t.TempDir(), "o")}); !errors.Is(err, doc.ErrUsage) {
-			t.Errorf("rethreshold at %s: %v", at, err)
-		}
-		if _, err := threshold.Sweep(t.Context(), kept, threshold.Options{At: []string{at}, Scratch: t.TempDir()}, sweepMeans); !errors.Is(err, doc.ErrUsage) {
-			t.Errorf("sweep at %s: %v", at, err)
-		}
-	}
-	if _, err := threshold.Sweep(t.Context(), kept, threshold.Options{Step: "0.0001", Scratch: t.TempDir()}, sweepMeans); !errors.Is(err, doc.ErrUsage) {
-		t.Errorf("thousands of thresholds: %v", err)
-	}
-	if _, err := Rethreshold(t.Context(), kept, "0.7", sweepMeans, RunOptions{Out: kept, Force: true}); !errors.Is(err, doc.ErrUsage) {
-		t.Errorf("onto itself: %v", err)
-	}
-	res, err := threshold.Sweep(t.Context(), kept, o, sweepMeans)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var at []string
-	for _, r := range res.Rows {
-		at = append(at, r.Threshold)
-	}
-	if diff := gocmp.Diff([]string{"0.6", "0.7", "0.8", "0.9", "1"}, at); diff != "" {
-		t.Error(diff)
-	}
-
-	// What it keeps is checked before it is believed.
-	name := filepath.Join(kept, "sweep", "graph.zst")
-	data := readFile(t, kept, "sweep/graph.zst")
-	data[len(data)/2] ^= 1
-	if err := os.WriteFile(name, data, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := threshold.Sweep(t.Context(), kept, o, sweepMeans); !errors.Is(err, doc.ErrCorrupt) {
-		t.Errorf("a damaged file: %v", err)
 	}
 }
 

@@ -55,11 +55,11 @@ const countBatch = 512 // documents
 // them in input order, in batches that are fn's to keep. dir is where standard
 // input is copied to that must be read twice.
 func Each(ctx context.Context, r request.Rules, m request.Means, counters []*tokenize.Counter, kind InputKind, dir string, fn func([]Counted) error) error {
-	sources, err := countSources(ctx, r, m, kind, dir)
+	sources, err := findSources(ctx, r, m, kind, dir)
 	if err != nil {
 		return err
 	}
-	units, total, err := countUnits(ctx, r, m, sources)
+	units, total, err := cutUnits(ctx, r, m, sources)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func Each(ctx context.Context, r request.Rules, m request.Means, counters []*tok
 	return nil
 }
 
-// countShared is what all units of a Count share.
+// countShared is what all units of an Each share.
 type countShared struct {
 	rules    request.Rules
 	means    request.Means

@@ -15,7 +15,7 @@ import (
 	"github.com/tallystick/tallystick/engine/request"
 )
 
-// InputKind says what the inputs of Count are.
+// InputKind says what the inputs of Each are.
 type InputKind string
 
 const (
@@ -27,7 +27,7 @@ const (
 	InputText  InputKind = "text"
 )
 
-// source is an input of Count.
+// source is an input of Each.
 type source struct {
 	path   string // as given
 	opened string // as it can be opened here
@@ -44,8 +44,8 @@ type unit struct {
 	shard   plan.Shard
 }
 
-// countSources lists the inputs and tells texts from JSON lines.
-func countSources(ctx context.Context, r request.Rules, m request.Means, kind InputKind, dir string) ([]source, error) {
+// findSources lists the inputs and tells texts from JSON lines.
+func findSources(ctx context.Context, r request.Rules, m request.Means, kind InputKind, dir string) ([]source, error) {
 	expand := func(ctx context.Context, args []string) ([]string, error) {
 		return corpus.ExpandText(ctx, args, kind == InputText)
 	}
@@ -140,8 +140,8 @@ func stdinSource(ctx context.Context, r request.Rules, m request.Means, kind Inp
 	return s, err
 }
 
-// countUnits cuts JSON lines into shards.
-func countUnits(ctx context.Context, r request.Rules, m request.Means, sources []source) (units []unit, total int64, err error) {
+// cutUnits cuts JSON lines into shards.
+func cutUnits(ctx context.Context, r request.Rules, m request.Means, sources []source) (units []unit, total int64, err error) {
 	var lines []string // paths of JSON lines
 	for _, s := range sources {
 		if !s.isText {

@@ -177,3 +177,12 @@ func Tidy(ctx context.Context, dir string, keepWork bool) error {
 	os.Remove(filepath.Join(dir, stage.WorkDir)) // unless this process holds the lock in it, until it leaves
 	return err
 }
+
+// ClearDebris removes the work folder that a late task made anew after the run
+// was sealed, unless others work in it.
+func ClearDebris(dir string) {
+	if release, err := Occupy(dir, "stage"); err == nil {
+		_ = emptyWork(dir) // nothing depends on it
+		release()
+	}
+}

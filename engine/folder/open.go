@@ -96,6 +96,17 @@ func Sealed(ctx context.Context, p plan.Plan, dir string) bool {
 	return true
 }
 
+// Settled reports whether the run in dir is finished and its work folder gone,
+// or made anew by a task that was late. Reading what a finished run wrote takes
+// a while; of an unfinished one there is no manifest to begin with.
+func Settled(ctx context.Context, p plan.Plan, dir string) bool {
+	record := filepath.Join(dir, stage.WorkDir, string(stage.Seal))
+	if _, err := os.Stat(record); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	return Sealed(ctx, p, dir)
+}
+
 // ReadManifest reads the manifest of a finished run.
 func ReadManifest(dir string) (manifest.Manifest, error) {
 	b, err := ReadFile(object.Join(dir, manifest.Name))
@@ -112,24 +123,4 @@ func ReadManifest(dir string) (manifest.Manifest, error) {
 func IsRun(path string) bool {
 	_, err := os.Stat(filepath.Join(path, manifest.Name))
 	return err == nil
-}
-
-// Settled reports whether the run in dir is finished and its work folder gone,
-// or made anew by a task that was late. Reading what a finished run wrote takes
-// a while; of an unfinished one there is no manifest to begin with.
-func Settled(ctx context.Context, p plan.Plan, dir string) bool {
-	record := filepath.Join(dir, stage.WorkDir, string(stage.Seal))
-	if _, err := os.Stat(record); !errors.Is(err, fs.ErrNotExist) {
-		return false
-	}
-	return Sealed(ctx, p, dir)
-}
-
-// ClearDebris removes the work folder that a late task made anew after the run
-// was sealed, unless others work in it.
-func ClearDebris(dir string) {
-	if release, err := Occupy(dir, "stage"); err == nil {
-		_ = emptyWork(dir) // nothing depends on it
-		release()
-	}
 }

@@ -184,8 +184,9 @@ func creditRule(credit string) (string, error) {
 	return "", fmt.Errorf("%w: credit %q is neither first nor shared", doc.ErrUsage, credit)
 }
 
-// Pairing resolves and checks the rules for who is near whom, for a request that
-// makes no plan.
+// Pairing resolves the rules for who is near whom, for a request that makes no
+// plan, and checks the policy as MakePlan does: where nothing asks for sources the
+// field is forgotten.
 func (r *Rules) Pairing() (plan.NearDup, error) {
 	if err := r.checkShingle(); err != nil {
 		return plan.NearDup{}, err
