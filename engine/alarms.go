@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/tallystick/tallystick/engine/alarm"
+	"github.com/tallystick/tallystick/engine/folder"
 )
 
 // notedAlarms is how many alarms the report and the summary spell out.
@@ -12,7 +13,7 @@ const notedAlarms = 5
 // alarmNotes returns the alarms of the run in dir as sentences, the first ones.
 // floored says that its buckets are those of a floor.
 func alarmNotes(dir string, floored bool) ([]string, error) {
-	f, err := readAlarms(dir)
+	f, err := folder.ReadAlarms(dir)
 	if err != nil {
 		return nil, err
 	}

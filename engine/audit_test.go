@@ -15,7 +15,9 @@ import (
 	"github.com/tallystick/tallystick/engine/alarm"
 	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/shingle"
 	"github.com/tallystick/tallystick/engine/stage"
 )
@@ -61,14 +63,14 @@ func auditOf(t *testing.T, lines []string, files, bands, workers int, ppm int64)
 	for k := range files {
 		tree[fmt.Sprintf("%02d.jsonl", k)] = strings.Join(lines[k*len(lines)/files:(k+1)*len(lines)/files], "\n")
 	}
-	r := Rules{
+	r := request.Rules{
 		Inputs: []string{writeFiles(t, tree)}, Tokenizers: []string{"../testdata/tokenizers/bytes.json"}, AddedTokens: "match",
 		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 		Threshold: "0.7", Recall: 0.99, Seed: 7, AuditPPM: ppm, MaxLine: 1 << 20, ShardSize: int64(max(8000, 10*len(lines))),
 	}
-	m := Means{Engine: "native", Parser: "native", Workers: workers}
+	m := request.Means{Engine: "native", Parser: "native", Workers: workers}
 	out := t.TempDir()
-	p, err := MakePlan(t.Context(), r, m, out)
+	p, err := request.MakePlan(t.Context(), r, m, out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +80,7 @@ func auditOf(t *testing.T, lines []string, files, bands, workers int, ppm int64)
 	if p.Plan.RunID, err = p.Plan.ComputeRunID(); err != nil {
 		t.Fatal(err)
 	}
-	if err := makeFor(t.Context(), out, false, p.Plan); err != nil {
+	if err := folder.Make(t.Context(), out, false, p.Plan); err != nil {
 		t.Fatal(err)
 	}
 	job, err := newJob(p.Plan, p.Counters, m, out)
@@ -90,7 +92,7 @@ func auditOf(t *testing.T, lines []string, files, bands, workers int, ppm int64)
 			t.Fatal(err)
 		}
 	}
-	alarms, err := readAlarms(out)
+	alarms, err := folder.ReadAlarms(out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +108,7 @@ func auditOf(t *testing.T, lines []string, files, bands, workers int, ppm int64)
 	if low != (f.ByFamilies.HighPPM < 990_000) {
 		t.Errorf("an alarm: %v; %s", low, f.Sentence())
 	}
-	sealed, err := ReadManifest(out)
+	sealed, err := folder.ReadManifest(out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,14 +225,14 @@ func TestAuditIsAFunctionOfTheDocuments(t *testing.T) {
 func TestAuditOfChangedInput(t *testing.T) {
 	lines := []string{`{"text":"one two three four five six seven","id":"a"}`, `{"text":"eight nine ten eleven twelve","id":"b"}`}
 	dir := writeFiles(t, map[string]string{"a.jsonl": strings.Join(lines, "\n")})
-	r := Rules{
+	r := request.Rules{
 		Inputs: []string{dir}, Tokenizers: []string{"../testdata/tokenizers/bytes.json"}, AddedTokens: "match",
 		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 		Threshold: "0.7", Recall: 0.99, Seed: 7, AuditPPM: 1e6, MaxLine: 1 << 20, ShardSize: 1 << 20,
 	}
-	m := Means{Engine: "native", Parser: "native", Workers: 1}
+	m := request.Means{Engine: "native", Parser: "native", Workers: 1}
 	out := t.TempDir()
-	p, err := MakePlan(t.Context(), r, m, out)
+	p, err := request.MakePlan(t.Context(), r, m, out)
 	if err != nil {
 		t.Fatal(err)
 	}

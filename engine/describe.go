@@ -18,11 +18,14 @@ import (
 	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/internal/jsonfile"
 	"github.com/tallystick/tallystick/engine/internal/selfsum"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/report"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/tally"
@@ -39,12 +42,12 @@ const (
 
 // Timings is the content of timings.json.
 type Timings struct {
-	Version     int      `json:"version"`
-	RunID       string   `json:"run_id"`
-	Machine     Machine  `json:"machine"`
-	Stages      []Timing `json:"stages"`
-	WallSeconds float64  `json:"wall_seconds"` // sum over the stages
-	SHA256      string   `json:"sha256"`       // of this file without these digits
+	Version     int               `json:"version"`
+	RunID       string            `json:"run_id"`
+	Machine     Machine           `json:"machine"`
+	Stages      []progress.Timing `json:"stages"`
+	WallSeconds float64           `json:"wall_seconds"` // sum over the stages
+	SHA256      string            `json:"sha256"`       // of this file without these digits
 }
 
 // Machine is where and with what a run was done.
@@ -67,7 +70,7 @@ const (
 )
 
 // describe writes timings.json and report.html of a sealed run.
-func describe(ctx context.Context, job *stage.Job, m Means, res *Result) error {
+func describe(ctx context.Context, job *stage.Job, m request.Means, res *Result) error {
 	engine, err := engineOf(ctx, job)
 	if err != nil {
 		return err
@@ -167,7 +170,7 @@ func reportData(ctx context.Context, job *stage.Job, t Timings, res *Result) (re
 	sum := job.Sealed()
 	if sum == nil {
 		var err error
-		if sum, err = readSummary(ctx, dir, d.Plan, reportContributors); err != nil {
+		if sum, err = folder.ReadSummary(ctx, dir, d.Plan, reportContributors); err != nil {
 			return d, err
 		}
 	}
@@ -250,7 +253,7 @@ func standingNote(p *plan.Plan, s *manifest.Standing) string {
 
 // newFlows returns what takes in the flows while a process tallies; nil under a
 // memory bound, which has no room for all of them.
-func newFlows(m Means) *report.Flows {
+func newFlows(m request.Means) *report.Flows {
 	if m.Memory > 0 {
 		return nil
 	}
@@ -265,7 +268,7 @@ func addFlows(job *stage.Job, d *report.Data) error {
 	defer flows.Close()
 	d.Scores = make([]uint64, 101)
 	var key []byte
-	err := EachDecision(job.Dir, d.Plan, func(row *decision.Row) error {
+	err := folder.EachDecision(job.Dir, d.Plan, func(row *decision.Row) error {
 		key = binary.AppendUvarint(key[:0], uint64(len(row.Contributor)))
 		key = append(append(key, row.Contributor...), row.WitnessContributor...)
 		class := doc.NearDup

@@ -7,7 +7,10 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/estimate"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/object"
+	"github.com/tallystick/tallystick/engine/progress"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/kernels"
@@ -21,7 +24,7 @@ type EstimateOptions struct {
 
 // Estimate does all stages with a sample of the corpus of a plan in the output
 // folder out, and leaves there what that tells of the whole, estimate.json.
-func Estimate(ctx context.Context, p Prepared, m Means, out string, o EstimateOptions) (estimate.File, error) {
+func Estimate(ctx context.Context, p request.Prepared, m request.Means, out string, o EstimateOptions) (estimate.File, error) {
 	fail := func(err error) (estimate.File, error) { return estimate.File{}, err }
 	job := &stage.Job{Plan: p.Plan, Dir: out}
 	var to store.Store = store.NewLocal(out)
@@ -31,11 +34,11 @@ func Estimate(ctx context.Context, p Prepared, m Means, out string, o EstimateOp
 			return fail(fmt.Errorf("%w: output folder: %w", doc.ErrUsage, err))
 		}
 	}
-	track := start(m.Progress, "estimate", 0, "bytes")
+	track := progress.Start(m.Progress, "estimate", 0, "bytes")
 	s, err := estimate.Rehearse(ctx, p.Plan, forStage(p.Counters), estimate.Options{
 		Size: o.SampleSize, Out: to, Parser: m.Parser, Files: job.File,
 		Report: func(ctx context.Context, job *stage.Job) error {
-			sealed, err := ReadManifest(job.Dir)
+			sealed, err := folder.ReadManifest(job.Dir)
 			if err != nil {
 				return err
 			}
@@ -45,7 +48,7 @@ func Estimate(ctx context.Context, p Prepared, m Means, out string, o EstimateOp
 	if err != nil {
 		return fail(err)
 	}
-	track.end(1, 0)
+	track.End(1, 0)
 	e := estimate.New(p.Plan, s, o.Fleet, kernels.Features().Name)
 	var b bytes.Buffer
 	if err := e.Write(&b); err != nil {

@@ -15,8 +15,10 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/lease"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
@@ -25,7 +27,7 @@ import (
 type cluster struct {
 	t        *testing.T
 	dir      string
-	rules    Rules
+	rules    request.Rules
 	plan     plan.Plan
 	counters []*tokenize.Counter
 }
@@ -34,7 +36,7 @@ func newCluster(t *testing.T, dir string, seed uint64) *cluster {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 6))
 	in := writeDocs(t, filepath.Join(dir, "in"), policyCorpus(rng, 60, "d"), 3, rng)
-	c := &cluster{t: t, dir: filepath.Join(dir, "out"), rules: policyRules(Policy{}, 7, in)}
+	c := &cluster{t: t, dir: filepath.Join(dir, "out"), rules: policyRules(request.Policy{}, 7, in)}
 	c.prepare(RunOptions{Out: c.dir})
 	return c
 }
@@ -72,7 +74,7 @@ func (c *cluster) whole() string {
 func (c *cluster) same(want string) {
 	c.t.Helper()
 	sameBytes(c.t, filepath.Join(want, "manifest.json"), filepath.Join(c.dir, "manifest.json"))
-	if !sealed(c.t.Context(), c.plan, c.dir) {
+	if !folder.Sealed(c.t.Context(), c.plan, c.dir) {
 		c.t.Error("the files are not those of the manifest")
 	}
 	if _, err := os.Stat(filepath.Join(c.dir, stage.WorkDir)); !errors.Is(err, fs.ErrNotExist) {
@@ -85,7 +87,7 @@ func (c *cluster) same(want string) {
 func TestOneRunInAFolder(t *testing.T) {
 	c := newCluster(t, t.TempDir(), 1)
 	work := filepath.Join(c.dir, stage.WorkDir)
-	release, err := occupy(c.dir, "run")
+	release, err := folder.Occupy(c.dir, "run")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +108,7 @@ func TestOneRunInAFolder(t *testing.T) {
 	release()
 
 	// A task keeps runs out as well, but no other task.
-	l, err := announce(c.dir, stage.Scan, 1)
+	l, err := folder.Announce(c.dir, stage.Scan, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +143,7 @@ func TestOneRunInAFolder(t *testing.T) {
 func TestRunsAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	rng := rand.New(rand.NewPCG(1, 2))
-	r := policyRules(Policy{}, 7, writeDocs(t, filepath.Join(dir, "in"), policyCorpus(rng, 60, "d"), 3, rng))
+	r := policyRules(request.Policy{}, 7, writeDocs(t, filepath.Join(dir, "in"), policyCorpus(rng, 60, "d"), 3, rng))
 	for round := range 3 {
 		out := filepath.Join(dir, "new", string(rune('a'+round)))
 		errs := make([]error, 4)
@@ -157,7 +159,7 @@ func TestRunsAtOnce(t *testing.T) {
 				t.Errorf("round %d: %v", round, err)
 			}
 		}
-		if _, err := ReadManifest(out); err != nil && !errors.Is(errs[0], doc.ErrInUse) && !errors.Is(errs[2], doc.ErrInUse) {
+		if _, err := folder.ReadManifest(out); err != nil && !errors.Is(errs[0], doc.ErrInUse) && !errors.Is(errs[2], doc.ErrInUse) {
 			t.Errorf("round %d: %v after %v", round, err, errs)
 		}
 	}
@@ -196,7 +198,7 @@ func (c *cluster) lateTask(name stage.Name, task int, meanwhile func()) error {
 	}
 	job.Fence = func() error {
 		meanwhile()
-		return fence(c.dir, c.plan.RunID)
+		return folder.Fence(c.dir, c.plan.RunID)
 	}
 	_, _, err = job.Do(c.t.Context(), name, task)
 	return err
@@ -238,7 +240,7 @@ func TestLateWriter(t *testing.T) {
 				t.Error(err)
 			}
 			sameBytes(t, filepath.Join(whole, "manifest.json"), filepath.Join(c.dir, "manifest.json"))
-			if !sealed(t.Context(), c.plan, c.dir) {
+			if !folder.Sealed(t.Context(), c.plan, c.dir) {
 				t.Error("a late task changed a file of the finished run")
 			}
 			if err := CheckDone(t.Context(), c.dir); err != nil {
@@ -268,7 +270,7 @@ func TestLateWriterOfAnotherRun(t *testing.T) {
 
 // CheckDone reports an error unless status calls the run in dir finished.
 func CheckDone(ctx context.Context, dir string) error {
-	s, err := ReadStatus(ctx, dir)
+	s, err := folder.ReadStatus(ctx, dir)
 	if err == nil && !s.Finished {
 		err = errors.New("status: unfinished")
 	}
@@ -277,9 +279,9 @@ func CheckDone(ctx context.Context, dir string) error {
 
 func TestStatus(t *testing.T) {
 	c := newCluster(t, t.TempDir(), 5)
-	read := func() Status {
+	read := func() folder.Status {
 		t.Helper()
-		s, err := ReadStatus(t.Context(), c.dir)
+		s, err := folder.ReadStatus(t.Context(), c.dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -293,7 +295,7 @@ func TestStatus(t *testing.T) {
 	if err := os.WriteFile(damage, []byte("{"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	l, err := announce(c.dir, stage.Resolve, 0)
+	l, err := folder.Announce(c.dir, stage.Resolve, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,30 +9,33 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/progress"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
 // runRemote is Run for an object store.
-func runRemote(ctx context.Context, r Rules, m Means, opt RunOptions) (Result, error) {
-	o, err := openRemote(opt.Out)
+func runRemote(ctx context.Context, r request.Rules, m request.Means, opt RunOptions) (Result, error) {
+	o, err := folder.OpenRemote(opt.Out)
 	if err != nil {
 		return Result{}, err
 	}
-	defer o.close()
+	defer o.Close()
 	p, err := prepareInStore(ctx, o, r, m, opt)
 	if err != nil {
 		return Result{}, err
 	}
 	job := jobIn(ctx, o, p.Plan, p.Counters, m, opt.Strict)
-	if opt.Resume && o.sealed(ctx, p.Plan) {
+	if opt.Resume && o.Sealed(ctx, p.Plan) {
 		if m.Progress != nil {
-			m.Progress.Notice(fmt.Sprintf("the run in %s is finished and whole", o.url))
+			m.Progress.Notice(fmt.Sprintf("the run in %s is finished and whole", o.URL))
 		}
 		if opt.Strict {
-			if err := o.refuseAlarms(ctx); err != nil {
+			if err := o.RefuseAlarms(ctx); err != nil {
 				return Result{}, err
 			}
 		}
@@ -46,29 +49,29 @@ func runRemote(ctx context.Context, r Rules, m Means, opt RunOptions) (Result, e
 }
 
 // prepareRemote is Prepare for an object store.
-func prepareRemote(ctx context.Context, r Rules, m Means, opt RunOptions) (Prepared, error) {
-	o, err := openRemote(opt.Out)
+func prepareRemote(ctx context.Context, r request.Rules, m request.Means, opt RunOptions) (request.Prepared, error) {
+	o, err := folder.OpenRemote(opt.Out)
 	if err != nil {
-		return Prepared{}, err
+		return request.Prepared{}, err
 	}
-	defer o.close()
+	defer o.Close()
 	return prepareInStore(ctx, o, r, m, opt)
 }
 
 // runTasksRemote is RunTasks for an object store.
-func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m Means, opt RunOptions, name stage.Name, first, n int) ([]stage.Record, error) {
-	o, err := openRemote(opt.Out)
+func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m request.Means, opt RunOptions, name stage.Name, first, n int) ([]stage.Record, error) {
+	o, err := folder.OpenRemote(opt.Out)
 	if err != nil {
 		return nil, err
 	}
-	defer o.close()
+	defer o.Close()
 	recs := make([]stage.Record, n)
-	if o.sealed(ctx, p) { // a scheduler repeats tasks, also when all are done
+	if o.Sealed(ctx, p) { // a scheduler repeats tasks, also when all are done
 		for i := range recs {
 			recs[i] = stage.Record{Stage: name, Task: first + i, RunID: p.RunID}
 		}
 		if name == stage.Seal && opt.Strict {
-			return recs, o.refuseAlarms(ctx)
+			return recs, o.RefuseAlarms(ctx)
 		}
 		return recs, nil
 	}
@@ -92,41 +95,43 @@ func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Count
 	return recs, err
 }
 
-func prepareInStore(ctx context.Context, o *remote, r Rules, m Means, opt RunOptions) (Prepared, error) {
+// prepareInStore is prepare for an object store.
+func prepareInStore(ctx context.Context, o *folder.Remote, r request.Rules, m request.Means, opt RunOptions) (request.Prepared, error) {
 	if slices.Contains(r.Inputs, "-") {
-		return Prepared{}, fmt.Errorf("%w: standard input is kept in the output folder, which must be local for that; copy it to %s first", doc.ErrUsage, o.url)
+		return request.Prepared{}, fmt.Errorf("%w: standard input is kept in the output folder, which must be local for that; copy it to %s first", doc.ErrUsage, o.URL)
 	}
-	claimed, err := o.claim(ctx, opt.Resume, opt.Force)
+	claimed, err := o.Claim(ctx, opt.Resume, opt.Force)
 	if err != nil {
-		return Prepared{}, err
+		return request.Prepared{}, err
 	}
-	p, err := MakePlan(ctx, r, m, "")
+	p, err := request.MakePlan(ctx, r, m, "")
 	if err != nil {
-		return Prepared{}, err
+		return request.Prepared{}, err
 	}
-	return p, claimed.begin(ctx, p.Plan)
+	return p, claimed.Begin(ctx, p.Plan)
 }
 
-func jobIn(ctx context.Context, o *remote, p plan.Plan, counters []*tokenize.Counter, m Means, strict bool) *stage.Job {
+// jobIn is newJob for an object store.
+func jobIn(ctx context.Context, o *folder.Remote, p plan.Plan, counters []*tokenize.Counter, m request.Means, strict bool) *stage.Job {
 	return &stage.Job{
-		Plan: p, Out: o, Dir: o.url, Scratch: o.scratch, Counters: forStage(counters),
+		Plan: p, Out: o, Dir: o.URL, Scratch: o.Scratch, Counters: forStage(counters),
 		Parser: m.Parser, Workers: m.Workers, Memory: m.Memory, Flows: newFlows(m), Strict: strict,
-		Fence: func() error { return o.fence(ctx, p.RunID) },
+		Fence: func() error { return o.Fence(ctx, p.RunID) },
 	}
 }
 
-// finishIn describes a sealed run, from local copies of what the report shows,
-// and removes the work files.
-func finishIn(ctx context.Context, o *remote, job *stage.Job, m Means, timings []Timing, opt RunOptions) (Result, error) {
-	res := Result{Plan: job.Plan, Timings: timings, Dir: o.url}
+// finishIn is finish for an object store: the report is made from local copies of
+// what it shows.
+func finishIn(ctx context.Context, o *folder.Remote, job *stage.Job, m request.Means, timings []progress.Timing, opt RunOptions) (Result, error) {
+	res := Result{Plan: job.Plan, Timings: timings, Dir: o.URL}
 	var err error
-	if res.Manifest, err = o.manifest(ctx); err != nil {
+	if res.Manifest, err = o.Manifest(ctx); err != nil {
 		return res, err
 	}
 	local := *job
-	local.Dir = filepath.Join(o.scratch, "report")
+	local.Dir = filepath.Join(o.Scratch, "report")
 	local.Out = store.NewLocal(local.Dir)
-	work, err := o.fetch(ctx, local.Out)
+	work, err := o.Fetch(ctx, local.Out)
 	if err != nil {
 		return res, err
 	}
@@ -136,9 +141,9 @@ func finishIn(ctx context.Context, o *remote, job *stage.Job, m Means, timings [
 	if err := describe(ctx, &local, m, &res); err != nil {
 		return res, err
 	}
-	res.report.Dir = o.url
-	if err := o.put(ctx, local.Out, timingsFile, reportFile); err != nil {
+	res.report.Dir = o.URL
+	if err := o.Put(ctx, local.Out, timingsFile, reportFile); err != nil {
 		return res, err
 	}
-	return res, o.tidy(ctx, work, opt.KeepWork)
+	return res, o.Tidy(ctx, work, opt.KeepWork)
 }

@@ -6,16 +6,20 @@ import (
 	"os"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/progress"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/threshold"
 )
 
 // Rethreshold writes to o.Out the run that a finished sweepable run would have
 // been at another threshold, from what it kept: byte for byte what `run` with
 // the same floor and that threshold writes.
-func Rethreshold(ctx context.Context, dir, at string, m Means, o RunOptions) (Result, error) {
+func Rethreshold(ctx context.Context, dir, at string, m request.Means, o RunOptions) (Result, error) {
 	fail := func(err error) (Result, error) { return Result{}, err }
-	from, sealed, err := OpenSweepable(ctx, dir, m)
+	from, sealed, err := threshold.Open(ctx, dir, m)
 	if err != nil {
 		return fail(err)
 	}
@@ -32,7 +36,7 @@ func Rethreshold(ctx context.Context, dir, at string, m Means, o RunOptions) (Re
 	if p.RunID, err = p.ComputeRunID(); err != nil {
 		return fail(err)
 	}
-	release, err := occupy(o.Out, "rethreshold")
+	release, err := folder.Occupy(o.Out, "rethreshold")
 	if err != nil {
 		return fail(err)
 	}
@@ -40,7 +44,7 @@ func Rethreshold(ctx context.Context, dir, at string, m Means, o RunOptions) (Re
 	if err := notItself(dir, o.Out); err != nil {
 		return fail(err)
 	}
-	if err := makeFor(ctx, o.Out, o.Force, p); err != nil {
+	if err := folder.Make(ctx, o.Out, o.Force, p); err != nil {
 		return fail(err)
 	}
 	job, err := newJob(p, nil, m, o.Out)
@@ -52,11 +56,11 @@ func Rethreshold(ctx context.Context, dir, at string, m Means, o RunOptions) (Re
 	if t, err := readTimings(dir); err == nil { // they only describe
 		engines = []string{t.Machine.Engine}
 	}
-	track := start(m.Progress, "rethreshold", 0, "bytes")
+	track := progress.Start(m.Progress, "rethreshold", 0, "bytes")
 	if err := job.Rethreshold(ctx, from, engines, &sealed); err != nil {
 		return fail(err)
 	}
-	timings := []Timing{track.end(1, 0)}
+	timings := []progress.Timing{track.End(1, 0)}
 	for _, name := range []stage.Name{stage.Tally, stage.Seal} {
 		t, err := runStage(ctx, job, name, m)
 		if err != nil {

@@ -1,6 +1,8 @@
-// Package engine composes the stages of a job: it makes the plan, runs the
-// tasks in this process or one at a time, and writes what describes a run
-// rather than decides it (timings.json, report.html).
+// Package engine composes the stages of a job: it does their tasks in this
+// process or one at a time, in a folder or an object store, and writes what
+// describes a run rather than decides it (timings.json, report.html). The plan is
+// made by package request, and what the folder holds is looked after by package
+// folder.
 package engine
 
 import (
@@ -12,10 +14,13 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/report"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/tokenize"
@@ -39,14 +44,14 @@ type RunOptions struct {
 type Result struct {
 	Plan     plan.Plan
 	Manifest manifest.Manifest
-	Timings  []Timing
+	Timings  []progress.Timing
 	Dir      string
 
 	report report.Data
 }
 
 // Run does the whole job in this process.
-func Run(ctx context.Context, r Rules, m Means, o RunOptions) (Result, error) {
+func Run(ctx context.Context, r request.Rules, m request.Means, o RunOptions) (Result, error) {
 	if err := checkMemory(m); err != nil {
 		return Result{}, err
 	}
@@ -54,7 +59,7 @@ func Run(ctx context.Context, r Rules, m Means, o RunOptions) (Result, error) {
 	if object.IsName(o.Out) {
 		return runRemote(ctx, r, m, o)
 	}
-	release, err := occupy(o.Out, "run")
+	release, err := folder.Occupy(o.Out, "run")
 	if err != nil {
 		return Result{}, err
 	}
@@ -68,12 +73,12 @@ func Run(ctx context.Context, r Rules, m Means, o RunOptions) (Result, error) {
 		return Result{}, err
 	}
 	job.Strict = o.Strict
-	if o.Resume && sealed(ctx, job.Plan, o.Out) {
+	if o.Resume && folder.Sealed(ctx, job.Plan, o.Out) {
 		if m.Progress != nil {
 			m.Progress.Notice(fmt.Sprintf("the run in %s is finished and whole", o.Out))
 		}
 		if o.Strict {
-			if err := refuseAlarms(o.Out); err != nil {
+			if err := folder.RefuseAlarms(o.Out); err != nil {
 				return Result{}, err
 			}
 		}
@@ -87,8 +92,8 @@ func Run(ctx context.Context, r Rules, m Means, o RunOptions) (Result, error) {
 }
 
 // runStages does all stages, and returns their timings after that of planning.
-func runStages(ctx context.Context, job *stage.Job, planning Timing, m Means) ([]Timing, error) {
-	timings := []Timing{planning}
+func runStages(ctx context.Context, job *stage.Job, planning progress.Timing, m request.Means) ([]progress.Timing, error) {
+	timings := []progress.Timing{planning}
 	for _, name := range stage.Order {
 		t, err := runStage(ctx, job, name, m)
 		if err != nil {
@@ -101,7 +106,7 @@ func runStages(ctx context.Context, job *stage.Job, planning Timing, m Means) ([
 
 // oldTimings are those that a finished run left, if they can be read: nothing
 // depends on them.
-func oldTimings(job *stage.Job) []Timing {
+func oldTimings(job *stage.Job) []progress.Timing {
 	t, err := readTimings(job.Dir)
 	if err != nil || t.RunID != job.Plan.RunID {
 		return nil
@@ -111,19 +116,19 @@ func oldTimings(job *stage.Job) []Timing {
 
 // Prepare makes the output folder and plan.json in it, or finds the plan of an
 // unfinished run there.
-func Prepare(ctx context.Context, r Rules, m Means, o RunOptions) (Prepared, error) {
+func Prepare(ctx context.Context, r request.Rules, m request.Means, o RunOptions) (request.Prepared, error) {
 	if object.IsName(o.Out) {
 		return prepareRemote(ctx, r, m, o)
 	}
-	release, err := occupy(o.Out, "plan")
+	release, err := folder.Occupy(o.Out, "plan")
 	if err != nil {
-		return Prepared{}, err
+		return request.Prepared{}, err
 	}
 	defer release()
 	return prepare(ctx, r, m, o)
 }
 
-func newJob(p plan.Plan, counters []*tokenize.Counter, m Means, dir string) (*stage.Job, error) {
+func newJob(p plan.Plan, counters []*tokenize.Counter, m request.Means, dir string) (*stage.Job, error) {
 	if err := os.MkdirAll(filepath.Join(dir, stage.WorkDir), 0o777); err != nil {
 		return nil, fmt.Errorf("work folder: %w", err)
 	}
@@ -134,10 +139,10 @@ func newJob(p plan.Plan, counters []*tokenize.Counter, m Means, dir string) (*st
 }
 
 // runStage does every task of a stage that is not done yet, on all workers.
-func runStage(ctx context.Context, job *stage.Job, name stage.Name, m Means) (Timing, error) {
+func runStage(ctx context.Context, job *stage.Job, name stage.Name, m request.Means) (progress.Timing, error) {
 	tasks, err := job.Tasks(name)
 	if err != nil {
-		return Timing{}, err
+		return progress.Timing{}, err
 	}
 	var total int64
 	unit := "tasks"
@@ -156,12 +161,12 @@ func runStage(ctx context.Context, job *stage.Job, name stage.Name, m Means) (Ti
 	default:
 		total = int64(tasks)
 	}
-	track := start(m.Progress, string(name), total, unit)
-	stopWatching := track.watch()
+	track := progress.Start(m.Progress, string(name), total, unit)
+	stopWatching := track.Watch()
 	defer stopWatching()
 	job.Advance = nil
 	if unit != "tasks" {
-		job.Advance = track.add
+		job.Advance = track.Add
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(job.AtOnce(name))
@@ -178,23 +183,23 @@ func runStage(ctx context.Context, job *stage.Job, name stage.Name, m Means) (Ti
 			}
 			switch {
 			case unit == "tasks":
-				track.add(1)
+				track.Add(1)
 			case !fresh && name == stage.Scan && job.Plan.Shards[i].Index == "":
-				track.add(job.Plan.Shards[i].Length)
+				track.Add(job.Plan.Shards[i].Length)
 			}
 			bytes.Add(rec.Bytes)
 			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return Timing{}, err
+		return progress.Timing{}, err
 	}
 	stopWatching()
-	return track.end(tasks, bytes.Load()), nil
+	return track.End(tasks, bytes.Load()), nil
 }
 
 // finish describes a sealed run and removes the work folder.
-func finish(ctx context.Context, job *stage.Job, m Means, timings []Timing, o RunOptions) (Result, error) {
+func finish(ctx context.Context, job *stage.Job, m request.Means, timings []progress.Timing, o RunOptions) (Result, error) {
 	res := Result{Plan: job.Plan, Timings: timings, Dir: o.Out}
 	b, err := os.ReadFile(filepath.Join(o.Out, manifest.Name))
 	if err != nil {
@@ -209,7 +214,7 @@ func finish(ctx context.Context, job *stage.Job, m Means, timings []Timing, o Ru
 	if err := describe(ctx, job, m, &res); err != nil {
 		return res, err
 	}
-	return res, tidy(ctx, o.Out, o.KeepWork)
+	return res, folder.Tidy(ctx, o.Out, o.KeepWork)
 }
 
 // forStage returns the counters as a job wants them.
@@ -222,14 +227,14 @@ func forStage(counters []*tokenize.Counter) []stage.Counter {
 }
 
 // prepare is Prepare for who occupies the folder.
-func prepare(ctx context.Context, r Rules, m Means, o RunOptions) (Prepared, error) {
-	claimed, err := claim(ctx, o.Out, o.Resume, o.Force)
+func prepare(ctx context.Context, r request.Rules, m request.Means, o RunOptions) (request.Prepared, error) {
+	claimed, err := folder.Claim(ctx, o.Out, o.Resume, o.Force)
 	if err != nil {
-		return Prepared{}, err
+		return request.Prepared{}, err
 	}
-	p, err := MakePlan(ctx, r, m, o.Out)
+	p, err := request.MakePlan(ctx, r, m, o.Out)
 	if err != nil {
-		return Prepared{}, err
+		return request.Prepared{}, err
 	}
-	return p, claimed.begin(ctx, p.Plan)
+	return p, claimed.Begin(ctx, p.Plan)
 }

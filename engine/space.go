@@ -6,6 +6,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/internal/display"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/stage"
 )
 
@@ -24,7 +25,7 @@ type spaceWatch struct {
 }
 
 // watchSpace starts a watch over the scan of a plan into a local folder.
-func watchSpace(p *plan.Plan, dir string, to Progress) *spaceWatch {
+func watchSpace(p *plan.Plan, dir string, to progress.Listener) *spaceWatch {
 	w := &spaceWatch{dir: dir, free: freeSpace, told: to == nil}
 	if to != nil {
 		w.notice = to.Notice

@@ -5,12 +5,13 @@ import (
 	"testing"
 
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/stage"
 )
 
 // noticed keeps what is said.
 type noticed struct {
-	Progress
+	progress.Listener
 	said []string
 }
 

@@ -10,8 +10,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/progress"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
@@ -21,7 +24,7 @@ func doTask(ctx context.Context, job *stage.Job, name stage.Name, task int) (rec
 	if object.IsName(job.Dir) { // nobody could see it
 		return job.Do(ctx, name, task)
 	}
-	l, err := announce(job.Dir, name, task)
+	l, err := folder.Announce(job.Dir, name, task)
 	if err != nil {
 		return rec, false, err
 	}
@@ -31,7 +34,7 @@ func doTask(ctx context.Context, job *stage.Job, name stage.Name, task int) (rec
 
 // RunTask does one task of one stage of the plan in o.Out, as a cluster job
 // does. The last task of all also writes the report.
-func RunTask(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m Means, o RunOptions, name stage.Name, task int) (stage.Record, error) {
+func RunTask(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m request.Means, o RunOptions, name stage.Name, task int) (stage.Record, error) {
 	recs, err := RunTasks(ctx, p, counters, m, o, name, task, 1)
 	if err != nil {
 		return stage.Record{}, err
@@ -43,7 +46,7 @@ func RunTask(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m M
 // as many as there are, m.Workers at a time, and returns their records. No
 // other command may be alone in the folder; other tasks may run in it, the same
 // ones included.
-func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m Means, o RunOptions, name stage.Name, first, n int) ([]stage.Record, error) {
+func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m request.Means, o RunOptions, name stage.Name, first, n int) ([]stage.Record, error) {
 	if err := checkMemory(m); err != nil {
 		return nil, err
 	}
@@ -65,7 +68,7 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 	// A scheduler repeats tasks, also when all are done.
 	repeated := func() ([]stage.Record, error) {
 		if name == stage.Seal && o.Strict {
-			return []stage.Record{{Stage: name, RunID: p.RunID}}, refuseAlarms(o.Out)
+			return []stage.Record{{Stage: name, RunID: p.RunID}}, folder.RefuseAlarms(o.Out)
 		}
 		recs := make([]stage.Record, min(n, total-first))
 		for i := range recs {
@@ -73,7 +76,7 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 		}
 		return recs, nil
 	}
-	if settled(ctx, p, o.Out) {
+	if folder.Settled(ctx, p, o.Out) {
 		return repeated()
 	}
 	if job, err = newJob(p, counters, m, o.Out); err != nil {
@@ -85,42 +88,42 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 			return nil, err
 		}
 	}
-	job.Fence = func() error { return fence(o.Out, p.RunID) }
+	job.Fence = func() error { return folder.Fence(o.Out, p.RunID) }
 	recs := make([]stage.Record, min(n, total-first))
-	track := start(m.Progress, string(name), int64(len(recs)), "tasks")
+	track := progress.Start(m.Progress, string(name), int64(len(recs)), "tasks")
 	var bytes atomic.Int64
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(job.AtOnce(name))
 	for i := range recs {
 		group.Go(func() (err error) {
 			recs[i], err = runTask(groupCtx, job, m, o, name, first+i)
-			track.add(1)
+			track.Add(1)
 			bytes.Add(recs[i].Bytes)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		// Files are taken away from a task that is late when the run is sealed.
-		if ctx.Err() == nil && errors.Is(err, fs.ErrNotExist) && sealed(ctx, p, o.Out) {
-			clearDebris(o.Out)
+		if ctx.Err() == nil && errors.Is(err, fs.ErrNotExist) && folder.Sealed(ctx, p, o.Out) {
+			folder.ClearDebris(o.Out)
 			return repeated()
 		}
 		return nil, err
 	}
-	track.end(len(recs), bytes.Load())
-	if name != stage.Seal && settled(ctx, p, o.Out) {
-		clearDebris(o.Out)
+	track.End(len(recs), bytes.Load())
+	if name != stage.Seal && folder.Settled(ctx, p, o.Out) {
+		folder.ClearDebris(o.Out)
 	}
 	return recs, nil
 }
 
-func runTask(ctx context.Context, job *stage.Job, m Means, o RunOptions, name stage.Name, task int) (stage.Record, error) {
-	l, err := announce(o.Out, name, task)
+func runTask(ctx context.Context, job *stage.Job, m request.Means, o RunOptions, name stage.Name, task int) (stage.Record, error) {
+	l, err := folder.Announce(o.Out, name, task)
 	if err != nil {
 		return stage.Record{}, err
 	}
 	defer l.Release()
-	if err := refuseOccupied(o.Out); err != nil {
+	if err := folder.RefuseOccupied(o.Out); err != nil {
 		return stage.Record{}, err
 	}
 	rec, fresh, err := job.Do(ctx, name, task)
@@ -128,7 +131,7 @@ func runTask(ctx context.Context, job *stage.Job, m Means, o RunOptions, name st
 		return rec, err
 	}
 	if o.Strict && !fresh { // it was done before, without
-		if err := refuseAlarms(o.Out); err != nil {
+		if err := folder.RefuseAlarms(o.Out); err != nil {
 			return rec, err
 		}
 	}
@@ -142,14 +145,14 @@ func runTask(ctx context.Context, job *stage.Job, m Means, o RunOptions, name st
 
 // taskTimings derives timings from task records, where the tasks ran in other
 // processes: seconds are then sums over tasks.
-func taskTimings(ctx context.Context, job *stage.Job) ([]Timing, error) {
-	var out []Timing
+func taskTimings(ctx context.Context, job *stage.Job) ([]progress.Timing, error) {
+	var out []progress.Timing
 	for _, name := range stage.Order {
 		recs, err := job.Records(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		t := Timing{Stage: string(name), Tasks: len(recs)}
+		t := progress.Timing{Stage: string(name), Tasks: len(recs)}
 		for _, r := range recs {
 			t.Seconds += r.Seconds
 			t.Bytes += r.Bytes

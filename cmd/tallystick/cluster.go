@@ -8,9 +8,10 @@ import (
 	"path"
 	"path/filepath"
 
-	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/cluster"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/estimate"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
 )
@@ -43,7 +44,7 @@ func (f *jobFlags) size(p *plan.Plan) (cluster.Size, error) {
 	if f.CPUs == 0 || f.MostJobs == 0 {
 		return s, fmt.Errorf("%w: a job has at least one CPU, and a stage at least one job", doc.ErrUsage)
 	}
-	e, found, err := engine.LoadEstimate(f.PlanFile, p)
+	e, found, err := estimate.Load(f.PlanFile, p)
 	if err != nil {
 		return s, err
 	}
@@ -141,7 +142,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`
 
 // Run writes the files.
 func (c *slurmCmd) Run(env *environment) error {
-	p, err := engine.LoadPlan(c.PlanFile)
+	p, err := folder.LoadPlan(c.PlanFile)
 	if err != nil {
 		return err
 	}
@@ -213,7 +214,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`
 
 // Run writes the files.
 func (c *kubernetesCmd) Run(env *environment) error {
-	p, err := engine.LoadPlan(c.PlanFile)
+	p, err := folder.LoadPlan(c.PlanFile)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,9 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/object"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/store/s3"
@@ -113,7 +115,7 @@ type stageJob struct {
 // them up, stage by stage.
 func (r *metamorphicRun) jobs(out string) (stages [][]stageJob) {
 	r.Helper()
-	p, err := engine.LoadPlan(object.Join(out, stage.PlanFile))
+	p, err := folder.LoadPlan(object.Join(out, stage.PlanFile))
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -237,7 +239,7 @@ func (r *metamorphicRun) inProcess() {
 	r.left = true // the work files: nobody is asked to remove them
 	r.plan()
 	planned := filepath.Join(r.out, stage.PlanFile)
-	p, err := engine.LoadPlan(planned)
+	p, err := folder.LoadPlan(planned)
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -267,7 +269,7 @@ func (r *metamorphicRun) inProcess() {
 			return nil
 		}
 	}
-	counters, err := engine.OpenCounters(p, nil, engine.Means{Engine: "native", Workers: 4, CacheBytes: int64(r.rng.IntN(2)) << 16})
+	counters, err := request.OpenCounters(p, nil, request.Means{Engine: "native", Workers: 4, CacheBytes: int64(r.rng.IntN(2)) << 16})
 	if err != nil {
 		r.Fatal(err)
 	}

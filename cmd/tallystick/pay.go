@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/pay"
 	"github.com/tallystick/tallystick/engine/store"
 )
@@ -54,7 +53,7 @@ func (c *payCmd) Run(ctx context.Context, env *environment) error {
 		}
 		o.CarryIn = &carry
 	}
-	s, err := engine.Pay(ctx, c.Dir, c.Tokenizer, o)
+	s, err := pay.OfRun(ctx, c.Dir, c.Tokenizer, o)
 	if err != nil {
 		return err
 	}

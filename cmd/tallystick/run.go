@@ -7,6 +7,7 @@ import (
 	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/estimate"
 	"github.com/tallystick/tallystick/engine/object"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
 )
 
@@ -103,12 +104,12 @@ func (c *runCmd) Run(ctx context.Context, env *environment) error {
 	return nil
 }
 
-func (c *runCmd) means(env *environment) engine.Means {
+func (c *runCmd) means(env *environment) request.Means {
 	return means(&c.inputFlags, &c.countingFlags, env)
 }
 
-func means(in *inputFlags, counting *countingFlags, env *environment) engine.Means {
-	return engine.Means{
+func means(in *inputFlags, counting *countingFlags, env *environment) request.Means {
+	return request.Means{
 		Engine: counting.Engine, CacheBytes: int64(counting.Cache), Parser: in.Parser, Workers: workers(in.Workers), Progress: env.progress(),
 	}
 }

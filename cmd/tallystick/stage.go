@@ -6,7 +6,9 @@ import (
 
 	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/object"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
@@ -54,17 +56,17 @@ func (c *stageCmd) Run(ctx context.Context, env *environment) error {
 	if c.BandFormat != "native" && c.Name != string(stage.Scan) || c.Candidates != "" && c.Name != string(stage.Match) {
 		return fmt.Errorf("%w: --band-format is for stage scan, --candidates for stage match", doc.ErrUsage)
 	}
-	p, err := engine.LoadPlan(c.PlanFile)
+	p, err := folder.LoadPlan(c.PlanFile)
 	if err != nil {
 		return err
 	}
-	m := engine.Means{
+	m := request.Means{
 		Engine: c.Engine, CacheBytes: int64(c.Cache), Parser: c.Parser, Workers: workers(c.Workers), Memory: int64(c.Memory),
 		Progress: env.progress(),
 	}
 	var counters []*tokenize.Counter
 	if c.Name == string(stage.Scan) { // no other stage counts, or needs the file
-		if counters, err = engine.OpenCounters(p, c.Tokenizer, m); err != nil {
+		if counters, err = request.OpenCounters(p, c.Tokenizer, m); err != nil {
 			return err
 		}
 	}
@@ -86,7 +88,7 @@ func (c *stageCmd) Run(ctx context.Context, env *environment) error {
 	if c.Name != string(stage.Seal) {
 		return nil
 	}
-	sealed, err := engine.ReadManifest(out)
+	sealed, err := folder.ReadManifest(out)
 	if err != nil {
 		return err
 	}

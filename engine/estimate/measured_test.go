@@ -17,8 +17,10 @@ import (
 
 	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/estimate"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/internal/usage"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
 )
@@ -51,12 +53,12 @@ func bytesWritten() float64 {
 
 func doStage(dir string, name stage.Name) error {
 	ctx := context.Background()
-	p, err := engine.LoadPlan(filepath.Join(dir, stage.PlanFile))
+	p, err := folder.LoadPlan(filepath.Join(dir, stage.PlanFile))
 	if err != nil {
 		return err
 	}
-	m := engine.Means{Engine: "auto", Parser: "native", Workers: 1}
-	counters, err := engine.OpenCounters(p, nil, m)
+	m := request.Means{Engine: "auto", Parser: "native", Workers: 1}
+	counters, err := request.OpenCounters(p, nil, m)
 	if err != nil {
 		return err
 	}
@@ -139,15 +141,15 @@ const rounds = 3
 
 func measure(t *testing.T, file string, size int64) {
 	ctx := context.Background()
-	m := engine.Means{Engine: "auto", Parser: "native", Workers: 1}
-	r := engine.Rules{
+	m := request.Means{Engine: "auto", Parser: "native", Workers: 1}
+	r := request.Rules{
 		Inputs: []string{file}, Tokenizers: []string{"gpt2"}, AddedTokens: "match", Threshold: "0.8", Recall: 0.99, Seed: 1,
 		ShardSize: 64 << 20, MaxLine: 256 << 20, Audit: true,
 		Fields: plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 	}
 	var estimates []estimate.File
 	runs := map[stage.Name][]used{}
-	var prepared engine.Prepared
+	var prepared request.Prepared
 	var total, took []float64
 	for range rounds {
 		dir := t.TempDir()
@@ -224,7 +226,7 @@ func median(of []float64) float64 {
 
 // through runs a plan and returns the bytes that every stage reads and writes by
 // its store, inputs included.
-func through(t *testing.T, prepared engine.Prepared) map[stage.Name][2]float64 {
+func through(t *testing.T, prepared request.Prepared) map[stage.Name][2]float64 {
 	ctx := context.Background()
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, stage.WorkDir), 0o777); err != nil {

@@ -1,4 +1,4 @@
-package engine
+package folder
 
 import (
 	"crypto/rand"
@@ -33,10 +33,10 @@ func errInUse(dir string, h lease.Holder) error {
 	return fmt.Errorf("%w: %s is in use by %s", doc.ErrInUse, dir, h)
 }
 
-// occupy makes the output folder dir, if need be, and keeps every other command
+// Occupy makes the output folder dir, if need be, and keeps every other command
 // and task out of it until release. A folder that cannot be an output folder is
 // left as it is, for who prepares it to refuse.
-func occupy(dir, command string) (release func(), err error) {
+func Occupy(dir, command string) (release func(), err error) {
 	entries, err := os.ReadDir(dir)
 	if dir == "" || err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return func() {}, nil
@@ -146,9 +146,9 @@ func emptyWork(dir string) error {
 	return nil
 }
 
-// announce tells those who look at the folder that this process does a task.
+// Announce tells those who look at the folder that this process does a task.
 // Several may do the same one: whoever is last changes nothing.
-func announce(dir string, name stage.Name, task int) (*lease.Lease, error) {
+func Announce(dir string, name stage.Name, task int) (*lease.Lease, error) {
 	file := fmt.Sprintf("%s.%05d.%s", name, task, rand.Text()[:8])
 	l, err := takeIn(runningPath(dir), file, fmt.Sprintf("%s task %d", name, task), new([]string))
 	if err != nil {
@@ -183,8 +183,8 @@ func othersRun(dir string) bool {
 	})
 }
 
-// refuseOccupied returns an error if a command is alone in the folder.
-func refuseOccupied(dir string) error {
+// RefuseOccupied returns an error if a command is alone in the folder.
+func RefuseOccupied(dir string) error {
 	h, living, err := lease.Look(lockPath(dir))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -197,10 +197,10 @@ func refuseOccupied(dir string) error {
 	return nil
 }
 
-// fence returns an error unless the folder still holds the plan of the given
+// Fence returns an error unless the folder still holds the plan of the given
 // run: a task that was thought dead must not write into the run that took its
 // place.
-func fence(dir, runID string) error {
+func Fence(dir, runID string) error {
 	path := filepath.Join(dir, stage.PlanFile)
 	f, err := os.Open(path)
 	if err != nil {
@@ -210,7 +210,7 @@ func fence(dir, runID string) error {
 	return fenceAt(f, path, runID)
 }
 
-// fenceAt is fence for an open plan, which path names.
+// fenceAt is Fence for an open plan, which path names.
 func fenceAt(f io.Reader, path, runID string) error {
 	// The id is near the front of a file that may be large.
 	d := json.NewDecoder(f)

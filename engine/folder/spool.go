@@ -1,4 +1,4 @@
-package engine
+package folder
 
 import (
 	"context"
@@ -14,9 +14,9 @@ import (
 
 func spoolPath(dir string) string { return filepath.Join(dir, stage.WorkDir, stage.StdinSpool) }
 
-// spool copies standard input into the work folder of dir, because a job reads
+// Spool copies standard input into the work folder of dir, because a job reads
 // its input more than once. A run that goes on finds its copy there.
-func spool(ctx context.Context, dir string) (string, error) {
+func Spool(ctx context.Context, dir string) (string, error) {
 	if dir == "" {
 		return "", fmt.Errorf("%w: standard input needs an output folder to be kept in", doc.ErrUsage)
 	}
@@ -24,11 +24,11 @@ func spool(ctx context.Context, dir string) (string, error) {
 	if _, err := os.Stat(final); err == nil {
 		return final, nil
 	}
-	return spoolFrom(ctx, corpus.Stdin(ctx), dir)
+	return SpoolFrom(ctx, corpus.Stdin(ctx), dir)
 }
 
-// spoolFrom copies in, which is standard input, into the work folder of dir.
-func spoolFrom(ctx context.Context, in io.Reader, dir string) (string, error) {
+// SpoolFrom copies in, which is standard input, into the work folder of dir.
+func SpoolFrom(ctx context.Context, in io.Reader, dir string) (string, error) {
 	final := spoolPath(dir)
 	work := filepath.Dir(final)
 	if err := os.MkdirAll(work, 0o777); err != nil {

@@ -1,4 +1,4 @@
-package engine
+package count
 
 import (
 	"bytes"
@@ -8,11 +8,14 @@ import (
 
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/progress"
+	"github.com/tallystick/tallystick/engine/request"
 )
 
-// InputKind says what the inputs of Count are.
+// InputKind says what the inputs of Each are.
 type InputKind string
 
 const (
@@ -24,8 +27,8 @@ const (
 	InputText  InputKind = "text"
 )
 
-// countSource is an input of Count.
-type countSource struct {
+// source is an input of Each.
+type source struct {
 	path   string // as given
 	opened string // as it can be opened here
 	named  bool   // by the user, rather than found in a folder
@@ -33,16 +36,16 @@ type countSource struct {
 	text   []byte // of standard input
 }
 
-// countUnit is what one worker counts: a text, or a shard of JSON lines.
-type countUnit struct {
-	countSource
+// unit is what one worker counts: a text, or a shard of JSON lines.
+type unit struct {
+	source
 	size    int64 // of a text, bytes on disk
 	planned plan.File
 	shard   plan.Shard
 }
 
-// countSources lists the inputs and tells texts from JSON lines.
-func countSources(ctx context.Context, r Rules, m Means, kind InputKind, dir string) ([]countSource, error) {
+// findSources lists the inputs and tells texts from JSON lines.
+func findSources(ctx context.Context, r request.Rules, m request.Means, kind InputKind, dir string) ([]source, error) {
 	expand := func(ctx context.Context, args []string) ([]string, error) {
 		return corpus.ExpandText(ctx, args, kind == InputText)
 	}
@@ -53,20 +56,20 @@ func countSources(ctx context.Context, r Rules, m Means, kind InputKind, dir str
 	if err != nil {
 		return nil, err
 	}
-	if paths, err = leaveOutRuns(ctx, paths, r.Inputs, m.Progress); err != nil {
+	if paths, err = folder.LeaveOutRuns(ctx, paths, r.Inputs, m.Progress); err != nil {
 		return nil, err
 	}
 	named := map[string]bool{}
 	for _, a := range r.Inputs {
-		named[cleanInput(a)] = true
+		named[folder.CleanInput(a)] = true
 	}
-	parser, err := r.parser(m)
+	parser, err := r.Parser(m)
 	if err != nil {
 		return nil, err
 	}
-	sources := make([]countSource, len(paths))
+	sources := make([]source, len(paths))
 	for i, p := range paths {
-		s := countSource{path: p, opened: p, named: named[cleanInput(p)]}
+		s := source{path: p, opened: p, named: named[folder.CleanInput(p)]}
 		switch {
 		case p == "-":
 			s, err = stdinSource(ctx, r, m, kind, parser, dir)
@@ -99,8 +102,8 @@ const stdinPeek = 64 << 10
 
 // stdinSource reads standard input: a text into memory, JSON lines, which are
 // read twice, and what is compressed into a file.
-func stdinSource(ctx context.Context, r Rules, m Means, kind InputKind, parser jsonl.Parser, dir string) (countSource, error) {
-	s := countSource{path: "-", named: true}
+func stdinSource(ctx context.Context, r request.Rules, m request.Means, kind InputKind, parser jsonl.Parser, dir string) (source, error) {
+	s := source{path: "-", named: true}
 	in := corpus.Stdin(ctx)
 	head := make([]byte, stdinPeek)
 	n, err := io.ReadFull(in, head)
@@ -122,7 +125,7 @@ func stdinSource(ctx context.Context, r Rules, m Means, kind InputKind, parser j
 		s.text = text.Bytes()
 		return s, nil
 	}
-	if s.opened, err = spoolFrom(ctx, all, dir); err != nil {
+	if s.opened, err = folder.SpoolFrom(ctx, all, dir); err != nil {
 		return s, err
 	}
 	switch kind {
@@ -137,8 +140,8 @@ func stdinSource(ctx context.Context, r Rules, m Means, kind InputKind, parser j
 	return s, err
 }
 
-// countUnits cuts JSON lines into shards.
-func countUnits(ctx context.Context, r Rules, m Means, sources []countSource) (units []countUnit, total int64, err error) {
+// cutUnits cuts JSON lines into shards.
+func cutUnits(ctx context.Context, r request.Rules, m request.Means, sources []source) (units []unit, total int64, err error) {
 	var lines []string // paths of JSON lines
 	for _, s := range sources {
 		if !s.isText {
@@ -149,15 +152,15 @@ func countUnits(ctx context.Context, r Rules, m Means, sources []countSource) (u
 	byFile := make([][]plan.Shard, len(lines))
 	if len(lines) > 0 {
 		total = corpus.TotalSize(ctx, lines)
-		track := start(m.Progress, "plan", total, "bytes")
+		track := progress.Start(m.Progress, "plan", total, "bytes")
 		var shards []plan.Shard
 		files, shards, err = corpus.Plan(ctx, lines, corpus.PlanOptions{
-			ShardSize: r.ShardSize, Workers: m.Workers, SkipDigest: true, Progress: track.add,
+			ShardSize: r.ShardSize, Workers: m.Workers, SkipDigest: true, Progress: track.Add,
 		})
 		if err != nil {
 			return nil, 0, err
 		}
-		track.end(1, total)
+		track.End(1, total)
 		for _, s := range shards {
 			byFile[s.File] = append(byFile[s.File], s)
 		}
@@ -165,7 +168,7 @@ func countUnits(ctx context.Context, r Rules, m Means, sources []countSource) (u
 	at := 0 // in files
 	for _, s := range sources {
 		if s.isText {
-			u := countUnit{countSource: s, size: int64(len(s.text))}
+			u := unit{source: s, size: int64(len(s.text))}
 			if s.text == nil {
 				if size, err := corpus.Size(ctx, s.opened); err == nil {
 					u.size = size
@@ -176,7 +179,7 @@ func countUnits(ctx context.Context, r Rules, m Means, sources []countSource) (u
 			continue
 		}
 		for _, shard := range byFile[at] {
-			units = append(units, countUnit{countSource: s, planned: files[at], shard: shard})
+			units = append(units, unit{source: s, planned: files[at], shard: shard})
 		}
 		at++
 	}

@@ -1,4 +1,7 @@
-package engine
+// Package request is what a user asks for: the rules that decide results and the
+// means that decide only how fast. It finds the inputs, opens the tokenizers, and
+// makes of them the plan of a run.
+package request
 
 import (
 	"cmp"
@@ -10,6 +13,7 @@ import (
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/shingle"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/tokenize"
@@ -42,10 +46,11 @@ type Means struct {
 	Parser     string // "native" or "simdjson"
 	Workers    int
 	Memory     int64 // bound on what the process holds, mapped files apart, bytes; 0: none
-	Progress   Progress
+	Progress   progress.Listener
 }
 
-func (r Rules) parser(m Means) (jsonl.Parser, error) {
+// Parser returns the parser of lines that the rules and means ask for.
+func (r Rules) Parser(m Means) (jsonl.Parser, error) {
 	return stage.NewParser(r.Fields, m.Parser)
 }
 
@@ -54,7 +59,7 @@ func (r Rules) parser(m Means) (jsonl.Parser, error) {
 type Prepared struct {
 	Plan     plan.Plan
 	Counters []*tokenize.Counter
-	Timing   Timing
+	Timing   progress.Timing
 }
 
 // MakePlan resolves inputs and rules. dir is where standard input is spooled
@@ -65,7 +70,7 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 		return fail(err)
 	}
 	// Before anything is read or written: field paths may make no sense.
-	if _, err := r.parser(m); err != nil {
+	if _, err := r.Parser(m); err != nil {
 		return fail(err)
 	}
 	tokenizers, err := OpenTokenizers(r.Tokenizers, r.AddedTokens, m)
@@ -82,7 +87,7 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 	p := plan.Plan{
 		Version: plan.Version,
 		Rules: plan.Rules{
-			Document: plan.RuleDocument, Token: plan.RuleToken, Shingle: r.shingleRule(), WordHash: plan.RuleWordHash,
+			Document: plan.RuleDocument, Token: plan.RuleToken, Shingle: r.ShingleRule(), WordHash: plan.RuleWordHash,
 			Sketch: plan.RuleSketch, ExactKey: plan.RuleExactKey, Priority: plan.RulePriority,
 		},
 		Fields:    r.Fields,
@@ -110,7 +115,7 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 	if err != nil {
 		return fail(err)
 	}
-	p.Files, p.Shards, p.ShardSize = in.files, in.shards, in.shardSize
+	p.Files, p.Shards, p.ShardSize = in.Files, in.Shards, in.shardSize
 	if err := r.Policy.addReference(ctx, r, m, dir, &p); err != nil {
 		return fail(err)
 	}
@@ -130,12 +135,13 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 	return Prepared{p, tokenizers.Counters, in.timing}, nil
 }
 
-func (r Rules) shingleRule() string {
+// ShingleRule names the rule for shingles.
+func (r Rules) ShingleRule() string {
 	return plan.ShingleRule(cmp.Or(r.Shingle, shingle.Width))
 }
 
 func (r Rules) checkShingle() error {
-	if _, known := plan.ShingleWords(r.shingleRule()); !known {
+	if _, known := plan.ShingleWords(r.ShingleRule()); !known {
 		return fmt.Errorf("%w: a shingle has 1 to %d words", doc.ErrUsage, plan.MaxShingleWords)
 	}
 	return nil
@@ -178,9 +184,10 @@ func creditRule(credit string) (string, error) {
 	return "", fmt.Errorf("%w: credit %q is neither first nor shared", doc.ErrUsage, credit)
 }
 
-// pairing resolves and checks the rules for who is near whom, for a request that
-// makes no plan.
-func (r *Rules) pairing() (plan.NearDup, error) {
+// Pairing resolves the rules for who is near whom, for a request that makes no
+// plan, and checks the policy as MakePlan does: where nothing asks for sources the
+// field is forgotten.
+func (r *Rules) Pairing() (plan.NearDup, error) {
 	if err := r.checkShingle(); err != nil {
 		return plan.NearDup{}, err
 	}

@@ -1,4 +1,4 @@
-package engine
+package folder
 
 import (
 	"context"
@@ -22,18 +22,18 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// remote is an output folder in an object store. Stages read and write it
+// Remote is an output folder in an object store. Stages read and write it
 // through its store; what they keep for themselves is in a local folder. A
 // store has no locks: the plan is created once, tasks that are done twice give
 // the same bytes, and a task whose plan was replaced changes nothing.
-type remote struct {
+type Remote struct {
 	store.Store
-	url     string
-	scratch string // local, of this process
+	URL     string
+	Scratch string // local, of this process
 }
 
-// openRemote opens an output folder for which object.IsName holds.
-func openRemote(url string) (*remote, error) {
+// OpenRemote opens an output folder for which object.IsName holds.
+func OpenRemote(url string) (*Remote, error) {
 	s, err := store.At(url)
 	if err != nil {
 		return nil, fmt.Errorf("%w: output folder: %w", doc.ErrUsage, err)
@@ -42,15 +42,16 @@ func openRemote(url string) (*remote, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scratch folder: %w", err)
 	}
-	return &remote{s, strings.TrimSuffix(url, "/"), scratch}, nil
+	return &Remote{s, strings.TrimSuffix(url, "/"), scratch}, nil
 }
 
 // OpenPart implements store.PartOpener.
-func (o *remote) OpenPart(ctx context.Context, name string) (store.File, error) {
+func (o *Remote) OpenPart(ctx context.Context, name string) (store.File, error) {
 	return store.OpenPart(ctx, o.Store, name)
 }
 
-func (o *remote) close() { os.RemoveAll(o.scratch) }
+// Close removes what is kept here.
+func (o *Remote) Close() { os.RemoveAll(o.Scratch) }
 
 // atOnce is how many requests are made at once where each is for one file.
 const atOnce = 32
@@ -67,7 +68,7 @@ func isOfRun(name string) bool {
 		slices.Contains([]string{stage.PlanFile, alarm.Name, audit.Name, "tally.jsonl", "tally.parquet", "rejects.jsonl"}, name)
 }
 
-func (o *remote) remove(ctx context.Context, names []string) error {
+func (o *Remote) remove(ctx context.Context, names []string) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for _, n := range names {
@@ -77,18 +78,18 @@ func (o *remote) remove(ctx context.Context, names []string) error {
 }
 
 // createPlan writes the plan, unless somebody else was faster.
-func (o *remote) createPlan(ctx context.Context, p plan.Plan) error {
+func (o *Remote) createPlan(ctx context.Context, p plan.Plan) error {
 	err := stage.WriteNewJSON(ctx, o, stage.PlanFile, p)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%w: another run has just begun in %s", doc.ErrInUse, o.url)
+		return fmt.Errorf("%w: another run has just begun in %s", doc.ErrInUse, o.URL)
 	}
 	return err
 }
 
-// sealed reports whether the store holds the finished run of p: its manifest
+// Sealed reports whether the store holds the finished run of p: its manifest
 // and every file that it lists.
-func (o *remote) sealed(ctx context.Context, p plan.Plan) bool {
-	m, err := o.manifest(ctx)
+func (o *Remote) Sealed(ctx context.Context, p plan.Plan) bool {
+	m, err := o.Manifest(ctx)
 	if err != nil || m.RunID != p.RunID {
 		return false
 	}
@@ -106,7 +107,7 @@ func (o *remote) sealed(ctx context.Context, p plan.Plan) bool {
 	return group.Wait() == nil
 }
 
-func (o *remote) read(ctx context.Context, name string) ([]byte, error) {
+func (o *Remote) read(ctx context.Context, name string) ([]byte, error) {
 	f, err := o.Open(ctx, name)
 	if err != nil {
 		return nil, err
@@ -115,7 +116,8 @@ func (o *remote) read(ctx context.Context, name string) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
-func (o *remote) manifest(ctx context.Context) (manifest.Manifest, error) {
+// Manifest reads the manifest.
+func (o *Remote) Manifest(ctx context.Context) (manifest.Manifest, error) {
 	b, err := o.read(ctx, manifest.Name)
 	if err != nil {
 		return manifest.Manifest{}, err
@@ -123,8 +125,8 @@ func (o *remote) manifest(ctx context.Context) (manifest.Manifest, error) {
 	return manifest.Parse(b)
 }
 
-// refuseAlarms is the function of that name for a store.
-func (o *remote) refuseAlarms(ctx context.Context) error {
+// RefuseAlarms is the function of that name for a store.
+func (o *Remote) RefuseAlarms(ctx context.Context) error {
 	b, err := o.read(ctx, alarm.Name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -136,7 +138,7 @@ func (o *remote) refuseAlarms(ctx context.Context) error {
 	if err != nil || f.Raised() == 0 {
 		return err
 	}
-	return &alarm.ErrRaised{File: f, Path: object.Join(o.url, alarm.Name), Finished: true}
+	return &alarm.ErrRaised{File: f, Path: object.Join(o.URL, alarm.Name), Finished: true}
 }
 
 func copyFile(ctx context.Context, to, from store.Store, name string) error {
@@ -156,17 +158,17 @@ func copyFile(ctx context.Context, to, from store.Store, name string) error {
 	return w.Commit()
 }
 
-// claimedRemote is claimed for an object store.
-type claimedRemote struct {
-	in      *remote
+// ClaimedRemote is Claimed for an object store.
+type ClaimedRemote struct {
+	in      *Remote
 	resumed *plan.Plan // of the run that goes on
 	used    bool       // by more than the work files of a run without a plan
 	entries []store.Entry
 }
 
-// claim is the function of that name for a store.
-func (o *remote) claim(ctx context.Context, resume, force bool) (*claimedRemote, error) {
-	c := &claimedRemote{in: o}
+// Claim is the function of that name for a store.
+func (o *Remote) Claim(ctx context.Context, resume, force bool) (*ClaimedRemote, error) {
+	c := &ClaimedRemote{in: o}
 	var err error
 	if c.entries, err = o.List(ctx, ""); err != nil {
 		return nil, fmt.Errorf("output folder: %w", err)
@@ -176,25 +178,25 @@ func (o *remote) claim(ctx context.Context, resume, force bool) (*claimedRemote,
 	switch {
 	case !c.used:
 	case resume:
-		p, err := LoadPlan(object.Join(o.url, stage.PlanFile))
+		p, err := LoadPlan(object.Join(o.URL, stage.PlanFile))
 		if err != nil {
 			return nil, fmt.Errorf("resume: %w", err)
 		}
 		c.resumed = &p
 	case force && hasPlan:
 	case force:
-		return nil, fmt.Errorf("%w: %s is not empty and holds no run; --force replaces a run, never other files", doc.ErrUsage, o.url)
+		return nil, fmt.Errorf("%w: %s is not empty and holds no run; --force replaces a run, never other files", doc.ErrUsage, o.URL)
 	default:
-		return nil, fmt.Errorf("%w: output folder %s is not empty (--resume goes on with it, --force replaces the run in it)", doc.ErrUsage, o.url)
+		return nil, fmt.Errorf("%w: output folder %s is not empty (--resume goes on with it, --force replaces the run in it)", doc.ErrUsage, o.URL)
 	}
 	return c, nil
 }
 
-// begin is the method of that name for a store.
-func (c *claimedRemote) begin(ctx context.Context, p plan.Plan) error {
+// Begin is the method of that name for a store.
+func (c *ClaimedRemote) Begin(ctx context.Context, p plan.Plan) error {
 	if c.resumed != nil {
 		if c.resumed.RunID != p.RunID {
-			return fmt.Errorf("resume: %w: %s was made from other inputs or rules (--force replaces the run)", doc.ErrInputChanged, object.Join(c.in.url, stage.PlanFile))
+			return fmt.Errorf("resume: %w: %s was made from other inputs or rules (--force replaces the run)", doc.ErrInputChanged, object.Join(c.in.URL, stage.PlanFile))
 		}
 		return nil
 	}
@@ -211,25 +213,25 @@ func (c *claimedRemote) begin(ctx context.Context, p plan.Plan) error {
 			continue
 		}
 		if err := c.in.remove(ctx, names); err != nil {
-			return fmt.Errorf("replace the run in %s: %w", c.in.url, err)
+			return fmt.Errorf("replace the run in %s: %w", c.in.URL, err)
 		}
 	}
 	return c.in.createPlan(ctx, p)
 }
 
-// fence is the function of that name for a store.
-func (o *remote) fence(ctx context.Context, runID string) error {
+// Fence is the function of that name for a store.
+func (o *Remote) Fence(ctx context.Context, runID string) error {
 	f, err := o.Open(ctx, stage.PlanFile)
 	if err != nil {
 		return fmt.Errorf("the plan, while the task ran: %w", err)
 	}
 	defer f.Close()
-	return fenceAt(f, object.Join(o.url, stage.PlanFile), runID)
+	return fenceAt(f, object.Join(o.URL, stage.PlanFile), runID)
 }
 
-// fetch copies what a report shows of a finished run to another store, and
+// Fetch copies what a report shows of a finished run to another store, and
 // returns the names of the work files.
-func (o *remote) fetch(ctx context.Context, to store.Store) (work []string, err error) {
+func (o *Remote) Fetch(ctx context.Context, to store.Store) (work []string, err error) {
 	entries, err := o.List(ctx, "")
 	if err != nil {
 		return nil, err
@@ -250,8 +252,8 @@ func (o *remote) fetch(ctx context.Context, to store.Store) (work []string, err 
 	return work, nil
 }
 
-// put copies files from another store.
-func (o *remote) put(ctx context.Context, from store.Store, names ...string) error {
+// Put copies files from another store.
+func (o *Remote) Put(ctx context.Context, from store.Store, names ...string) error {
 	for _, name := range names {
 		if err := copyFile(ctx, o, from, name); err != nil {
 			return err
@@ -260,9 +262,9 @@ func (o *remote) put(ctx context.Context, from store.Store, names ...string) err
 	return nil
 }
 
-// tidy removes what a finished run does not need any more: work, which are its
+// Tidy removes what a finished run does not need any more: work, which are its
 // work files, unless keepWork is set.
-func (o *remote) tidy(ctx context.Context, work []string, keepWork bool) error {
+func (o *Remote) Tidy(ctx context.Context, work []string, keepWork bool) error {
 	// Others may still write, who are late; they are not waited for.
 	if _, err := o.Sweep(ctx, lease.Lost); err != nil || keepWork {
 		return err

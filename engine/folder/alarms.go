@@ -1,4 +1,4 @@
-package engine
+package folder
 
 import (
 	"errors"
@@ -9,8 +9,8 @@ import (
 	"github.com/tallystick/tallystick/engine/alarm"
 )
 
-// readAlarms reads alarms.json; a run of before there was one has none.
-func readAlarms(dir string) (alarm.File, error) {
+// ReadAlarms reads alarms.json; a run of before there was one has none.
+func ReadAlarms(dir string) (alarm.File, error) {
 	b, err := os.ReadFile(filepath.Join(dir, alarm.Name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return alarm.File{}, nil
@@ -21,10 +21,10 @@ func readAlarms(dir string) (alarm.File, error) {
 	return alarm.Parse(b)
 }
 
-// refuseAlarms returns an error if the finished run in dir has alarms: it was
+// RefuseAlarms returns an error if the finished run in dir has alarms: it was
 // made without --strict and is now asked for with it.
-func refuseAlarms(dir string) error {
-	f, err := readAlarms(dir)
+func RefuseAlarms(dir string) error {
+	f, err := ReadAlarms(dir)
 	if err != nil || f.Raised() == 0 {
 		return err
 	}

@@ -1,4 +1,6 @@
-package engine
+// Package pairs lists the proven pairs of near-duplicates among documents; it
+// makes no run and drops nothing.
+package pairs
 
 import (
 	"cmp"
@@ -14,6 +16,8 @@ import (
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/progress"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/shingle"
 )
 
@@ -23,8 +27,8 @@ type Pair struct {
 	Overlap, Union int64  // shingles
 }
 
-// PairsResult is the output of Pairs, with what it left out.
-type PairsResult struct {
+// Result is the output of Find, with what it left out.
+type Result struct {
 	Pairs     []Pair // sorted by A, then B
 	Documents int
 	Rejected  int
@@ -40,25 +44,25 @@ type member struct {
 }
 
 // mayPair reports whether the scope lets two documents be a pair.
-func mayPair(p *Policy, a, b *member) bool {
+func mayPair(p *request.Policy, a, b *member) bool {
 	if len(p.Reference) > 0 {
 		return a.reference != b.reference
 	}
 	return a.source == b.source
 }
 
-// Pairs finds the pairs of documents whose Jaccard is at least the threshold:
+// Find finds the pairs of documents whose Jaccard is at least the threshold:
 // all of them if exact is set, else those that share a bucket under the
 // rule's bands. Unlike a run it reports exact duplicates as pairs too and
 // drops nothing. In the scope of a source both are of one; with a reference
 // corpus exactly one is of it. Memory grows with the number of documents.
-func Pairs(ctx context.Context, r Rules, m Means, dir string, exact bool) (PairsResult, error) {
-	var res PairsResult
-	rule, err := r.pairing()
+func Find(ctx context.Context, r request.Rules, m request.Means, dir string, exact bool) (Result, error) {
+	var res Result
+	rule, err := r.Pairing()
 	if err != nil {
 		return res, err
 	}
-	in, err := findInputs(ctx, r, m, dir)
+	in, err := request.FindInputs(ctx, r, m, dir)
 	if err != nil {
 		return res, err
 	}
@@ -75,7 +79,7 @@ func Pairs(ctx context.Context, r Rules, m Means, dir string, exact bool) (Pairs
 	}
 	res.Documents = len(members) - res.Rejected
 
-	track := start(m.Progress, "pairs", int64(len(members)), "documents")
+	track := progress.Start(m.Progress, "pairs", int64(len(members)), "documents")
 	emit := func(a, b uint32, overlap, union int) error {
 		if !mayPair(&r.Policy, &members[a], &members[b]) {
 			return nil
@@ -111,15 +115,15 @@ func Pairs(ctx context.Context, r Rules, m Means, dir string, exact bool) (Pairs
 		return res, err
 	}
 	slices.SortFunc(res.Pairs, func(a, b Pair) int { return cmp.Or(cmp.Compare(a.A, b.A), cmp.Compare(a.B, b.B)) })
-	track.end(1, 0)
+	track.End(1, 0)
 	return res, nil
 }
 
 // setReader reads the shingle sets and band keys of all documents.
 type setReader struct {
-	r    Rules
-	m    Means
-	in   *inputs
+	r    request.Rules
+	m    request.Means
+	in   *request.Inputs
 	rule plan.NearDup
 }
 
@@ -128,23 +132,23 @@ func (s *setReader) read(ctx context.Context, dir string) ([]member, *neardup.Fi
 	if err != nil {
 		return nil, nil, err
 	}
-	members := make([]member, base[len(s.in.shards)])
+	members := make([]member, base[len(s.in.Shards)])
 	w, err := neardup.NewSetWriter(dir, len(members))
 	if err != nil {
 		return nil, nil, err
 	}
 	var total int64
-	for _, sh := range s.in.shards {
+	for _, sh := range s.in.Shards {
 		total += sh.Length
 	}
-	track := start(s.m.Progress, "sketch", total, "bytes")
+	track := progress.Start(s.m.Progress, "sketch", total, "bytes")
 	err = s.eachShard(ctx, func(i int) error {
 		return s.sketch(ctx, i, members[base[i]:base[i+1]], base[i], w, track)
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, w.Abort())
 	}
-	track.end(len(s.in.shards), total)
+	track.End(len(s.in.Shards), total)
 	sets, err := w.Finish()
 	return members, sets, err
 }
@@ -152,7 +156,7 @@ func (s *setReader) read(ctx context.Context, dir string) ([]member, *neardup.Fi
 func (s *setReader) eachShard(ctx context.Context, fn func(i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, s.m.Workers))
-	for i := range s.in.shards {
+	for i := range s.in.Shards {
 		group.Go(func() error {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -166,38 +170,38 @@ func (s *setReader) eachShard(ctx context.Context, fn func(i int) error) error {
 // countLines returns the number of lines before each shard: the sets need
 // their number in advance.
 func (s *setReader) countLines(ctx context.Context) ([]int, error) {
-	base := make([]int, len(s.in.shards)+1)
+	base := make([]int, len(s.in.Shards)+1)
 	err := s.eachShard(ctx, func(i int) error {
 		return s.eachLine(ctx, i, nil, func(*corpus.Line) error {
 			base[i+1]++
 			return nil
 		})
 	})
-	for i := range s.in.shards {
+	for i := range s.in.Shards {
 		base[i+1] += base[i]
 	}
 	return base, err
 }
 
 func (s *setReader) eachLine(ctx context.Context, shard int, progress func(int64), fn func(*corpus.Line) error) error {
-	sh := s.in.shards[shard]
-	return corpus.EachLine(ctx, s.in.open(sh.File), sh, s.r.MaxLine, progress, fn)
+	sh := s.in.Shards[shard]
+	return corpus.EachLine(ctx, s.in.Open(sh.File), sh, s.r.MaxLine, progress, fn)
 }
 
-func (s *setReader) sketch(ctx context.Context, shard int, members []member, base int, w *neardup.SetWriter, track *tracker) error {
-	parser, err := s.r.parser(s.m)
+func (s *setReader) sketch(ctx context.Context, shard int, members []member, base int, w *neardup.SetWriter, track *progress.Tracker) error {
+	parser, err := s.r.Parser(s.m)
 	if err != nil {
 		return err
 	}
-	hasher, err := shingle.HasherFor(s.r.shingleRule(), s.r.Seed)
+	hasher, err := shingle.HasherFor(s.r.ShingleRule(), s.r.Seed)
 	if err != nil {
 		return err
 	}
 	scanner := hasher.NewScanner()
 	sketcher := neardup.NewSketcher(s.rule, s.r.Seed)
-	sh := s.in.shards[shard]
+	sh := s.in.Shards[shard]
 	at := -1
-	return s.eachLine(ctx, shard, track.add, func(line *corpus.Line) error {
+	return s.eachLine(ctx, shard, track.Add, func(line *corpus.Line) error {
 		at++
 		if at == len(members) {
 			return doc.ErrInputChanged
@@ -208,9 +212,9 @@ func (s *setReader) sketch(ctx context.Context, shard int, members []member, bas
 		}
 		d := &members[at]
 		if d.label = string(rec.ID); d.label == "" {
-			d.label = fmt.Sprintf("%s:%d", s.in.files[sh.File].Path, sh.FirstLine+int64(line.Ordinal))
+			d.label = fmt.Sprintf("%s:%d", s.in.Files[sh.File].Path, sh.FirstLine+int64(line.Ordinal))
 		}
-		d.source, d.reference = string(rec.Source), s.in.files[sh.File].Reference
+		d.source, d.reference = string(rec.Source), s.in.Files[sh.File].Reference
 		set := scanner.Set(rec.Text)
 		d.keys = sketcher.BandKeys(nil, set)
 		return w.Append(uint32(base+at), set)

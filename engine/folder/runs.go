@@ -1,4 +1,4 @@
-package engine
+package folder
 
 import (
 	"context"
@@ -11,16 +11,17 @@ import (
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/object"
+	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/stage"
 )
 
-// leaveOutRuns takes out what folders and globs found inside the output folder
+// LeaveOutRuns takes out what folders and globs found inside the output folder
 // of a run, which may well lie inside an input folder: its plan and its tally
 // are no corpus. Files that are named themselves stay.
-func leaveOutRuns(ctx context.Context, paths, args []string, p Progress) ([]string, error) {
+func LeaveOutRuns(ctx context.Context, paths, args []string, p progress.Listener) ([]string, error) {
 	named := map[string]bool{}
 	for _, a := range args {
-		named[cleanInput(a)] = true
+		named[CleanInput(a)] = true
 	}
 	runs := map[string]bool{} // folder → whether it is one
 	for _, path := range paths {
@@ -57,7 +58,7 @@ func leaveOutRuns(ctx context.Context, paths, args []string, p Progress) ([]stri
 	var kept []string
 	left := map[string]int{}
 	for _, path := range paths {
-		if !named[cleanInput(path)] {
+		if !named[CleanInput(path)] {
 			if dir, is := inRun(path); is {
 				left[dir]++
 				continue
@@ -76,8 +77,8 @@ func leaveOutRuns(ctx context.Context, paths, args []string, p Progress) ([]stri
 	return kept, nil
 }
 
-// cleanInput is one way to write an input.
-func cleanInput(path string) string {
+// CleanInput is one way to write an input.
+func CleanInput(path string) string {
 	if object.IsName(path) {
 		return strings.TrimSuffix(path, "/")
 	}

@@ -1,4 +1,6 @@
-package engine
+// Package threshold asks a finished sweepable run what other thresholds would do:
+// whom they cost how much, and which documents are on the edge.
+package threshold
 
 import (
 	"context"
@@ -9,18 +11,21 @@ import (
 	"strings"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/internal/worddiff"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/report"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/sweep"
 )
 
-// SweepOptions say which thresholds are swept, and what is shown of each.
-type SweepOptions struct {
+// Options say which thresholds are swept, and what is shown of each.
+type Options struct {
 	At      []string // thresholds; empty: from the floor to 1
 	Floor   string   // where to begin, if not at the run's floor
 	Step    string   // between thresholds
@@ -29,8 +34,8 @@ type SweepOptions struct {
 	Scratch string   // folder for shingle sets: 8 bytes for each that is compared
 }
 
-// SweepResult is what Sweep found.
-type SweepResult struct {
+// Result is what Sweep found.
+type Result struct {
 	Plan    plan.Plan
 	Rows    []sweep.Row
 	Courses []sweep.Course // of those who lose most at any threshold
@@ -39,9 +44,9 @@ type SweepResult struct {
 
 // Sweep asks a finished sweepable run what other thresholds would do. The
 // inputs are read for samples only, and may be missing.
-func Sweep(ctx context.Context, dir string, o SweepOptions, m Means) (SweepResult, error) {
-	var res SweepResult
-	job, _, err := OpenSweepable(ctx, dir, m)
+func Sweep(ctx context.Context, dir string, o Options, m request.Means) (Result, error) {
+	var res Result
+	job, _, err := Open(ctx, dir, m)
 	if err != nil {
 		return res, err
 	}
@@ -50,15 +55,15 @@ func Sweep(ctx context.Context, dir string, o SweepOptions, m Means) (SweepResul
 	if err != nil {
 		return res, err
 	}
-	track := start(m.Progress, "open", 0, "bytes")
+	track := progress.Start(m.Progress, "open", 0, "bytes")
 	kept, err := stage.OpenKept(ctx, job, o.Scratch)
 	if err != nil {
 		return res, err
 	}
 	defer kept.Close()
-	track.end(1, 0)
+	track.End(1, 0)
 
-	track = start(m.Progress, "sweep", int64(len(thresholds)), "thresholds")
+	track = progress.Start(m.Progress, "sweep", int64(len(thresholds)), "thresholds")
 	type edge struct {
 		row     int
 		dropped int32
@@ -79,9 +84,9 @@ func Sweep(ctx context.Context, dir string, o SweepOptions, m Means) (SweepResul
 			edges = append(edges, edge{i, d, fates[d]})
 			wanted = append(wanted, d, fates[d].Witness)
 		}
-		track.add(1)
+		track.Add(1)
 	}
-	track.end(len(thresholds), 0)
+	track.End(len(thresholds), 0)
 	res.Courses = sweep.Courses(&kept.Corpus, res.Rows, o.Losers)
 
 	texts, err := kept.Texts(ctx, wanted)
@@ -109,7 +114,7 @@ const mostThresholds = 1000
 
 // Check refuses options that make no sense for a run with the given floor, so
 // that it need not be made first.
-func (o SweepOptions) Check(floor string) error {
+func (o Options) Check(floor string) error {
 	num, den, err := neardup.ParseThreshold(floor)
 	if err != nil {
 		return fmt.Errorf("floor: %w", err)
@@ -119,7 +124,7 @@ func (o SweepOptions) Check(floor string) error {
 }
 
 // Thresholds lists what is swept, ascending.
-func (o SweepOptions) Thresholds(n plan.NearDup) ([]sweep.Threshold, error) {
+func (o Options) Thresholds(n plan.NearDup) ([]sweep.Threshold, error) {
 	var out []sweep.Threshold
 	add := func(text string) error {
 		num, den, err := neardup.ParseThreshold(text)
@@ -163,7 +168,7 @@ func (o SweepOptions) Thresholds(n plan.NearDup) ([]sweep.Threshold, error) {
 
 // next bounds the scores of threshold i's samples: the threshold after it, a
 // step on from the last one, nil where that is above 1.
-func (o SweepOptions) next(thresholds []sweep.Threshold, i int) *sweep.Threshold {
+func (o Options) next(thresholds []sweep.Threshold, i int) *sweep.Threshold {
 	if i+1 < len(thresholds) {
 		return &thresholds[i+1]
 	}
@@ -181,8 +186,8 @@ func (o SweepOptions) next(thresholds []sweep.Threshold, i int) *sweep.Threshold
 
 const billion = 1_000_000_000
 
-// WriteSweepPage writes what was found as a page of HTML.
-func WriteSweepPage(w io.Writer, res SweepResult) error {
+// WritePage writes what was found as a page of HTML.
+func WritePage(w io.Writer, res Result) error {
 	d := report.SweepData{Plan: res.Plan, Rows: res.Rows, Courses: res.Courses}
 	if res.NoText != nil {
 		d.Note = fmt.Sprintf("The inputs could not be read, so samples are shown without their texts: %v.", res.NoText)
@@ -190,15 +195,15 @@ func WriteSweepPage(w io.Writer, res SweepResult) error {
 	return report.WriteSweep(w, d)
 }
 
-// OpenSweepable opens a finished run and checks that what it kept for other
+// Open opens a finished run and checks that what it kept for other
 // thresholds is what it wrote.
-func OpenSweepable(ctx context.Context, dir string, m Means) (*stage.Job, manifest.Manifest, error) {
+func Open(ctx context.Context, dir string, m request.Means) (*stage.Job, manifest.Manifest, error) {
 	var sealed manifest.Manifest
-	p, err := LoadPlan(filepath.Join(dir, stage.PlanFile))
+	p, err := folder.LoadPlan(filepath.Join(dir, stage.PlanFile))
 	if err != nil {
 		return nil, sealed, err
 	}
-	if sealed, err = ReadManifest(dir); err != nil {
+	if sealed, err = folder.ReadManifest(dir); err != nil {
 		return nil, sealed, err
 	}
 	if sealed.RunID != p.RunID {

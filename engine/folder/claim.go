@@ -1,4 +1,4 @@
-package engine
+package folder
 
 import (
 	"context"
@@ -21,22 +21,22 @@ import (
 	"github.com/tallystick/tallystick/engine/store"
 )
 
-// claimed is a folder in which a run may begin, or go on.
-type claimed struct {
+// Claimed is a folder in which a run may begin, or go on.
+type Claimed struct {
 	dir     string
 	resumed *plan.Plan // of the run that goes on
 	replace bool       // there is a run that begin is to remove
 	copied  bool       // the run to go on has its copy of standard input
 }
 
-// claim looks at what is in the folder dir, which its caller occupies, and
+// Claim looks at what is in the folder dir, which its caller occupies, and
 // refuses it (doc.ErrUsage) if it is in use: by a run, unless that is to be
 // resumed or may be replaced, or by anything else.
-func claim(ctx context.Context, dir string, resume, force bool) (*claimed, error) {
+func Claim(ctx context.Context, dir string, resume, force bool) (*Claimed, error) {
 	if dir == "" {
 		return nil, fmt.Errorf("%w: the output folder needs a name", doc.ErrUsage)
 	}
-	c := &claimed{dir: dir}
+	c := &Claimed{dir: dir}
 	planPath := filepath.Join(dir, stage.PlanFile)
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -74,9 +74,9 @@ func claim(ctx context.Context, dir string, resume, force bool) (*claimed, error
 	return c, nil
 }
 
-// begin writes the plan p of the run, or checks that it is that of the run to
+// Begin writes the plan p of the run, or checks that it is that of the run to
 // resume.
-func (c *claimed) begin(ctx context.Context, p plan.Plan) error {
+func (c *Claimed) Begin(ctx context.Context, p plan.Plan) error {
 	if c.resumed != nil {
 		if c.resumed.RunID != p.RunID {
 			if !c.copied { // what was just read from standard input is not the run's
@@ -129,10 +129,10 @@ func clearRun(dir string) error {
 	return nil
 }
 
-// makeFor makes the folder dir, which its caller occupies, one that holds
+// Make makes the folder dir, which its caller occupies, one that holds
 // nothing but the plan p. A run in it is in the way unless force is set, and
 // anything else always (doc.ErrUsage).
-func makeFor(ctx context.Context, dir string, force bool, p plan.Plan) error {
+func Make(ctx context.Context, dir string, force bool, p plan.Plan) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: output folder: %v", doc.ErrUsage, err)
@@ -161,9 +161,9 @@ func makeFor(ctx context.Context, dir string, force bool, p plan.Plan) error {
 	return writePlan(ctx, dir, p)
 }
 
-// tidy removes from the folder of a finished run what tasks left unfinished and,
+// Tidy removes from the folder of a finished run what tasks left unfinished and,
 // unless keepWork is set, the work folder.
-func tidy(ctx context.Context, dir string, keepWork bool) error {
+func Tidy(ctx context.Context, dir string, keepWork bool) error {
 	// Tasks that were killed may have left unfinished files; those of tasks that
 	// are late are still written to.
 	age := time.Duration(0)
@@ -176,4 +176,13 @@ func tidy(ctx context.Context, dir string, keepWork bool) error {
 	err := emptyWork(dir)
 	os.Remove(filepath.Join(dir, stage.WorkDir)) // unless this process holds the lock in it, until it leaves
 	return err
+}
+
+// ClearDebris removes the work folder that a late task made anew after the run
+// was sealed, unless others work in it.
+func ClearDebris(dir string) {
+	if release, err := Occupy(dir, "stage"); err == nil {
+		_ = emptyWork(dir) // nothing depends on it
+		release()
+	}
 }

@@ -1,4 +1,7 @@
-package engine
+// Package folder is the output folder of a run, on a disk or in an object store:
+// who works in it, what of a run it holds and how far that is, how it is made and
+// cleared, and the readers of its plan, manifest, tally, alarms and decisions.
+package folder
 
 import (
 	"bytes"
@@ -26,7 +29,7 @@ const maxPlan = 1 << 30
 // LoadPlan reads plan.json and checks that nobody edited it.
 func LoadPlan(path string) (plan.Plan, error) {
 	var p plan.Plan
-	b, err := readAnywhere(path)
+	b, err := ReadFile(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return p, fmt.Errorf("%w: %v (make one with \"tallystick plan\")", doc.ErrInput, err)
@@ -36,9 +39,9 @@ func LoadPlan(path string) (plan.Plan, error) {
 	return parsePlan(b, path)
 }
 
-// readAnywhere is os.ReadFile that takes names of objects, too, and does not read
+// ReadFile is os.ReadFile that takes names of objects, too, and does not read
 // what is larger than a plan or manifest can be.
-func readAnywhere(path string) ([]byte, error) {
+func ReadFile(path string) ([]byte, error) {
 	if object.IsName(path) {
 		return corpus.ReadText(context.Background(), path, maxPlan)
 	}
@@ -77,9 +80,9 @@ func parsePlan(b []byte, path string) (plan.Plan, error) {
 	return p, nil
 }
 
-// sealed reports whether dir holds the finished run of a plan: its manifest
+// Sealed reports whether dir holds the finished run of a plan: its manifest
 // and every file that it lists.
-func sealed(ctx context.Context, p plan.Plan, dir string) bool {
+func Sealed(ctx context.Context, p plan.Plan, dir string) bool {
 	m, err := ReadManifest(dir)
 	if err != nil || m.RunID != p.RunID {
 		return false
@@ -93,9 +96,20 @@ func sealed(ctx context.Context, p plan.Plan, dir string) bool {
 	return true
 }
 
+// Settled reports whether the run in dir is finished and its work folder gone,
+// or made anew by a task that was late. Reading what a finished run wrote takes
+// a while; of an unfinished one there is no manifest to begin with.
+func Settled(ctx context.Context, p plan.Plan, dir string) bool {
+	record := filepath.Join(dir, stage.WorkDir, string(stage.Seal))
+	if _, err := os.Stat(record); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	return Sealed(ctx, p, dir)
+}
+
 // ReadManifest reads the manifest of a finished run.
 func ReadManifest(dir string) (manifest.Manifest, error) {
-	b, err := readAnywhere(object.Join(dir, manifest.Name))
+	b, err := ReadFile(object.Join(dir, manifest.Name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return manifest.Manifest{}, fmt.Errorf("%w: %s holds no finished run (no %s)", doc.ErrInput, dir, manifest.Name)
 	}
@@ -109,24 +123,4 @@ func ReadManifest(dir string) (manifest.Manifest, error) {
 func IsRun(path string) bool {
 	_, err := os.Stat(filepath.Join(path, manifest.Name))
 	return err == nil
-}
-
-// settled reports whether the run in dir is finished and its work folder gone,
-// or made anew by a task that was late. Reading what a finished run wrote takes
-// a while; of an unfinished one there is no manifest to begin with.
-func settled(ctx context.Context, p plan.Plan, dir string) bool {
-	record := filepath.Join(dir, stage.WorkDir, string(stage.Seal))
-	if _, err := os.Stat(record); !errors.Is(err, fs.ErrNotExist) {
-		return false
-	}
-	return sealed(ctx, p, dir)
-}
-
-// clearDebris removes the work folder that a late task made anew after the run
-// was sealed, unless others work in it.
-func clearDebris(dir string) {
-	if release, err := occupy(dir, "stage"); err == nil {
-		_ = emptyWork(dir) // nothing depends on it
-		release()
-	}
 }

@@ -1,4 +1,6 @@
-package engine
+// Package count counts tokens and nothing else, of documents in JSON lines and of
+// files that are texts, in the order of the inputs.
+package count
 
 import (
 	"bytes"
@@ -15,6 +17,8 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/internal/gather"
 	"github.com/tallystick/tallystick/engine/jsonl"
+	"github.com/tallystick/tallystick/engine/progress"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/tokenize"
 	"github.com/tallystick/tallystick/kernels/utf8valid"
 )
@@ -47,19 +51,19 @@ const maxText = math.MaxInt32
 
 const countBatch = 512 // documents
 
-// Count counts the tokens of every document by all counters and calls fn with
+// Each counts the tokens of every document by all counters and calls fn with
 // them in input order, in batches that are fn's to keep. dir is where standard
 // input is copied to that must be read twice.
-func Count(ctx context.Context, r Rules, m Means, counters []*tokenize.Counter, kind InputKind, dir string, fn func([]Counted) error) error {
-	sources, err := countSources(ctx, r, m, kind, dir)
+func Each(ctx context.Context, r request.Rules, m request.Means, counters []*tokenize.Counter, kind InputKind, dir string, fn func([]Counted) error) error {
+	sources, err := findSources(ctx, r, m, kind, dir)
 	if err != nil {
 		return err
 	}
-	units, total, err := countUnits(ctx, r, m, sources)
+	units, total, err := cutUnits(ctx, r, m, sources)
 	if err != nil {
 		return err
 	}
-	track := start(m.Progress, "count", total, "bytes")
+	track := progress.Start(m.Progress, "count", total, "bytes")
 	group, ctx := errgroup.WithContext(ctx)
 	results := make([]chan []Counted, len(units))
 	for i := range results {
@@ -104,17 +108,17 @@ func Count(ctx context.Context, r Rules, m Means, counters []*tokenize.Counter, 
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	track.end(len(units), track.count())
+	track.End(len(units), track.Done())
 	shared.notices()
 	return nil
 }
 
-// countShared is what all units of a Count share.
+// countShared is what all units of an Each share.
 type countShared struct {
-	rules    Rules
-	means    Means
+	rules    request.Rules
+	means    request.Means
 	counters []*tokenize.Counter
-	track    *tracker
+	track    *progress.Tracker
 
 	leftOut    atomic.Int64 // files that are not text
 	mu         sync.Mutex
@@ -152,7 +156,7 @@ func (s *countShared) notValid(name string) {
 
 type unitCounter struct {
 	*countShared
-	unit countUnit
+	unit unit
 	out  chan<- []Counted
 }
 
@@ -184,7 +188,7 @@ func (c *unitCounter) countText(ctx context.Context) error {
 	if err := d.add(c.counters, text); err != nil {
 		return fmt.Errorf("%s: %w", u.path, err)
 	}
-	c.track.add(u.size)
+	c.track.Add(u.size)
 	select {
 	case c.out <- []Counted{d}:
 		return nil
@@ -204,7 +208,7 @@ func looksBinary(text []byte) bool {
 
 // countLines counts the documents of a shard.
 func (c *unitCounter) countLines(ctx context.Context) error {
-	parser, err := c.rules.parser(c.means)
+	parser, err := c.rules.Parser(c.means)
 	if err != nil {
 		return err
 	}
@@ -233,7 +237,7 @@ func (c *unitCounter) countLines(ctx context.Context) error {
 	s := c.unit.shard
 	planned := c.unit.planned
 	planned.Path = c.unit.opened
-	err = corpus.EachLine(ctx, planned, s, c.rules.MaxLine, c.track.add, func(line *corpus.Line) error {
+	err = corpus.EachLine(ctx, planned, s, c.rules.MaxLine, c.track.Add, func(line *corpus.Line) error {
 		d := Counted{File: c.unit.path, Line: s.FirstLine + int64(line.Ordinal), Offset: line.Offset, Reason: line.Reason}
 		text := d.parse(parser, line.Data)
 		switch {

@@ -1,4 +1,4 @@
-package engine
+package request
 
 import (
 	"cmp"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
@@ -116,13 +117,13 @@ func (p *Policy) addReference(ctx context.Context, r Rules, m Means, dir string,
 	if err != nil {
 		return err
 	}
-	addStanding(out, in.files, in.shards)
+	addStanding(out, in.Files, in.Shards)
 	return nil
 }
 
 // readReference reads the inputs of the reference corpus, none of which may be
 // in the delivery.
-func readReference(ctx context.Context, r Rules, m Means, dir string, delivery []plan.File, digests bool) (*inputs, error) {
+func readReference(ctx context.Context, r Rules, m Means, dir string, delivery []plan.File, digests bool) (*Inputs, error) {
 	r.Inputs = r.Policy.Reference
 	in, err := readInputs(ctx, r, m, dir, digests)
 	if err != nil {
@@ -132,8 +133,8 @@ func readReference(ctx context.Context, r Rules, m Means, dir string, delivery [
 	for i := range delivery {
 		delivered[canonical(delivery[i].Path)] = true
 	}
-	for i := range in.files {
-		f := &in.files[i]
+	for i := range in.Files {
+		f := &in.Files[i]
 		f.Reference = true
 		if delivered[canonical(f.Path)] {
 			return nil, fmt.Errorf("%w: %s is in the delivery and in the reference corpus", doc.ErrUsage, f.Path)
@@ -143,13 +144,13 @@ func readReference(ctx context.Context, r Rules, m Means, dir string, delivery [
 }
 
 // add appends the files and shards of other inputs.
-func (in *inputs) add(other *inputs) {
-	base := len(in.files)
-	in.files = append(in.files, other.files...)
+func (in *Inputs) add(other *Inputs) {
+	base := len(in.Files)
+	in.Files = append(in.Files, other.Files...)
 	in.opened = append(in.opened, other.opened...)
-	for _, s := range other.shards {
+	for _, s := range other.Shards {
 		s.File += base
-		in.shards = append(in.shards, s)
+		in.Shards = append(in.Shards, s)
 	}
 }
 
@@ -208,14 +209,14 @@ func loadEarlier(ctx context.Context, p *plan.Plan, path, dir string) (plan.Plan
 	if sameFile(path, dir) {
 		return fail("%w: it is the output folder", doc.ErrUsage)
 	}
-	m, err := ReadManifest(path)
+	m, err := folder.ReadManifest(path)
 	switch {
 	case errors.Is(err, doc.ErrInput):
 		return fail("%w", err)
 	case err != nil:
 		return fail("%w: it holds no finished run: %w", doc.ErrInput, err)
 	}
-	old, err := LoadPlan(filepath.Join(path, stage.PlanFile))
+	old, err := folder.LoadPlan(filepath.Join(path, stage.PlanFile))
 	switch {
 	case err != nil:
 		return fail("%w", err)

@@ -1,4 +1,4 @@
-package engine
+package count
 
 import (
 	"bytes"
@@ -14,6 +14,8 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/progress"
+	"github.com/tallystick/tallystick/engine/request"
 )
 
 // notices collects what a user is told.
@@ -21,23 +23,23 @@ type notices struct{ texts []string }
 
 func (*notices) Start(string, int64, string) {}
 func (*notices) Add(int64)                   {}
-func (*notices) End(Timing)                  {}
+func (*notices) End(progress.Timing)         {}
 func (n *notices) Notice(text string)        { n.texts = append(n.texts, text) }
 
 // countIn counts in a folder and returns label and tokens of each document.
 func countIn(t *testing.T, kind InputKind, inputs ...string) (counts []string, told []string, err error) {
 	t.Helper()
 	var p notices
-	m := Means{Engine: "native", Parser: "native", Workers: 3, Progress: &p}
-	tokenizers, err := OpenTokenizers([]string{"gpt2"}, "match", m)
+	m := request.Means{Engine: "native", Parser: "native", Workers: 3, Progress: &p}
+	tokenizers, err := request.OpenTokenizers([]string{"gpt2"}, "match", m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := Rules{
+	r := request.Rules{
 		Inputs: inputs, Fields: plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 		MaxLine: 1 << 20, ShardSize: 1 << 20,
 	}
-	err = Count(t.Context(), r, m, tokenizers.Counters, kind, t.TempDir(), func(batch []Counted) error {
+	err = Each(t.Context(), r, m, tokenizers.Counters, kind, t.TempDir(), func(batch []Counted) error {
 		for i := range batch {
 			counts = append(counts, fmt.Sprintf("%s %d", filepath.Base(batch[i].Label()), batch[i].Counts.Tokens))
 		}

@@ -1,6 +1,8 @@
-package engine
+package folder_test
 
 import (
+	"github.com/tallystick/tallystick/engine/folder"
+
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -12,6 +14,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/internal/jsonfile"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/request"
 )
 
 // planned is the plan.json of a small corpus.
@@ -21,9 +24,13 @@ func planned(t testing.TB) []byte {
 	if err := os.WriteFile(in, []byte("{\"text\":\"a\"}\n{\"text\":\"b\"}\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	r := policyRules(Policy{}, 7, in)
-	r.ShardSize = 10
-	p, err := MakePlan(t.Context(), r, policyMeans(1), t.TempDir())
+	r := request.Rules{
+		Inputs: []string{in}, Tokenizers: []string{"../../testdata/tokenizers/bytes.json"}, AddedTokens: "match",
+		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
+		Threshold: "0.8", Recall: 0.99, Seed: 7, ShardSize: 10, MaxLine: 1 << 20,
+	}
+	m := request.Means{Engine: "auto", Parser: "native", Workers: 1}
+	p, err := request.MakePlan(t.Context(), r, m, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,14 +45,14 @@ func planned(t testing.TB) []byte {
 // damage, but anybody can compute one.
 func TestParsePlan(t *testing.T) {
 	good := planned(t)
-	p, err := parsePlan(good, "plan.json")
+	p, err := folder.ParsePlan(good, "plan.json")
 	if err != nil || len(p.Shards) != 2 {
 		t.Fatalf("%d shards, %v", len(p.Shards), err)
 	}
 	for i := range good {
 		bad := bytes.Clone(good)
 		bad[i] ^= 1 << (i % 8)
-		if _, err := parsePlan(bad, "plan.json"); err == nil {
+		if _, err := folder.ParsePlan(bad, "plan.json"); err == nil {
 			t.Errorf("byte %d: %q instead of %q was taken", i, bad[i], good[i])
 		}
 	}
@@ -65,7 +72,7 @@ func TestParsePlan(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := parsePlan(b, "plan.json"); !errors.Is(err, doc.ErrCorrupt) {
+		if _, err := folder.ParsePlan(b, "plan.json"); !errors.Is(err, doc.ErrCorrupt) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -75,7 +82,7 @@ func TestParsePlan(t *testing.T) {
 		"more":           string(good) + "{}",
 		"version":        strings.Replace(string(good), `"version": 1`, `"version": 9`, 1),
 	} {
-		if _, err := parsePlan([]byte(bad), "plan.json"); err == nil {
+		if _, err := folder.ParsePlan([]byte(bad), "plan.json"); err == nil {
 			t.Errorf("%s: taken", name)
 		}
 	}
@@ -109,7 +116,7 @@ func FuzzParsePlan(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := parsePlan(b, "plan.json")
+		got, err := folder.ParsePlan(b, "plan.json")
 		switch {
 		case err != nil && !errors.Is(err, doc.ErrCorrupt):
 			t.Error(err)

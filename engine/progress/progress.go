@@ -1,4 +1,6 @@
-package engine
+// Package progress measures what a command does, step by step, and tells those
+// who watch it.
+package progress
 
 import (
 	"sync"
@@ -8,9 +10,9 @@ import (
 	"github.com/tallystick/tallystick/engine/internal/usage"
 )
 
-// Progress is told what a run does. Implementations must be safe for
+// Listener is told what a run does. Implementations must be safe for
 // concurrent use of Add.
-type Progress interface {
+type Listener interface {
 	// Start begins a stage of total units ("bytes", "documents", "tasks";
 	// total 0: not known).
 	Start(stage string, total int64, unit string)
@@ -32,13 +34,13 @@ type Timing struct {
 	MBPerSecond float64 `json:"mb_per_second"`     // Bytes per wall second, MB = 10⁶ bytes
 	PeakMemory  int64   `json:"peak_memory_bytes"` // resident set, mapped files included; 0: not known
 	// PeakHeld is the largest resident set without mapped files, which is what
-	// Means.Memory bounds, as far as looking at it twenty times a second shows.
+	// --memory bounds, as far as looking at it twenty times a second shows.
 	PeakHeld int64 `json:"peak_held_bytes,omitempty"` // 0: not known
 }
 
-// tracker measures one stage.
-type tracker struct {
-	p     Progress
+// Tracker measures one stage.
+type Tracker struct {
+	p     Listener
 	stage string
 	begun time.Time
 	cpu   float64
@@ -46,22 +48,25 @@ type tracker struct {
 	held  atomic.Int64 // the peak so far
 }
 
-func start(p Progress, stage string, total int64, unit string) *tracker {
+// Start begins a stage of total units and tells p, if that is not nil.
+func Start(p Listener, stage string, total int64, unit string) *Tracker {
 	usage.ResetPeak()
 	if p != nil {
 		p.Start(stage, total, unit)
 	}
-	return &tracker{p: p, stage: stage, begun: time.Now(), cpu: usage.CPUSeconds()}
+	return &Tracker{p: p, stage: stage, begun: time.Now(), cpu: usage.CPUSeconds()}
 }
 
-func (t *tracker) add(n int64) {
+// Add reports n more units.
+func (t *Tracker) Add(n int64) {
 	t.done.Add(n)
 	if t.p != nil {
 		t.p.Add(n)
 	}
 }
 
-func (t *tracker) end(tasks int, bytes int64) Timing {
+// End ends the stage, which had that many tasks and read that many bytes.
+func (t *Tracker) End(tasks int, bytes int64) Timing {
 	s := time.Since(t.begun).Seconds()
 	row := Timing{
 		Stage: t.stage, Tasks: tasks, Seconds: s, CPUSeconds: usage.CPUSeconds() - t.cpu,
@@ -76,12 +81,12 @@ func (t *tracker) end(tasks int, bytes int64) Timing {
 	return row
 }
 
-// count is how many units were reported so far.
-func (t *tracker) count() int64 { return t.done.Load() }
+// Done is how many units were reported so far.
+func (t *Tracker) Done() int64 { return t.done.Load() }
 
-// watch looks at what the process holds until stop is called, which waits for the
+// Watch looks at what the process holds until stop is called, which waits for the
 // last look. The kernel keeps no peak of it.
-func (t *tracker) watch() (stop func()) {
+func (t *Tracker) Watch() (stop func()) {
 	look := func() { t.held.Store(max(t.held.Load(), usage.Held())) }
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {

@@ -1,4 +1,4 @@
-package engine
+package pay
 
 import (
 	"context"
@@ -7,37 +7,37 @@ import (
 	"path/filepath"
 
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/pay"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/stage"
 )
 
-// Pay divides a pool by the tokens kept of the run in dir or, where it shares
+// OfRun divides a pool by the tokens kept of the run in dir or, where it shares
 // credit, by the credits, counted by the tokenizer that the user calls by that
 // name; empty is the main one. o.RunID, o.Tokenizer and o.Credit are set to
 // those of the run.
-func Pay(ctx context.Context, dir, tokenizer string, o pay.Options) (pay.Statement, error) {
-	if _, err := ReadManifest(dir); err != nil {
-		return pay.Statement{}, err
+func OfRun(ctx context.Context, dir, tokenizer string, o Options) (Statement, error) {
+	if _, err := folder.ReadManifest(dir); err != nil {
+		return Statement{}, err
 	}
-	p, err := LoadPlan(filepath.Join(dir, stage.PlanFile))
+	p, err := folder.LoadPlan(filepath.Join(dir, stage.PlanFile))
 	if err != nil {
-		return pay.Statement{}, err
+		return Statement{}, err
 	}
 	which, err := p.FindTokenizer(tokenizer)
 	if err != nil {
-		return pay.Statement{}, fmt.Errorf("%w: %w", doc.ErrUsage, err)
+		return Statement{}, fmt.Errorf("%w: %w", doc.ErrUsage, err)
 	}
-	rows, err := readTally(ctx, dir, p)
+	rows, err := folder.ReadTally(ctx, dir, p)
 	if err != nil {
-		return pay.Statement{}, err
+		return Statement{}, err
 	}
 	o.RunID, o.Tokenizer = p.RunID, p.Tokenizers()[which].Label
 	if p.SharesCredit() {
-		o.Credit = pay.CreditShared
+		o.Credit = CreditShared
 	}
-	kept := make([]pay.Entitlement, len(rows))
+	kept := make([]Entitlement, len(rows))
 	for i, r := range rows {
-		kept[i] = pay.Entitlement{Contributor: r.Contributor, Tokens: r.Class[doc.Kept].Tokens}
+		kept[i] = Entitlement{Contributor: r.Contributor, Tokens: r.Class[doc.Kept].Tokens}
 		if which > 0 {
 			kept[i].Tokens = r.Further[which-1][doc.Kept]
 		}
@@ -45,7 +45,7 @@ func Pay(ctx context.Context, dir, tokenizer string, o pay.Options) (pay.Stateme
 			kept[i].Tokens, kept[i].Fraction = splitCredit(r.Credit[which])
 		}
 	}
-	return pay.Compute(kept, o)
+	return Compute(kept, o)
 }
 
 // splitCredit returns the whole tokens of a credit and the fraction on top, nil

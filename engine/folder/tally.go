@@ -1,4 +1,4 @@
-package engine
+package folder
 
 import (
 	"context"
@@ -15,9 +15,9 @@ import (
 	"github.com/tallystick/tallystick/engine/tally"
 )
 
-// readTally reads the tally of the finished run of a plan and checks that it
+// ReadTally reads the tally of the finished run of a plan and checks that it
 // still is the one that the manifest sealed.
-func readTally(ctx context.Context, dir string, p plan.Plan) (rows []tally.Row, err error) {
+func ReadTally(ctx context.Context, dir string, p plan.Plan) (rows []tally.Row, err error) {
 	err = readSealed(ctx, dir, "tally.jsonl", p, func(f *os.File, _ int64) (err error) {
 		rows, err = tally.ReadJSONL(f, p.Further...)
 		if err == nil && len(rows) > 0 && (rows[0].Credit != nil) != p.SharesCredit() {
@@ -28,9 +28,9 @@ func readTally(ctx context.Context, dir string, p plan.Plan) (rows []tally.Row, 
 	return rows, err
 }
 
-// readSummary sums up tally.parquet, which is checked likewise, with the given
+// ReadSummary sums up tally.parquet, which is checked likewise, with the given
 // number of largest rows.
-func readSummary(ctx context.Context, dir string, p plan.Plan, largest int) (*tally.Summary, error) {
+func ReadSummary(ctx context.Context, dir string, p plan.Plan, largest int) (*tally.Summary, error) {
 	sum := tally.NewSummary(largest)
 	return sum, readSealed(ctx, dir, "tally.parquet", p, func(f *os.File, size int64) error {
 		_, err := tally.EachParquet(f, size, func(r *tally.Row) error {
