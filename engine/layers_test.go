@@ -26,6 +26,7 @@ var layers = [][]string{
 	{"engine/tokenize", "engine/store/*"},
 	{"engine/corpus", "engine/neardup", "engine/report", "engine/pay"},
 	{"engine/wire"},
+	{"engine/task"},
 	{"engine/stage", "engine/verify"},
 	{"engine/estimate"},
 	{"engine", "engine/cluster"},

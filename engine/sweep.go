@@ -275,7 +275,7 @@ func Rethreshold(ctx context.Context, dir, threshold string, m Means, o RunOptio
 		engines = []string{t.Machine.Engine}
 	}
 	track := start(m.Progress, "rethreshold", 0, "bytes")
-	if err := job.Rethreshold(ctx, from, engines, &sealed); err != nil {
+	if err := stage.Rethreshold(ctx, job, from, engines, &sealed); err != nil {
 		return fail(err)
 	}
 	timings := []Timing{track.end(1, 0)}
