@@ -167,7 +167,7 @@ func reportData(ctx context.Context, job *stage.Job, t Timings, res *Result) (re
 			Name: s.Stage, Seconds: s.Seconds, Bytes: uint64(s.Bytes), Peak: uint64(s.PeakMemory), Tasks: s.Tasks,
 		})
 	}
-	sum := job.Sealed()
+	sum := job.Sealed
 	if sum == nil {
 		var err error
 		if sum, err = folder.ReadSummary(ctx, dir, d.Plan, reportContributors); err != nil {

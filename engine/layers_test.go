@@ -26,6 +26,7 @@ var layers = [][]string{
 	{"engine/tokenize", "engine/store/*"},
 	{"engine/corpus", "engine/neardup", "engine/report"},
 	{"engine/wire"},
+	{"engine/task"},
 	{"engine/stage", "engine/verify"},
 	{"engine/folder"},
 	{"engine/estimate", "engine/pay", "engine/request"},

@@ -200,7 +200,7 @@ func (c *cluster) lateTask(name stage.Name, task int, meanwhile func()) error {
 		meanwhile()
 		return folder.Fence(c.dir, c.plan.RunID)
 	}
-	_, _, err = job.Do(c.t.Context(), name, task)
+	_, _, err = stage.Do(c.t.Context(), job, name, task)
 	return err
 }
 

@@ -80,7 +80,7 @@ func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Count
 	group.SetLimit(job.AtOnce(name))
 	for i := range recs {
 		group.Go(func() (err error) {
-			recs[i], _, err = job.Do(groupCtx, name, first+i)
+			recs[i], _, err = stage.Do(groupCtx, job, name, first+i)
 			return err
 		})
 	}

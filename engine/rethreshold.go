@@ -57,7 +57,7 @@ func Rethreshold(ctx context.Context, dir, at string, m request.Means, o RunOpti
 		engines = []string{t.Machine.Engine}
 	}
 	track := progress.Start(m.Progress, "rethreshold", 0, "bytes")
-	if err := job.Rethreshold(ctx, from, engines, &sealed); err != nil {
+	if err := stage.Rethreshold(ctx, job, from, engines, &sealed); err != nil {
 		return fail(err)
 	}
 	timings := []progress.Timing{track.End(1, 0)}

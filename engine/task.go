@@ -22,14 +22,14 @@ import (
 // doTask does one task where others can see that it is being done.
 func doTask(ctx context.Context, job *stage.Job, name stage.Name, task int) (rec stage.Record, fresh bool, err error) {
 	if object.IsName(job.Dir) { // nobody could see it
-		return job.Do(ctx, name, task)
+		return stage.Do(ctx, job, name, task)
 	}
 	l, err := folder.Announce(job.Dir, name, task)
 	if err != nil {
 		return rec, false, err
 	}
 	defer l.Release()
-	return job.Do(ctx, name, task)
+	return stage.Do(ctx, job, name, task)
 }
 
 // RunTask does one task of one stage of the plan in o.Out, as a cluster job
@@ -126,7 +126,7 @@ func runTask(ctx context.Context, job *stage.Job, m request.Means, o RunOptions,
 	if err := folder.RefuseOccupied(o.Out); err != nil {
 		return stage.Record{}, err
 	}
-	rec, fresh, err := job.Do(ctx, name, task)
+	rec, fresh, err := stage.Do(ctx, job, name, task)
 	if err != nil || name != stage.Seal {
 		return rec, err
 	}

@@ -310,7 +310,7 @@ func (r *metamorphicRun) doJob(job *stage.Job, j stageJob) {
 	n, _ := job.Tasks(j.name)
 	for task := j.first * j.per; task < min(n, (j.first+1)*j.per); task++ {
 		for tries := 0; ; tries++ {
-			_, _, err := job.Do(context.Background(), j.name, task)
+			_, _, err := stage.Do(context.Background(), job, j.name, task)
 			if err == nil {
 				break
 			}

@@ -248,7 +248,7 @@ func through(t *testing.T, prepared request.Prepared) map[stage.Name][2]float64 
 		}
 		input := int64(0)
 		for task := range tasks {
-			rec, _, err := job.Do(ctx, name, task)
+			rec, _, err := stage.Do(ctx, job, name, task)
 			if err != nil {
 				t.Fatal(err)
 			}

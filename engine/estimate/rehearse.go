@@ -298,7 +298,7 @@ func (r *rehearsal) stage(ctx context.Context, job *stage.Job, name stage.Name, 
 	}
 	for task := range tasks {
 		cpu, begun := usage.CPUSeconds(), time.Now()
-		rec, _, err := job.Do(ctx, name, task)
+		rec, _, err := stage.Do(ctx, job, name, task)
 		if err != nil {
 			return 0, 0, err
 		}

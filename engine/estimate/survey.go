@@ -63,7 +63,7 @@ func (s *survey) growth(ctx context.Context, bandKeys int64) (g Growth, err erro
 		return g, err
 	}
 	s.keys = newMates(s.blocks)
-	if err := s.job.EachGroup(ctx, true, func(members []doc.Place) {
+	if err := stage.EachGroup(ctx, s.job, true, func(members []doc.Place) {
 		s.meet(members, func(d *surveyed) *meet { return &d.exact })
 		s.count(members)
 		for _, p := range members[1:] {
@@ -73,7 +73,7 @@ func (s *survey) growth(ctx context.Context, bandKeys int64) (g Growth, err erro
 		return g, err
 	}
 	var first []doc.Place
-	if err := s.job.EachGroup(ctx, false, func(members []doc.Place) {
+	if err := stage.EachGroup(ctx, s.job, false, func(members []doc.Place) {
 		first = first[:0]
 		for _, p := range members {
 			if !s.at(p).copy {
@@ -170,7 +170,7 @@ func (s *survey) read(ctx context.Context, g *Growth) error {
 	seen := map[string]bool{} // by contributor: in the first half of the blocks, which are mixed
 	for shard := range s.starts {
 		s.first = append(s.first, len(s.docs))
-		err := s.job.EachDocument(ctx, shard, func(ordinal uint32, reason doc.Reason, size uint64, contributor []byte) {
+		err := stage.EachDocument(ctx, s.job, shard, func(ordinal uint32, reason doc.Reason, size uint64, contributor []byte) {
 			for len(s.docs)-s.first[shard] <= int(ordinal) {
 				s.docs = append(s.docs, surveyed{})
 			}

@@ -14,6 +14,7 @@ import (
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/tally"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -58,7 +59,7 @@ func (t *taskRun) fileOf(shard uint32) int {
 func putCounts(e *wire.Encoder, c doc.Counts) { e.Uint(c.Documents); e.Uint(c.Bytes); e.Uint(c.Tokens) }
 
 func (l *losses) write(ctx context.Context, t *taskRun) error {
-	e, err := t.encode(ctx, workPath(Tally, t.rec.Task, "losses"), magicLosses)
+	e, err := t.Encode(ctx, task.WorkPath(task.Tally, t.Record.Task, "losses"), magicLosses)
 	if err != nil {
 		return err
 	}
@@ -115,7 +116,7 @@ func (r *resolver) putEvidence(ctx context.Context, e *evidence) error {
 		e.Measured.LargestGroup = e.Groups[0].Size
 	}
 	e.Audit = r.audited
-	w, err := r.create(ctx, workPath(Resolve, 0, "alarms"))
+	w, err := r.Create(ctx, task.WorkPath(task.Resolve, 0, "alarms"))
 	if err != nil {
 		return err
 	}
@@ -125,13 +126,13 @@ func (r *resolver) putEvidence(ctx context.Context, e *evidence) error {
 // alarms raises the alarms of a run whose shards add up to rows, with so many
 // documents kept.
 func (t *taskRun) alarms(ctx context.Context, rows *sealedRows, kept uint64) (alarm.File, error) {
-	b, err := readAll(ctx, t.Out, workPath(Resolve, 0, "alarms"))
+	b, err := task.ReadAll(ctx, t.Out, task.WorkPath(task.Resolve, 0, "alarms"))
 	if err != nil {
 		return alarm.File{}, err
 	}
 	var left evidence
 	if err := json.Unmarshal(b, &left); err != nil {
-		return alarm.File{}, fmt.Errorf("%w: %s: %w", doc.ErrCorrupt, workPath(Resolve, 0, "alarms"), err)
+		return alarm.File{}, fmt.Errorf("%w: %s: %w", doc.ErrCorrupt, task.WorkPath(task.Resolve, 0, "alarms"), err)
 	}
 	e := alarm.Evidence{Measured: left.Measured, Groups: left.Groups, MostCandidates: left.MostCandidates, Audit: left.Audit, Floor: t.Plan.NearDup.Sweepable()}
 	e.Measured.Kept = kept
@@ -191,7 +192,7 @@ func (t *taskRun) raise(ctx context.Context, rows *sealedRows, kept uint64) erro
 	if err != nil {
 		return err
 	}
-	w, err := t.create(ctx, alarm.Name)
+	w, err := t.Create(ctx, alarm.Name)
 	if err != nil {
 		return err
 	}
@@ -201,7 +202,7 @@ func (t *taskRun) raise(ctx context.Context, rows *sealedRows, kept uint64) erro
 	if !t.Strict || f.Raised() == 0 {
 		return nil
 	}
-	if err := t.publish(); err != nil {
+	if err := t.Publish(); err != nil {
 		return err
 	}
 	return &alarm.ErrRaised{File: f, Path: object.Join(t.Dir, alarm.Name)}

@@ -8,6 +8,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/sweep"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -34,8 +35,8 @@ type Found struct {
 
 // OpenAround finds the documents of a sweepable run that match, and opens what
 // is around them.
-func OpenAround(ctx context.Context, job *Job, scratch string, match func(sweep.Ref) bool) (*Around, error) {
-	a := &Around{kept: &Kept{r: newResolver(job.newTask(Resolve, 0))}, mates: map[int32][]int32{}}
+func OpenAround(ctx context.Context, job *task.Job, scratch string, match func(sweep.Ref) bool) (*Around, error) {
+	a := &Around{kept: &Kept{r: newResolver(&taskRun{job.Begin(task.Resolve, 0)})}, mates: map[int32][]int32{}}
 	r := a.kept.r
 	if err := r.loadGraph(ctx, job); err != nil {
 		return nil, err
@@ -61,7 +62,7 @@ func (a *Around) Close() { a.kept.r.close() }
 
 // restrict takes out of the graph what decides nothing about the documents
 // that were found, and loads the sets of the rest and of their mates.
-func (a *Around) restrict(ctx context.Context, job *Job, scratch string) error {
+func (a *Around) restrict(ctx context.Context, job *task.Job, scratch string) error {
 	r := a.kept.r
 	begin, members := r.graph.Members()
 	matters := make([]bool, r.graph.Len()) // ranks that may decide
@@ -139,7 +140,7 @@ func (a *Around) restrict(ctx context.Context, job *Job, scratch string) error {
 	}
 	r.graph, r.byRank = graph, byRank
 	var err error
-	r.sets, err = job.loadSets(ctx, scratch, len(byRank), func(rank uint32) (uint32, bool) {
+	r.sets, err = loadSets(ctx, job, scratch, len(byRank), func(rank uint32) (uint32, bool) {
 		to, ok := as[rank]
 		return to, ok
 	})

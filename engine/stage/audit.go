@@ -18,6 +18,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/shingle"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -67,11 +68,8 @@ type sharing struct {
 
 // distinctText is a document that stands for its text.
 type distinctText struct {
-	place  doc.Place
-	offset int64
-	hash   uint64 // of the text
-	length uint64 // of the text, bytes
-	number int32  // of the document; -1 if it shares no key
+	task.Text
+	number int32 // of the document; -1 if it shares no key
 }
 
 // mostOutlined is how many probes are compared with outlines, one by one. Of more,
@@ -131,7 +129,7 @@ func (r *resolver) auditWith(ctx context.Context, d decided) error {
 	}{
 		{"sample", a.sample}, {"index", a.load}, {"outlines", a.compare}, {"judge", a.judge},
 	} {
-		if err := r.step(ctx, step.name, step.do); err != nil {
+		if err := r.Step(ctx, step.name, step.do); err != nil {
 			return err
 		}
 	}
@@ -140,7 +138,7 @@ func (r *resolver) auditWith(ctx context.Context, d decided) error {
 	if r.audited, err = audited(&f, r.Plan.NearDup.Recall); err != nil {
 		return err
 	}
-	w, err := r.create(ctx, audit.Name)
+	w, err := r.Create(ctx, audit.Name)
 	if err != nil {
 		return err
 	}
@@ -173,8 +171,8 @@ func audited(f *audit.File, target string) (*alarm.Audit, error) {
 // eachText calls fn with the outline of every document of a shard that stands for
 // its text, valid during the call, and with its node or -1.
 func (a *auditor) eachText(ctx context.Context, shard int, fn func(r *wire.Outline, number int32)) error {
-	path := workPath(Scan, shard, "outlines")
-	d, closeFile, err := a.decode(ctx, &a.scanned[shard], path, wire.MagicOutlines)
+	path := task.WorkPath(task.Scan, shard, "outlines")
+	d, closeFile, err := a.Decode(ctx, &a.scanned[shard], path, wire.MagicOutlines)
 	if err != nil {
 		return err
 	}
@@ -195,7 +193,7 @@ func (a *auditor) eachText(ctx context.Context, shard int, fn func(r *wire.Outli
 }
 
 func (a *auditor) textOf(shard int, r *wire.Outline, number int32) distinctText {
-	return distinctText{doc.Place{Shard: uint32(shard), Ordinal: r.Ordinal}, r.Offset, r.Hash, r.Length, number}
+	return distinctText{task.Text{Place: doc.Place{Shard: uint32(shard), Ordinal: r.Ordinal}, Offset: r.Offset, Hash: r.Hash, Length: r.Length}, number}
 }
 
 // drawnText is a text that may become a probe.
@@ -206,7 +204,7 @@ type drawnText struct {
 }
 
 func compareDrawn(a, b drawnText) int {
-	return cmp.Or(cmp.Compare(a.drawn, b.drawn), a.place.Compare(b.place))
+	return cmp.Or(cmp.Compare(a.drawn, b.drawn), a.Place.Compare(b.Place))
 }
 
 // sample chooses the probes: the texts drawn first. Their number is a share of the
@@ -255,7 +253,7 @@ func (a *auditor) sample(ctx context.Context) error {
 	}
 	slices.SortFunc(all, compareDrawn)
 	all = all[:want]
-	slices.SortFunc(all, func(x, y drawnText) int { return x.place.Compare(y.place) })
+	slices.SortFunc(all, func(x, y drawnText) int { return x.Place.Compare(y.Place) })
 	for _, t := range all {
 		a.probes, a.outlines = append(a.probes, t.distinctText), append(a.outlines, t.outline)
 	}
@@ -265,7 +263,7 @@ func (a *auditor) sample(ctx context.Context) error {
 // load stores the probes' shingle sets, of those that resolve did not need by their
 // texts, and indexes them.
 func (a *auditor) load(ctx context.Context) error {
-	w, err := neardup.NewSetWriter(a.scratch(), len(a.probes))
+	w, err := neardup.NewSetWriter(a.ScratchDir(), len(a.probes))
 	if err != nil {
 		return err
 	}
@@ -295,12 +293,10 @@ func (a *auditor) eachSet(ctx context.Context, texts []distinctText, newFn func(
 		return err
 	}
 	var known, unknown []int // numbers of texts
-	var read []node          // the unknown ones
-	var all []int32          // numbers of read
+	var all []int32          // as many as are unknown
 	for i := range texts {
 		if t := &texts[i]; a.rank(t) < 0 {
-			all, unknown = append(all, int32(len(read))), append(unknown, i)
-			read = append(read, node{place: t.place, offset: t.offset, hash: t.hash, length: t.length})
+			all, unknown = append(all, int32(len(unknown))), append(unknown, i)
 		} else {
 			known = append(known, i)
 		}
@@ -329,7 +325,7 @@ func (a *auditor) eachSet(ctx context.Context, texts []distinctText, newFn func(
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return a.fetch(ctx, read, all, func() func(n int32, text []byte) error {
+	return a.Fetch(ctx, all, func(n int32) task.Text { return texts[unknown[n]].Text }, func() func(n int32, text []byte) error {
 		s, fn := hasher.NewScanner(), newFn()
 		return func(n int32, text []byte) error { return fn(unknown[n], s.Set(text)) }
 	})
@@ -353,7 +349,7 @@ func (a *auditor) compare(ctx context.Context) error {
 	a.pairs, a.bins = make([]uint64, len(a.probes)), make(map[int]*auditBin)
 	for k := range a.probes {
 		a.parent[k] = k
-		a.probeAt[a.probes[k].place] = k
+		a.probeAt[a.probes[k].Place] = k
 	}
 	nd := a.Plan.NearDup
 	outlines := neardup.NewOutlines(a.outlines, nd.ThresholdNum, nd.ThresholdDen)
@@ -387,7 +383,7 @@ func (a *auditor) compare(ctx context.Context) error {
 			all = all[n:]
 		}
 	}
-	a.rec.Numbers["audit_compared"] = int64(compared)
+	a.Record.Numbers["audit_compared"] = int64(compared)
 	return a.judgeHits(ctx)
 }
 
@@ -406,7 +402,7 @@ func (a *auditor) prove(ctx context.Context, texts []distinctText) error {
 			}
 			hits = hits[:0]
 			err := m.Prove(set, func(k uint32, overlap, union int) {
-				if a.probes[k].place != texts[i].place {
+				if a.probes[k].Place != texts[i].Place {
 					hits = append(hits, hit{probe: k, text: texts[i], overlap: overlap, union: union})
 				}
 			})

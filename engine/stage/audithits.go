@@ -10,6 +10,7 @@ import (
 	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -34,7 +35,7 @@ type auditBin struct{ pairs, found, predicted uint64 }
 // text if it is a probe itself.
 func (a *auditor) related(hits []hit) {
 	first := int(hits[0].probe)
-	if k, isProbe := a.probeAt[hits[0].text.place]; isProbe {
+	if k, isProbe := a.probeAt[hits[0].text.Place]; isProbe {
 		first = k
 	}
 	for i := range hits {
@@ -92,7 +93,7 @@ func (a *auditor) judge(ctx context.Context) error {
 	a.named = make(map[doc.Place]*node)
 	left := make([]int, len(a.Plan.Shards))
 	for _, h := range a.notFound {
-		for _, place := range []doc.Place{a.probes[h.probe].place, h.text.place} {
+		for _, place := range []doc.Place{a.probes[h.probe].Place, h.text.Place} {
 			if a.named[place] == nil {
 				a.named[place] = &node{place: place}
 				left[place.Shard]++
@@ -103,8 +104,8 @@ func (a *auditor) judge(ctx context.Context) error {
 		if left[shard] == 0 {
 			return nil
 		}
-		path := workPath(Scan, shard, "docs")
-		d, closeFile, err := a.decode(ctx, &a.scanned[shard], path, wire.MagicDocs)
+		path := task.WorkPath(task.Scan, shard, "docs")
+		d, closeFile, err := a.Decode(ctx, &a.scanned[shard], path, wire.MagicDocs)
 		if err != nil {
 			return err
 		}
@@ -129,7 +130,7 @@ func (a *auditor) judge(ctx context.Context) error {
 	})
 	for _, h := range a.notFound {
 		p := &a.probes[h.probe]
-		h.missed = a.kept(p) && a.kept(&h.text) && a.named[h.text.place].compare(a.named[p.place]) < 0
+		h.missed = a.kept(p) && a.kept(&h.text) && a.named[h.text.Place].compare(a.named[p.Place]) < 0
 	}
 	return err
 }
@@ -139,8 +140,8 @@ func (a *auditor) mostAlike(pairs []*hit) []*hit {
 	slices.SortFunc(pairs, func(x, y *hit) int {
 		return cmp.Or(
 			cmp.Compare(uint64(y.overlap)*uint64(x.union), uint64(x.overlap)*uint64(y.union)),
-			cmp.Compare(a.probes[x.probe].hash, a.probes[y.probe].hash),
-			cmp.Compare(x.text.hash, y.text.hash), x.text.place.Compare(y.text.place),
+			cmp.Compare(a.probes[x.probe].Hash, a.probes[y.probe].Hash),
+			cmp.Compare(x.text.Hash, y.text.Hash), x.text.Place.Compare(y.text.Place),
 		)
 	})
 	return pairs[:min(len(pairs), auditExamples)]
@@ -176,7 +177,7 @@ func (a *auditor) settle() audit.File {
 	}
 	for _, h := range a.mostAlike(a.notFound) {
 		f.Examples = append(f.Examples, audit.Pair{
-			A: a.reference(a.probes[h.probe].place), B: a.reference(h.text.place), Overlap: int64(h.overlap), Union: int64(h.union),
+			A: a.reference(a.probes[h.probe].Place), B: a.reference(h.text.Place), Overlap: int64(h.overlap), Union: int64(h.union),
 		})
 	}
 	f.Settle(a.families(), predicted)

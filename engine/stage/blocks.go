@@ -66,7 +66,7 @@ func (p *parts) inBlocks(ctx context.Context, component uint32) error {
 	b := &blocks{p: p, component: component, inLarge: map[uint32]int{}}
 	defer b.close()
 	var err error
-	if b.sets, err = neardup.NewSetFile(p.scratch()); err != nil {
+	if b.sets, err = neardup.NewSetFile(p.ScratchDir()); err != nil {
 		return err
 	}
 	nodes, err := b.order()
@@ -454,7 +454,7 @@ func (b *blocks) keep(d *ranksDoc, witness bool) error {
 	weight := b.weigh(d)
 	last := len(b.chunks) - 1
 	if last < 0 || b.chunks[last].weight+weight > b.p.room/4 {
-		spool, err := extsort.NewSpool(b.p.scratch())
+		spool, err := extsort.NewSpool(b.p.ScratchDir())
 		if err != nil {
 			return err
 		}

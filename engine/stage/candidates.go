@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/tallystick/tallystick/engine/bands"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -21,48 +21,43 @@ import (
 // TablePath names a table of a shard that scan writes as Parquet, "documents"
 // or "bands", below the output folder.
 func TablePath(table string, shard int) string {
-	return fmt.Sprintf("%s/%s/%s/%05d.parquet", WorkDir, Scan, table, shard)
+	return fmt.Sprintf("%s/%s/%s/%05d.parquet", task.WorkDir, task.Scan, table, shard)
 }
 
 // createKeys creates the files of the keys of a shard in the format of the job.
 // tables is nil where they are not written as Parquet.
 func (t *taskRun) createKeys(ctx context.Context) (keys *wire.Encoder, tables *bands.Writer, err error) {
 	keys = wire.NewEncoder(io.Discard, wire.MagicKeys)
-	if t.nativeKeys() {
-		if keys, err = t.encode(ctx, workPath(Scan, t.rec.Task, "keys"), wire.MagicKeys); err != nil {
+	if nativeKeys(t.Job) {
+		if keys, err = t.Encode(ctx, task.WorkPath(task.Scan, t.Record.Task, "keys"), wire.MagicKeys); err != nil {
 			return nil, nil, err
 		}
 	}
 	if !t.ParquetKeys {
 		return keys, nil, nil
 	}
-	documents, err := t.create(ctx, TablePath("documents", t.rec.Task))
+	documents, err := t.Create(ctx, TablePath("documents", t.Record.Task))
 	if err != nil {
 		return nil, nil, err
 	}
-	bandKeys, err := t.create(ctx, TablePath("bands", t.rec.Task))
+	bandKeys, err := t.Create(ctx, TablePath("bands", t.Record.Task))
 	if err != nil {
 		return nil, nil, err
 	}
-	tables, err = bands.NewWriter(documents, bandKeys, t.Plan.RunID, t.rec.Task, t.Plan.IsStanding(t.rec.Task))
+	tables, err = bands.NewWriter(documents, bandKeys, t.Plan.RunID, t.Record.Task, t.Plan.IsStanding(t.Record.Task))
 	return keys, tables, err
 }
 
 // nativeKeys reports whether scan writes keys for our own match. The index of a
 // run is made from those.
-func (j *Job) nativeKeys() bool { return !j.ParquetKeys || j.Plan.Index }
+func nativeKeys(j *task.Job) bool { return !j.ParquetKeys || j.Plan.Index }
 
 // wroteKeys reports whether a finished task wrote the keys of its shard in the
 // format that is asked for, or is no scan.
-func (j *Job) wroteKeys(rec *Record) bool {
-	return rec.Stage != Scan ||
-		(!j.nativeKeys() || rec.wrote(workPath(Scan, rec.Task, "keys"))) &&
-			(!j.ParquetKeys || rec.wrote(TablePath("bands", rec.Task)))
-}
-
-// wrote reports whether a file is one that the task wrote.
-func (r *Record) wrote(path string) bool {
-	return slices.ContainsFunc(r.Work, func(f WorkSum) bool { return f.Path == path })
+func wroteKeys(j *task.Job, rec *task.Record) bool {
+	return rec.Stage != task.Scan ||
+		(!nativeKeys(j) || rec.Wrote(task.WorkPath(task.Scan, rec.Task, "keys"))) &&
+			(!j.ParquetKeys || rec.Wrote(TablePath("bands", rec.Task)))
 }
 
 // putTableRow adds a line to the table of documents, if there is one and it could
@@ -99,7 +94,7 @@ func matchCandidates(ctx context.Context, t *taskRun) error {
 		if err != nil {
 			return fmt.Errorf("%w: candidates: %w", doc.ErrInput, err)
 		}
-		r, err := bands.NewReader(name, f, info.Size(), t.Plan.RunID, len(t.Plan.Shards), wire.KeysOf(t.rec.Task, t.Plan.Partitions))
+		r, err := bands.NewReader(name, f, info.Size(), t.Plan.RunID, len(t.Plan.Shards), wire.KeysOf(t.Record.Task, t.Plan.Partitions))
 		if err != nil {
 			return fmt.Errorf("candidates: %w", err)
 		}
@@ -108,7 +103,7 @@ func matchCandidates(ctx context.Context, t *taskRun) error {
 			f.Close()
 			continue
 		}
-		t.read(info.Size())
+		t.Read(info.Size())
 		readers = append(readers, r)
 	}
 	exact, err := t.createGroups(ctx, "exact")
@@ -134,7 +129,7 @@ func matchCandidates(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return fmt.Errorf("candidates: %w", err)
 	}
-	t.rec.Numbers[candidateRows], t.rec.Numbers[candidateRowsInFiles] = rows, inFiles
+	t.Record.Numbers[candidateRows], t.Record.Numbers[candidateRowsInFiles] = rows, inFiles
 	if err := exact.end(t); err != nil {
 		return err
 	}
@@ -150,7 +145,7 @@ const (
 // checkCandidates returns an error unless the tasks of match together have read
 // every candidate: each read only what may concern it, and the files may not have
 // been the same.
-func checkCandidates(matched []Record) error {
+func checkCandidates(matched []task.Record) error {
 	var rows int64
 	for i := range matched {
 		inFiles, had := matched[i].Numbers[candidateRowsInFiles]
@@ -158,7 +153,7 @@ func checkCandidates(matched []Record) error {
 			return nil
 		}
 		if want := matched[0].Numbers[candidateRowsInFiles]; inFiles != want {
-			return fmt.Errorf("%w: candidates: match task 0 was given %d rows, task %d was given %d; remove %s/%s and match again", doc.ErrInput, want, i, inFiles, WorkDir, Match)
+			return fmt.Errorf("%w: candidates: match task 0 was given %d rows, task %d was given %d; remove %s/%s and match again", doc.ErrInput, want, i, inFiles, task.WorkDir, task.Match)
 		}
 		rows += matched[i].Numbers[candidateRows]
 	}
@@ -176,7 +171,7 @@ type groupFile struct {
 }
 
 func (t *taskRun) createGroups(ctx context.Context, kind string) (*groupFile, error) {
-	e, err := t.encode(ctx, workPath(Match, t.rec.Task, kind), wire.MagicGroups)
+	e, err := t.Encode(ctx, task.WorkPath(task.Match, t.Record.Task, kind), wire.MagicGroups)
 	return &groupFile{e: e, kind: kind}, err
 }
 
@@ -192,6 +187,6 @@ func (g *groupFile) add(members []doc.Place) {
 }
 
 func (g *groupFile) end(t *taskRun) error {
-	t.rec.Numbers[g.kind] = g.n
+	t.Record.Numbers[g.kind] = g.n
 	return g.e.Flush()
 }

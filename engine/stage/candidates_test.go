@@ -16,6 +16,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // What an engine reads and writes, by the names of docs/formats.md alone.
@@ -37,7 +38,7 @@ type candidateTable struct {
 }
 
 // joinTables is the first query of docs/match.sql, spelt out.
-func joinTables(t *testing.T, j *Job) (rows []candidateTable) {
+func joinTables(t *testing.T, j *task.Job) (rows []candidateTable) {
 	t.Helper()
 	type group struct {
 		kind        int32
@@ -80,10 +81,10 @@ func spread(t *testing.T, dir string, rows []candidateTable, n int) (files []str
 }
 
 // scanAll does the scan tasks alone.
-func scanAll(t *testing.T, j *Job) (fresh int) {
+func scanAll(t *testing.T, j *task.Job) (fresh int) {
 	t.Helper()
 	for i := range j.Plan.Shards {
-		_, isFresh, err := j.Do(t.Context(), Scan, i)
+		_, isFresh, err := Do(t.Context(), j, task.Scan, i)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +99,7 @@ func scanAll(t *testing.T, j *Job) (fresh int) {
 func withoutKeys(files map[string]string) map[string]string {
 	files = maps.Clone(files)
 	maps.DeleteFunc(files, func(name, _ string) bool {
-		return strings.HasPrefix(name, WorkDir+"/scan/") && (strings.HasSuffix(name, ".keys") || strings.HasSuffix(name, ".parquet"))
+		return strings.HasPrefix(name, task.WorkDir+"/scan/") && (strings.HasSuffix(name, ".keys") || strings.HasSuffix(name, ".parquet"))
 	})
 	return files
 }
@@ -121,27 +122,27 @@ func TestCandidates(t *testing.T) {
 			other := jobIn(t, p, filepath.Join(t.TempDir(), "other"))
 			other.ParquetKeys = true
 			scanAll(t, other)
-			if _, err := os.Stat(filepath.Join(other.Dir, workPath(Scan, 0, "keys"))); (err == nil) != index {
+			if _, err := os.Stat(filepath.Join(other.Dir, task.WorkPath(task.Scan, 0, "keys"))); (err == nil) != index {
 				t.Errorf("keys for our own match: %v", err)
 			}
 			if scanAll(t, other) != 0 {
 				t.Error("scan was done twice")
 			}
-			_, _, err = other.Do(t.Context(), Match, 0)
+			_, _, err = Do(t.Context(), other, task.Match, 0)
 			if !index && (!errors.Is(err, doc.ErrUsage) || !strings.Contains(err.Error(), "--candidates")) {
 				t.Errorf("match without keys or candidates: %v", err)
 			}
 			if index && err != nil {
 				t.Errorf("match with keys: %v", err)
 			}
-			os.RemoveAll(filepath.Join(other.Dir, WorkDir, string(Match)))
+			os.RemoveAll(filepath.Join(other.Dir, task.WorkDir, string(task.Match)))
 			rows := joinTables(t, other)
 			other.Candidates = spread(t, t.TempDir(), rows, 3)
 			runAll(t, other)
 			if diff := gocmp.Diff(want, withoutKeys(contents(t, other))); diff != "" {
 				t.Errorf("-own +other:\n%s", diff)
 			}
-			if !strings.Contains(want[workPath(Match, 0, "exact")]+want[workPath(Match, 1, "exact")], "\x02") || len(rows) < 100 {
+			if !strings.Contains(want[task.WorkPath(task.Match, 0, "exact")]+want[task.WorkPath(task.Match, 1, "exact")], "\x02") || len(rows) < 100 {
 				t.Errorf("%d candidates show nothing", len(rows))
 			}
 		})
@@ -167,7 +168,7 @@ func TestKeyFormatChanges(t *testing.T) {
 func TestBadCandidates(t *testing.T) {
 	j, foreign := newJob(t, 1), newJob(t, 2)
 	var rows [2][]candidateTable
-	for i, job := range []*Job{j, foreign} {
+	for i, job := range []*task.Job{j, foreign} {
 		job.ParquetKeys = true
 		scanAll(t, job)
 		rows[i] = joinTables(t, job)
@@ -192,10 +193,10 @@ func TestBadCandidates(t *testing.T) {
 		{[]string{filepath.Join(dir, "none.parquet")}, "none.parquet"},
 	} {
 		j.Candidates = c.files
-		for task := range j.Plan.Partitions {
-			_, _, err := j.Do(t.Context(), Match, task)
+		for number := range j.Plan.Partitions {
+			_, _, err := Do(t.Context(), j, task.Match, number)
 			if !errors.Is(err, doc.ErrInput) || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("%q, task %d: %v", c.want, task, err)
+				t.Errorf("%q, task %d: %v", c.want, number, err)
 			}
 		}
 	}
@@ -205,27 +206,27 @@ func TestBadCandidates(t *testing.T) {
 	i := slices.IndexFunc(rows[0], func(r candidateTable) bool { return r.Key == ghost.Key && r.Shard > 0 })
 	haunted := slices.Insert(slices.Clone(rows[0]), max(i, 0), ghost)
 	j.Candidates = spread(t, t.TempDir(), haunted, 1)
-	for task := range j.Plan.Partitions {
-		if _, _, err := j.Do(t.Context(), Match, task); err != nil {
+	for number := range j.Plan.Partitions {
+		if _, _, err := Do(t.Context(), j, task.Match, number); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, _, err := j.Do(t.Context(), Resolve, 0); !errors.Is(err, doc.ErrCorrupt) || !strings.Contains(err.Error(), "4294967295") {
+	if _, _, err := Do(t.Context(), j, task.Resolve, 0); !errors.Is(err, doc.ErrCorrupt) || !strings.Contains(err.Error(), "4294967295") {
 		t.Errorf("a document that is not there: %v", err)
 	}
 	// All tasks must have had the same files, and read them to the last row.
-	if err := os.Remove(filepath.Join(j.Dir, recordPath(Match, 2))); err != nil {
+	if err := os.Remove(filepath.Join(j.Dir, task.RecordPath(task.Match, 2))); err != nil {
 		t.Fatal(err)
 	}
 	j.Candidates = spread(t, t.TempDir(), rows[0], 1)
-	if _, _, err := j.Do(t.Context(), Match, 2); err != nil {
+	if _, _, err := Do(t.Context(), j, task.Match, 2); err != nil {
 		t.Fatal(err)
 	}
 	want := fmt.Sprintf("task 0 was given %d rows, task 2 was given %d", len(haunted), len(rows[0]))
-	if _, _, err := j.Do(t.Context(), Resolve, 0); !errors.Is(err, doc.ErrInput) || !strings.Contains(err.Error(), want) {
+	if _, _, err := Do(t.Context(), j, task.Resolve, 0); !errors.Is(err, doc.ErrInput) || !strings.Contains(err.Error(), want) {
 		t.Errorf("other files: %v, want %q", err, want)
 	}
-	records := []Record{{Numbers: map[string]int64{candidateRows: 4, candidateRowsInFiles: 9}}, {Numbers: map[string]int64{candidateRows: 4, candidateRowsInFiles: 9}}}
+	records := []task.Record{{Numbers: map[string]int64{candidateRows: 4, candidateRowsInFiles: 9}}, {Numbers: map[string]int64{candidateRows: 4, candidateRowsInFiles: 9}}}
 	if err := checkCandidates(records); !errors.Is(err, doc.ErrInput) || !strings.Contains(err.Error(), "read 8") {
 		t.Errorf("a row that no task read: %v", err)
 	}

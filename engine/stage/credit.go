@@ -9,6 +9,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/tally"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -51,7 +52,7 @@ func (r *resolver) writeOwners(ctx context.Context) error {
 	r.owners = slices.Compact(r.owners)
 	rest := r.owners
 	for shard := range r.delivery {
-		e, err := r.encode(ctx, workPath(Resolve, shard, "owners"), magicOwners)
+		e, err := r.Encode(ctx, task.WorkPath(task.Resolve, shard, "owners"), magicOwners)
 		if err != nil {
 			return err
 		}
@@ -87,11 +88,11 @@ type crediting struct {
 	tokens []uint64
 }
 
-func (t *taskRun) newCrediting(ctx context.Context, resolved *Record, sums *tally.Tally) (*crediting, error) {
+func (t *taskRun) newCrediting(ctx context.Context, resolved *task.Record, sums *tally.Tally) (*crediting, error) {
 	if !t.Plan.SharesCredit() {
 		return nil, nil
 	}
-	d, closeFile, err := t.decode(ctx, resolved, workPath(Resolve, t.rec.Task, "owners"), magicOwners)
+	d, closeFile, err := t.Decode(ctx, resolved, task.WorkPath(task.Resolve, t.Record.Task, "owners"), magicOwners)
 	if err != nil {
 		return nil, err
 	}
@@ -141,12 +142,12 @@ func (c *crediting) write(ctx context.Context, t *taskRun) error {
 		return nil
 	}
 	if c.d.Err == nil && len(c.others) > 0 {
-		c.d.Err = fmt.Errorf("%w: a group of line %d of shard %d, which is not kept", doc.ErrCorrupt, c.next, t.rec.Task)
+		c.d.Err = fmt.Errorf("%w: a group of line %d of shard %d, which is not kept", doc.ErrCorrupt, c.next, t.Record.Task)
 	}
 	if c.d.Err != nil {
 		return c.d.Err
 	}
-	e, err := t.encode(ctx, workPath(Tally, t.rec.Task, "credits"), magicCredits)
+	e, err := t.Encode(ctx, task.WorkPath(task.Tally, t.Record.Task, "credits"), magicCredits)
 	if err != nil {
 		return err
 	}

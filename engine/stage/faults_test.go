@@ -14,6 +14,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // A job over a store that fails one operation in ten, reads short, lists what
@@ -43,13 +44,13 @@ func TestFaultyStore(t *testing.T) {
 			}
 			job := *good
 			job.Out, job.Dir = mem, t.TempDir()
-			if err := os.Mkdir(filepath.Join(job.Dir, WorkDir), 0o777); err != nil {
+			if err := os.Mkdir(filepath.Join(job.Dir, task.WorkDir), 0o777); err != nil {
 				t.Fatal(err)
 			}
-			for WriteJSON(t.Context(), mem, PlanFile, job.Plan) != nil {
+			for task.WriteJSON(t.Context(), mem, task.PlanFile, job.Plan) != nil {
 				continue
 			}
-			for _, name := range Order {
+			for _, name := range task.Order {
 				tasks, err := job.Tasks(name)
 				if err != nil {
 					t.Fatal(err)
@@ -60,7 +61,7 @@ func TestFaultyStore(t *testing.T) {
 						if !errors.Is(err, overloaded) || try == 1000 {
 							t.Fatalf("%s task %d, try %d: %v", name, i, try, err)
 						}
-						_, _, err = job.Do(t.Context(), name, i)
+						_, _, err = Do(t.Context(), &job, name, i)
 					}
 				}
 			}

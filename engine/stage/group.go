@@ -85,7 +85,7 @@ func (g *group) load(ctx context.Context, hi uint32) error {
 	if err != nil {
 		return err
 	}
-	w, err := neardup.NewSetWriter(g.p.scratch(), len(g.r.byRank))
+	w, err := neardup.NewSetWriter(g.p.ScratchDir(), len(g.r.byRank))
 	if err != nil {
 		return err
 	}

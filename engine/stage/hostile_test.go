@@ -11,6 +11,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -62,18 +63,18 @@ func loadSweep(t *testing.T, name string, content []byte) error {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	job := &Job{Plan: plan.Plan{Files: []plan.File{{Path: "a"}}, Shards: []plan.Shard{{}}}, Out: store.NewMem()}
-	if err := WriteBytes(t.Context(), job.Out, name, packed.Bytes()); err != nil {
+	job := &task.Job{Plan: plan.Plan{Files: []plan.File{{Path: "a"}}, Shards: []plan.Shard{{}}}, Out: store.NewMem()}
+	if err := task.WriteBytes(t.Context(), job.Out, name, packed.Bytes()); err != nil {
 		t.Fatal(err)
 	}
 	if name == sweepSets {
-		sets, err := job.loadSets(t.Context(), t.TempDir(), 3, func(rank uint32) (uint32, bool) { return rank, rank < 3 })
+		sets, err := loadSets(t.Context(), job, t.TempDir(), 3, func(rank uint32) (uint32, bool) { return rank, rank < 3 })
 		if err == nil {
 			sets.Close()
 		}
 		return err
 	}
-	r := newResolver(job.newTask(Resolve, 0))
+	r := newResolver(&taskRun{job.Begin(task.Resolve, 0)})
 	if err := r.loadGraph(t.Context(), job); err != nil {
 		return err
 	}

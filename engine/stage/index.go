@@ -13,6 +13,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -43,37 +44,37 @@ func IndexPath(shard int) string { return fmt.Sprintf("index/%05d.bin", shard) }
 
 // writeIndex writes the index of a shard of the delivery.
 func (t *taskRun) writeIndex(ctx context.Context, shard int, kept, nearDup *roaring.Bitmap) error {
-	resolved, err := t.needs(ctx, Resolve, 0)
+	resolved, err := t.Needs(ctx, task.Resolve, 0)
 	if err != nil {
 		return err
 	}
-	return t.indexShard(ctx, shard, &resolved, workPath(Resolve, shard, "decisions"), func(tag byte, ordinal uint32) bool {
+	return t.indexShard(ctx, shard, &resolved, task.WorkPath(task.Resolve, shard, "decisions"), func(tag byte, ordinal uint32) bool {
 		return nearDup.Contains(ordinal) && tag != byte(wire.BandKey) || kept.Contains(ordinal)
 	})
 }
 
 // carryIndex copies what an earlier run kept.
 func (t *taskRun) carryIndex(ctx context.Context, shard int) error {
-	scanned, err := t.needs(ctx, Scan, shard)
+	scanned, err := t.Needs(ctx, task.Scan, shard)
 	if err != nil {
 		return err
 	}
-	return t.indexShard(ctx, shard, &scanned, workPath(Scan, shard, "decisions"), func(byte, uint32) bool { return true })
+	return t.indexShard(ctx, shard, &scanned, task.WorkPath(task.Scan, shard, "decisions"), func(byte, uint32) bool { return true })
 }
 
 // indexShard writes the records and keys of a shard that are wanted: what is
 // asked is the tag and the line.
-func (t *taskRun) indexShard(ctx context.Context, shard int, decidedBy *Record, decisions string, wanted func(tag byte, ordinal uint32) bool) error {
-	scanned, err := t.needs(ctx, Scan, shard)
+func (t *taskRun) indexShard(ctx context.Context, shard int, decidedBy *task.Record, decisions string, wanted func(tag byte, ordinal uint32) bool) error {
+	scanned, err := t.Needs(ctx, task.Scan, shard)
 	if err != nil {
 		return err
 	}
-	e, err := t.encode(ctx, IndexPath(shard), magicIndex)
+	e, err := t.Encode(ctx, IndexPath(shard), magicIndex)
 	if err != nil {
 		return err
 	}
 
-	docs, closeDocs, err := t.decode(ctx, &scanned, workPath(Scan, shard, "docs"), wire.MagicDocs)
+	docs, closeDocs, err := t.Decode(ctx, &scanned, task.WorkPath(task.Scan, shard, "docs"), wire.MagicDocs)
 	if err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func (t *taskRun) indexShard(ctx context.Context, shard int, decidedBy *Record, 
 			e.Document(&rec)
 		}
 	}
-	decided, closeDecided, err := t.decode(ctx, decidedBy, decisions, wire.MagicDecisions)
+	decided, closeDecided, err := t.Decode(ctx, decidedBy, decisions, wire.MagicDecisions)
 	if err != nil {
 		return err
 	}
@@ -98,7 +99,7 @@ func (t *taskRun) indexShard(ctx context.Context, shard int, decidedBy *Record, 
 			e.Decision(&d)
 		}
 	}
-	keys, closeKeys, err := t.decode(ctx, &scanned, workPath(Scan, shard, "keys"), wire.MagicKeys)
+	keys, closeKeys, err := t.Decode(ctx, &scanned, task.WorkPath(task.Scan, shard, "keys"), wire.MagicKeys)
 	if err != nil {
 		return err
 	}
@@ -126,7 +127,7 @@ func (t *taskRun) indexShard(ctx context.Context, shard int, decidedBy *Record, 
 // scanEarlier does for a shard of an earlier run what scan does for others,
 // from the index of that run.
 func scanEarlier(ctx context.Context, t *taskRun) error {
-	shard := t.rec.Task
+	shard := t.Record.Task
 	var run *plan.Earlier
 	for i := range t.Plan.Earlier {
 		if r := &t.Plan.Earlier[i]; shard >= r.FirstShard && shard < r.FirstShard+r.Shards {
@@ -149,7 +150,7 @@ func scanEarlier(ctx context.Context, t *taskRun) error {
 }
 
 func (t *taskRun) readIndex(ctx context.Context, run *plan.Earlier, file io.Reader) error {
-	shard := t.rec.Task
+	shard := t.Record.Task
 	digest := sha256.New()
 	d, err := wire.NewDecoder(io.TeeReader(file, digest), magicIndex)
 	if err != nil {
@@ -158,7 +159,7 @@ func (t *taskRun) readIndex(ctx context.Context, run *plan.Earlier, file io.Read
 	d.Sources = t.Plan.UsesSource()
 	encoders := make([]*wire.Encoder, 2)
 	for i, kind := range []struct{ name, magic string }{{"docs", wire.MagicDocs}, {"decisions", wire.MagicDecisions}} {
-		if encoders[i], err = t.encode(ctx, workPath(Scan, shard, kind.name), kind.magic); err != nil {
+		if encoders[i], err = t.Encode(ctx, task.WorkPath(task.Scan, shard, kind.name), kind.magic); err != nil {
 			return err
 		}
 	}
@@ -207,7 +208,7 @@ func (t *taskRun) readIndex(ctx context.Context, run *plan.Earlier, file io.Read
 	if got := hex.EncodeToString(digest.Sum(nil)); got != t.Plan.Shards[shard].Index {
 		return fmt.Errorf("%w: it is not the file that the plan was made from: was the earlier run replaced?", doc.ErrInputChanged)
 	}
-	t.rec.Numbers["documents"] = kept
+	t.Record.Numbers["documents"] = kept
 	for _, e := range encoders {
 		if err := e.Flush(); err != nil {
 			return err
@@ -219,8 +220,8 @@ func (t *taskRun) readIndex(ctx context.Context, run *plan.Earlier, file io.Read
 // carriedOf reads what an earlier run decided about the documents of a shard that it
 // dropped: the function is asked for ascending lines, and its answer is reused.
 func (r *resolver) carriedOf(ctx context.Context, shard int) (func(ordinal uint32) (*wire.Decision, error), func(), error) {
-	path := workPath(Scan, shard, "decisions")
-	d, closeFile, err := r.decode(ctx, &r.scanned[shard], path, wire.MagicDecisions)
+	path := task.WorkPath(task.Scan, shard, "decisions")
+	d, closeFile, err := r.Decode(ctx, &r.scanned[shard], path, wire.MagicDecisions)
 	if err != nil {
 		return nil, nil, err
 	}

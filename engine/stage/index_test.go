@@ -15,23 +15,24 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // readIndexFile scans an earlier shard whose index is data, as planned.
-func readIndexFile(t testing.TB, data []byte, planned string) (Record, store.Store, error) {
-	j := &Job{Out: store.NewMem(), Plan: plan.Plan{
+func readIndexFile(t testing.TB, data []byte, planned string) (task.Record, store.Store, error) {
+	j := &task.Job{Out: store.NewMem(), Plan: plan.Plan{
 		Partitions: 3,
 		Files:      []plan.File{{Run: "earlier"}},
 		Shards:     []plan.Shard{{Index: planned}},
 		Earlier:    []plan.Earlier{{Folder: "earlier", Shards: 3}},
 	}}
-	task := &taskRun{Job: j, rec: Record{Stage: Scan, Numbers: map[string]int64{}}}
-	defer task.abort()
-	if err := task.readIndex(t.Context(), &j.Plan.Earlier[0], bytes.NewReader(data)); err != nil {
-		return task.rec, nil, err
+	run := &taskRun{j.Begin(task.Scan, 0)}
+	defer run.Abort()
+	if err := run.readIndex(t.Context(), &j.Plan.Earlier[0], bytes.NewReader(data)); err != nil {
+		return run.Record, nil, err
 	}
-	return task.rec, j.Out, task.commit(t.Context())
+	return run.Record, j.Out, run.Commit(t.Context())
 }
 
 func digestOf(data []byte) string {
@@ -55,7 +56,7 @@ func recordsIn[T any](file []byte, magic string, read func(*wire.Decoder, *T)) (
 }
 
 // indexOf is the index of the first shard of a small job.
-func indexOf(t testing.TB, j *Job) []byte {
+func indexOf(t testing.TB, j *task.Job) []byte {
 	b, err := os.ReadFile(filepath.Join(j.Dir, IndexPath(0)))
 	if err != nil {
 		t.Fatal(err)
@@ -74,13 +75,13 @@ func TestIndexHoldsWhatWasKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	read := func(s store.Store, path string) []byte {
-		b, err := readAll(t.Context(), s, path)
+		b, err := task.ReadAll(t.Context(), s, path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return b
 	}
-	decided, err := recordsIn(read(j.Out, workPath(Resolve, 0, "decisions")), wire.MagicDecisions, (*wire.Decoder).Decision)
+	decided, err := recordsIn(read(j.Out, task.WorkPath(task.Resolve, 0, "decisions")), wire.MagicDecisions, (*wire.Decoder).Decision)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +92,7 @@ func TestIndexHoldsWhatWasKept(t *testing.T) {
 			near = append(near, fmt.Sprint(d))
 		}
 	}
-	scanned, err := recordsIn(read(j.Out, workPath(Scan, 0, "docs")), wire.MagicDocs, (*wire.Decoder).Document)
+	scanned, err := recordsIn(read(j.Out, task.WorkPath(task.Scan, 0, "docs")), wire.MagicDocs, (*wire.Decoder).Document)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +109,7 @@ func TestIndexHoldsWhatWasKept(t *testing.T) {
 		d.Tokens = 0
 		want = append(want, fmt.Sprint(d))
 	}
-	docs, err := recordsIn(read(out, workPath(Scan, 0, "docs")), wire.MagicDocs, (*wire.Decoder).Document)
+	docs, err := recordsIn(read(out, task.WorkPath(task.Scan, 0, "docs")), wire.MagicDocs, (*wire.Decoder).Document)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +123,7 @@ func TestIndexHoldsWhatWasKept(t *testing.T) {
 	if rec.Numbers["documents"] != int64(kept) {
 		t.Errorf("%d documents, %d were kept", rec.Numbers["documents"], kept)
 	}
-	again, err := recordsIn(read(out, workPath(Scan, 0, "decisions")), wire.MagicDecisions, (*wire.Decoder).Decision)
+	again, err := recordsIn(read(out, task.WorkPath(task.Scan, 0, "decisions")), wire.MagicDecisions, (*wire.Decoder).Decision)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +136,7 @@ func TestIndexHoldsWhatWasKept(t *testing.T) {
 	}
 
 	keysIn := func(s store.Store, partitions int) (keys []string) {
-		file := read(s, workPath(Scan, 0, "keys"))
+		file := read(s, task.WorkPath(task.Scan, 0, "keys"))
 		for p := range partitions {
 			blocks, err := wire.ReadPacked(bytes.NewReader(file), 0, p, math.MaxInt64, nil)
 			if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -18,7 +19,7 @@ import (
 // read from the files of the shards as often as they are asked for.
 type partitionKeys struct {
 	*taskRun
-	scanned []Record
+	scanned []task.Record
 	blocks  []wire.PackedKeys // by shard
 	most    map[wire.KeyKind]int64
 	held    int64 // bytes of keys in memory
@@ -33,7 +34,7 @@ const leastKey = 10
 
 // openKeys finds the keys of the task's partition and holds at most hold bytes of
 // them in memory.
-func (t *taskRun) openKeys(ctx context.Context, scanned []Record, hold int64) (*partitionKeys, error) {
+func (t *taskRun) openKeys(ctx context.Context, scanned []task.Record, hold int64) (*partitionKeys, error) {
 	k := &partitionKeys{taskRun: t, scanned: scanned, most: map[wire.KeyKind]int64{}}
 	for shard := range t.Plan.Shards {
 		if err := ctx.Err(); err != nil {
@@ -44,10 +45,10 @@ func (t *taskRun) openKeys(ctx context.Context, scanned []Record, hold int64) (*
 			return nil, err
 		}
 		known := len(k.blocks)
-		k.blocks, err = wire.ReadPacked(f, uint32(shard), t.rec.Task, hold-k.held, k.blocks)
+		k.blocks, err = wire.ReadPacked(f, uint32(shard), t.Record.Task, hold-k.held, k.blocks)
 		f.Close()
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", workPath(Scan, shard, "keys"), err)
+			return nil, fmt.Errorf("%s: %w", task.WorkPath(task.Scan, shard, "keys"), err)
 		}
 		for _, b := range k.blocks[known:] {
 			k.held += int64(len(b.Packed))
@@ -61,11 +62,11 @@ func (t *taskRun) openKeys(ctx context.Context, scanned []Record, hold int64) (*
 }
 
 func (k *partitionKeys) open(ctx context.Context, shard uint32) (store.File, error) {
-	rec, path := &k.scanned[shard], workPath(Scan, int(shard), "keys")
-	if rec.wrote(TablePath("bands", int(shard))) && !rec.wrote(path) {
+	rec, path := &k.scanned[shard], task.WorkPath(task.Scan, int(shard), "keys")
+	if rec.Wrote(TablePath("bands", int(shard))) && !rec.Wrote(path) {
 		return nil, fmt.Errorf("%w: scan task %d wrote its keys as Parquet: match needs the --candidates that an engine made of them (docs/match.sql), or scan again without --band-format", doc.ErrUsage, shard)
 	}
-	return k.openPart(ctx, rec, path)
+	return k.OpenPart(ctx, rec, path)
 }
 
 func (k *partitionKeys) close() {
@@ -94,7 +95,7 @@ func (k *partitionKeys) each(ctx context.Context, kind wire.KeyKind, fn func(key
 			err = b.Each(fn)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", workPath(Scan, int(b.Shard), "keys"), err)
+			return fmt.Errorf("%s: %w", task.WorkPath(task.Scan, int(b.Shard), "keys"), err)
 		}
 	}
 	return nil

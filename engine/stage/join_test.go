@@ -67,7 +67,7 @@ func TestJoinInAnyRoom(t *testing.T) {
 			if err := wire.EachGroup(bytes.NewReader(want), func([]doc.Place) error { groups++; return nil }); err != nil || groups < 200 {
 				t.Fatalf("%d groups, %v", groups, err)
 			}
-			for _, room := range []int64{tiniestRoom, 5000, 1 << 16, 1 << 20, 1 << 30} {
+			for _, room := range []int64{1 << 10, 5000, 1 << 16, 1 << 20, 1 << 30} {
 				if !bytes.Equal(joined(t, blocks, kind, partitions-1, partitions, room), want) {
 					t.Errorf("%d partitions, %c keys: a room of %d bytes has other groups", partitions, kind, room)
 				}
@@ -81,7 +81,7 @@ func TestMemoryBound(t *testing.T) {
 	free := newJob(t, 1)
 	runAll(t, free)
 	bound := jobIn(t, free.Plan, t.TempDir())
-	bound.Memory, bound.resolveRoom = 1, 1<<16
+	bound.Memory = 1
 	runAll(t, bound)
 	want, got := contents(t, free), contents(t, bound)
 	if len(want) < 20 || len(got) != len(want) {

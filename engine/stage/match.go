@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -14,11 +15,11 @@ func match(ctx context.Context, t *taskRun) error {
 	if len(t.Candidates) > 0 {
 		return matchCandidates(ctx, t)
 	}
-	scanned, err := t.Records(ctx, Scan)
+	scanned, err := t.Records(ctx, task.Scan)
 	if err != nil {
 		return err
 	}
-	room := t.roomFor(Match)
+	room := t.RoomFor(task.Match)
 	keys, err := t.openKeys(ctx, scanned, room/3)
 	if err != nil {
 		return err
@@ -36,14 +37,14 @@ func match(ctx context.Context, t *taskRun) error {
 			return err
 		}
 		j := &join{keys: keys, kind: kind.KeyKind, out: groups, room: room}
-		if err := j.run(ctx, wire.KeysOf(t.rec.Task, t.Plan.Partitions)); err != nil {
+		if err := j.run(ctx, wire.KeysOf(t.Record.Task, t.Plan.Partitions)); err != nil {
 			return err
 		}
 		if err := groups.end(t); err != nil {
 			return err
 		}
 		if kind.KeyKind == wire.BandKey {
-			t.rec.Numbers["band_records"] = j.keyN
+			t.Record.Numbers["band_records"] = j.keyN
 		}
 	}
 	return nil
@@ -52,9 +53,9 @@ func match(ctx context.Context, t *taskRun) error {
 // readGroups calls fn for every group of one kind that can decide anything, in
 // order of partition and key. members is reused.
 func (r *resolver) readGroups(ctx context.Context, kind string, fn func(members []doc.Place) error) error {
-	for task := range r.matched {
-		path := workPath(Match, task, kind)
-		f, err := r.openFile(ctx, &r.matched[task], path)
+	for number := range r.matched {
+		path := task.WorkPath(task.Match, number, kind)
+		f, err := r.OpenFile(ctx, &r.matched[number], path)
 		if err != nil {
 			return err
 		}

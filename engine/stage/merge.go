@@ -15,6 +15,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/tally"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -100,12 +101,12 @@ type summedSet struct {
 
 // summed merges the files of a kind of all shards, of which there may be very many,
 // into one on disk, as it will be read several times.
-func (t *taskRun) summed(ctx context.Context, tallied []Record, kind summedKind) (*summedSet, error) {
+func (t *taskRun) summed(ctx context.Context, tallied []task.Record, kind summedKind) (*summedSet, error) {
 	s := &summedSet{kind: kind, heads: make([][]uint64, t.Plan.Delivery())}
 	for shard := range t.Plan.Delivery() {
 		s.open = append(s.open, func() (*summedFile, error) {
-			path := workPath(Tally, shard, kind.name)
-			r, err := t.openFile(ctx, &tallied[shard], path)
+			path := task.WorkPath(task.Tally, shard, kind.name)
+			r, err := t.OpenFile(ctx, &tallied[shard], path)
 			if err != nil {
 				return nil, err
 			}
@@ -124,7 +125,7 @@ func (t *taskRun) summed(ctx context.Context, tallied []Record, kind summedKind)
 		var merged []func() (*summedFile, error)
 		for lo := 0; lo < len(s.open); lo += mergeFan {
 			part := &summedSet{kind: kind, open: s.open[lo:min(lo+mergeFan, len(s.open))]}
-			open, err := s.mergeToDisk(ctx, t.scratch(), part)
+			open, err := s.mergeToDisk(ctx, t.ScratchDir(), part)
 			if err != nil {
 				s.close()
 				return nil, err
@@ -326,7 +327,7 @@ type sealedRows struct {
 	sums, losses, credits *summedSet // credits are nil where none are shared
 }
 
-func (t *taskRun) sealedRows(ctx context.Context, tallied []Record) (r *sealedRows, err error) {
+func (t *taskRun) sealedRows(ctx context.Context, tallied []task.Record) (r *sealedRows, err error) {
 	r = &sealedRows{taskRun: t}
 	sums, losses, credits := t.summedKinds()
 	if r.sums, err = t.summed(ctx, tallied, sums); err == nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/sweep"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -114,7 +115,7 @@ func (p *parts) dropCopy(value []byte, f *sweep.Fate, first, witness *node, carr
 
 // write spells out what was decided, as resolver.write does.
 func (p *parts) write(ctx context.Context) error {
-	p.rec.Bytes = p.texts.Load()
+	p.Record.Bytes = p.TextBytes()
 	p.tell(&p.out.stats, p.shingles)
 	if err := p.writeSorted(ctx, "decisions", wire.MagicDecisions, p.out.decisions, func(e *wire.Encoder, _ doc.Place, values [][]byte) {
 		for _, v := range values {
@@ -160,7 +161,7 @@ func (p *parts) writeSorted(ctx context.Context, kind, magic string, sorter *ext
 	var values [][]byte
 	more := r.Next()
 	for shard := range p.delivery {
-		e, err := p.encode(ctx, workPath(Resolve, shard, kind), magic)
+		e, err := p.Encode(ctx, task.WorkPath(task.Resolve, shard, kind), magic)
 		if err != nil {
 			return err
 		}

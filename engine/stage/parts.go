@@ -9,6 +9,7 @@ import (
 	"github.com/tallystick/tallystick/engine/internal/extsort"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/shingle"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -73,8 +74,8 @@ func newParts(r *resolver) (*parts, error) {
 	n := int64(r.number)
 	fixed := 4*n + 5*n/8
 	p := &parts{resolver: r, room: max(r.roomLeft()-fixed/2, leastToResolve)}
-	if r.resolveRoom > 0 {
-		p.room = r.resolveRoom
+	if r.fixedRoom > 0 {
+		p.room = r.fixedRoom
 	} else if fixed > r.Memory && fixed > leastToResolve {
 		return nil, r.tooLittle("even in parts", fixed/2+leastToResolve)
 	}
@@ -102,7 +103,7 @@ func (p *parts) close() {
 
 // sorter returns one that takes a share of the room.
 func (p *parts) sorter(share int64) *extsort.Sorter {
-	return extsort.New(p.scratch(), int(min(p.room/share, 1<<30)))
+	return extsort.New(p.ScratchDir(), int(min(p.room/share, 1<<30)))
 }
 
 // chunk is as many nodes as are described at a time.
@@ -111,6 +112,9 @@ type chunk struct {
 	numbers []uint32
 	carried map[int]*wire.Decision
 }
+
+// textOf is the text of a node.
+func (c *chunk) textOf(n int32) task.Text { return c.nodes[n].text() }
 
 // eachChunk calls fn for the nodes of the documents that are wanted, in order of
 // place.
@@ -269,7 +273,7 @@ func (p *parts) spill(ctx context.Context) error {
 			}
 		}
 		sizes := make([]uint32, len(c.nodes))
-		err := p.fetch(ctx, c.nodes, read, func() func(n int32, text []byte) error {
+		err := p.Fetch(ctx, read, c.textOf, func() func(n int32, text []byte) error {
 			s := hasher.NewScanner()
 			var key, value []byte
 			return func(n int32, text []byte) error {

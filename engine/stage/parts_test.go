@@ -18,6 +18,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // family makes texts that are like each other.
@@ -116,7 +117,7 @@ func planOf(t *testing.T, files [][]string, reference int, change func(p *plan.P
 }
 
 // resolved are the files of resolve, done again with a room.
-func resolved(t *testing.T, j *Job, room int64) map[string]string {
+func resolved(t *testing.T, j *task.Job, room int64) map[string]string {
 	t.Helper()
 	resolveAgain(t, j, room)
 	out := contents(t, j)
@@ -128,17 +129,22 @@ func resolved(t *testing.T, j *Job, room int64) map[string]string {
 	return out
 }
 
-func resolveAgain(t *testing.T, j *Job, room int64) {
+func resolveAgain(t *testing.T, j *task.Job, room int64) {
 	t.Helper()
-	os.Remove(filepath.Join(j.Dir, recordPath(Resolve, 0)))
-	j.resolveRoom = room
-	if _, _, err := j.Do(t.Context(), Resolve, 0); err != nil {
+	os.Remove(filepath.Join(j.Dir, task.RecordPath(task.Resolve, 0)))
+	run := &taskRun{j.Begin(task.Resolve, 0)}
+	defer run.Abort()
+	err := resolveIn(t.Context(), run, room)
+	if err == nil {
+		err = run.Commit(t.Context())
+	}
+	if err != nil {
 		t.Fatalf("room %d: %v", room, err)
 	}
 }
 
 // do does all tasks of some stages.
-func do(t *testing.T, j *Job, stages ...Name) {
+func do(t *testing.T, j *task.Job, stages ...task.Stage) {
 	t.Helper()
 	for _, name := range stages {
 		tasks, err := j.Tasks(name)
@@ -146,7 +152,7 @@ func do(t *testing.T, j *Job, stages ...Name) {
 			t.Fatal(err)
 		}
 		for i := range tasks {
-			if _, _, err := j.Do(t.Context(), name, i); err != nil {
+			if _, _, err := Do(t.Context(), j, name, i); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -201,7 +207,7 @@ func TestPartsDecideAsAll(t *testing.T) {
 					p = planOf(t, files, policy.reference, policy.change)
 				}
 				j := jobIn(t, p, filepath.Join(t.TempDir(), "out"))
-				do(t, j, Scan, Match)
+				do(t, j, task.Scan, task.Match)
 				want := resolved(t, j, 0)
 				if diff := gocmp.Diff(want, resolved(t, j, c.room)); diff != "" {
 					t.Fatalf("room %d (-want +got):\n%s", c.room, diff)
@@ -215,7 +221,7 @@ func TestPartsDecideAsAll(t *testing.T) {
 func planAfter(t *testing.T, before, files [][]string, change func(p *plan.Plan)) plan.Plan {
 	t.Helper()
 	earlier := jobIn(t, planOf(t, before, 0, change), filepath.Join(t.TempDir(), "earlier"))
-	do(t, earlier, Order...)
+	do(t, earlier, task.Order...)
 	return planOf(t, files, 0, func(p *plan.Plan) {
 		change(p)
 		e := plan.Earlier{Folder: earlier.Dir, RunID: earlier.Plan.RunID, FirstShard: len(p.Shards), Shards: len(earlier.Plan.Shards)}
@@ -254,9 +260,9 @@ func TestBlocksOfHotBuckets(t *testing.T) {
 	}
 	p := planOf(t, [][]string{all[:1500], all[1500:]}, 0, func(p *plan.Plan) { p.Rules.Credit = plan.RuleCredit })
 	j := jobIn(t, p, filepath.Join(t.TempDir(), "out"))
-	do(t, j, Scan, Match)
+	do(t, j, task.Scan, task.Match)
 	want := resolved(t, j, 0)
-	if alarms := want[workPath(Resolve, 0, "alarms")]; strings.Contains(alarms, `"hot_buckets":0`) {
+	if alarms := want[task.WorkPath(task.Resolve, 0, "alarms")]; strings.Contains(alarms, `"hot_buckets":0`) {
 		t.Errorf("no bucket is hot: %s", alarms)
 	}
 	for _, room := range []int64{24 << 20, 4 << 20} {
@@ -282,7 +288,7 @@ func TestPartsHoldTheirBound(t *testing.T) {
 		}
 	}
 	j := jobIn(t, planOf(t, [][]string{all[:40_000], all[40_000:]}, 0, func(*plan.Plan) {}), filepath.Join(t.TempDir(), "out"))
-	do(t, j, Scan, Match)
+	do(t, j, task.Scan, task.Match)
 	const room = 2 << 20
 	peaks := map[int64]int64{}
 	for _, bound := range []int64{0, room} {

@@ -32,8 +32,8 @@ func (p *parts) proveCopies(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.rec.Numbers["exact_groups"] = groups
-	p.rec.Numbers["sharing_documents"] = int64(p.number)
+	p.Record.Numbers["exact_groups"] = groups
+	p.Record.Numbers["sharing_documents"] = int64(p.number)
 	sorter := p.sorter(2)
 	defer sorter.Close()
 	err = p.eachChunk(ctx, func(number uint32, _ doc.Place, _ *wire.Document) (bool, error) { return member.has(number), nil }, func(c *chunk) error {
@@ -41,7 +41,7 @@ func (p *parts) proveCopies(ctx context.Context) error {
 		for i := range all {
 			all[i] = int32(i)
 		}
-		err := p.fetch(ctx, c.nodes, all, func() func(n int32, text []byte) error {
+		err := p.Fetch(ctx, all, c.textOf, func() func(n int32, text []byte) error {
 			return func(n int32, text []byte) error {
 				c.nodes[n].sum = sha256.Sum256(text)
 				return nil

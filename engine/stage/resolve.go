@@ -8,19 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
-
-	"github.com/cespare/xxhash/v2"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/tallystick/tallystick/engine/alarm"
-	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/shingle"
 	"github.com/tallystick/tallystick/engine/sweep"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -40,6 +35,11 @@ type node struct {
 	sum   [sha256.Size]byte // of the text, where hash and length are another's too
 	first int32             // node that stands for its exact group; itself if there is none
 	rank  int32             // priority among the documents that share buckets; -1 outside
+}
+
+// text is where the text of the document is.
+func (n *node) text() task.Text {
+	return task.Text{Place: n.place, Offset: n.offset, Hash: n.hash, Length: n.length}
 }
 
 // compare is the priority order of the plan: turn, created, content,
@@ -73,12 +73,15 @@ func (r *resolver) describe(n *node, rec *wire.Document, standing bool) {
 }
 
 // resolve decides every document that shares a key with another one.
-func resolve(ctx context.Context, t *taskRun) error {
-	scanned, err := t.Records(ctx, Scan)
+func resolve(ctx context.Context, t *taskRun) error { return resolveIn(ctx, t, 0) }
+
+// resolveIn is resolve in a room of so many bytes, if that is not 0.
+func resolveIn(ctx context.Context, t *taskRun, room int64) error {
+	scanned, err := t.Records(ctx, task.Scan)
 	if err != nil {
 		return err
 	}
-	matched, err := t.Records(ctx, Match)
+	matched, err := t.Records(ctx, task.Match)
 	if err != nil {
 		return err
 	}
@@ -87,7 +90,7 @@ func resolve(ctx context.Context, t *taskRun) error {
 	}
 	r := newResolver(t)
 	defer r.close()
-	r.scanned, r.matched = scanned, matched
+	r.scanned, r.matched, r.fixedRoom = scanned, matched, room
 	fits := false
 	begin := func(ctx context.Context) (err error) {
 		if err := r.sharing(ctx); err != nil {
@@ -96,7 +99,7 @@ func resolve(ctx context.Context, t *taskRun) error {
 		fits, err = r.fits(ctx)
 		return err
 	}
-	if err := r.step(ctx, "sharing", begin); err != nil {
+	if err := r.Step(ctx, "sharing", begin); err != nil {
 		return err
 	}
 	if !fits {
@@ -108,7 +111,7 @@ func resolve(ctx context.Context, t *taskRun) error {
 	})
 }
 
-// step is a named part of a task.
+// step is a named part of resolve.
 type step struct {
 	name string
 	do   func(context.Context) error
@@ -116,7 +119,7 @@ type step struct {
 
 func (t *taskRun) steps(ctx context.Context, steps []step) error {
 	for _, s := range steps {
-		if err := t.step(ctx, s.name, s.do); err != nil {
+		if err := t.Step(ctx, s.name, s.do); err != nil {
 			return err
 		}
 	}
@@ -125,22 +128,22 @@ func (t *taskRun) steps(ctx context.Context, steps []step) error {
 
 type resolver struct {
 	*taskRun
-	scanned  []Record // by shard
-	matched  []Record // by partition
-	nodes    []node   // in order of place
-	places   placeSet // of the nodes, by their numbers
-	number   int      // of places
-	edges    int64    // members of all buckets
-	needed   int64    // memory that takes everything, bytes; with a bound only
-	hot      bool     // a bucket has more than neardup.HotBucket members
-	byRank   []int32  // rank → node
-	graph    neardup.Graph
-	sets     *neardup.FileSets
-	verdicts []neardup.Verdict
-	stats    neardup.Stats
-	audited  *alarm.Audit // nil without an audit
-	owners   []ownership
-	texts    atomic.Int64 // bytes of text read again
+	scanned   []task.Record // by shard
+	matched   []task.Record // by partition
+	nodes     []node        // in order of place
+	places    placeSet      // of the nodes, by their numbers
+	number    int           // of places
+	edges     int64         // members of all buckets
+	needed    int64         // memory that takes everything, bytes; with a bound only
+	fixedRoom int64         // what may be held instead of a part of Job.Memory, bytes; 0: that
+	hot       bool          // a bucket has more than neardup.HotBucket members
+	byRank    []int32       // rank → node
+	graph     neardup.Graph
+	sets      *neardup.FileSets
+	verdicts  []neardup.Verdict
+	stats     neardup.Stats
+	audited   *alarm.Audit // nil without an audit
+	owners    []ownership
 
 	delivery int                      // shards of the delivery
 	ranking  map[string]int           // places of the ranked sources
@@ -190,7 +193,7 @@ func (r *resolver) describeNodes(ctx context.Context) error {
 		}
 		return nil
 	})
-	r.rec.Numbers["sharing_documents"] = int64(len(r.nodes))
+	r.Record.Numbers["sharing_documents"] = int64(len(r.nodes))
 	return err
 }
 
@@ -215,7 +218,7 @@ func (r *resolver) collapseExact(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = r.fetch(ctx, r.nodes, members, func() func(n int32, text []byte) error {
+	err = r.Fetch(ctx, members, r.textOf, func() func(n int32, text []byte) error {
 		return func(n int32, text []byte) error {
 			r.nodes[n].sum = sha256.Sum256(text)
 			return nil
@@ -236,7 +239,7 @@ func (r *resolver) collapseExact(ctx context.Context) error {
 			r.nodes[n].first = first
 		}
 	}
-	r.rec.Numbers["exact_groups"] = int64(len(groups))
+	r.Record.Numbers["exact_groups"] = int64(len(groups))
 	return nil
 }
 
@@ -302,12 +305,12 @@ func (r *resolver) loadSets(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w, err := neardup.NewSetWriter(r.scratch(), len(r.byRank))
+	w, err := neardup.NewSetWriter(r.ScratchDir(), len(r.byRank))
 	if err != nil {
 		return err
 	}
 	w.KeepInMemory(r.setsRoom())
-	err = r.fetch(ctx, r.nodes, r.byRank, func() func(n int32, text []byte) error {
+	err = r.Fetch(ctx, r.byRank, r.textOf, func() func(n int32, text []byte) error {
 		s := hasher.NewScanner()
 		return func(n int32, text []byte) error {
 			return w.Append(uint32(r.nodes[n].rank), s.Set(text))
@@ -320,63 +323,8 @@ func (r *resolver) loadSets(ctx context.Context) error {
 	return err
 }
 
-// fetch reads the texts of some of nodes, which are in order of place, again,
-// shard by shard on all workers. newFn makes the consumer of one worker, which
-// owns its scratch.
-func (r *resolver) fetch(ctx context.Context, nodes []node, some []int32, newFn func() func(n int32, text []byte) error) error {
-	if len(some) == 0 {
-		return nil
-	}
-	byShard := make([][]int32, len(r.Plan.Shards))
-	for _, n := range some {
-		s := nodes[n].place.Shard
-		byShard[s] = append(byShard[s], n)
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, r.Workers))
-	for shard, list := range byShard {
-		if len(list) == 0 {
-			continue
-		}
-		slices.Sort(list)
-		group.Go(func() error {
-			wants := make([]corpus.Want, len(list))
-			for i, n := range list {
-				wants[i] = corpus.Want{Ordinal: nodes[n].place.Ordinal, Offset: nodes[n].offset}
-			}
-			parser, err := NewParser(r.Plan.Fields, r.Parser)
-			if err != nil {
-				return err
-			}
-			var rec jsonl.Record
-			fn := newFn()
-			s := r.Plan.Shards[shard]
-			file := r.File(s.File)
-			exact := xxhash.New()
-			err = corpus.Fetch(ctx, file, s, r.Plan.MaxLine, wants, func(i int, line []byte) error {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				n := &nodes[list[i]]
-				rec = jsonl.Record{}
-				reason := parser.Parse(line, &rec)
-				exact.ResetWithSeed(r.Plan.Seed)
-				exact.Write(rec.Text)
-				if reason != doc.OK || exact.Sum64() != n.hash || uint64(len(rec.Text)) != n.length {
-					return fmt.Errorf("%s: %w: the line at byte %d is not the one that was scanned", file.Path, doc.ErrInputChanged, n.offset)
-				}
-				r.texts.Add(int64(len(rec.Text)))
-				r.advance(int64(len(rec.Text)))
-				return fn(list[i], rec.Text)
-			})
-			if origin := r.Plan.Origin(shard); err != nil && origin != "" {
-				err = fmt.Errorf("%w (texts of %s are read again to prove duplicates of them)", err, origin)
-			}
-			return err
-		})
-	}
-	return group.Wait()
-}
+// textOf is the text of a node.
+func (r *resolver) textOf(n int32) task.Text { return r.nodes[n].text() }
 
 func (r *resolver) decide(ctx context.Context) error {
 	nd := r.Plan.NearDup
@@ -403,7 +351,7 @@ func (r *resolver) tell(stats *neardup.Stats, shingles int64) {
 		"largest_kept_bucket": int64(stats.LargestBucketKept),
 		"most_candidates":     int64(stats.MostCandidates),
 	} {
-		r.rec.Numbers[name] = v
+		r.Record.Numbers[name] = v
 	}
 }
 
@@ -430,12 +378,12 @@ func (r *resolver) fates() []sweep.Fate {
 
 // write spells the decisions out, a file per shard.
 func (r *resolver) write(ctx context.Context) error {
-	r.rec.Bytes = r.texts.Load()
+	r.Record.Bytes = r.TextBytes()
 	fates := r.fates()
 	at := 0
 	members := make(map[int32]uint64)
 	for shard := range r.delivery {
-		e, err := r.encode(ctx, workPath(Resolve, shard, "decisions"), wire.MagicDecisions)
+		e, err := r.Encode(ctx, task.WorkPath(task.Resolve, shard, "decisions"), wire.MagicDecisions)
 		if err != nil {
 			return err
 		}

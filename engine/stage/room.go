@@ -39,13 +39,13 @@ const reserved = 24 << 20
 // it holds, and a bound that is a little too small is better passed than refused.
 const leastToResolve = 1 << 20
 
-func (r *resolver) bounded() bool { return r.Memory > 0 || r.resolveRoom > 0 }
+func (r *resolver) bounded() bool { return r.Memory > 0 || r.fixedRoom > 0 }
 
 // roomLeft returns how many bytes resolve may hold under the bound of the job: half
 // of what is free, for the collector lets garbage lie as long.
 func (r *resolver) roomLeft() int64 {
-	if r.resolveRoom > 0 {
-		return r.resolveRoom
+	if r.fixedRoom > 0 {
+		return r.fixedRoom
 	}
 	runtime.GC()
 	var m runtime.MemStats

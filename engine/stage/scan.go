@@ -3,7 +3,6 @@ package stage
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
@@ -13,43 +12,22 @@ import (
 	"github.com/tallystick/tallystick/engine/internal/gather"
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/neardup"
-	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/shingle"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
-
-// StdinSpool is the copy of standard input inside WorkDir: a job reads its
-// input more than once.
-const StdinSpool = "stdin"
-
-// File returns input file i as it can be opened here.
-func (j *Job) File(i int) plan.File {
-	f := j.Plan.Files[i]
-	if f.Path == "-" {
-		f.Path = filepath.Join(j.Dir, WorkDir, StdinSpool)
-	}
-	return f
-}
-
-// NewParser returns the parser of the given kind for the fields of a plan.
-func NewParser(f plan.Fields, kind string) (jsonl.Parser, error) {
-	return jsonl.New(kind, jsonl.Options{
-		Text: f.Text, ID: f.ID, Contributor: f.Contributor, Created: f.Created,
-		RequireContributor: f.RequireContributor, Source: f.Source,
-	})
-}
 
 // scan reads one shard once: parse, count, exact key, signature, band keys.
 func scan(ctx context.Context, t *taskRun) error {
 	if want := len(t.Plan.Tokenizers()); len(t.Counters) != want {
 		return fmt.Errorf("%d counters for %d tokenizers", len(t.Counters), want)
 	}
-	if shard := t.Plan.Shards[t.rec.Task]; shard.Index != "" {
+	if shard := t.Plan.Shards[t.Record.Task]; shard.Index != "" {
 		return scanEarlier(ctx, t)
 	}
-	shard := t.Plan.Shards[t.rec.Task]
+	shard := t.Plan.Shards[t.Record.Task]
 	file := t.File(shard.File)
-	docs, err := t.encode(ctx, workPath(Scan, t.rec.Task, "docs"), wire.MagicDocs)
+	docs, err := t.Encode(ctx, task.WorkPath(task.Scan, t.Record.Task, "docs"), wire.MagicDocs)
 	if err != nil {
 		return err
 	}
@@ -62,29 +40,29 @@ func scan(ctx context.Context, t *taskRun) error {
 		return err
 	}
 	s.keys.Tables = tables
-	s.standing = t.Plan.IsStanding(t.rec.Task)
+	s.standing = t.Plan.IsStanding(t.Record.Task)
 	if t.Plan.AuditPPM > 0 {
 		if err := s.outlineTo(ctx, t); err != nil {
 			return err
 		}
 	}
-	err = corpus.EachPlannedLine(ctx, file, shard, t.Plan.MaxLine, t.read, s.line)
+	err = corpus.EachPlannedLine(ctx, file, shard, t.Plan.MaxLine, t.Read, s.line)
 	if err != nil {
 		return err
 	}
 	s.flushWaiting()
-	t.rec.Engines = Engines(t.Counters)
-	t.rec.Numbers["documents"] = s.documents
-	t.rec.Numbers["rejected"] = s.rejected
-	t.rec.Numbers["created_unreadable"] = s.createdUnreadable
+	t.Record.Engines = Engines(t.Counters)
+	t.Record.Numbers["documents"] = s.documents
+	t.Record.Numbers["rejected"] = s.rejected
+	t.Record.Numbers["created_unreadable"] = s.createdUnreadable
 	for i, name := range t.Plan.SourceRank {
-		t.rec.Numbers[rankedNumber(i)] = s.ranked[name]
+		t.Record.Numbers[rankedNumber(i)] = s.ranked[name]
 	}
 	return s.flush()
 }
 
 // Engines names the engines of counters, each once.
-func Engines(counters []Counter) (names []string) {
+func Engines(counters []task.Counter) (names []string) {
 	for _, c := range counters {
 		if !slices.Contains(names, c.Engine()) {
 			names = append(names, c.Engine())
@@ -94,7 +72,7 @@ func Engines(counters []Counter) (names []string) {
 }
 
 type scanner struct {
-	*Job
+	*task.Job
 	parser   jsonl.Parser
 	shingles *shingle.Scanner
 	sketch   *neardup.Sketcher
@@ -117,8 +95,8 @@ type scanner struct {
 	ranked                                 map[string]int64 // documents by ranked source
 }
 
-func newScanner(j *Job, docs, keys *wire.Encoder) (*scanner, error) {
-	parser, err := NewParser(j.Plan.Fields, j.Parser)
+func newScanner(j *task.Job, docs, keys *wire.Encoder) (*scanner, error) {
+	parser, err := task.NewParser(j.Plan.Fields, j.Parser)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +124,7 @@ func newScanner(j *Job, docs, keys *wire.Encoder) (*scanner, error) {
 
 // outlineTo begins the file of outlines.
 func (s *scanner) outlineTo(ctx context.Context, t *taskRun) error {
-	e, err := t.encode(ctx, workPath(Scan, t.rec.Task, "outlines"), wire.MagicOutlines)
+	e, err := t.Encode(ctx, task.WorkPath(task.Scan, t.Record.Task, "outlines"), wire.MagicOutlines)
 	if err != nil {
 		return err
 	}

@@ -10,23 +10,24 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/tally"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
-// PlanFile is the name of the plan in the output folder.
-const PlanFile = "plan.json"
+// LargestRows is how many rows Job.Sealed has.
+const LargestRows = 25
 
 // seal merges what the shards added up to and writes the manifest, which is
 // what makes a folder a finished run.
 func seal(ctx context.Context, t *taskRun) error {
-	tallied, err := t.Records(ctx, Tally)
+	tallied, err := t.Records(ctx, task.Tally)
 	if err != nil {
 		return err
 	}
-	scanned, err := t.Records(ctx, Scan)
+	scanned, err := t.Records(ctx, task.Scan)
 	if err != nil {
 		return err
 	}
-	resolved, err := t.needs(ctx, Resolve, 0)
+	resolved, err := t.Needs(ctx, task.Resolve, 0)
 	if err != nil {
 		return err
 	}
@@ -38,21 +39,21 @@ func seal(ctx context.Context, t *taskRun) error {
 	if err := rows.check(ctx); err != nil {
 		return err
 	}
-	totals := t.sealed.Total
+	totals := t.Sealed.Total
 	if err := t.raise(ctx, rows, totals.Class[doc.Kept].Documents); err != nil {
 		return err
 	}
 	if err := rows.write(ctx); err != nil {
 		return err
 	}
-	w, err := t.create(ctx, "rejects.jsonl")
+	w, err := t.Create(ctx, "rejects.jsonl")
 	if err != nil {
 		return err
 	}
 	if err := t.concatenate(ctx, w, tallied, "rejects"); err != nil {
 		return err
 	}
-	if err := t.publish(); err != nil {
+	if err := t.Publish(); err != nil {
 		return err
 	}
 
@@ -60,12 +61,12 @@ func seal(ctx context.Context, t *taskRun) error {
 		Version: manifest.Version, RunID: t.Plan.RunID, Tool: manifest.Tool,
 		Totals: manifest.TotalsOf(totals.Class, tally.FurtherJSON(totals.Further, t.Plan.Further)),
 	}
-	planSum, err := Digest(ctx, t.Out, PlanFile)
+	planSum, err := task.Digest(ctx, t.Out, task.PlanFile)
 	if err != nil {
 		return err
 	}
 	m.Files = append(m.Files, manifest.File(planSum))
-	for _, f := range t.rec.Files {
+	for _, f := range t.Record.Files {
 		m.Files = append(m.Files, manifest.File(f))
 	}
 	for _, r := range append(slices.Clone(tallied), resolved) {
@@ -86,7 +87,7 @@ func seal(ctx context.Context, t *taskRun) error {
 	if in := m.Totals.In.Documents; in != uint64(documents) {
 		return fmt.Errorf("%w: %d lines scanned, %d tallied", doc.ErrCorrupt, documents, in)
 	}
-	if w, err = t.create(ctx, manifest.Name); err != nil {
+	if w, err = t.Create(ctx, manifest.Name); err != nil {
 		return err
 	}
 	return m.Write(w)
@@ -94,10 +95,10 @@ func seal(ctx context.Context, t *taskRun) error {
 
 // check checks all rows and sums them up, before any is written.
 func (r *sealedRows) check(ctx context.Context) error {
-	r.sealed = tally.NewSummary(LargestRows)
+	r.Sealed = tally.NewSummary(LargestRows)
 	var check tally.Checker
 	err := r.each(ctx, func(row *sealedRow) error {
-		r.sealed.Add(&row.Row)
+		r.Sealed.Add(&row.Row)
 		return check.Row(&row.Row)
 	})
 	if err == nil {
@@ -111,13 +112,13 @@ func (r *sealedRows) check(ctx context.Context) error {
 
 // write writes tally.parquet and tally.jsonl.
 func (r *sealedRows) write(ctx context.Context) error {
-	w, err := r.create(ctx, "tally.parquet")
+	w, err := r.Create(ctx, "tally.parquet")
 	if err != nil {
 		return err
 	}
-	shared := r.Plan.SharesCredit() && r.sealed.Rows > 0
+	shared := r.Plan.SharesCredit() && r.Sealed.Rows > 0
 	table := tally.NewParquetWriter(w, r.Plan.Tokenizer.SHA256, shared, r.Plan.Further...)
-	if w, err = r.create(ctx, "tally.jsonl"); err != nil {
+	if w, err = r.Create(ctx, "tally.jsonl"); err != nil {
 		return err
 	}
 	lines := tally.NewJSONLWriter(w, r.Plan.Further...)
@@ -131,9 +132,9 @@ func (r *sealedRows) write(ctx context.Context) error {
 }
 
 // concatenate copies one kind of per-shard file of the tally stage to w.
-func (t *taskRun) concatenate(ctx context.Context, w io.Writer, tallied []Record, kind string) error {
+func (t *taskRun) concatenate(ctx context.Context, w io.Writer, tallied []task.Record, kind string) error {
 	for shard := range t.Plan.Delivery() {
-		f, err := t.openFile(ctx, &tallied[shard], workPath(Tally, shard, kind))
+		f, err := t.OpenFile(ctx, &tallied[shard], task.WorkPath(task.Tally, shard, kind))
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -42,8 +43,8 @@ func errNoRecord(p doc.Place) error {
 
 // eachDocOf reads the records of one shard into rec.
 func (r *resolver) eachDocOf(ctx context.Context, shard int, rec *wire.Document, fn func(p doc.Place, carried *wire.Decision) error) error {
-	path := workPath(Scan, shard, "docs")
-	d, closeFile, err := r.decode(ctx, &r.scanned[shard], path, wire.MagicDocs)
+	path := task.WorkPath(task.Scan, shard, "docs")
+	d, closeFile, err := r.Decode(ctx, &r.scanned[shard], path, wire.MagicDocs)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -74,9 +75,9 @@ func (r *resolver) turn(rec *wire.Document, standing bool) uint64 {
 func rankedNumber(i int) string { return fmt.Sprintf("ranked_source_%d", i) }
 
 // unseenSources are the ranked sources that no document of the delivery has.
-func unseenSources(p *plan.Plan, scanned []Record) (unseen []string) {
+func unseenSources(p *plan.Plan, scanned []task.Record) (unseen []string) {
 	for i, name := range p.SourceRank {
-		if !slices.ContainsFunc(scanned[:p.Delivery()], func(r Record) bool { return r.Numbers[rankedNumber(i)] > 0 }) {
+		if !slices.ContainsFunc(scanned[:p.Delivery()], func(r task.Record) bool { return r.Numbers[rankedNumber(i)] > 0 }) {
 			unseen = append(unseen, name)
 		}
 	}

@@ -5,19 +5,20 @@ import (
 	"fmt"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // EachDocument calls fn for every line that scan found in a shard, in order;
 // reason is doc.OK for documents. contributor is valid during the call. It is
 // for who wants to know a corpus; a scan task must have been done.
-func (j *Job) EachDocument(ctx context.Context, shard int, fn func(ordinal uint32, reason doc.Reason, bytes uint64, contributor []byte)) error {
-	scanned, err := j.needs(ctx, Scan, shard)
+func EachDocument(ctx context.Context, j *task.Job, shard int, fn func(ordinal uint32, reason doc.Reason, bytes uint64, contributor []byte)) error {
+	scanned, err := j.Needs(ctx, task.Scan, shard)
 	if err != nil {
 		return err
 	}
-	path := workPath(Scan, shard, "docs")
-	d, closeFile, err := j.decode(ctx, &scanned, path, wire.MagicDocs)
+	path := task.WorkPath(task.Scan, shard, "docs")
+	d, closeFile, err := j.Decode(ctx, &scanned, path, wire.MagicDocs)
 	if err != nil {
 		return err
 	}
@@ -38,8 +39,8 @@ func (j *Job) EachDocument(ctx context.Context, shard int, fn func(ordinal uint3
 // EachGroup calls fn for every group that match found, of documents with an
 // equal exact key or of those in one bucket; members is valid during the call.
 // All match tasks must have been done.
-func (j *Job) EachGroup(ctx context.Context, exact bool, fn func(members []doc.Place)) error {
-	matched, err := j.Records(ctx, Match)
+func EachGroup(ctx context.Context, j *task.Job, exact bool, fn func(members []doc.Place)) error {
+	matched, err := j.Records(ctx, task.Match)
 	if err != nil {
 		return err
 	}
@@ -47,9 +48,9 @@ func (j *Job) EachGroup(ctx context.Context, exact bool, fn func(members []doc.P
 	if exact {
 		kind = "exact"
 	}
-	for task := range matched {
-		path := workPath(Match, task, kind)
-		f, err := j.openFile(ctx, &matched[task], path)
+	for number := range matched {
+		path := task.WorkPath(task.Match, number, kind)
+		f, err := j.OpenFile(ctx, &matched[number], path)
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/sweep"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -47,7 +48,7 @@ type packer struct {
 }
 
 func (t *taskRun) pack(ctx context.Context, path, magic string) (*packer, error) {
-	w, err := t.create(ctx, path)
+	w, err := t.Create(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +80,7 @@ func (p *packer) close() error {
 
 // unpack opens a file of SweepDir. Whoever opened the run has compared its
 // digest with the manifest.
-func (j *Job) unpack(ctx context.Context, path, magic string) (*wire.Decoder, func(), error) {
+func unpack(ctx context.Context, j *task.Job, path, magic string) (*wire.Decoder, func(), error) {
 	f, err := j.Out.Open(ctx, path)
 	if err != nil {
 		return nil, nil, err
@@ -179,8 +180,8 @@ func (r *resolver) keepSets(ctx context.Context) error {
 }
 
 // loadGraph is the inverse of keepGraph.
-func (r *resolver) loadGraph(ctx context.Context, from *Job) error {
-	d, done, err := from.unpack(ctx, sweepGraph, magicGraph)
+func (r *resolver) loadGraph(ctx context.Context, from *task.Job) error {
+	d, done, err := unpack(ctx, from, sweepGraph, magicGraph)
 	if err != nil {
 		return err
 	}
@@ -247,8 +248,8 @@ func (r *resolver) loadGraph(ctx context.Context, from *Job) error {
 
 // loadSets reads the kept shingle sets of docs ranks into a scratch file in
 // folder scratch. want tells which, and under what rank they go there.
-func (j *Job) loadSets(ctx context.Context, scratch string, docs int, want func(rank uint32) (as uint32, ok bool)) (*neardup.FileSets, error) {
-	d, done, err := j.unpack(ctx, sweepSets, magicSets)
+func loadSets(ctx context.Context, j *task.Job, scratch string, docs int, want func(rank uint32) (as uint32, ok bool)) (*neardup.FileSets, error) {
+	d, done, err := unpack(ctx, j, sweepSets, magicSets)
 	if err != nil {
 		return nil, err
 	}
@@ -307,11 +308,11 @@ type Kept struct {
 // OpenKept reads what the run of job kept. Shingle sets are unpacked into a
 // file in folder scratch: 8 bytes for each shingle of each document that is
 // compared. Memory is that of resolve.
-func OpenKept(ctx context.Context, job *Job, scratch string) (*Kept, error) {
+func OpenKept(ctx context.Context, job *task.Job, scratch string) (*Kept, error) {
 	if !job.Plan.NearDup.Sweepable() {
 		return nil, fmt.Errorf("%w: the run in %s kept nothing for other thresholds (run it with --sweepable)", doc.ErrUsage, job.Dir)
 	}
-	k := &Kept{r: newResolver(job.newTask(Resolve, 0))}
+	k := &Kept{r: newResolver(&taskRun{job.Begin(task.Resolve, 0)})}
 	if err := k.r.loadGraph(ctx, job); err != nil {
 		return nil, err
 	}
@@ -320,7 +321,7 @@ func OpenKept(ctx context.Context, job *Job, scratch string) (*Kept, error) {
 	}
 	docs := k.r.graph.Len()
 	var err error
-	k.r.sets, err = job.loadSets(ctx, scratch, docs, func(rank uint32) (uint32, bool) { return rank, int(rank) < docs })
+	k.r.sets, err = loadSets(ctx, job, scratch, docs, func(rank uint32) (uint32, bool) { return rank, int(rank) < docs })
 	if err != nil {
 		return nil, err
 	}
@@ -338,7 +339,7 @@ func (k *Kept) readDocs(ctx context.Context, each func(place doc.Place, node int
 	numbers := map[string]int32{}
 	at := 0
 	for shard := range r.Plan.Shards {
-		d, done, err := r.unpack(ctx, sweepDocs(shard), wire.MagicDocs)
+		d, done, err := unpack(ctx, r.Job, sweepDocs(shard), wire.MagicDocs)
 		if err != nil {
 			return err
 		}
@@ -392,7 +393,7 @@ func (k *Kept) readDocs(ctx context.Context, each func(place doc.Place, node int
 func (k *Kept) Decide(ctx context.Context, num, den int64) ([]sweep.Fate, error) {
 	job := *k.r.Job
 	job.Plan.NearDup.ThresholdNum, job.Plan.NearDup.ThresholdDen = num, den
-	r := newResolver(job.newTask(Resolve, 0))
+	r := newResolver(&taskRun{job.Begin(task.Resolve, 0)})
 	r.nodes, r.byRank, r.graph, r.sets = k.r.nodes, k.r.byRank, k.r.graph, k.r.sets
 	if err := r.decide(ctx); err != nil {
 		return nil, err
@@ -416,7 +417,7 @@ func (k *Kept) Texts(ctx context.Context, docs []int32) (map[int32]string, error
 	slices.Sort(docs)
 	texts := map[int32]string{}
 	var mu sync.Mutex
-	err := k.r.fetch(ctx, k.r.nodes, slices.Compact(docs), func() func(n int32, text []byte) error {
+	err := k.r.Fetch(ctx, slices.Compact(docs), k.r.textOf, func() func(n int32, text []byte) error {
 		return func(n int32, text []byte) error {
 			mu.Lock()
 			defer mu.Unlock()
@@ -427,46 +428,46 @@ func (k *Kept) Texts(ctx context.Context, docs []int32) (map[int32]string, error
 	return texts, err
 }
 
-// Rethreshold does what comes before tally and seal for the plan of job, which
+// Rethreshold does what comes before tally and seal for the plan of j, which
 // differs from that of the finished sweepable run from in its threshold (and
 // run id) alone: from what that run kept, without the inputs. What describes
 // its scan goes along: the engines that counted, and what sealed, the manifest of
 // that run, says of fields.
-func (j *Job) Rethreshold(ctx context.Context, from *Job, engines []string, sealed *manifest.Manifest) error {
+func Rethreshold(ctx context.Context, j, from *task.Job, engines []string, sealed *manifest.Manifest) error {
 	for shard := range j.Plan.Shards {
-		t := j.newTask(Scan, shard)
+		t := &taskRun{j.Begin(task.Scan, shard)}
 		if err := t.takeDocs(ctx, from); err != nil {
-			t.abort()
+			t.Abort()
 			return err
 		}
-		t.rec.Engines = engines
+		t.Record.Engines = engines
 		if shard == 0 {
-			t.rec.Numbers["created_unreadable"] = int64(sealed.CreatedUnreadable)
+			t.Record.Numbers["created_unreadable"] = int64(sealed.CreatedUnreadable)
 			for i, name := range j.Plan.SourceRank {
 				if !slices.Contains(sealed.UnseenSources, name) {
-					t.rec.Numbers[rankedNumber(i)] = 1
+					t.Record.Numbers[rankedNumber(i)] = 1
 				}
 			}
 		}
-		if err := t.commit(ctx); err != nil {
+		if err := t.Commit(ctx); err != nil {
 			return err
 		}
 	}
-	t := j.newTask(Resolve, 0)
-	defer t.abort()
+	t := &taskRun{j.Begin(task.Resolve, 0)}
+	defer t.Abort()
 	r := newResolver(t)
 	defer r.close()
 	if err := r.loadGraph(ctx, from); err != nil {
 		return err
 	}
 	var err error
-	if r.scanned, err = j.Records(ctx, Scan); err != nil {
+	if r.scanned, err = j.Records(ctx, task.Scan); err != nil {
 		return err
 	}
 	if err := r.describeNodes(ctx); err != nil {
 		return err
 	}
-	if r.sets, err = from.loadSets(ctx, j.scratch(), r.graph.Len(), func(rank uint32) (uint32, bool) { return rank, int(rank) < r.graph.Len() }); err != nil {
+	if r.sets, err = loadSets(ctx, from, j.ScratchDir(), r.graph.Len(), func(rank uint32) (uint32, bool) { return rank, int(rank) < r.graph.Len() }); err != nil {
 		return err
 	}
 	if err := r.decide(ctx); err != nil {
@@ -480,17 +481,17 @@ func (j *Job) Rethreshold(ctx context.Context, from *Job, engines []string, seal
 	if err := r.write(ctx); err != nil {
 		return err
 	}
-	return t.commit(ctx)
+	return t.Commit(ctx)
 }
 
 // copyFrom copies a file of another run.
-func (t *taskRun) copyFrom(ctx context.Context, from *Job, path string) error {
+func (t *taskRun) copyFrom(ctx context.Context, from *task.Job, path string) error {
 	f, err := from.Out.Open(ctx, path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	w, err := t.create(ctx, path)
+	w, err := t.Create(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -499,14 +500,14 @@ func (t *taskRun) copyFrom(ctx context.Context, from *Job, path string) error {
 }
 
 // takeDocs makes the records of a shard what they were in another run.
-func (t *taskRun) takeDocs(ctx context.Context, from *Job) error {
-	shard := t.rec.Task
-	d, done, err := from.unpack(ctx, sweepDocs(shard), wire.MagicDocs)
+func (t *taskRun) takeDocs(ctx context.Context, from *task.Job) error {
+	shard := t.Record.Task
+	d, done, err := unpack(ctx, from, sweepDocs(shard), wire.MagicDocs)
 	if err != nil {
 		return err
 	}
 	defer done()
-	e, err := t.encode(ctx, workPath(Scan, shard, "docs"), wire.MagicDocs)
+	e, err := t.Encode(ctx, task.WorkPath(task.Scan, shard, "docs"), wire.MagicDocs)
 	if err != nil {
 		return err
 	}
@@ -516,9 +517,9 @@ func (t *taskRun) takeDocs(ctx context.Context, from *Job) error {
 			break
 		}
 		e.Document(&rec)
-		t.rec.Numbers["documents"]++
+		t.Record.Numbers["documents"]++
 		if rec.Reason != doc.OK {
-			t.rec.Numbers["rejected"]++
+			t.Record.Numbers["rejected"]++
 		}
 	}
 	if d.Err != nil {

@@ -15,10 +15,11 @@ import (
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/shingle"
 	"github.com/tallystick/tallystick/engine/sweep"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // newSweepable is a finished sweepable run over chains of edits, with copies.
-func newSweepable(t *testing.T, seed uint64) (*Job, map[string]string) {
+func newSweepable(t *testing.T, seed uint64) (*task.Job, map[string]string) {
 	t.Helper()
 	dir := t.TempDir()
 	rng := rand.New(rand.NewPCG(seed, 2))

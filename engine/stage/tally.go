@@ -12,6 +12,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/report"
 	"github.com/tallystick/tallystick/engine/tally"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -20,30 +21,30 @@ const tellEvery = 4096
 
 // tallyShard adds up one shard and writes its decisions, bitmaps and rejects.
 func tallyShard(ctx context.Context, t *taskRun) error {
-	shard := t.rec.Task
+	shard := t.Record.Task
 	if t.Plan.IsStanding(shard) {
 		return t.carryIndex(ctx, shard)
 	}
-	scanned, err := t.needs(ctx, Scan, shard)
+	scanned, err := t.Needs(ctx, task.Scan, shard)
 	if err != nil {
 		return err
 	}
-	resolved, err := t.needs(ctx, Resolve, 0)
+	resolved, err := t.Needs(ctx, task.Resolve, 0)
 	if err != nil {
 		return err
 	}
-	docs, closeDocs, err := t.decode(ctx, &scanned, workPath(Scan, shard, "docs"), wire.MagicDocs)
+	docs, closeDocs, err := t.Decode(ctx, &scanned, task.WorkPath(task.Scan, shard, "docs"), wire.MagicDocs)
 	if err != nil {
 		return err
 	}
 	defer closeDocs()
-	decided, closeDecided, err := t.decode(ctx, &resolved, workPath(Resolve, shard, "decisions"), wire.MagicDecisions)
+	decided, closeDecided, err := t.Decode(ctx, &resolved, task.WorkPath(task.Resolve, shard, "decisions"), wire.MagicDecisions)
 	if err != nil {
 		return err
 	}
 	defer closeDecided()
 
-	decisionsFile, err := t.create(ctx, decision.Path(shard))
+	decisionsFile, err := t.Create(ctx, decision.Path(shard))
 	if err != nil {
 		return err
 	}
@@ -54,15 +55,15 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	rejectsFile, err := t.create(ctx, workPath(Tally, shard, "rejects"))
+	rejectsFile, err := t.Create(ctx, task.WorkPath(task.Tally, shard, "rejects"))
 	if err != nil {
 		return err
 	}
 	rejects := decision.NewRejectWriter(rejectsFile)
 
 	var (
-		room    = t.tallyRoom()
-		sums    = tally.Tally{Further: len(t.Plan.Further), Room: room, Dir: t.scratch()}
+		room    = t.TallyRoom()
+		sums    = tally.Tally{Further: len(t.Plan.Further), Room: room, Dir: t.ScratchDir()}
 		lines   [doc.NumClasses]roaring.Bitmap
 		rec     wire.Document
 		next    wire.Decision
@@ -76,7 +77,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	}
 	defer credit.stop()
 	var flows report.Flows
-	lost := losses{byContributor: tally.Tally{Room: room, Dir: t.scratch()}}
+	lost := losses{byContributor: tally.Tally{Room: room, Dir: t.ScratchDir()}}
 	defer sums.Close()
 	defer lost.byContributor.Close()
 	n := 0
@@ -85,7 +86,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			t.advance(tellEvery)
+			t.Progress(tellEvery)
 		}
 		if docs.Document(&rec); docs.Err != nil {
 			break
@@ -124,7 +125,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 		lines[class].Add(rec.Ordinal)
 	}
 	if n > 0 {
-		t.advance(int64((n-1)%tellEvery + 1))
+		t.Progress(int64((n-1)%tellEvery + 1))
 	}
 	if !pending && decided.More() {
 		decided.Decision(&next)
@@ -146,7 +147,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 		if lines[class].IsEmpty() {
 			continue
 		}
-		w, err := t.create(ctx, bitmap.Path(shard, class))
+		w, err := t.Create(ctx, bitmap.Path(shard, class))
 		if err != nil {
 			return err
 		}
@@ -159,7 +160,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 			return err
 		}
 	}
-	e, err := t.encode(ctx, workPath(Tally, shard, "sums"), magicSums)
+	e, err := t.Encode(ctx, task.WorkPath(task.Tally, shard, "sums"), magicSums)
 	if err != nil {
 		return err
 	}
@@ -194,19 +195,4 @@ func (t *taskRun) row(shard int, first int64, rec *wire.Document, d *wire.Decisi
 		row.SetScore(int64(d.Overlap), int64(d.Union))
 	}
 	return row
-}
-
-// decode opens a work file that the task of rec wrote.
-func (j *Job) decode(ctx context.Context, rec *Record, path, magic string) (*wire.Decoder, func(), error) {
-	r, err := j.openFile(ctx, rec, path)
-	if err != nil {
-		return nil, nil, err
-	}
-	d, err := wire.NewDecoder(r, magic)
-	if err != nil {
-		r.Close()
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
-	}
-	d.Further, d.Sources = len(j.Plan.Further), j.Plan.UsesSource()
-	return d, func() { r.Close() }, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -26,7 +27,7 @@ func (wordCounter) TryCount(text []byte) (int, error) { return len(bytes.Fields(
 func (wordCounter) Engine() string                    { return "words" }
 
 // newJob plans a corpus of three files with duplicates across them and rejects.
-func newJob(t *testing.T, seed uint64) *Job {
+func newJob(t *testing.T, seed uint64) *task.Job {
 	t.Helper()
 	dir := t.TempDir()
 	var paths []string
@@ -57,28 +58,28 @@ func newJob(t *testing.T, seed uint64) *Job {
 	return jobIn(t, p, filepath.Join(dir, "out"))
 }
 
-func jobIn(t *testing.T, p plan.Plan, dir string) *Job {
+func jobIn(t *testing.T, p plan.Plan, dir string) *task.Job {
 	t.Helper()
-	j := &Job{Plan: p, Out: store.NewLocal(dir), Dir: dir, Counters: []Counter{wordCounter{}}, Parser: "native", Workers: 2}
-	if err := WriteJSON(t.Context(), j.Out, PlanFile, p); err != nil {
+	j := &task.Job{Plan: p, Out: store.NewLocal(dir), Dir: dir, Counters: []task.Counter{wordCounter{}}, Parser: "native", Workers: 2}
+	if err := task.WriteJSON(t.Context(), j.Out, task.PlanFile, p); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, WorkDir), 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, task.WorkDir), 0o777); err != nil {
 		t.Fatal(err)
 	}
 	return j
 }
 
 // runAll does every task in order and returns how many were not done before.
-func runAll(t *testing.T, j *Job) (fresh int) {
+func runAll(t *testing.T, j *task.Job) (fresh int) {
 	t.Helper()
-	for _, name := range Order {
+	for _, name := range task.Order {
 		tasks, err := j.Tasks(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i := range tasks {
-			_, isFresh, err := j.Do(t.Context(), name, i)
+			_, isFresh, err := Do(t.Context(), j, name, i)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,7 +93,7 @@ func runAll(t *testing.T, j *Job) (fresh int) {
 
 // contents are the files of a job by name; records are left out: they hold
 // timings.
-func contents(t *testing.T, j *Job) map[string]string {
+func contents(t *testing.T, j *task.Job) map[string]string {
 	t.Helper()
 	entries, err := j.Out.List(t.Context(), "")
 	if err != nil {
@@ -133,7 +134,7 @@ func TestDamagedTask(t *testing.T) {
 	}
 	tested := 0
 	for i, e := range entries {
-		if e.Name == PlanFile {
+		if e.Name == task.PlanFile {
 			continue
 		}
 		path := filepath.Join(j.Dir, e.Name)
@@ -190,22 +191,22 @@ func TestDamagedInput(t *testing.T) {
 	j := newJob(t, 1)
 	runAll(t, j)
 	for _, c := range []struct {
-		stage Name
+		stage task.Stage
 		task  int
 		file  string
 		magic string
 	}{
-		{Match, 1, workPath(Scan, 2, "keys"), wire.MagicKeys},
-		{Resolve, 0, workPath(Match, 3, "buckets"), wire.MagicGroups},
-		{Resolve, 0, workPath(Match, 0, "exact"), wire.MagicGroups},
-		{Resolve, 0, workPath(Scan, 1, "docs"), wire.MagicDocs},
-		{Tally, 1, workPath(Scan, 1, "docs"), wire.MagicDocs},
-		{Tally, 1, workPath(Resolve, 1, "decisions"), wire.MagicDecisions},
-		{Seal, 0, workPath(Tally, 2, "sums"), magicSums},
-		{Seal, 0, workPath(Tally, 2, "rejects"), ""},
+		{task.Match, 1, task.WorkPath(task.Scan, 2, "keys"), wire.MagicKeys},
+		{task.Resolve, 0, task.WorkPath(task.Match, 3, "buckets"), wire.MagicGroups},
+		{task.Resolve, 0, task.WorkPath(task.Match, 0, "exact"), wire.MagicGroups},
+		{task.Resolve, 0, task.WorkPath(task.Scan, 1, "docs"), wire.MagicDocs},
+		{task.Tally, 1, task.WorkPath(task.Scan, 1, "docs"), wire.MagicDocs},
+		{task.Tally, 1, task.WorkPath(task.Resolve, 1, "decisions"), wire.MagicDecisions},
+		{task.Seal, 0, task.WorkPath(task.Tally, 2, "sums"), magicSums},
+		{task.Seal, 0, task.WorkPath(task.Tally, 2, "rejects"), ""},
 	} {
 		t.Run(fmt.Sprintf("%s reads %s", c.stage, c.file), func(t *testing.T) {
-			path, record := filepath.Join(j.Dir, c.file), filepath.Join(j.Dir, recordPath(c.stage, c.task))
+			path, record := filepath.Join(j.Dir, c.file), filepath.Join(j.Dir, task.RecordPath(c.stage, c.task))
 			for _, name := range []string{path, record} {
 				whole, err := os.ReadFile(name)
 				if err != nil {
@@ -219,16 +220,16 @@ func TestDamagedInput(t *testing.T) {
 			if err := os.WriteFile(path, []byte(c.magic), 0o666); err != nil {
 				t.Fatal(err)
 			}
-			_, _, err := j.Do(t.Context(), c.stage, c.task)
+			_, _, err := Do(t.Context(), j, c.stage, c.task)
 			if !errors.Is(err, doc.ErrCorrupt) || !strings.Contains(err.Error(), c.file) {
 				t.Errorf("cut: %v, want an error that names the file", err)
 			}
 			os.Remove(path)
-			_, _, err = j.Do(t.Context(), c.stage, c.task)
+			_, _, err = Do(t.Context(), j, c.stage, c.task)
 			if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), c.file) {
 				t.Errorf("removed: %v, want an error that names the file", err)
 			}
-			left, err := filepath.Glob(filepath.Join(j.Dir, WorkDir, "*", store.TempPrefix+"*"))
+			left, err := filepath.Glob(filepath.Join(j.Dir, task.WorkDir, "*", store.TempPrefix+"*"))
 			if err != nil || len(left) != 0 {
 				t.Errorf("the failed task left %q, %v", left, err)
 			}
@@ -240,24 +241,24 @@ func TestDamagedInput(t *testing.T) {
 func TestTaskOrder(t *testing.T) {
 	j := newJob(t, 1)
 	for _, c := range []struct {
-		stage Name
+		stage task.Stage
 		want  string
 	}{
-		{Match, "scan task 0 has not been run"},
-		{Resolve, "scan task 0 has not been run"},
-		{Tally, "scan task 0 has not been run"},
-		{Seal, "tally task 0 has not been run"},
+		{task.Match, "scan task 0 has not been run"},
+		{task.Resolve, "scan task 0 has not been run"},
+		{task.Tally, "scan task 0 has not been run"},
+		{task.Seal, "tally task 0 has not been run"},
 	} {
-		_, _, err := j.Do(t.Context(), c.stage, 0)
+		_, _, err := Do(t.Context(), j, c.stage, 0)
 		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.stage, err, c.want)
 		}
 	}
 	for _, c := range []struct {
-		stage Name
+		stage task.Stage
 		task  int
-	}{{Scan, -1}, {Scan, 3}, {Match, 4}, {Resolve, 1}, {Seal, 1}, {"grind", 0}} {
-		if _, _, err := j.Do(t.Context(), c.stage, c.task); !errors.Is(err, doc.ErrUsage) {
+	}{{task.Scan, -1}, {task.Scan, 3}, {task.Match, 4}, {task.Resolve, 1}, {task.Seal, 1}, {"grind", 0}} {
+		if _, _, err := Do(t.Context(), j, c.stage, c.task); !errors.Is(err, doc.ErrUsage) {
 			t.Errorf("%s task %d: %v, want %v", c.stage, c.task, err, doc.ErrUsage)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/tallystick/tallystick/engine/neardup"
 )
 
-// What scan leaves for an audit of each document that it did not reject: enough to
+// MagicOutlines begins what scan leaves for an audit of each document that it did not reject: enough to
 // find the text again, and its outline. All numbers are of 64 bits, little-endian.
 const MagicOutlines = "tallystick outlines 1\n"
 

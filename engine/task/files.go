@@ -1,4 +1,4 @@
-package stage
+package task
 
 import (
 	"context"
@@ -14,10 +14,11 @@ import (
 
 	"github.com/tallystick/tallystick/engine/internal/jsonfile"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
-// scratch is the folder for files of this process alone.
-func (j *Job) scratch() string {
+// ScratchDir is the folder for files of this process alone.
+func (j *Job) ScratchDir() string {
 	if j.Scratch != "" {
 		return j.Scratch
 	}
@@ -27,8 +28,8 @@ func (j *Job) scratch() string {
 // inWork reports whether a path is private to the run.
 func inWork(path string) bool { return strings.HasPrefix(path, WorkDir+"/") }
 
-// readAll returns the content of a finished file.
-func readAll(ctx context.Context, s store.Store, path string) ([]byte, error) {
+// ReadAll returns the content of a finished file.
+func ReadAll(ctx context.Context, s store.Store, path string) ([]byte, error) {
 	r, err := s.Open(ctx, path)
 	if err != nil {
 		return nil, err
@@ -103,4 +104,19 @@ func writeBytes(ctx context.Context, create func(context.Context, string) (store
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
+}
+
+// Decode opens a work file that the task of rec wrote.
+func (j *Job) Decode(ctx context.Context, rec *Record, path, magic string) (*wire.Decoder, func(), error) {
+	r, err := j.OpenFile(ctx, rec, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := wire.NewDecoder(r, magic)
+	if err != nil {
+		r.Close()
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	d.Further, d.Sources = len(j.Plan.Further), j.Plan.UsesSource()
+	return d, func() { r.Close() }, nil
 }

@@ -1,4 +1,4 @@
-package stage
+package task
 
 import (
 	"math"
@@ -18,7 +18,7 @@ const (
 )
 
 // fixed is what a task of a stage takes whatever the corpus is, bytes.
-func (j *Job) fixed(n Name) int64 {
+func (j *Job) fixed(n Stage) int64 {
 	switch n {
 	case Scan:
 		return scanMemory + 2*int64(j.Plan.Partitions)*(wire.KeyBlock+wire.KeyBlock/4)
@@ -30,7 +30,7 @@ func (j *Job) fixed(n Name) int64 {
 
 // AtOnce is how many tasks of a stage this process does at once: no more than it has
 // workers or the stage tasks, nor than the bound on memory has room for.
-func (j *Job) AtOnce(n Name) int {
+func (j *Job) AtOnce(n Stage) int {
 	tasks, err := j.Tasks(n)
 	if err != nil {
 		return 1
@@ -42,10 +42,10 @@ func (j *Job) AtOnce(n Name) int {
 	return max(1, min(most, int((j.Memory-processMemory)/2/j.fixed(n))))
 }
 
-// roomFor is what each of the tasks of a stage that run at once may hold in tables
+// RoomFor is what each of the tasks of a stage that run at once may hold in tables
 // that grow with the corpus, in bytes. It is half of what is left for them: until the
 // garbage collector has been there, what they held before is still around.
-func (j *Job) roomFor(n Name) int64 {
+func (j *Job) RoomFor(n Stage) int64 {
 	if j.Memory == 0 {
 		return math.MaxInt64
 	}
@@ -60,13 +60,13 @@ func (j *Job) Room() int64 {
 	if j.Memory == 0 {
 		return 0
 	}
-	return j.roomFor(Seal)
+	return j.RoomFor(Seal)
 }
 
-// tallyRoom is the room of each of the two sums of a task of tally, 0 for no limit.
-func (j *Job) tallyRoom() int64 {
+// TallyRoom is the room of each of the two sums of a task of tally, 0 for no limit.
+func (j *Job) TallyRoom() int64 {
 	if j.Memory == 0 {
 		return 0
 	}
-	return j.roomFor(Tally) / 2
+	return j.RoomFor(Tally) / 2
 }

@@ -1,4 +1,4 @@
-package stage
+package task
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 // Done reads what the tasks of a stage left: the record of each that is done,
 // nil for each that must be (or must be again: its record is damaged, or that
 // of another plan). The files that a record names are not looked at.
-func (j *Job) Done(ctx context.Context, n Name) ([]*Record, error) {
+func (j *Job) Done(ctx context.Context, n Stage) ([]*Record, error) {
 	total, err := j.Tasks(n)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,356 @@
+// Package task is what every task of a stage has: the job that it is of, the
+// files that it reads and writes, the record that it leaves, the memory that it
+// may take, and the texts that it reads again. Nothing of a task is visible
+// before it is done: its files appear whole, then its record with their digests,
+// and a job that was killed resumes from the records it finds. What the tasks of
+// each stage do is in package stage.
+package task
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/report"
+	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/tally"
+	"github.com/tallystick/tallystick/engine/wire"
+)
+
+// PlanFile is the name of the plan in the output folder.
+const PlanFile = "plan.json"
+
+// WorkDir is the folder inside the output folder that holds the files passed
+// between stages. It is removed when a job is sealed.
+const WorkDir = ".work"
+
+// Stage is a stage.
+type Stage string
+
+const (
+	Scan    Stage = "scan"
+	Match   Stage = "match"
+	Resolve Stage = "resolve"
+	Tally   Stage = "tally"
+	Seal    Stage = "seal"
+)
+
+// Order is the order in which the stages run; each reads what the ones before
+// it wrote.
+var Order = []Stage{Scan, Match, Resolve, Tally, Seal}
+
+// Counter is what scan needs of a tokenizer; a *tokenize.Counter is one.
+type Counter interface {
+	// TryCount returns the number of tokens of text, which it does not keep.
+	TryCount(text []byte) (int, error)
+	// Engine names the engine that counts.
+	Engine() string
+}
+
+// Job is a plan bound to an output folder and to the means of this process.
+// Nothing but Plan decides a byte of the outputs of Law 4.
+type Job struct {
+	Plan     plan.Plan
+	Out      store.Store   // the output folder
+	Dir      string        // its path or URL, for messages
+	Scratch  string        // local folder for private files; "": the work folder in Dir
+	Counters []Counter     // by the plan's tokenizers, in their order; needed by Scan only
+	Parser   string        // "native" or "simdjson"
+	Workers  int           // of one task that is parallel inside (resolve); others run so many at once
+	Memory   int64         // bound on what this process holds, mapped files apart, bytes; 0: none
+	Strict   bool          // seal fails, before it writes a tally, if there is an alarm
+	Advance  func(n int64) // progress in bytes or documents of the running stage; may be nil
+	Fence    func() error  // asked before a task's files become visible; may be nil
+	Flows    *report.Flows // takes in what tally decides of each shard; may be nil
+
+	// ParquetKeys makes scan write keys for the engines of other people, and
+	// Candidates are the files that such an engine wrote, for match to read
+	// instead of keys.
+	ParquetKeys bool
+	Candidates  []string
+
+	// Sealed sums up the tally that this process has sealed, with its largest rows;
+	// nil if another one did.
+	Sealed *tally.Summary
+}
+
+// Record is what a finished task leaves behind.
+type Record struct {
+	Stage   Stage            `json:"stage"`
+	Task    int              `json:"task"`
+	RunID   string           `json:"run_id"`
+	Files   []FileSum        `json:"files"`             // of the run
+	Work    []WorkSum        `json:"work,omitempty"`    // in WorkDir
+	Numbers map[string]int64 `json:"numbers,omitempty"` // what later stages and the report need
+	Seconds float64          `json:"seconds"`
+	Steps   []Step           `json:"steps,omitempty"`   // of a task that has several, in their order
+	Bytes   int64            `json:"bytes"`             // of input read
+	Engines []string         `json:"engines,omitempty"` // that counted, each once; scan only
+}
+
+// Step is a part of a task.
+type Step struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
+}
+
+// WorkSum names a file in WorkDir. Nobody but the run that wrote it believes it, so
+// it needs to show damage, not forgery: XXH64 is several times as fast as SHA-256.
+type WorkSum struct {
+	Path  string `json:"path"` // below the output folder
+	Size  int64  `json:"size"`
+	XXH64 string `json:"xxh64"`
+}
+
+// FileSum names a file below the output folder.
+type FileSum struct {
+	Path   string `json:"path"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
+// Tasks returns the number of tasks of stage n.
+func (j *Job) Tasks(n Stage) (int, error) {
+	switch n {
+	case Scan:
+		return len(j.Plan.Shards), nil
+	case Tally:
+		return j.Plan.TallyTasks(), nil
+	case Match:
+		return j.Plan.Partitions, nil
+	case Resolve, Seal:
+		return 1, nil
+	}
+	return 0, fmt.Errorf("%w: no stage %q; the stages are scan, match, resolve, tally, seal", doc.ErrUsage, n)
+}
+
+// RecordPath is where the record of a task is.
+func RecordPath(n Stage, task int) string {
+	return fmt.Sprintf("%s/%s/%05d.done.json", WorkDir, n, task)
+}
+
+// WorkPath is where a task leaves a kind of file for later stages.
+func WorkPath(n Stage, task int, kind string) string {
+	return fmt.Sprintf("%s/%s/%05d.%s", WorkDir, n, task, kind)
+}
+
+// Checked returns the record of a finished task after checking that its files
+// are still what it wrote.
+func (j *Job) Checked(ctx context.Context, n Stage, task int) (Record, error) {
+	rec, err := j.record(ctx, n, task)
+	if err != nil {
+		return rec, err
+	}
+	for _, f := range rec.Files {
+		sum, err := Digest(ctx, j.Out, f.Path)
+		if err != nil {
+			return rec, err
+		}
+		if sum != f {
+			return rec, fmt.Errorf("%w: %s is not what task %d of %s wrote", doc.ErrCorrupt, f.Path, task, n)
+		}
+	}
+	for _, f := range rec.Work {
+		sum, err := digestWork(ctx, j.Out, f.Path)
+		if err != nil {
+			return rec, err
+		}
+		if sum != f {
+			return rec, fmt.Errorf("%w: %s is not what task %d of %s wrote", doc.ErrCorrupt, f.Path, task, n)
+		}
+	}
+	return rec, nil
+}
+
+// record reads a task record without checking the files it names.
+func (j *Job) record(ctx context.Context, n Stage, task int) (Record, error) {
+	var rec Record
+	b, err := ReadAll(ctx, j.Out, RecordPath(n, task))
+	if err != nil {
+		return rec, err
+	}
+	if err := json.Unmarshal(b, &rec); err != nil {
+		return rec, fmt.Errorf("%w: %s: %v", doc.ErrCorrupt, RecordPath(n, task), err)
+	}
+	if rec.RunID != j.Plan.RunID || rec.Stage != n || rec.Task != task {
+		return rec, fmt.Errorf("%w: %s belongs to another plan", doc.ErrCorrupt, RecordPath(n, task))
+	}
+	return rec, nil
+}
+
+// Records reads the records of every task of a stage; a missing one is an
+// error that names the task to run first.
+func (j *Job) Records(ctx context.Context, n Stage) ([]Record, error) {
+	total, err := j.Tasks(n)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Record, total)
+	for i := range out {
+		if out[i], err = j.Needs(ctx, n, i); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Needs reads the record of a task that must have been done.
+func (j *Job) Needs(ctx context.Context, n Stage, task int) (Record, error) {
+	rec, err := j.record(ctx, n, task)
+	if errors.Is(err, fs.ErrNotExist) {
+		return rec, fmt.Errorf("%s task %d has not been run: %w", n, task, err)
+	}
+	return rec, err
+}
+
+// OpenFile opens a file that the task of rec wrote and checks its size: a file
+// that was cut short between two records could not be told from a whole one.
+func (j *Job) OpenFile(ctx context.Context, rec *Record, path string) (store.File, error) {
+	f, err := j.Out.Open(ctx, path)
+	return ofRecord(f, err, rec, path)
+}
+
+// OpenPart is OpenFile for who reads little of the file.
+func (j *Job) OpenPart(ctx context.Context, rec *Record, path string) (store.File, error) {
+	f, err := store.OpenPart(ctx, j.Out, path)
+	return ofRecord(f, err, rec, path)
+}
+
+func ofRecord(f store.File, err error, rec *Record, path string) (store.File, error) {
+	if err == nil && !slices.ContainsFunc(rec.Work, func(s WorkSum) bool { return s.Path == path && s.Size == f.Size() }) {
+		f.Close()
+		err = doc.ErrCorrupt
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, doc.ErrCorrupt):
+		return nil, fmt.Errorf("%w: %s is not what %s task %d wrote; run that task again", err, path, rec.Stage, rec.Task)
+	case err != nil: // a store that does not answer
+		return nil, err
+	}
+	return f, nil
+}
+
+// Wrote reports whether a file is one that the task wrote.
+func (r *Record) Wrote(path string) bool {
+	return slices.ContainsFunc(r.Work, func(f WorkSum) bool { return f.Path == path })
+}
+
+// Task is one under way: what it writes, of which nothing is visible before Commit.
+type Task struct {
+	*Job
+	Record  Record
+	open    []*output
+	fetched atomic.Int64 // bytes of texts read again
+}
+
+type output struct {
+	w    *store.HashedWriter
+	path string
+}
+
+// Begin starts a task, whatever was done of it before.
+func (j *Job) Begin(n Stage, task int) *Task {
+	return &Task{Job: j, Record: Record{Stage: n, Task: task, RunID: j.Plan.RunID, Numbers: map[string]int64{}}}
+}
+
+// Step does a part of the task and notes how long it took; one without a name
+// notes its own parts.
+func (t *Task) Step(ctx context.Context, name string, do func(context.Context) error) error {
+	begun := time.Now()
+	err := do(ctx)
+	if name != "" {
+		t.Record.Steps = append(t.Record.Steps, Step{name, time.Since(begun).Seconds()})
+	}
+	return err
+}
+
+// Create starts an output file of the task.
+func (t *Task) Create(ctx context.Context, path string) (io.Writer, error) {
+	var by hash.Hash = xxhash.New()
+	if !inWork(path) {
+		by = sha256.New()
+	}
+	w, err := store.CreateHashedBy(ctx, t.Out, path, by)
+	if err != nil {
+		return nil, fmt.Errorf("create %s: %w", path, err)
+	}
+	t.open = append(t.open, &output{w, path})
+	return w, nil
+}
+
+// Encode creates a file of the private format that magic begins. Who writes it
+// ends with Flush.
+func (t *Task) Encode(ctx context.Context, path, magic string) (*wire.Encoder, error) {
+	w, err := t.Create(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	e := wire.NewEncoder(w, magic)
+	e.Sources = t.Plan.UsesSource()
+	return e, nil
+}
+
+// Commit makes the task's files visible, then its record.
+func (t *Task) Commit(ctx context.Context) error {
+	if err := t.Publish(); err != nil {
+		return err
+	}
+	return WriteJSON(ctx, t.Out, RecordPath(t.Record.Stage, t.Record.Task), t.Record)
+}
+
+// Publish makes the files created so far visible.
+func (t *Task) Publish() error {
+	if t.Fence != nil {
+		if err := t.Fence(); err != nil {
+			return err
+		}
+	}
+	for _, o := range t.open {
+		d, err := o.w.Commit()
+		if err != nil {
+			return fmt.Errorf("write %s: %w", o.path, err)
+		}
+		if inWork(o.path) {
+			t.Record.Work = append(t.Record.Work, WorkSum{o.path, d.Size, d.Sum})
+		} else {
+			t.Record.Files = append(t.Record.Files, FileSum{o.path, d.Size, d.Sum})
+		}
+	}
+	t.open = nil
+	return nil
+}
+
+// Abort throws away the files that are not visible.
+func (t *Task) Abort() {
+	for _, o := range t.open {
+		o.w.Abort()
+	}
+}
+
+// TextBytes returns how many bytes of text Fetch has read.
+func (t *Task) TextBytes() int64 { return t.fetched.Load() }
+
+// Progress tells of n more bytes or documents that are done.
+func (t *Task) Progress(n int64) {
+	if t.Advance != nil {
+		t.Advance(n)
+	}
+}
+
+// Read adds to the input that the task has read, in bytes.
+func (t *Task) Read(n int64) {
+	t.Record.Bytes += n
+	t.Progress(n)
+}
