@@ -33,8 +33,9 @@ type jobFlags struct {
 	Time       string   `placeholder:"LIMIT" help:"Time limit of a job, such as 90m, 2:00:00 or 1-12 (default: likewise)."`
 	MaxRejects natural  `default:"0" placeholder:"N" help:"Seal exits with 3 if more lines than this were rejected (default: 0)."`
 	Tokenizer  []string `sep:"none" placeholder:"[NAME=]FILE" help:"Where the plan's tokenizer is for the jobs, if not where it was; as in stage."`
-	estimated  bool
 	StageArg   []string `sep:"none" placeholder:"OPTION" help:"A further option of \"tallystick stage\" for all jobs, such as --stage-arg=--parser=simdjson."`
+
+	estimated bool // set by size: the plan has an estimate
 }
 
 func (f *jobFlags) size(p *plan.Plan) (cluster.Size, error) {

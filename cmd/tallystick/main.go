@@ -17,6 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/estimate"
 	"github.com/tallystick/tallystick/engine/store/s3"
 	"github.com/tallystick/tallystick/engine/tokenize"
 	"github.com/tallystick/tallystick/kernels"
@@ -220,7 +221,10 @@ func hint(err error, command string) string {
 	if command == "run" {
 		again = "run again with --resume"
 	}
+	var estimated estimate.UselessError
 	switch {
+	case errors.As(err, &estimated):
+		return "remove the file, then memory and limits are guessed, or plan again with --estimate"
 	case errors.Is(err, syscall.ENOSPC):
 		return "the disk of that file is full; free some space, then " + again
 	case errors.Is(err, syscall.EDQUOT):

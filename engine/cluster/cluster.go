@@ -119,6 +119,10 @@ func Stages(p plan.Plan, size Size) ([]Stage, error) {
 			s.Memory, s.Time = guess.of(&s)
 		}
 		if size.Memory > 0 {
+			if size.Memory < s.Bound {
+				return nil, fmt.Errorf("%w: a job with %d MiB is too small for processes bounded to %d MiB, for which the plan was estimated: give jobs at least as much, or plan again with --estimate and a lower --memory",
+					doc.ErrUsage, size.Memory>>20, s.Bound>>20)
+			}
 			s.Memory = size.Memory
 		}
 		if size.Time > 0 {

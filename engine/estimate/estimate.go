@@ -62,17 +62,24 @@ func New(p plan.Plan, s Sample, f Fleet, cpu string) File {
 	return e
 }
 
-// Parse reads estimate.json.
+// UselessError is of an estimate.json that cannot be used: damaged, edited, or of
+// another version. No run needs the file.
+type UselessError struct{ error }
+
+// Unwrap returns the cause.
+func (e UselessError) Unwrap() error { return e.error }
+
+// Parse reads estimate.json. Its errors are UselessErrors.
 func Parse(data []byte) (File, error) {
 	var e File
 	if err := jsonfile.Parse(data, Name, Version, &e); err != nil {
-		return e, err
+		return e, UselessError{err}
 	}
 	if !selfsum.Whole(data, selfsum.JSONEnd) {
-		return e, fmt.Errorf("%w: %s: it does not have the digest that it ends in", doc.ErrCorrupt, Name)
+		return e, UselessError{fmt.Errorf("%w: %s: it does not have the digest that it ends in", doc.ErrCorrupt, Name)}
 	}
 	if err := e.check(data); err != nil {
-		return e, fmt.Errorf("%w: %s: %w", doc.ErrCorrupt, Name, err)
+		return e, UselessError{fmt.Errorf("%w: %s: %w", doc.ErrCorrupt, Name, err)}
 	}
 	return e, nil
 }
@@ -172,7 +179,7 @@ const (
 func assumptions(p *plan.Plan, e *File) []string {
 	s := &e.Sample
 	out := []string{
-		fmt.Sprintf("the rest of the corpus is like the sample: %s of lines, %s of it", display.Bytes(uint64(s.Bytes)), percent(e.Corpus.Sampled)),
+		likeSample(s.Bytes, e.Corpus.Sampled),
 		"a core of every machine is as fast as one here while nothing else ran, and cores do not slow each other",
 	}
 	if e.Corpus.Sampled < littleSampled {
@@ -198,6 +205,13 @@ func assumptions(p *plan.Plan, e *File) []string {
 	return out
 }
 
+func likeSample(bytes int64, share float64) string {
+	if share >= 1 {
+		return "the sample is the whole corpus, " + display.Bytes(uint64(bytes)) + " of lines"
+	}
+	return fmt.Sprintf("the rest of the corpus is like the sample: %s of lines, %s of all", display.Bytes(uint64(bytes)), percent(share))
+}
+
 // littleSampled is the share below which how sharing grows is a guess.
 const littleSampled = 0.01
 
@@ -215,6 +229,12 @@ func (e *File) WriteTable(w io.Writer) error {
 	cores := "1 core"
 	if e.Fleet.Cores > 1 {
 		cores = display.Count(uint64(e.Fleet.Cores)) + " cores"
+		if e.Fleet.Machines > 1 {
+			cores += " each"
+		}
+	}
+	if e.Fleet.Network > 0 {
+		cores += ", " + display.Bytes(uint64(e.Fleet.Network)) + " a second"
 		if e.Fleet.Machines > 1 {
 			cores += " each"
 		}
