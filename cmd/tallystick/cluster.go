@@ -19,6 +19,7 @@ import (
 type clusterCmd struct {
 	Slurm      slurmCmd      `cmd:"" help:"Write sbatch scripts: an array of jobs for each stage."`
 	Kubernetes kubernetesCmd `cmd:"" help:"Write manifests: an Indexed Job for each stage."`
+	Argo       argoCmd       `cmd:"" help:"Write a WorkflowTemplate of Argo Workflows: the stages as one workflow."`
 }
 
 // jobFlags are those of every scheduler.
@@ -99,13 +100,13 @@ func (f *jobFlags) write(env *environment, files []cluster.File, stages []cluste
 	if f.Mem == 0 || f.Time == "" {
 		fmt.Fprintf(env.stdout, "\nmemory and limits are %s\n", from)
 	}
-	_, err = fmt.Fprintf(env.stdout, "\nrun %s\n", filepath.Join(f.Out, next))
+	_, err = fmt.Fprintf(env.stdout, "\nrun %s\n", next)
 	return err
 }
 
 // jobFiles are the names of all files that jobs can have.
 func jobFiles() []string {
-	names := []string{"submit.sh", "apply.sh", "Dockerfile"}
+	names := []string{"submit.sh", "apply.sh", "workflow.yaml", "Dockerfile"}
 	for _, name := range stage.Order {
 		names = append(names, string(name)+".sbatch", string(name)+".yaml")
 	}
@@ -175,10 +176,11 @@ func (c *slurmCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	return c.write(env, files, stages, "submit.sh")
+	return c.write(env, files, stages, filepath.Join(c.Out, "submit.sh"))
 }
 
-type kubernetesCmd struct {
+// podFlags are those of every scheduler that runs pods.
+type podFlags struct {
 	jobFlags
 	Image       string  `required:"" placeholder:"NAME" help:"Image of the jobs, whose entry point is tallystick (see the Dockerfile written)."`
 	Claim       string  `placeholder:"NAME" help:"Persistent volume claim with the inputs and the output folder (ReadWriteMany); not needed where all are in a store."`
@@ -189,6 +191,10 @@ type kubernetesCmd struct {
 	Namespace   string  `placeholder:"NAME" help:"Namespace of the jobs (default: that of kubectl's context)."`
 	Parallelism natural `default:"50" placeholder:"N" help:"Most pods of a stage that run at once (default: 50)."`
 	User        natural `placeholder:"UID" help:"User and group that may write to the volume (default: the image's, 65532)."`
+}
+
+type kubernetesCmd struct {
+	podFlags
 }
 
 // Help is shown by "tallystick cluster kubernetes --help".
@@ -215,39 +221,92 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`
 
 // Run writes the files.
 func (c *kubernetesCmd) Run(env *environment) error {
-	p, err := folder.LoadPlan(c.PlanFile)
+	p, o, err := c.options()
 	if err != nil {
-		return err
-	}
-	o := cluster.KubernetesOptions{
-		Image: c.Image, Claim: c.Claim, Mount: c.Mount, Namespace: c.Namespace, Parallelism: int(min(c.Parallelism, 1<<30)), Tokenizers: c.Tokenizer,
-		MaxRejects: int64(c.MaxRejects), StageArgs: c.StageArg, User: int64(c.User), Timed: c.Time != "",
-	}
-	if o.Size, err = c.size(&p); err != nil {
-		return err
-	}
-	if o.Plan = c.PlanFile; !cluster.IsObject(o.Plan) {
-		if o.Plan, err = c.inPod(o.Plan); err != nil {
-			return err
-		}
-	}
-	if o.Workdir = "/tmp"; c.Claim != "" {
-		if o.Workdir, err = c.inPod(c.Workdir); err != nil {
-			return err
-		}
-	}
-	if err := findInputs(p, c.Workdir); err != nil {
 		return err
 	}
 	files, stages, err := cluster.Kubernetes(p, o)
 	if err != nil {
 		return err
 	}
-	return c.write(env, files, stages, "apply.sh")
+	return c.write(env, files, stages, filepath.Join(c.Out, "apply.sh"))
+}
+
+type argoCmd struct {
+	podFlags
+	Binary         string `default:"/usr/local/bin/tallystick" placeholder:"FILE" help:"Where tallystick is in the image (default: /usr/local/bin/tallystick, as in the Dockerfile written)."`
+	ServiceAccount string `placeholder:"NAME" help:"Service account of the pods, which must be allowed what Argo's executor needs (default: the namespace's)."`
+}
+
+// Help is shown by "tallystick cluster argo --help".
+func (*argoCmd) Help() string {
+	return `Writes workflow.yaml, a WorkflowTemplate of Argo Workflows, and a Dockerfile for the
+image. Every stage is a task of its DAG and waits for the one before it; a sequence
+makes its pods, which do a share of the tasks each. Pods that fail or are evicted are
+tried again, and another workflow of the template does what is not done yet. Otherwise
+it is as "tallystick cluster kubernetes": inputs and output folder are on one volume, or
+in a store; run this in the folder where "tallystick plan" ran, which must be on the
+volume.
+
+Examples:
+  cd /mnt/corpus                    # the volume of the claim "corpus"
+  tallystick plan in/ --tokenizer gpt2 --out out --estimate
+  tallystick cluster argo --plan out/plan.json --out jobs --service-account argo \
+      --image registry.example/tallystick:1 --claim corpus
+  kubectl apply -f jobs/workflow.yaml
+  argo submit --from workflowtemplate/tallystick-0123abcd --watch    # named above
+  tallystick status out
+  tallystick cluster argo --plan s3://corpora/out/plan.json --out jobs \
+      --image registry.example/tallystick:1 --secret s3-credentials
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`
+}
+
+// Run writes the files.
+func (c *argoCmd) Run(env *environment) error {
+	p, o, err := c.options()
+	if err != nil {
+		return err
+	}
+	files, stages, err := cluster.Argo(p, cluster.ArgoOptions{KubernetesOptions: o, Binary: c.Binary, ServiceAccount: c.ServiceAccount})
+	if err != nil {
+		return err
+	}
+	namespace := ""
+	if c.Namespace != "" {
+		namespace = " --namespace " + c.Namespace
+	}
+	return c.write(env, files, stages, fmt.Sprintf("kubectl apply -f %s && argo submit%s --from workflowtemplate/%s --watch", filepath.Join(c.Out, "workflow.yaml"), namespace, cluster.WorkflowName(p)))
+}
+
+// options loads the plan, and says how its pods are to be.
+func (c *podFlags) options() (plan.Plan, cluster.KubernetesOptions, error) {
+	o := cluster.KubernetesOptions{
+		Image: c.Image, Claim: c.Claim, Secret: c.Secret, Mount: c.Mount, Namespace: c.Namespace, Parallelism: int(min(c.Parallelism, 1<<30)), Tokenizers: c.Tokenizer,
+		MaxRejects: int64(c.MaxRejects), StageArgs: c.StageArg, User: int64(c.User), Timed: c.Time != "",
+	}
+	p, err := folder.LoadPlan(c.PlanFile)
+	if err != nil {
+		return p, o, err
+	}
+	if o.Size, err = c.size(&p); err != nil {
+		return p, o, err
+	}
+	if o.Plan = c.PlanFile; !cluster.IsObject(o.Plan) {
+		if o.Plan, err = c.inPod(o.Plan); err != nil {
+			return p, o, err
+		}
+	}
+	if o.Workdir = "/tmp"; c.Claim != "" {
+		if o.Workdir, err = c.inPod(c.Workdir); err != nil {
+			return p, o, err
+		}
+	}
+	return p, o, findInputs(p, c.Workdir)
 }
 
 // inPod returns the path that a file here has in a pod.
-func (c *kubernetesCmd) inPod(name string) (string, error) {
+func (c *podFlags) inPod(name string) (string, error) {
 	volume, err := filepath.Abs(c.Volume)
 	if err != nil {
 		return "", err

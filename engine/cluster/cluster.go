@@ -1,5 +1,6 @@
 // Package cluster writes the jobs that do a plan's tasks on the schedulers
-// people already run: sbatch scripts for Slurm, Indexed Jobs for Kubernetes.
+// people already run: sbatch scripts for Slurm, Indexed Jobs for Kubernetes, a
+// workflow for Argo.
 // It runs nothing itself. What a job does is one call of `tallystick stage`,
 // which does again nothing that is done; so every job can be repeated, killed
 // and requeued.
