@@ -5,7 +5,8 @@
 // [Beat]. On one machine, and on file systems whose locks reach across machines,
 // the lock alone tells whether the holder lives: it ends with the process,
 // whatever ended that. Elsewhere a holder is taken for dead that has not touched
-// its file for [Lost].
+// its file for [Lost]. In an object store a lease is an object that its holder
+// writes again every [Beat], on the condition that it is still its own.
 package lease
 
 import (

@@ -35,7 +35,9 @@ type template struct {
 			Name, Template string
 			Dependencies   []string
 			WithSequence   struct{ Count string }
-			Arguments      struct{ Parameters []struct{ Name, Value string } }
+			Arguments      struct {
+				Parameters []struct{ Name, Value string }
+			}
 		}
 	}
 	RetryStrategy struct{ Limit, RetryPolicy, Expression string }

@@ -218,6 +218,12 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 		case exists && r.Header.Get("If-None-Match") == "*":
 			refuse(w, http.StatusPreconditionFailed, "PreconditionFailed")
 			return
+		case !exists && r.Header.Get("If-Match") != "":
+			refuse(w, http.StatusNotFound, "NoSuchKey")
+			return
+		case r.Header.Get("If-Match") != "" && r.Header.Get("If-Match") != `"`+old.etag+`"`:
+			refuse(w, http.StatusPreconditionFailed, "PreconditionFailed")
+			return
 		}
 		f.objects[key] = fakeObject{data, sumOf(data), r.Header.Clone()}
 		w.Header().Set("ETag", `"`+sumOf(data)+`"`)

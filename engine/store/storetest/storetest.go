@@ -39,6 +39,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"cancelled":          testCancelled,
 		"concurrent writers": testConcurrentWriters,
 		"hashed":             testHashed,
+		"swap":               testSwap,
+		"many swaps":         testManySwaps,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
