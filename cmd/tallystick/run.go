@@ -188,7 +188,7 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 	}
 	fmt.Fprintf(out, "plan        %s\n", object.Join(c.Out, stage.PlanFile))
 	fmt.Fprintf(out, "run id      %s\n", p.RunID)
-	fmt.Fprintf(out, "inputs      %d files, %d shards, %d partitions\n", len(p.Files), len(p.Shards), p.Partitions)
+	fmt.Fprintf(out, "inputs      %s, %s, %s\n", number(len(p.Files), "file"), number(len(p.Shards), "shard"), number(p.Partitions, "partition"))
 	for _, t := range p.Tokenizers() {
 		fmt.Fprintf(out, "tokenizer   %s (%s)", t.Name, t.SHA256[:12])
 		if t.Label != "" {
@@ -217,8 +217,19 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 
 // taskNumbers says which numbers n tasks have.
 func taskNumbers(n int) string {
-	if n == 0 {
+	switch n {
+	case 0:
 		return "none"
+	case 1:
+		return "0"
 	}
 	return fmt.Sprintf("0..%d", n-1)
+}
+
+// number says how many things of a kind there are.
+func number(n int, kind string) string {
+	if n != 1 {
+		kind += "s"
+	}
+	return fmt.Sprintf("%d %s", n, kind)
 }

@@ -88,7 +88,11 @@ func (v *verifyProgress) tell(stage string, done, total int64) {
 	if stage != v.stage {
 		v.end()
 		v.stage, v.begun, v.done = stage, time.Now(), 0
-		v.p.Start(stage, total, "units")
+		unit := "bytes"
+		if stage == "decisions" {
+			unit = "shards"
+		}
+		v.p.Start(stage, total, unit)
 	}
 	v.p.Add(done - v.done)
 	v.done = done

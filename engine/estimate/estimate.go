@@ -222,16 +222,9 @@ func percent(share float64) string {
 // WriteTable shows an estimate to people.
 func (e *File) WriteTable(w io.Writer) error {
 	c := &e.Corpus
-	machines := "1 machine"
-	if e.Fleet.Machines > 1 {
-		machines = display.Count(uint64(e.Fleet.Machines)) + " machines"
-	}
-	cores := "1 core"
-	if e.Fleet.Cores > 1 {
-		cores = display.Count(uint64(e.Fleet.Cores)) + " cores"
-		if e.Fleet.Machines > 1 {
-			cores += " each"
-		}
+	machines, cores := number(uint64(e.Fleet.Machines), "machine"), number(uint64(e.Fleet.Cores), "core")
+	if e.Fleet.Cores > 1 && e.Fleet.Machines > 1 {
+		cores += " each"
 	}
 	if e.Fleet.Network > 0 {
 		cores += ", " + display.Bytes(uint64(e.Fleet.Network)) + " a second"
@@ -240,7 +233,7 @@ func (e *File) WriteTable(w io.Writer) error {
 		}
 	}
 	fmt.Fprintf(w, "estimate for %s, %s\n\n", machines, cores)
-	fmt.Fprintf(w, "  corpus        %s of lines, about %s documents, %s contributors\n", display.Bytes(uint64(c.Bytes)), display.Count(uint64(c.Documents)), display.Count(uint64(c.Contributors)))
+	fmt.Fprintf(w, "  corpus        %s of lines, about %s, %s\n", display.Bytes(uint64(c.Bytes)), number(uint64(c.Documents), "document"), number(uint64(c.Contributors), "contributor"))
 	fmt.Fprintf(w, "  sharing       %s of the documents share a key with another one (in the sample %s, at most %s)\n", percent(c.Sharing.Expected), percent(c.Sharing.Low), percent(c.Sharing.High))
 	fmt.Fprintf(w, "  work folder   %s, until the run is sealed\n", display.Bytes(uint64(e.WorkBytes)))
 	fmt.Fprintf(w, "  time          %s\n\n", between(e.Seconds))
@@ -268,6 +261,14 @@ func (e *File) WriteTable(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// number says how many things of a kind there are.
+func number(n uint64, kind string) string {
+	if n != 1 {
+		kind += "s"
+	}
+	return display.Count(n) + " " + kind
 }
 
 // between writes a time, and the longest where that is much more.

@@ -79,7 +79,7 @@ const (
 func (p *Plan) Unaudited() string {
 	switch {
 	case p.NearDup.Sweepable():
-		return "as it is another one at every threshold (--sweepable)"
+		return "as every threshold has another one (--sweepable)"
 	case p.Scope == ScopeSource:
 		return "as an audit takes no notice of sources (--scope source)"
 	case p.Scope == ScopeReference:

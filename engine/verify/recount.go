@@ -48,7 +48,7 @@ func (c *checker) checkInputs(ctx context.Context, f *findings) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	detail := fmt.Sprintf("%d inputs, %d bytes digested", len(c.plan.Files), total)
+	detail := fmt.Sprintf("%s, %d bytes digested", number(len(c.plan.Files), "input"), total)
 	if len(c.plan.Earlier) > 0 {
 		witnesses, err := c.checkEarlier(ctx, f)
 		if err != nil {
@@ -146,7 +146,7 @@ func (c *checker) checkRecount(ctx context.Context, f *findings) (string, error)
 			engines = append(engines, counter.Engine())
 		}
 	}
-	return fmt.Sprintf("every line parsed again, tokens counted by engine %s, %d contributors", strings.Join(engines, ", "), len(sum.contributors)), nil
+	return fmt.Sprintf("every line parsed again, tokens counted by engine %s, %s", strings.Join(engines, ", "), number(len(sum.contributors), "contributor")), nil
 }
 
 // openTokenizer is replaced by a test that would open one a hundred times.

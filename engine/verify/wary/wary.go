@@ -65,7 +65,7 @@ func Digest(ctx context.Context, r io.Reader, done func(int64)) (int64, string, 
 func Whole(content []byte, end string) error {
 	digits := len(content) - len(end) - 2*sha256.Size
 	if digits < 0 || string(content[len(content)-len(end):]) != end {
-		return fmt.Errorf("does not end in a digest of itself: it was cut or changed")
+		return errors.New("does not end in a digest of itself: it was cut or changed")
 	}
 	h := sha256.New()
 	h.Write(content[:digits])
