@@ -20,6 +20,7 @@ import (
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/sweep"
+	"github.com/tallystick/tallystick/engine/sweepable"
 )
 
 // SweepOptions say which thresholds are swept, and what is shown of each.
@@ -60,7 +61,7 @@ func Sweep(ctx context.Context, dir string, o SweepOptions, m Means) (SweepResul
 		return res, err
 	}
 	track := start(m.Progress, "open", 0, "bytes")
-	kept, err := stage.OpenKept(ctx, job, o.Scratch)
+	kept, err := sweepable.Open(ctx, job, o.Scratch)
 	if err != nil {
 		return res, err
 	}
@@ -132,7 +133,7 @@ func OpenSweepable(ctx context.Context, dir string, m Means) (*stage.Job, manife
 	}
 	job := &stage.Job{Plan: p, Out: store.NewLocal(dir), Dir: dir, Parser: m.Parser, Workers: m.Workers}
 	for _, f := range sealed.Files {
-		if !strings.HasPrefix(f.Path, stage.SweepDir+"/") {
+		if !strings.HasPrefix(f.Path, sweepable.Dir+"/") {
 			continue
 		}
 		sum, err := stage.Digest(ctx, job.Out, f.Path)
