@@ -27,6 +27,9 @@ var layers = [][]string{
 	{"engine/corpus", "engine/neardup", "engine/report"},
 	{"engine/wire"},
 	{"engine/task"},
+	{"engine/fate", "engine/task/tasktest"},
+	{"engine/auditor", "engine/sweepable"},
+	{"engine/resolve"},
 	{"engine/stage", "engine/verify"},
 	{"engine/folder"},
 	{"engine/estimate", "engine/pay", "engine/request"},
@@ -47,7 +50,7 @@ var forbidden = map[string][]string{
 }
 
 // testSupport are packages that only tests import.
-var testSupport = []string{"engine/internal/growth", "engine/internal/refdata", "engine/tokenize/internal/tricky", "kernels/internal/guardpage", "engine/store/s3server", "engine/store/storetest"}
+var testSupport = []string{"engine/internal/growth", "engine/internal/refdata", "engine/tokenize/internal/tricky", "kernels/internal/guardpage", "engine/store/s3server", "engine/store/storetest", "engine/task/tasktest"}
 
 func layerOf(pkg string) int {
 	for i, layer := range layers {

@@ -23,6 +23,7 @@ import (
 	"github.com/tallystick/tallystick/engine/shingle"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/sweep"
+	"github.com/tallystick/tallystick/engine/sweepable"
 	"github.com/tallystick/tallystick/engine/threshold"
 )
 
@@ -45,17 +46,17 @@ func placeOf(p plan.Plan, shard int32, line int64) doc.Place {
 	return doc.Place{Shard: uint32(shard), Ordinal: uint32(line - p.Shards[shard].FirstLine)}
 }
 
-func openAround(ctx context.Context, dir, id string, o Options, m request.Means) (*stage.Around, error) {
+func openAround(ctx context.Context, dir, id string, o Options, m request.Means) (*sweepable.Around, error) {
 	job, _, err := threshold.Open(ctx, dir, m)
 	if err != nil {
 		return nil, err
 	}
-	return stage.OpenAround(ctx, job, o.Scratch, func(r sweep.Ref) bool { return matches(id, r.ID, r.File, r.Line) })
+	return sweepable.OpenAround(ctx, job, o.Scratch, func(r sweep.Ref) bool { return matches(id, r.ID, r.File, r.Line) })
 }
 
 // keptAround makes explanations of the documents found that were neither
 // dropped nor rejected.
-func keptAround(a *stage.Around, dropped []Explanation) []Explanation {
+func keptAround(a *sweepable.Around, dropped []Explanation) []Explanation {
 	var out []Explanation
 	for _, f := range a.Found {
 		if f.Reason != doc.OK || slices.ContainsFunc(dropped, func(e Explanation) bool { return e.Decision != nil && e.place == f.Place }) {
@@ -152,7 +153,7 @@ func readTexts(ctx context.Context, p plan.Plan, m request.Means, wanted map[doc
 
 // addThresholds tells what would become of the documents at other thresholds,
 // and which kept ones are nearest to them.
-func addThresholds(ctx context.Context, dir string, p plan.Plan, o Options, a *stage.Around, found []Explanation) error {
+func addThresholds(ctx context.Context, dir string, p plan.Plan, o Options, a *sweepable.Around, found []Explanation) error {
 	thresholds, err := threshold.Options{Step: o.Step}.Thresholds(p.NearDup)
 	if err != nil {
 		return err

@@ -23,6 +23,7 @@ import (
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/sweepable"
 )
 
 // Explanation says what became of one document and why.
@@ -43,8 +44,8 @@ type Explanation struct {
 	NoText  error
 
 	// Of a sweepable run.
-	Neighbours []stage.Neighbour // the most similar kept documents, the witness aside
-	At         []Outcome         // what becomes of it, by threshold
+	Neighbours []sweepable.Neighbour // the most similar kept documents, the witness aside
+	At         []Outcome             // what becomes of it, by threshold
 
 	place doc.Place
 }
@@ -110,7 +111,7 @@ func Find(ctx context.Context, dir, id string, o Options, m request.Means) (plan
 	}
 	found = append(found, rejected...)
 	var kept []Explanation
-	var around *stage.Around
+	var around *sweepable.Around
 	var lookupErr error
 	if p.NearDup.Sweepable() {
 		if around, err = openAround(ctx, dir, id, o, m); err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/tallystick/tallystick/engine/internal/worddiff"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/sweep"
+	"github.com/tallystick/tallystick/engine/sweepable"
 )
 
 // WriteText prints explanations for people.
@@ -265,6 +265,6 @@ func newExplanationJSON(p plan.Plan, e *Explanation) explanationJSON {
 	return j
 }
 
-func neighbourJSON(n stage.Neighbour) witnessedJSON {
+func neighbourJSON(n sweepable.Neighbour) witnessedJSON {
 	return witnessedJSON{Ref: n.Ref, Class: doc.Kept.String(), Score: newScore(int64(n.Overlap), int64(n.Union))}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/sweepable"
 )
 
 // Claimed is a folder in which a run may begin, or go on.
@@ -117,7 +118,7 @@ func writePlan(ctx context.Context, dir string, p plan.Plan) error {
 // be replaced.
 func clearRun(dir string) error {
 	names := append([]string{}, manifest.Unlisted...)
-	names = append(names, alarm.Name, audit.Name, "tally.jsonl", "tally.parquet", "rejects.jsonl", "decisions", "bitmaps", "index", stage.SweepDir)
+	names = append(names, alarm.Name, audit.Name, "tally.jsonl", "tally.parquet", "rejects.jsonl", "decisions", "bitmaps", "index", sweepable.Dir)
 	for _, stageName := range stage.Order {
 		names = append(names, filepath.Join(stage.WorkDir, string(stageName)))
 	}

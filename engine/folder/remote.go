@@ -19,6 +19,7 @@ import (
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/sweepable"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -62,7 +63,7 @@ func isWork(name string) bool { return strings.HasPrefix(name, stage.WorkDir+"/"
 func isOfRun(name string) bool {
 	first, _, below := strings.Cut(name, "/")
 	if below {
-		return slices.Contains([]string{stage.WorkDir, "decisions", "bitmaps", "index", stage.SweepDir}, first)
+		return slices.Contains([]string{stage.WorkDir, "decisions", "bitmaps", "index", sweepable.Dir}, first)
 	}
 	return slices.Contains(manifest.Unlisted, name) ||
 		slices.Contains([]string{stage.PlanFile, alarm.Name, audit.Name, "tally.jsonl", "tally.parquet", "rejects.jsonl"}, name)
@@ -242,7 +243,7 @@ func (o *Remote) Fetch(ctx context.Context, to store.Store) (work []string, err 
 		if isWork(e.Name) {
 			work = append(work, e.Name)
 		}
-		if records := strings.HasSuffix(e.Name, ".done.json"); records || isOfRun(e.Name) && !isWork(e.Name) && !strings.HasPrefix(e.Name, stage.SweepDir+"/") {
+		if records := strings.HasSuffix(e.Name, ".done.json"); records || isOfRun(e.Name) && !isWork(e.Name) && !strings.HasPrefix(e.Name, sweepable.Dir+"/") {
 			group.Go(func() error { return copyFile(ctx, to, o, e.Name) })
 		}
 	}

@@ -1,18 +1,16 @@
 package stage
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/tallystick/tallystick/engine/alarm"
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/object"
+	"github.com/tallystick/tallystick/engine/resolve"
 	"github.com/tallystick/tallystick/engine/tally"
 	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
@@ -22,9 +20,6 @@ import (
 // duplicates of others: first the input file that the shard is of, then its
 // contributors.
 const magicLosses = "tallystick losses 1\n"
-
-// groupsKept is how many of the largest groups are named.
-const groupsKept = 20
 
 // losses add up one shard.
 type losses struct {
@@ -72,57 +67,6 @@ func (l *losses) write(ctx context.Context, t *taskRun) error {
 	return errors.Join(err, e.Flush())
 }
 
-// evidence is what resolve leaves for the alarms, in .work/resolve/00000.alarms.
-type evidence struct {
-	Measured       alarm.Measured
-	Groups         []alarm.Group
-	MostCandidates alarm.Document
-	Audit          *alarm.Audit
-}
-
-// named names a document.
-func (r *resolver) named(n *node) alarm.Document {
-	p := n.place
-	return alarm.Document{
-		Shard: p.Shard, Line: r.Plan.Shards[p.Shard].FirstLine + int64(p.Ordinal),
-		ID: n.id, Contributor: n.contributor,
-	}
-}
-
-// writeEvidence finds the largest groups, of equal ones the first in priority
-// order. members are the dropped documents of each node that is a witness.
-func (r *resolver) writeEvidence(ctx context.Context, members map[int32]uint64) error {
-	witnesses := slices.Collect(maps.Keys(members))
-	slices.SortFunc(witnesses, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(members[b], members[a]), r.nodes[a].compare(&r.nodes[b]))
-	})
-	e := evidence{Measured: alarm.Measured{
-		Component: uint64(neardup.LargestComponent(r.graph, r.verdicts)),
-		KeptPairs: r.stats.KeptCandidates, LargestBucket: uint64(r.stats.LargestBucketKept),
-		HotBuckets: r.stats.HotBuckets, MostCandidates: r.stats.MostCandidates,
-	}}
-	for _, n := range witnesses[:min(len(witnesses), groupsKept)] {
-		e.Groups = append(e.Groups, alarm.Group{Document: r.named(&r.nodes[n]), Size: 1 + members[n]})
-	}
-	if e.Measured.MostCandidates > 0 {
-		e.MostCandidates = r.named(&r.nodes[r.byRank[r.stats.MostCandidatesDoc]])
-	}
-	return r.putEvidence(ctx, &e)
-}
-
-// putEvidence writes it, with what the audit found.
-func (r *resolver) putEvidence(ctx context.Context, e *evidence) error {
-	if len(e.Groups) > 0 {
-		e.Measured.LargestGroup = e.Groups[0].Size
-	}
-	e.Audit = r.audited
-	w, err := r.Create(ctx, task.WorkPath(task.Resolve, 0, "alarms"))
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(w).Encode(e)
-}
-
 // alarms raises the alarms of a run whose shards add up to rows, with so many
 // documents kept.
 func (t *taskRun) alarms(ctx context.Context, rows *sealedRows, kept uint64) (alarm.File, error) {
@@ -130,7 +74,7 @@ func (t *taskRun) alarms(ctx context.Context, rows *sealedRows, kept uint64) (al
 	if err != nil {
 		return alarm.File{}, err
 	}
-	var left evidence
+	var left resolve.Evidence
 	if err := json.Unmarshal(b, &left); err != nil {
 		return alarm.File{}, fmt.Errorf("%w: %s: %w", doc.ErrCorrupt, task.WorkPath(task.Resolve, 0, "alarms"), err)
 	}

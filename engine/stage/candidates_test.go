@@ -17,6 +17,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/task"
+	"github.com/tallystick/tallystick/engine/task/tasktest"
 )
 
 // What an engine reads and writes, by the names of docs/formats.md alone.
@@ -115,11 +116,11 @@ func TestCandidates(t *testing.T) {
 			if p.RunID, err = p.ComputeRunID(); err != nil {
 				t.Fatal(err)
 			}
-			j = jobIn(t, p, filepath.Join(t.TempDir(), "own"))
+			j = tasktest.Job(t, p, filepath.Join(t.TempDir(), "own"))
 			runAll(t, j)
-			want := withoutKeys(contents(t, j))
+			want := withoutKeys(tasktest.Contents(t, j))
 
-			other := jobIn(t, p, filepath.Join(t.TempDir(), "other"))
+			other := tasktest.Job(t, p, filepath.Join(t.TempDir(), "other"))
 			other.ParquetKeys = true
 			scanAll(t, other)
 			if _, err := os.Stat(filepath.Join(other.Dir, task.WorkPath(task.Scan, 0, "keys"))); (err == nil) != index {
@@ -139,7 +140,7 @@ func TestCandidates(t *testing.T) {
 			rows := joinTables(t, other)
 			other.Candidates = spread(t, t.TempDir(), rows, 3)
 			runAll(t, other)
-			if diff := gocmp.Diff(want, withoutKeys(contents(t, other))); diff != "" {
+			if diff := gocmp.Diff(want, withoutKeys(tasktest.Contents(t, other))); diff != "" {
 				t.Errorf("-own +other:\n%s", diff)
 			}
 			if !strings.Contains(want[task.WorkPath(task.Match, 0, "exact")]+want[task.WorkPath(task.Match, 1, "exact")], "\x02") || len(rows) < 100 {
@@ -155,7 +156,7 @@ func TestKeyFormatChanges(t *testing.T) {
 	p := j.Plan
 	p.Index = false
 	p.RunID, _ = p.ComputeRunID()
-	j = jobIn(t, p, filepath.Join(t.TempDir(), "own"))
+	j = tasktest.Job(t, p, filepath.Join(t.TempDir(), "own"))
 	for _, parquetKeys := range []bool{true, false, true} {
 		j.ParquetKeys = parquetKeys
 		if n := scanAll(t, j); n != len(p.Shards) {

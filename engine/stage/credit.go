@@ -1,11 +1,9 @@
 package stage
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/tally"
@@ -17,65 +15,7 @@ import (
 // and those that it is the witness of. resolve, which knows them, writes who
 // they are for every kept document with more than one (owners); tally, which
 // knows the tokens, adds the parts up (credits); seal merges.
-const (
-	magicOwners  = "tallystick owners 1\n"
-	magicCredits = "tallystick credits 1\n"
-)
-
-// ownership is one contributor of the group of a kept document other than the
-// document's own.
-type ownership struct {
-	kept        int32 // node
-	contributor string
-}
-
-// own notes that dropped, a node, is in the group of kept. What stands has been
-// paid for, or never is: its tokens are not split again.
-func (r *resolver) own(dropped, kept int32) {
-	if !r.Plan.SharesCredit() || r.isStanding(kept) {
-		return
-	}
-	if name := r.nodes[dropped].contributor; name != r.nodes[kept].contributor {
-		r.owners = append(r.owners, ownership{kept, name})
-	}
-}
-
-// writeOwners writes the contributors of the groups that have several, by the
-// place of the kept document.
-func (r *resolver) writeOwners(ctx context.Context) error {
-	if !r.Plan.SharesCredit() {
-		return nil
-	}
-	slices.SortFunc(r.owners, func(a, b ownership) int {
-		return cmp.Or(cmp.Compare(a.kept, b.kept), cmp.Compare(a.contributor, b.contributor))
-	})
-	r.owners = slices.Compact(r.owners)
-	rest := r.owners
-	for shard := range r.delivery {
-		e, err := r.Encode(ctx, task.WorkPath(task.Resolve, shard, "owners"), magicOwners)
-		if err != nil {
-			return err
-		}
-		// Nodes, and so owners, are in order of place.
-		for len(rest) > 0 && r.nodes[rest[0].kept].place.Shard == uint32(shard) {
-			kept := rest[0].kept
-			n := 1
-			for n < len(rest) && rest[n].kept == kept {
-				n++
-			}
-			e.Uint(uint64(r.nodes[kept].place.Ordinal))
-			e.Uint(uint64(n))
-			for _, o := range rest[:n] {
-				e.Str(o.contributor)
-			}
-			rest = rest[n:]
-		}
-		if err := e.Flush(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+const magicCredits = "tallystick credits 1\n"
 
 // crediting shares the tokens of one shard's kept documents. The nil crediting,
 // of a plan that does not share credit, does nothing.
@@ -92,7 +32,7 @@ func (t *taskRun) newCrediting(ctx context.Context, resolved *task.Record, sums 
 	if !t.Plan.SharesCredit() {
 		return nil, nil
 	}
-	d, closeFile, err := t.Decode(ctx, resolved, task.WorkPath(task.Resolve, t.Record.Task, "owners"), magicOwners)
+	d, closeFile, err := t.Decode(ctx, resolved, task.WorkPath(task.Resolve, t.Record.Task, "owners"), wire.MagicOwners)
 	if err != nil {
 		return nil, err
 	}

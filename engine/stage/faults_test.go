@@ -15,6 +15,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/task"
+	"github.com/tallystick/tallystick/engine/task/tasktest"
 )
 
 // A job over a store that fails one operation in ten, reads short, lists what
@@ -23,7 +24,7 @@ import (
 func TestFaultyStore(t *testing.T) {
 	good := newJob(t, 1)
 	runAll(t, good)
-	want := contents(t, good)
+	want := tasktest.Contents(t, good)
 	overloaded := errors.New("503 slow down")
 	for seed := range uint64(3) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

@@ -216,33 +216,3 @@ func (t *taskRun) readIndex(ctx context.Context, run *plan.Earlier, file io.Read
 	}
 	return keys.Flush()
 }
-
-// carriedOf reads what an earlier run decided about the documents of a shard that it
-// dropped: the function is asked for ascending lines, and its answer is reused.
-func (r *resolver) carriedOf(ctx context.Context, shard int) (func(ordinal uint32) (*wire.Decision, error), func(), error) {
-	path := task.WorkPath(task.Scan, shard, "decisions")
-	d, closeFile, err := r.Decode(ctx, &r.scanned[shard], path, wire.MagicDecisions)
-	if err != nil {
-		return nil, nil, err
-	}
-	var next wire.Decision
-	pending := false
-	return func(ordinal uint32) (*wire.Decision, error) {
-		for !pending || next.Ordinal < ordinal {
-			if pending = d.More(); !pending {
-				break
-			}
-			last := next.Ordinal
-			if d.Decision(&next); d.Err == nil && next.Ordinal < last {
-				d.Fail(fmt.Errorf("%w: line %d after line %d", doc.ErrCorrupt, next.Ordinal, last))
-			}
-		}
-		if d.Err != nil {
-			return nil, fmt.Errorf("%s: %w", path, d.Err)
-		}
-		if !pending || next.Ordinal != ordinal {
-			return nil, nil
-		}
-		return &next, nil
-	}, closeFile, nil
-}

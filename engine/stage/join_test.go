@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/task/tasktest"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -80,10 +81,10 @@ func TestJoinInAnyRoom(t *testing.T) {
 func TestMemoryBound(t *testing.T) {
 	free := newJob(t, 1)
 	runAll(t, free)
-	bound := jobIn(t, free.Plan, t.TempDir())
+	bound := tasktest.Job(t, free.Plan, t.TempDir())
 	bound.Memory = 1
 	runAll(t, bound)
-	want, got := contents(t, free), contents(t, bound)
+	want, got := tasktest.Contents(t, free), tasktest.Contents(t, bound)
 	if len(want) < 20 || len(got) != len(want) {
 		t.Errorf("%d files with a bound, %d without", len(got), len(want))
 	}

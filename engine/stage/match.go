@@ -2,9 +2,7 @@ package stage
 
 import (
 	"context"
-	"fmt"
 
-	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
@@ -45,29 +43,6 @@ func match(ctx context.Context, t *taskRun) error {
 		}
 		if kind.KeyKind == wire.BandKey {
 			t.Record.Numbers["band_records"] = j.keyN
-		}
-	}
-	return nil
-}
-
-// readGroups calls fn for every group of one kind that can decide anything, in
-// order of partition and key. members is reused.
-func (r *resolver) readGroups(ctx context.Context, kind string, fn func(members []doc.Place) error) error {
-	for number := range r.matched {
-		path := task.WorkPath(task.Match, number, kind)
-		f, err := r.OpenFile(ctx, &r.matched[number], path)
-		if err != nil {
-			return err
-		}
-		err = wire.EachGroup(f, func(members []doc.Place) error {
-			if !r.matters(members) {
-				return nil
-			}
-			return fn(members)
-		})
-		f.Close()
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/resolve"
 	"github.com/tallystick/tallystick/engine/task"
 )
 
@@ -37,7 +38,7 @@ func Do(ctx context.Context, j *task.Job, n task.Stage, number int) (rec task.Re
 	t := &taskRun{j.Begin(n, number)}
 	defer t.Abort()
 	run := map[task.Stage]func(context.Context, *taskRun) error{
-		task.Scan: scan, task.Match: match, task.Resolve: resolve, task.Tally: tallyShard, task.Seal: seal,
+		task.Scan: scan, task.Match: match, task.Resolve: resolveAll, task.Tally: tallyShard, task.Seal: seal,
 	}[n]
 	if err := run(ctx, t); err != nil {
 		return task.Record{}, false, fmt.Errorf("%s task %d: %w", n, number, err)
@@ -47,4 +48,20 @@ func Do(ctx context.Context, j *task.Job, n task.Stage, number int) (rec task.Re
 		return task.Record{}, false, fmt.Errorf("%s task %d: %w", n, number, err)
 	}
 	return t.Record, true, nil
+}
+
+// resolveAll is the task of resolve, which package resolve does.
+func resolveAll(ctx context.Context, t *taskRun) error {
+	scanned, err := t.Records(ctx, task.Scan)
+	if err != nil {
+		return err
+	}
+	matched, err := t.Records(ctx, task.Match)
+	if err != nil {
+		return err
+	}
+	if err := checkCandidates(matched); err != nil {
+		return err
+	}
+	return resolve.Do(ctx, t.Task, scanned, matched)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/report"
+	"github.com/tallystick/tallystick/engine/sweepable"
 	"github.com/tallystick/tallystick/engine/tally"
 	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
@@ -51,7 +52,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	dropped := decision.NewWriter(decisionsFile, shard, decision.Meta{
 		RunID: t.Plan.RunID, TokenizerSHA256: t.Plan.Tokenizer.SHA256,
 	}, t.Plan.Further...)
-	kept, err := t.keepDocs(ctx, shard)
+	kept, err := sweepable.KeepDocs(ctx, t.Task, shard)
 	if err != nil {
 		return err
 	}
@@ -91,7 +92,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 		if docs.Document(&rec); docs.Err != nil {
 			break
 		}
-		kept.doc(&rec)
+		kept.Document(&rec)
 		if !pending && decided.More() {
 			decided.Decision(&next)
 			pending = decided.Err == nil
@@ -140,7 +141,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	if err := dropped.Close(); err != nil {
 		return err
 	}
-	if err := errors.Join(rejects.Close(), kept.close()); err != nil {
+	if err := errors.Join(rejects.Close(), kept.Close()); err != nil {
 		return err
 	}
 	for class := range doc.NumClasses {

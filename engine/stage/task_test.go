@@ -17,14 +17,9 @@ import (
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/task"
+	"github.com/tallystick/tallystick/engine/task/tasktest"
 	"github.com/tallystick/tallystick/engine/wire"
 )
-
-// wordCounter stands for a tokenizer: a token is a word between spaces.
-type wordCounter struct{}
-
-func (wordCounter) TryCount(text []byte) (int, error) { return len(bytes.Fields(text)), nil }
-func (wordCounter) Engine() string                    { return "words" }
 
 // newJob plans a corpus of three files with duplicates across them and rejects.
 func newJob(t *testing.T, seed uint64) *task.Job {
@@ -55,62 +50,13 @@ func newJob(t *testing.T, seed uint64) *task.Job {
 	if p.RunID, err = p.ComputeRunID(); err != nil {
 		t.Fatal(err)
 	}
-	return jobIn(t, p, filepath.Join(dir, "out"))
-}
-
-func jobIn(t *testing.T, p plan.Plan, dir string) *task.Job {
-	t.Helper()
-	j := &task.Job{Plan: p, Out: store.NewLocal(dir), Dir: dir, Counters: []task.Counter{wordCounter{}}, Parser: "native", Workers: 2}
-	if err := task.WriteJSON(t.Context(), j.Out, task.PlanFile, p); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(filepath.Join(dir, task.WorkDir), 0o777); err != nil {
-		t.Fatal(err)
-	}
-	return j
+	return tasktest.Job(t, p, filepath.Join(dir, "out"))
 }
 
 // runAll does every task in order and returns how many were not done before.
 func runAll(t *testing.T, j *task.Job) (fresh int) {
 	t.Helper()
-	for _, name := range task.Order {
-		tasks, err := j.Tasks(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range tasks {
-			_, isFresh, err := Do(t.Context(), j, name, i)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if isFresh {
-				fresh++
-			}
-		}
-	}
-	return fresh
-}
-
-// contents are the files of a job by name; records are left out: they hold
-// timings.
-func contents(t *testing.T, j *task.Job) map[string]string {
-	t.Helper()
-	entries, err := j.Out.List(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]string{}
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name, ".done.json") {
-			continue
-		}
-		b, err := os.ReadFile(filepath.Join(j.Dir, e.Name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		out[e.Name] = string(b)
-	}
-	return out
+	return tasktest.Run(t, Do, j, task.Order...)
 }
 
 // TestDamagedTask damages every file that a finished job left, one at a time,
@@ -125,7 +71,7 @@ func TestDamagedTask(t *testing.T) {
 	if again := runAll(t, j); again != 0 {
 		t.Fatalf("%d tasks were done twice", again)
 	}
-	want := contents(t, j)
+	want := tasktest.Contents(t, j)
 	other := newJob(t, 2)
 	runAll(t, other)
 	entries, err := j.Out.List(t.Context(), "")
@@ -176,7 +122,7 @@ func TestDamagedTask(t *testing.T) {
 			}
 			tested++
 		}
-		if diff := gocmp.Diff(want, contents(t, j)); diff != "" {
+		if diff := gocmp.Diff(want, tasktest.Contents(t, j)); diff != "" {
 			t.Fatalf("after damage to %s (-want +got):\n%s", e.Name, diff)
 		}
 	}

@@ -83,15 +83,9 @@ func (t *Tally) addValues(r *Row, b []byte) {
 	}
 }
 
-// appendPartKey appends a key that sorts by contributor, then by number of parts: a
-// zero in the name is followed by a one, the name by two zeros.
+// appendPartKey appends a key that sorts by contributor, then by number of parts.
 func appendPartKey(dst []byte, contributor string, of uint64) []byte {
-	for i := range len(contributor) {
-		if dst = append(dst, contributor[i]); contributor[i] == 0 {
-			dst = append(dst, 1)
-		}
-	}
-	return binary.BigEndian.AppendUint64(append(dst, 0, 0), of)
+	return binary.BigEndian.AppendUint64(extsort.AppendString(dst, contributor), of)
 }
 
 func splitPartKey(key []byte) (contributor string, of uint64) {

@@ -22,6 +22,7 @@ import (
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/sweep"
+	"github.com/tallystick/tallystick/engine/sweepable"
 )
 
 // Options say which thresholds are swept, and what is shown of each.
@@ -56,7 +57,7 @@ func Sweep(ctx context.Context, dir string, o Options, m request.Means) (Result,
 		return res, err
 	}
 	track := progress.Start(m.Progress, "open", 0, "bytes")
-	kept, err := stage.OpenKept(ctx, job, o.Scratch)
+	kept, err := sweepable.Open(ctx, job, o.Scratch)
 	if err != nil {
 		return res, err
 	}
@@ -214,7 +215,7 @@ func Open(ctx context.Context, dir string, m request.Means) (*stage.Job, manifes
 	}
 	job := &stage.Job{Plan: p, Out: store.NewLocal(dir), Dir: dir, Parser: m.Parser, Workers: m.Workers}
 	for _, f := range sealed.Files {
-		if !strings.HasPrefix(f.Path, stage.SweepDir+"/") {
+		if !strings.HasPrefix(f.Path, sweepable.Dir+"/") {
 			continue
 		}
 		sum, err := stage.Digest(ctx, job.Out, f.Path)

@@ -14,6 +14,9 @@ const (
 	MagicKeys      = "tallystick keys 2\n"
 	MagicGroups    = "tallystick groups 1\n"
 	MagicDecisions = "tallystick decisions 1\n"
+	// MagicOwners begins the contributors of the groups that have several: by the place
+	// of the kept document, those beside its own.
+	MagicOwners = "tallystick owners 1\n"
 )
 
 // Document is what scan learns of one line. Its strings are reused by the decoder.

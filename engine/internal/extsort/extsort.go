@@ -225,3 +225,15 @@ func (r *Reader) Close() error {
 	r.merge = nil
 	return err
 }
+
+// AppendString appends a string to a key that goes on after it: keys then sort by
+// the string first, one that begins another before that. A zero in the string is
+// followed by a one, the string by two zeros.
+func AppendString(key []byte, s string) []byte {
+	for i := range len(s) {
+		if key = append(key, s[i]); s[i] == 0 {
+			key = append(key, 1)
+		}
+	}
+	return append(key, 0, 0)
+}

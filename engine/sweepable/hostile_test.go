@@ -1,4 +1,4 @@
-package stage
+package sweepable
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/task"
@@ -68,17 +69,17 @@ func loadSweep(t *testing.T, name string, content []byte) error {
 		t.Fatal(err)
 	}
 	if name == sweepSets {
-		sets, err := loadSets(t.Context(), job, t.TempDir(), 3, func(rank uint32) (uint32, bool) { return rank, rank < 3 })
+		sets, err := LoadSets(t.Context(), job, t.TempDir(), 3, func(rank uint32) (uint32, bool) { return rank, rank < 3 })
 		if err == nil {
 			sets.Close()
 		}
 		return err
 	}
-	r := newResolver(&taskRun{job.Begin(task.Resolve, 0)})
-	if err := r.loadGraph(t.Context(), job); err != nil {
+	g := fate.New(&job.Plan)
+	if err := LoadGraph(t.Context(), job, g); err != nil {
 		return err
 	}
-	r.graph.Members() // as whoever asks does
+	g.Graph.Members() // as whoever asks does
 	return nil
 }
 

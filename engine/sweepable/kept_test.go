@@ -1,4 +1,4 @@
-package stage
+package sweepable_test
 
 import (
 	"fmt"
@@ -14,8 +14,11 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/shingle"
+	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/sweep"
+	"github.com/tallystick/tallystick/engine/sweepable"
 	"github.com/tallystick/tallystick/engine/task"
+	"github.com/tallystick/tallystick/engine/task/tasktest"
 )
 
 // newSweepable is a finished sweepable run over chains of edits, with copies.
@@ -67,8 +70,8 @@ func newSweepable(t *testing.T, seed uint64) (*task.Job, map[string]string) {
 	if p.RunID, err = p.ComputeRunID(); err != nil {
 		t.Fatal(err)
 	}
-	j := jobIn(t, p, filepath.Join(dir, "out"))
-	runAll(t, j)
+	j := tasktest.Job(t, p, filepath.Join(dir, "out"))
+	tasktest.Run(t, stage.Do, j, task.Order...)
 	return j, texts
 }
 
@@ -79,24 +82,24 @@ func newSweepable(t *testing.T, seed uint64) (*task.Job, map[string]string) {
 func TestDecideIsTheDefinition(t *testing.T) {
 	for seed := range uint64(4) {
 		job, texts := newSweepable(t, seed)
-		kept, err := OpenKept(t.Context(), job, t.TempDir())
+		kept, err := sweepable.Open(t.Context(), job, t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer kept.Close()
-		r := kept.r
-		sets := make([]map[string]struct{}, len(r.nodes))
-		for i := range r.nodes {
-			sets[i] = shingle.Reference([]byte(texts[r.nodes[i].id]))
+		r := kept.Nodes()
+		sets := make([]map[string]struct{}, len(r.All))
+		for i := range r.All {
+			sets[i] = shingle.Reference([]byte(texts[r.All[i].ID]))
 		}
 		for _, percent := range []int64{30, 45, 60, 80, 99, 100} {
-			want := make([]sweep.Fate, len(r.nodes))
-			for rank, d := range r.byRank {
+			want := make([]sweep.Fate, len(r.All))
+			for rank, d := range r.ByRank {
 				best := sweep.Fate{}
-				for _, k := range r.byRank[:rank] {
+				for _, k := range r.ByRank[:rank] {
 					shared := 0
-					for _, x := range r.graph.Of(uint32(rank)) {
-						for _, y := range r.graph.Of(uint32(r.nodes[k].rank)) {
+					for _, x := range r.Graph.Of(uint32(rank)) {
+						for _, y := range r.Graph.Of(uint32(r.All[k].Rank)) {
 							if x == y {
 								shared++
 							}
@@ -120,10 +123,10 @@ func TestDecideIsTheDefinition(t *testing.T) {
 				want[d] = best
 			}
 			near := 0
-			for i := range r.nodes {
-				for j := range r.nodes {
-					a, b := &r.nodes[i], &r.nodes[j]
-					if texts[a.id] != texts[b.id] || b.compare(a) >= 0 || int(b.first) != j {
+			for i := range r.All {
+				for j := range r.All {
+					a, b := &r.All[i], &r.All[j]
+					if texts[a.ID] != texts[b.ID] || b.Compare(a) >= 0 || int(b.First) != j {
 						continue
 					}
 					if want[i] = want[j]; want[i].Class == doc.Kept {
@@ -148,12 +151,12 @@ func TestDecideIsTheDefinition(t *testing.T) {
 	}
 }
 
-// TestKeptOpensWhole: a damaged file of SweepDir is an error, never a panic,
+// TestKeptOpensWhole: a damaged file of sweepable.Dir is an error, never a panic,
 // even where its digest was not looked at.
 func TestKeptOpensWhole(t *testing.T) {
 	job, _ := newSweepable(t, 1)
 	rng := rand.New(rand.NewPCG(1, 1))
-	for _, name := range []string{sweepGraph, sweepSets, sweepDocs(1)} {
+	for _, name := range sweepable.Files {
 		path := filepath.Join(job.Dir, name)
 		whole, err := os.ReadFile(path)
 		if err != nil {
@@ -169,7 +172,7 @@ func TestKeptOpensWhole(t *testing.T) {
 			if err := os.WriteFile(path, damaged, 0o666); err != nil {
 				t.Fatal(err)
 			}
-			if kept, err := OpenKept(t.Context(), job, t.TempDir()); err == nil {
+			if kept, err := sweepable.Open(t.Context(), job, t.TempDir()); err == nil {
 				kept.Close()
 			}
 		}

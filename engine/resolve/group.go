@@ -1,4 +1,4 @@
-package stage
+package resolve
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/wire"
 )
@@ -15,7 +16,7 @@ import (
 // group is what is resolved at a time: components with numbers from first.
 type group struct {
 	p       *parts
-	r       *resolver
+	r       *fate.Nodes
 	first   uint32
 	begins  []int32  // of each component in the nodes
 	numbers []uint32 // of the nodes; ascending within a component
@@ -23,13 +24,13 @@ type group struct {
 }
 
 func newGroup(p *parts, first uint32) *group {
-	return &group{p: p, r: newResolver(p.taskRun), first: first, carried: map[int32]*wire.Decision{}}
+	return &group{p: p, r: fate.New(&p.Plan), first: first, carried: map[int32]*wire.Decision{}}
 }
 
 // begin notes where components up to one begin, those that nodes come of next.
 func (g *group) begin(component uint32) {
 	for len(g.begins) <= int(component-g.first) {
-		g.begins = append(g.begins, int32(len(g.r.nodes)))
+		g.begins = append(g.begins, int32(len(g.r.All)))
 	}
 }
 
@@ -41,12 +42,12 @@ func (g *group) node(key, value []byte) error {
 		return err
 	}
 	g.begin(keyNumber(key, 0))
-	at := int32(len(g.r.nodes))
-	s.node.first = at
+	at := int32(len(g.r.All))
+	s.Node.First = at
 	if s.carried != nil {
 		g.carried[at] = s.carried
 	}
-	g.r.nodes, g.numbers = append(g.r.nodes, s.node), append(g.numbers, s.number)
+	g.r.All, g.numbers = append(g.r.All, s.Node), append(g.numbers, s.number)
 	return nil
 }
 
@@ -65,7 +66,7 @@ func (g *group) at(component, number uint32) (int32, error) {
 // load makes the graph and reads the sets.
 func (g *group) load(ctx context.Context, hi uint32) error {
 	var bucket []int32
-	err := g.r.graphOf(func(fn func(bucket []int32)) error {
+	err := g.r.Connect(func(fn func(bucket []int32)) error {
 		return g.p.buckets.until(hi, func(key, value []byte) error {
 			bucket = bucket[:0]
 			number := uint32(0)
@@ -85,7 +86,7 @@ func (g *group) load(ctx context.Context, hi uint32) error {
 	if err != nil {
 		return err
 	}
-	w, err := neardup.NewSetWriter(g.p.ScratchDir(), len(g.r.byRank))
+	w, err := neardup.NewSetWriter(g.p.ScratchDir(), len(g.r.ByRank))
 	if err != nil {
 		return err
 	}
@@ -96,7 +97,7 @@ func (g *group) load(ctx context.Context, hi uint32) error {
 		if err != nil {
 			return err
 		}
-		rank := g.r.nodes[n].rank
+		rank := g.r.All[n].Rank
 		if rank < 0 { // its mates are of other sources
 			return nil
 		}
@@ -107,7 +108,7 @@ func (g *group) load(ctx context.Context, hi uint32) error {
 		w.Abort()
 		return err
 	}
-	g.r.sets, err = w.Finish()
+	g.r.Sets, err = w.Finish()
 	return err
 }
 
@@ -121,13 +122,13 @@ func appendSet(set []uint64, value []byte) []uint64 {
 // tell passes on what was decided, about the copies too.
 func (g *group) tell(hi uint32) error {
 	p, r := g.p, g.r
-	fates := r.fates()
+	fates := r.Fates()
 	members := map[int32]uint64{}
 	for i := range fates {
 		if f := &fates[i]; f.Class == doc.NearDup {
 			members[f.Witness]++
 			p.dropped.add(g.numbers[i])
-			if err := p.drop(r.nodes[i].place, r.nodes[i].contributor, f, &r.nodes[f.Witness]); err != nil {
+			if err := p.drop(r.All[i].Place, r.All[i].Contributor, f, &r.All[f.Witness]); err != nil {
 				return err
 			}
 		}
@@ -141,7 +142,7 @@ func (g *group) tell(hi uint32) error {
 		if f.Class == doc.NearDup {
 			witness = f.Witness
 		}
-		counts, err := p.dropCopy(value, f, &r.nodes[first], &r.nodes[witness], g.carried[first])
+		counts, err := p.dropCopy(value, f, &r.All[first], &r.All[witness], g.carried[first])
 		if counts {
 			members[witness]++
 		}
@@ -151,12 +152,12 @@ func (g *group) tell(hi uint32) error {
 		return err
 	}
 	for n, dropped := range members {
-		p.out.group(&r.nodes[n], dropped)
+		p.out.group(&r.All[n], dropped)
 	}
-	var most *node
-	if r.stats.MostCandidates > 0 {
-		most = &r.nodes[r.byRank[r.stats.MostCandidatesDoc]]
+	var most *fate.Node
+	if r.Stats.MostCandidates > 0 {
+		most = &r.All[r.ByRank[r.Stats.MostCandidatesDoc]]
 	}
-	p.out.add(&r.stats, most, uint64(neardup.LargestComponent(r.graph, r.verdicts)))
+	p.out.add(&r.Stats, most, uint64(neardup.LargestComponent(r.Graph, r.Verdicts)))
 	return nil
 }

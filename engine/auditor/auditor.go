@@ -1,4 +1,8 @@
-package stage
+// Package auditor does the audit of a run: it compares a sample of the texts with
+// all others, to measure how many of the pairs that reach the threshold the
+// buckets find. It changes no decision. The format of what it finds, and the
+// estimate of recall, are in package audit.
+package auditor
 
 import (
 	"cmp"
@@ -16,6 +20,7 @@ import (
 	"github.com/tallystick/tallystick/engine/alarm"
 	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/shingle"
 	"github.com/tallystick/tallystick/engine/task"
@@ -28,12 +33,16 @@ const auditExamples = 20
 // auditor measures how many pairs the buckets find. Texts that several documents
 // have are one text, that of the document that stands for them.
 type auditor struct {
-	*resolver
-	probes    []distinctText // sampled, in order of place
+	*task.Task
+	scanned   []task.Record // by shard
+	order     *fate.Order
+	known     *neardup.FileSets // of resolve; nil where it has none
+	bounded   bool              // memory is
+	probes    []distinctText    // sampled, in order of place
 	outlines  []neardup.Outline
 	sets      *neardup.FileSets
 	index     *neardup.Probes
-	decided   decided
+	decided   Decided
 	documents uint64 // distinct texts
 	room      int64  // bytes for texts and hits at a time, under a bound
 
@@ -42,28 +51,28 @@ type auditor struct {
 	parent   []int             // of probes, up to one of their family
 	pairs    []uint64          // of each probe
 	bins     map[int]*auditBin
-	hits     []hit               // that nobody knows yet whether they are found
-	notFound []*hit              // all others are only counted
-	named    map[doc.Place]*node // of the texts of notFound
+	hits     []hit                    // that nobody knows yet whether they are found
+	notFound []*hit                   // all others are only counted
+	named    map[doc.Place]*fate.Node // of the texts of notFound
 }
 
-// decided is what an audit asks of who resolved.
-type decided interface {
-	// standsFor returns the number of a document, -1 if it shares no key, and
+// Decided is what an audit asks of who resolved.
+type Decided interface {
+	// StandsFor returns the number of a document, -1 if it shares no key, and
 	// whether it stands for its text.
-	standsFor(p doc.Place) (number int32, itself bool)
-	// rankOf returns where the set of a document is, -1 if it is not to be had.
-	rankOf(number int32) int32
-	// isDropped reports whether a document that stands for its text is dropped.
-	isDropped(number int32) bool
-	// share notes which pairs share a bucket.
-	share(ctx context.Context, pairs []sharing) error
+	StandsFor(p doc.Place) (number int32, itself bool)
+	// RankOf returns where the set of a document is, -1 if it is not to be had.
+	RankOf(number int32) int32
+	// IsDropped reports whether a document that stands for its text is dropped.
+	IsDropped(number int32) bool
+	// Share notes which pairs share a bucket.
+	Share(ctx context.Context, pairs []Pair) error
 }
 
-// sharing is a pair of documents that stand for their texts.
-type sharing struct {
-	a, b   int32
-	shares *bool
+// Pair is a pair of documents that stand for their texts.
+type Pair struct {
+	A, B   int32
+	Shares *bool
 }
 
 // distinctText is a document that stands for its text.
@@ -76,12 +85,13 @@ type distinctText struct {
 // all texts are read again.
 const mostOutlined = 1 << 12
 
-// How many texts and hits are looked at together: of hits, as many as there is room
+// How many texts and hits are looked at together: of either, as many as there is room
 // for, bytes of each.
 const (
 	leastAtOnce = 1 << 8
 	mostHits    = 1 << 16
 	hitBytes    = 512
+	textBytes   = 320
 )
 
 // drawn is the place of a text in the order in which texts become probes: by its
@@ -100,24 +110,11 @@ func sampled(hash uint64, ppm int64) bool {
 	return part < uint64(ppm)
 }
 
-// audit compares the sampled texts with all others. It does nothing unless the plan
-// asks for it.
-func (r *resolver) audit(ctx context.Context) error {
-	if r.Plan.AuditPPM == 0 {
-		return nil
-	}
-	d := inMemory{r, newBitset(len(r.nodes))}
-	for _, v := range r.verdicts {
-		d.dropped.add(uint32(r.byRank[v.Doc]))
-	}
-	return r.auditWith(ctx, d)
-}
-
-func (r *resolver) auditWith(ctx context.Context, d decided) error {
-	a := &auditor{resolver: r, decided: d}
-	if r.bounded() {
-		a.room = r.roomLeft()
-	}
+// Run compares the sampled texts with all others, and writes what it finds. It
+// may hold room bytes of what grows with the corpus, if that is bounded. known are
+// the sets that d tells of.
+func Run(ctx context.Context, t *task.Task, scanned []task.Record, d Decided, known *neardup.FileSets, bounded bool, room int64) (*alarm.Audit, error) {
+	a := &auditor{Task: t, scanned: scanned, order: fate.NewOrder(&t.Plan), known: known, decided: d, bounded: bounded, room: room}
 	defer func() {
 		if a.sets != nil {
 			a.sets.Close()
@@ -129,20 +126,20 @@ func (r *resolver) auditWith(ctx context.Context, d decided) error {
 	}{
 		{"sample", a.sample}, {"index", a.load}, {"outlines", a.compare}, {"judge", a.judge},
 	} {
-		if err := r.Step(ctx, step.name, step.do); err != nil {
-			return err
+		if err := t.Step(ctx, step.name, step.do); err != nil {
+			return nil, err
 		}
 	}
 	f := a.settle()
-	var err error
-	if r.audited, err = audited(&f, r.Plan.NearDup.Recall); err != nil {
-		return err
-	}
-	w, err := r.Create(ctx, audit.Name)
+	forAlarms, err := audited(&f, t.Plan.NearDup.Recall)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return f.Write(w)
+	w, err := t.Create(ctx, audit.Name)
+	if err != nil {
+		return nil, err
+	}
+	return forAlarms, f.Write(w)
 }
 
 // eachShard calls fn for every shard on all workers.
@@ -182,7 +179,7 @@ func (a *auditor) eachText(ctx context.Context, shard int, fn func(r *wire.Outli
 		if d.Outline(&rec); d.Err != nil {
 			break
 		}
-		if number, itself := a.decided.standsFor(doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}); itself {
+		if number, itself := a.decided.StandsFor(doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}); itself {
 			fn(&rec, number)
 		}
 	}
@@ -260,6 +257,10 @@ func (a *auditor) sample(ctx context.Context) error {
 	return nil
 }
 
+// mostSets is what the shingle sets of probes may take in memory, bytes, where nothing
+// else bounds it.
+const mostSets = 64 << 20
+
 // load stores the probes' shingle sets, of those that resolve did not need by their
 // texts, and indexes them.
 func (a *auditor) load(ctx context.Context) error {
@@ -267,8 +268,8 @@ func (a *auditor) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !a.bounded() {
-		w.KeepInMemory(mostSets / 4)
+	if !a.bounded {
+		w.KeepInMemory(mostSets)
 	}
 	err = a.eachSet(ctx, a.probes, func() func(i int, set []uint64) error {
 		return func(i int, set []uint64) error { return w.Append(uint32(i), set) }
@@ -312,7 +313,7 @@ func (a *auditor) eachSet(ctx context.Context, texts []distinctText, newFn func(
 					return err
 				}
 				var err error
-				if set, err = a.resolver.sets.Load(uint32(a.rank(&texts[i])), set); err != nil {
+				if set, err = a.known.Load(uint32(a.rank(&texts[i])), set); err != nil {
 					return err
 				}
 				if err := fn(i, set); err != nil {
@@ -336,11 +337,11 @@ func (a *auditor) rank(t *distinctText) int32 {
 	if t.number < 0 {
 		return -1
 	}
-	return a.decided.rankOf(t.number)
+	return a.decided.RankOf(t.number)
 }
 
 // kept reports whether a text is kept.
-func (a *auditor) kept(t *distinctText) bool { return t.number < 0 || !a.decided.isDropped(t.number) }
+func (a *auditor) kept(t *distinctText) bool { return t.number < 0 || !a.decided.IsDropped(t.number) }
 
 // compare finds every text that reaches the threshold with a probe: those that their
 // outlines do not tell apart from all probes are compared in full.
@@ -355,8 +356,8 @@ func (a *auditor) compare(ctx context.Context) error {
 	outlines := neardup.NewOutlines(a.outlines, nd.ThresholdNum, nd.ThresholdDen)
 	near := make([][]distinctText, len(a.Plan.Shards))
 	shards, texts := len(near), math.MaxInt // at a time
-	if a.bounded() {
-		shards, texts = 2*max(1, a.Workers), int(max(a.room/8/nodeBytes, leastAtOnce))
+	if a.bounded {
+		shards, texts = 2*max(1, a.Workers), int(max(a.room/8/textBytes, leastAtOnce))
 	}
 	compared := 0
 	for lo := 0; lo < len(near); lo += shards {
@@ -390,7 +391,7 @@ func (a *auditor) compare(ctx context.Context) error {
 // prove finds the hits of texts.
 func (a *auditor) prove(ctx context.Context, texts []distinctText) error {
 	most := mostHits
-	if a.bounded() {
+	if a.bounded {
 		most = int(min(max(a.room/hitBytes, leastAtOnce), mostHits))
 	}
 	return a.eachSet(ctx, texts, func() func(i int, set []uint64) error {

@@ -1,4 +1,4 @@
-package stage
+package resolve
 
 import (
 	"math/rand/v2"

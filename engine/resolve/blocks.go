@@ -1,4 +1,4 @@
-package stage
+package resolve
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/internal/extsort"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
@@ -37,7 +38,7 @@ type blocks struct {
 	sorters                []*extsort.Sorter
 	copied, sizes, inTouch *extsort.Sorter
 	stats                  neardup.Stats
-	most                   node
+	most                   fate.Node
 }
 
 // keptChunk are kept documents that later ones are tested against together.
@@ -57,7 +58,7 @@ type ranksDoc struct {
 // found is the best witness of a document so far.
 type found struct {
 	fate     sweep.Fate
-	witness  *node
+	witness  *fate.Node
 	at       uint32 // rank of the witness
 	partners uint32
 }
@@ -153,7 +154,7 @@ func (b *blocks) order() (*stream, error) {
 			}
 			p.sets.skip()
 		}
-		p.key = appendPriority(p.key[:0], &r.node)
+		p.key = fate.AppendKey(p.key[:0], &r.Node)
 		return byPriority.Add(p.key, b.encode(&r))
 	})
 	if err != nil {
@@ -178,7 +179,7 @@ func (b *blocks) order() (*stream, error) {
 		r.at = rank
 		b.ranks[b.member.of(r.number)] = rank
 		if b.sources != nil {
-			b.sources[rank] = r.source
+			b.sources[rank] = r.Source
 		}
 		if err := byRank.Add(appendKey(nil, rank), b.encode(&r)); err != nil {
 			return nil, err
@@ -282,7 +283,7 @@ func (b *blocks) block(ctx context.Context, nodes, edges *stream) error {
 		}
 	}
 	standing := 0
-	for standing < len(docs) && docs[standing].turn < turnDelivery {
+	for standing < len(docs) && docs[standing].Stands() {
 		standing++
 	}
 	best := make([]found, len(docs))
@@ -354,12 +355,12 @@ func (b *blocks) pass(ctx context.Context, docs []ranksDoc, best []found, standi
 	for i := range best {
 		best[i].partners = standing.Before[first+i].Partners
 	}
-	witnesses := map[uint32]*node{} // copies, so that no pass is kept alive by a few
+	witnesses := map[uint32]*fate.Node{} // copies, so that no pass is kept alive by a few
 	for i := range verdicts {
 		v := &verdicts[i]
 		w := witnesses[v.Witness]
 		if w == nil {
-			copied := docs[v.Witness].node
+			copied := docs[v.Witness].Node
 			w = &copied
 			witnesses[v.Witness] = w
 		}
@@ -377,7 +378,7 @@ func (b *blocks) pass(ctx context.Context, docs []ranksDoc, best []found, standi
 // settle passes on what a block decided.
 func (b *blocks) settle(docs []ranksDoc, best []found, standing int, alone bool) error {
 	type size struct {
-		witness *node
+		witness *fate.Node
 		dropped uint64
 	}
 	groups := map[uint32]*size{}
@@ -393,7 +394,7 @@ func (b *blocks) settle(docs []ranksDoc, best []found, standing int, alone bool)
 		if dropped {
 			b.stats.Dropped++
 			b.p.dropped.add(d.number)
-			if err := b.p.drop(d.place, d.contributor, &f.fate, f.witness); err != nil {
+			if err := b.p.drop(d.Place, d.Contributor, &f.fate, f.witness); err != nil {
 				return err
 			}
 			if groups[f.at] == nil {
@@ -426,7 +427,7 @@ func (b *blocks) count(d *ranksDoc, partners uint32, dropped bool) {
 		}
 	}
 	if n > b.stats.MostCandidates {
-		b.stats.MostCandidates, b.most = n, d.node
+		b.stats.MostCandidates, b.most = n, d.Node
 	}
 	if !dropped {
 		b.stats.KeptCandidates += n

@@ -1,4 +1,4 @@
-package stage
+package resolve
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/internal/extsort"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/shingle"
@@ -108,13 +109,13 @@ func (p *parts) sorter(share int64) *extsort.Sorter {
 
 // chunk is as many nodes as are described at a time.
 type chunk struct {
-	nodes   []node
+	nodes   []fate.Node
 	numbers []uint32
 	carried map[int]*wire.Decision
 }
 
 // textOf is the text of a node.
-func (c *chunk) textOf(n int32) task.Text { return c.nodes[n].text() }
+func (c *chunk) textOf(n int32) task.Text { return c.nodes[n].Text() }
 
 // eachChunk calls fn for the nodes of the documents that are wanted, in order of
 // place.
@@ -134,15 +135,15 @@ func (p *parts) eachChunk(ctx context.Context, wanted func(number uint32, place 
 		if ok, err := wanted(number, place, rec); !ok || err != nil {
 			return err
 		}
-		n := node{place: place}
-		p.describe(&n, rec, p.Plan.IsStanding(int(place.Shard)))
+		n := fate.Node{Place: place}
+		p.order.Describe(&n, rec, p.Plan.IsStanding(int(place.Shard)))
 		if carried != nil {
 			copied := *carried
 			c.carried[len(c.nodes)] = &copied
-			n.turn |= turnDropped
+			n.SetDropped()
 		}
 		c.nodes, c.numbers = append(c.nodes, n), append(c.numbers, number)
-		if bytes += int64(nodeBytes + len(n.id) + len(n.contributor)); bytes > p.room/8 {
+		if bytes += int64(nodeBytes + len(n.ID) + len(n.Contributor)); bytes > p.room/8 {
 			return flush()
 		}
 		return nil
@@ -293,10 +294,10 @@ func (p *parts) spill(ctx context.Context) error {
 		for i := range c.nodes {
 			number := c.numbers[i]
 			if sum, collides := p.sums[number]; collides {
-				c.nodes[i].sum = sum
+				c.nodes[i].Sum = sum
 			}
 			s := nodeRecord{
-				node: c.nodes[i], number: number, carried: c.carried[i], shingle: sizes[i],
+				Node: c.nodes[i], number: number, carried: c.carried[i], shingle: sizes[i],
 				copies: p.copied.has(number), buckets: p.inBucket.has(number), hot: p.inHot.has(number),
 			}
 			p.addWeight(p.component(number), p.weight(&s))
@@ -365,7 +366,7 @@ func (p *parts) resolveAll(ctx context.Context) error {
 // together resolves the components lo … hi−1 in memory.
 func (p *parts) together(ctx context.Context, lo, hi uint32) error {
 	g := newGroup(p, lo)
-	defer g.r.close()
+	defer g.r.Close()
 	if err := p.nodes.until(hi, g.node); err != nil {
 		return err
 	}
@@ -373,7 +374,7 @@ func (p *parts) together(ctx context.Context, lo, hi uint32) error {
 	if err := g.load(ctx, hi); err != nil {
 		return err
 	}
-	if err := g.r.decide(ctx); err != nil {
+	if err := g.r.Decide(ctx, p.Plan.NearDup.ThresholdNum, p.Plan.NearDup.ThresholdDen, p.Workers); err != nil {
 		return err
 	}
 	return g.tell(hi)

@@ -1,9 +1,10 @@
-package stage
+package resolve
 
 import (
 	"crypto/sha256"
 	"testing"
 
+	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/internal/extsort"
 	"github.com/tallystick/tallystick/engine/wire"
 )
@@ -16,8 +17,8 @@ func TestDigestsOfCollidingTexts(t *testing.T) {
 	defer sorter.Close()
 	for number, text := range []string{"a", "b", "a", "c", "c", "c"} {
 		lead := uint32(number / 3 * 3)
-		s := nodeRecord{node: node{sum: sha256.Sum256([]byte(text)), id: text}, number: uint32(number)}
-		s.place.Ordinal = uint32(number)
+		s := nodeRecord{Node: fate.Node{Sum: sha256.Sum256([]byte(text)), ID: text}, number: uint32(number)}
+		s.Place.Ordinal = uint32(number)
 		p.key = appendKey(p.key[:0], lead, s.number)
 		if err := sorter.Add(p.key, p.value.Value(func(e *wire.Encoder) { s.put(e) })); err != nil {
 			t.Fatal(err)

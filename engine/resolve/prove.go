@@ -1,4 +1,4 @@
-package stage
+package resolve
 
 import (
 	"context"
@@ -43,7 +43,7 @@ func (p *parts) proveCopies(ctx context.Context) error {
 		}
 		err := p.Fetch(ctx, all, c.textOf, func() func(n int32, text []byte) error {
 			return func(n int32, text []byte) error {
-				c.nodes[n].sum = sha256.Sum256(text)
+				c.nodes[n].Sum = sha256.Sum256(text)
 				return nil
 			}
 		})
@@ -51,7 +51,7 @@ func (p *parts) proveCopies(ctx context.Context) error {
 			return err
 		}
 		for i := range c.nodes {
-			s := nodeRecord{node: c.nodes[i], number: c.numbers[i]}
+			s := nodeRecord{Node: c.nodes[i], number: c.numbers[i]}
 			p.key = appendKey(p.key[:0], p.links[s.number], s.number)
 			if err := sorter.Add(p.key, p.value.Value(func(e *wire.Encoder) { s.put(e) })); err != nil {
 				return err
@@ -120,7 +120,7 @@ func (p *parts) firstOfEach(members *stream) error {
 			end()
 			group = lead
 		}
-		of := text{s.sum, s.source}
+		of := text{s.Sum, s.Source}
 		t := texts[of]
 		if t == nil {
 			texts[of] = &sameText{seen: s.number, best: s}
@@ -128,7 +128,7 @@ func (p *parts) firstOfEach(members *stream) error {
 			return nil
 		}
 		p.links[s.number] = t.seen
-		if s.compare(&t.best.node) < 0 {
+		if s.Compare(&t.best.Node) < 0 {
 			t.best = s
 		}
 		return nil

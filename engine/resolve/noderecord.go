@@ -1,9 +1,10 @@
-package stage
+package resolve
 
 import (
 	"encoding/binary"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/internal/extsort"
 	"github.com/tallystick/tallystick/engine/sweep"
 	"github.com/tallystick/tallystick/engine/wire"
@@ -14,7 +15,7 @@ import (
 
 // nodeRecord is a node that is not in memory.
 type nodeRecord struct {
-	node
+	fate.Node
 	number  uint32         // of its place
 	carried *wire.Decision // what an earlier run decided that dropped it; else nil
 	copies  bool           // other documents have its text
@@ -36,7 +37,7 @@ func (s *nodeRecord) put(e *wire.Encoder) {
 	for _, f := range []struct {
 		is   bool
 		flag uint64
-	}{{s.carried != nil, recordCarried}, {s.copies, recordCopies}, {s.buckets, recordBuckets}, {s.hot, recordHot}, {s.sum != node{}.sum, recordSum}} {
+	}{{s.carried != nil, recordCarried}, {s.copies, recordCopies}, {s.buckets, recordBuckets}, {s.hot, recordHot}, {s.Sum != fate.Node{}.Sum, recordSum}} {
 		if f.is {
 			flags |= f.flag
 		}
@@ -44,24 +45,24 @@ func (s *nodeRecord) put(e *wire.Encoder) {
 	e.Uint(flags)
 	e.Uint(uint64(s.number))
 	e.Uint(uint64(s.shingle))
-	e.Place(s.place)
-	e.Uint(uint64(s.offset))
-	if s.created.Set {
+	e.Place(s.Place)
+	e.Uint(uint64(s.Offset))
+	if s.Created.Set {
 		e.Uint(1)
-		e.Int(s.created.Sec)
-		e.Uint(uint64(s.created.Nsec))
+		e.Int(s.Created.Sec)
+		e.Uint(uint64(s.Created.Nsec))
 	} else {
 		e.Uint(0)
 	}
-	e.Fixed64(s.hash)
-	e.Uint(s.length)
-	e.Str(s.id)
-	e.Str(s.contributor)
-	e.Uint(s.turn)
-	e.Uint(uint64(s.source))
+	e.Fixed64(s.Hash)
+	e.Uint(s.Length)
+	e.Str(s.ID)
+	e.Str(s.Contributor)
+	e.Uint(s.Turn)
+	e.Uint(uint64(s.Source))
 	if flags&recordSum != 0 {
-		for at := 0; at < len(s.sum); at += 8 {
-			e.Fixed64(binary.LittleEndian.Uint64(s.sum[at:]))
+		for at := 0; at < len(s.Sum); at += 8 {
+			e.Fixed64(binary.LittleEndian.Uint64(s.Sum[at:]))
 		}
 	}
 	if s.carried != nil {
@@ -75,25 +76,25 @@ func (s *nodeRecord) get(d *wire.Decoder) {
 	s.copies, s.buckets, s.hot = flags&recordCopies != 0, flags&recordBuckets != 0, flags&recordHot != 0
 	s.number = d.Uint32()
 	s.shingle = d.Uint32()
-	s.place = d.Place()
-	s.offset = int64(d.Uint())
+	s.Place = d.Place()
+	s.Offset = int64(d.Uint())
 	if d.Uint() != 0 {
-		s.created = doc.Instant{Sec: d.Int(), Nsec: int32(d.Uint()), Set: true}
+		s.Created = doc.Instant{Sec: d.Int(), Nsec: int32(d.Uint()), Set: true}
 	}
-	s.hash = d.Fixed64()
-	s.length = d.Uint()
-	s.id, s.contributor = d.Str(), d.Str()
-	s.turn, s.source = d.Uint(), int32(d.Uint())
+	s.Hash = d.Fixed64()
+	s.Length = d.Uint()
+	s.ID, s.Contributor = d.Str(), d.Str()
+	s.Turn, s.Source = d.Uint(), int32(d.Uint())
 	if flags&recordSum != 0 {
-		for at := 0; at < len(s.sum); at += 8 {
-			binary.LittleEndian.PutUint64(s.sum[at:], d.Fixed64())
+		for at := 0; at < len(s.Sum); at += 8 {
+			binary.LittleEndian.PutUint64(s.Sum[at:], d.Fixed64())
 		}
 	}
 	if flags&recordCarried != 0 {
 		s.carried = new(wire.Decision)
 		d.Decision(s.carried)
 	}
-	s.rank = -1
+	s.Rank = -1
 }
 
 // putFate writes what became of a document.
@@ -118,34 +119,6 @@ func appendKey(key []byte, numbers ...uint32) []byte {
 
 // keyNumber is number i of a key.
 func keyNumber(key []byte, i int) uint32 { return binary.BigEndian.Uint32(key[4*i:]) }
-
-// appendPriority appends what has, as bytes, the order of node.compare.
-func appendPriority(key []byte, n *node) []byte {
-	key = binary.BigEndian.AppendUint64(key, n.turn)
-	if n.created.Set {
-		key = append(key, 0)
-		key = binary.BigEndian.AppendUint64(key, uint64(n.created.Sec)^1<<63)
-		key = binary.BigEndian.AppendUint32(key, uint32(n.created.Nsec)^1<<31)
-	} else {
-		key = append(key, 1)
-	}
-	key = binary.BigEndian.AppendUint64(key, n.hash)
-	key = appendOrdered(key, n.contributor)
-	key = appendOrdered(key, n.id)
-	key = binary.BigEndian.AppendUint64(key, n.length)
-	key = append(key, n.sum[:]...)
-	return appendKey(key, n.place.Shard, n.place.Ordinal)
-}
-
-// appendOrdered ends a string so that one that begins another comes before it.
-func appendOrdered(key []byte, s string) []byte {
-	for i := range len(s) {
-		if key = append(key, s[i]); s[i] == 0 {
-			key = append(key, 0xff)
-		}
-	}
-	return append(key, 0, 0)
-}
 
 // stream is what remains of sorted records; the first number of their keys is that
 // of a component.

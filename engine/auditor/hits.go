@@ -1,4 +1,4 @@
-package stage
+package auditor
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
@@ -54,15 +55,15 @@ func (a *auditor) find(k int) int {
 
 // judgeHits counts hits, and keeps those that are not found.
 func (a *auditor) judgeHits(ctx context.Context) error {
-	var pairs []sharing
+	var pairs []Pair
 	for i := range a.hits {
 		h := &a.hits[i]
 		if p := &a.probes[h.probe]; p.number >= 0 && h.text.number >= 0 {
-			pairs = append(pairs, sharing{p.number, h.text.number, &h.found})
+			pairs = append(pairs, Pair{p.number, h.text.number, &h.found})
 		}
 	}
 	if len(pairs) > 0 {
-		if err := a.decided.share(ctx, pairs); err != nil {
+		if err := a.decided.Share(ctx, pairs); err != nil {
 			return err
 		}
 	}
@@ -90,12 +91,12 @@ func (a *auditor) judgeHits(ctx context.Context) error {
 // judge tells of the pairs that the buckets do not find whether that kept the probe,
 // and learns their names.
 func (a *auditor) judge(ctx context.Context) error {
-	a.named = make(map[doc.Place]*node)
+	a.named = make(map[doc.Place]*fate.Node)
 	left := make([]int, len(a.Plan.Shards))
 	for _, h := range a.notFound {
 		for _, place := range []doc.Place{a.probes[h.probe].Place, h.text.Place} {
 			if a.named[place] == nil {
-				a.named[place] = &node{place: place}
+				a.named[place] = &fate.Node{Place: place}
 				left[place.Shard]++
 			}
 		}
@@ -116,7 +117,9 @@ func (a *auditor) judge(ctx context.Context) error {
 				break
 			}
 			if n := a.named[doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}]; n != nil {
-				a.describe(n, &rec, false)
+				a.mu.Lock() // sources are numbered
+				a.order.Describe(n, &rec, false)
+				a.mu.Unlock()
 				left[shard]--
 			}
 		}
@@ -130,7 +133,7 @@ func (a *auditor) judge(ctx context.Context) error {
 	})
 	for _, h := range a.notFound {
 		p := &a.probes[h.probe]
-		h.missed = a.kept(p) && a.kept(&h.text) && a.named[h.text.Place].compare(a.named[p.Place]) < 0
+		h.missed = a.kept(p) && a.kept(&h.text) && a.named[h.text.Place].Compare(a.named[p.Place]) < 0
 	}
 	return err
 }
@@ -186,7 +189,7 @@ func (a *auditor) settle() audit.File {
 
 func (a *auditor) reference(p doc.Place) audit.Document {
 	n := a.named[p]
-	return audit.Document{Shard: p.Shard, Line: a.Plan.Shards[p.Shard].FirstLine + int64(p.Ordinal), ID: n.id, Contributor: n.contributor}
+	return audit.Document{Shard: p.Shard, Line: a.Plan.Shards[p.Shard].FirstLine + int64(p.Ordinal), ID: n.ID, Contributor: n.Contributor}
 }
 
 // families returns the pairs of each family of probes: those with a text in

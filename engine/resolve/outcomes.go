@@ -1,4 +1,4 @@
-package stage
+package resolve
 
 import (
 	"cmp"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/alarm"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/internal/extsort"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
@@ -21,13 +22,13 @@ type outcomes struct {
 	owners    *extsort.Sorter // contributors by the place of the kept document; nil without shared credit
 	stats     neardup.Stats
 	component uint64
-	most      node        // the document of stats.MostCandidates
+	most      fate.Node   // the document of stats.MostCandidates
 	groups    []sizeGroup // the largest ones
 }
 
 // sizeGroup is a witness and how many it is the witness of.
 type sizeGroup struct {
-	witness node
+	witness fate.Node
 	dropped uint64
 }
 
@@ -40,7 +41,7 @@ func (o *outcomes) close() {
 
 // add adds what describes the work on components of their own. most is the document
 // of MostCandidates.
-func (o *outcomes) add(s *neardup.Stats, most *node, component uint64) {
+func (o *outcomes) add(s *neardup.Stats, most *fate.Node, component uint64) {
 	t := &o.stats
 	t.Documents += s.Documents
 	t.Dropped += s.Dropped
@@ -51,16 +52,16 @@ func (o *outcomes) add(s *neardup.Stats, most *node, component uint64) {
 	t.KeptCandidates += s.KeptCandidates
 	t.HotBuckets += s.HotBuckets
 	t.LargestBucketKept = max(t.LargestBucketKept, s.LargestBucketKept)
-	if s.MostCandidates > t.MostCandidates || s.MostCandidates == t.MostCandidates && s.MostCandidates > 0 && most.compare(&o.most) < 0 {
+	if s.MostCandidates > t.MostCandidates || s.MostCandidates == t.MostCandidates && s.MostCandidates > 0 && most.Compare(&o.most) < 0 {
 		t.MostCandidates, o.most = s.MostCandidates, *most
 	}
 	o.component = max(o.component, component)
 }
 
 // group notes a witness, if it is one of those with the largest groups.
-func (o *outcomes) group(witness *node, dropped uint64) {
+func (o *outcomes) group(witness *fate.Node, dropped uint64) {
 	order := func(a, b sizeGroup) int {
-		return cmp.Or(cmp.Compare(b.dropped, a.dropped), a.witness.compare(&b.witness))
+		return cmp.Or(cmp.Compare(b.dropped, a.dropped), a.witness.Compare(&b.witness))
 	}
 	g := sizeGroup{*witness, dropped}
 	at, _ := slices.BinarySearchFunc(o.groups, g, order)
@@ -71,15 +72,15 @@ func (o *outcomes) group(witness *node, dropped uint64) {
 }
 
 // drop notes a dropped document, and who else is in the group of its witness.
-func (p *parts) drop(place doc.Place, contributor string, f *sweep.Fate, witness *node) error {
+func (p *parts) drop(place doc.Place, contributor string, f *sweep.Fate, witness *fate.Node) error {
 	d := p.decision(place, f, witness)
 	if err := p.decided(place, &d); err != nil {
 		return err
 	}
-	if p.out.owners == nil || int(witness.place.Shard) >= p.delivery || contributor == witness.contributor {
+	if p.out.owners == nil || int(witness.Place.Shard) >= p.delivery || contributor == witness.Contributor {
 		return nil
 	}
-	p.key = appendKey(p.key[:0], witness.place.Shard, witness.place.Ordinal)
+	p.key = appendKey(p.key[:0], witness.Place.Shard, witness.Place.Ordinal)
 	return p.out.owners.Add(p.key, []byte(contributor))
 }
 
@@ -90,7 +91,7 @@ func (p *parts) decided(place doc.Place, d *wire.Decision) error {
 
 // dropCopy decides about a copy of first, which has fate f. It reports whether the
 // copy is in the group of the witness.
-func (p *parts) dropCopy(value []byte, f *sweep.Fate, first, witness *node, carried *wire.Decision) (bool, error) {
+func (p *parts) dropCopy(value []byte, f *sweep.Fate, first, witness *fate.Node, carried *wire.Decision) (bool, error) {
 	d := wire.ValueOf(value)
 	place, contributor := d.Place(), ""
 	if p.out.owners != nil {
@@ -105,7 +106,7 @@ func (p *parts) dropCopy(value []byte, f *sweep.Fate, first, witness *node, carr
 			copied.Ordinal = place.Ordinal
 			return false, p.decided(place, &copied)
 		}
-		if p.Plan.Scope == plan.ScopeReference && int(first.place.Shard) < p.delivery {
+		if p.Plan.Scope == plan.ScopeReference && int(first.Place.Shard) < p.delivery {
 			return false, nil
 		}
 		f = &sweep.Fate{Class: doc.ExactDup}
@@ -125,7 +126,7 @@ func (p *parts) write(ctx context.Context) error {
 		return err
 	}
 	if p.out.owners != nil {
-		err := p.writeSorted(ctx, "owners", magicOwners, p.out.owners, func(e *wire.Encoder, kept doc.Place, names [][]byte) {
+		err := p.writeSorted(ctx, "owners", wire.MagicOwners, p.out.owners, func(e *wire.Encoder, kept doc.Place, names [][]byte) {
 			e.Uint(uint64(kept.Ordinal))
 			e.Uint(uint64(len(names)))
 			for _, name := range names {
@@ -137,7 +138,7 @@ func (p *parts) write(ctx context.Context) error {
 		}
 	}
 	o := &p.out
-	e := evidence{Measured: alarm.Measured{
+	e := Evidence{Measured: alarm.Measured{
 		Component: o.component, KeptPairs: o.stats.KeptCandidates, LargestBucket: uint64(o.stats.LargestBucketKept),
 		HotBuckets: o.stats.HotBuckets, MostCandidates: o.stats.MostCandidates,
 	}}

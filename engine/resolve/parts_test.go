@@ -1,6 +1,8 @@
-package stage
+package resolve_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -18,7 +20,11 @@ import (
 
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/resolve"
+	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/sweepable"
 	"github.com/tallystick/tallystick/engine/task"
+	"github.com/tallystick/tallystick/engine/task/tasktest"
 )
 
 // family makes texts that are like each other.
@@ -120,9 +126,9 @@ func planOf(t *testing.T, files [][]string, reference int, change func(p *plan.P
 func resolved(t *testing.T, j *task.Job, room int64) map[string]string {
 	t.Helper()
 	resolveAgain(t, j, room)
-	out := contents(t, j)
+	out := tasktest.Contents(t, j)
 	for name := range out {
-		if !strings.Contains(name, "resolve") && !strings.Contains(name, "audit") && !strings.HasPrefix(name, SweepDir) {
+		if !strings.Contains(name, "resolve") && !strings.Contains(name, "audit") && !strings.HasPrefix(name, sweepable.Dir) {
 			delete(out, name)
 		}
 	}
@@ -132,30 +138,21 @@ func resolved(t *testing.T, j *task.Job, room int64) map[string]string {
 func resolveAgain(t *testing.T, j *task.Job, room int64) {
 	t.Helper()
 	os.Remove(filepath.Join(j.Dir, task.RecordPath(task.Resolve, 0)))
-	run := &taskRun{j.Begin(task.Resolve, 0)}
+	run := j.Begin(task.Resolve, 0)
 	defer run.Abort()
-	err := resolveIn(t.Context(), run, room)
-	if err == nil {
+	scanned, err := j.Records(t.Context(), task.Scan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	matched, err := j.Records(t.Context(), task.Match)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err = resolve.DoIn(t.Context(), run, scanned, matched, room); err == nil {
 		err = run.Commit(t.Context())
 	}
 	if err != nil {
 		t.Fatalf("room %d: %v", room, err)
-	}
-}
-
-// do does all tasks of some stages.
-func do(t *testing.T, j *task.Job, stages ...task.Stage) {
-	t.Helper()
-	for _, name := range stages {
-		tasks, err := j.Tasks(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range tasks {
-			if _, _, err := Do(t.Context(), j, name, i); err != nil {
-				t.Fatal(err)
-			}
-		}
 	}
 }
 
@@ -206,8 +203,8 @@ func TestPartsDecideAsAll(t *testing.T) {
 				} else {
 					p = planOf(t, files, policy.reference, policy.change)
 				}
-				j := jobIn(t, p, filepath.Join(t.TempDir(), "out"))
-				do(t, j, task.Scan, task.Match)
+				j := tasktest.Job(t, p, filepath.Join(t.TempDir(), "out"))
+				tasktest.Run(t, stage.Do, j, task.Scan, task.Match)
 				want := resolved(t, j, 0)
 				if diff := gocmp.Diff(want, resolved(t, j, c.room)); diff != "" {
 					t.Fatalf("room %d (-want +got):\n%s", c.room, diff)
@@ -220,18 +217,19 @@ func TestPartsDecideAsAll(t *testing.T) {
 // planAfter plans a run after an earlier one, which it does.
 func planAfter(t *testing.T, before, files [][]string, change func(p *plan.Plan)) plan.Plan {
 	t.Helper()
-	earlier := jobIn(t, planOf(t, before, 0, change), filepath.Join(t.TempDir(), "earlier"))
-	do(t, earlier, task.Order...)
+	earlier := tasktest.Job(t, planOf(t, before, 0, change), filepath.Join(t.TempDir(), "earlier"))
+	tasktest.Run(t, stage.Do, earlier, task.Order...)
 	return planOf(t, files, 0, func(p *plan.Plan) {
 		change(p)
 		e := plan.Earlier{Folder: earlier.Dir, RunID: earlier.Plan.RunID, FirstShard: len(p.Shards), Shards: len(earlier.Plan.Shards)}
 		for i, s := range earlier.Plan.Shards {
-			index, err := os.ReadFile(filepath.Join(earlier.Dir, IndexPath(i)))
+			index, err := os.ReadFile(filepath.Join(earlier.Dir, stage.IndexPath(i)))
 			if err != nil {
 				t.Fatal(err)
 			}
 			s.File += len(p.Files)
-			s.Index = digestOf(index)
+			sum := sha256.Sum256(index)
+			s.Index = hex.EncodeToString(sum[:])
 			p.Shards = append(p.Shards, s)
 		}
 		for _, f := range earlier.Plan.Files {
@@ -259,8 +257,8 @@ func TestBlocksOfHotBuckets(t *testing.T) {
 		all = append(all, string(line))
 	}
 	p := planOf(t, [][]string{all[:1500], all[1500:]}, 0, func(p *plan.Plan) { p.Rules.Credit = plan.RuleCredit })
-	j := jobIn(t, p, filepath.Join(t.TempDir(), "out"))
-	do(t, j, task.Scan, task.Match)
+	j := tasktest.Job(t, p, filepath.Join(t.TempDir(), "out"))
+	tasktest.Run(t, stage.Do, j, task.Scan, task.Match)
 	want := resolved(t, j, 0)
 	if alarms := want[task.WorkPath(task.Resolve, 0, "alarms")]; strings.Contains(alarms, `"hot_buckets":0`) {
 		t.Errorf("no bucket is hot: %s", alarms)
@@ -287,8 +285,8 @@ func TestPartsHoldTheirBound(t *testing.T) {
 			all = append(all, string(line))
 		}
 	}
-	j := jobIn(t, planOf(t, [][]string{all[:40_000], all[40_000:]}, 0, func(*plan.Plan) {}), filepath.Join(t.TempDir(), "out"))
-	do(t, j, task.Scan, task.Match)
+	j := tasktest.Job(t, planOf(t, [][]string{all[:40_000], all[40_000:]}, 0, func(*plan.Plan) {}), filepath.Join(t.TempDir(), "out"))
+	tasktest.Run(t, stage.Do, j, task.Scan, task.Match)
 	const room = 2 << 20
 	peaks := map[int64]int64{}
 	for _, bound := range []int64{0, room} {

@@ -1,10 +1,11 @@
-package stage
+package resolve
 
 import (
 	"cmp"
 	"fmt"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/sweep"
 	"github.com/tallystick/tallystick/engine/wire"
@@ -14,23 +15,23 @@ import (
 func (b *blocks) noteCopied(d *ranksDoc, f *found) error {
 	witness, at := f.witness, f.at
 	if witness == nil {
-		witness, at = &d.node, d.at
+		witness, at = &d.Node, d.at
 	}
 	b.p.key = appendKey(b.p.key[:0], d.number)
 	return b.copied.Add(b.p.key, b.p.value.Value(func(e *wire.Encoder) {
 		putFate(e, &f.fate)
 		d.nodeRecord.put(e)
 		e.Uint(uint64(at))
-		(&nodeRecord{node: *witness}).put(e)
+		(&nodeRecord{Node: *witness}).put(e)
 	}))
 }
 
 // noteSize adds documents to the group of a witness.
-func (b *blocks) noteSize(at uint32, witness *node, dropped uint64) error {
+func (b *blocks) noteSize(at uint32, witness *fate.Node, dropped uint64) error {
 	b.p.key = appendKey(b.p.key[:0], at)
 	return b.sizes.Add(b.p.key, b.p.value.Value(func(e *wire.Encoder) {
 		e.Uint(dropped)
-		(&nodeRecord{node: *witness}).put(e)
+		(&nodeRecord{Node: *witness}).put(e)
 	}))
 }
 
@@ -67,7 +68,7 @@ func (b *blocks) copies() error {
 		if dropped == 0 {
 			return nil
 		}
-		err := b.noteSize(at, &witness.node, dropped)
+		err := b.noteSize(at, &witness.Node, dropped)
 		dropped = 0
 		return err
 	}
@@ -94,7 +95,7 @@ func (b *blocks) copies() error {
 				return err
 			}
 		}
-		counts, err := b.p.dropCopy(value, &f, &first.node, &witness.node, first.carried)
+		counts, err := b.p.dropCopy(value, &f, &first.Node, &witness.Node, first.carried)
 		if counts {
 			dropped++
 		}
@@ -118,7 +119,7 @@ func (b *blocks) groups() error {
 		n := d.Uint()
 		witness.get(d)
 		if at := keyNumber(key, 0); at != group && total > 0 {
-			b.p.out.group(&last.node, total)
+			b.p.out.group(&last.Node, total)
 			total = 0
 		}
 		group, last = keyNumber(key, 0), witness
@@ -126,7 +127,7 @@ func (b *blocks) groups() error {
 		return d.Ended()
 	})
 	if total > 0 {
-		b.p.out.group(&last.node, total)
+		b.p.out.group(&last.Node, total)
 	}
 	return err
 }

@@ -1,4 +1,4 @@
-package stage
+package resolve
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"runtime"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/wire"
 )
@@ -22,7 +23,7 @@ const (
 
 // weight is what a node takes.
 func (r *resolver) weight(s *nodeRecord) int64 {
-	w := int64(nodeBytes + len(s.id) + len(s.contributor))
+	w := int64(nodeBytes + len(s.ID) + len(s.Contributor))
 	if s.buckets {
 		w += comparedBytes + neardup.ParityBytes(int(s.shingle)) + workerBytes*int64(max(r.Workers, 1))
 	}
@@ -60,8 +61,8 @@ func (r *resolver) fits(ctx context.Context) (bool, error) {
 	}
 	r.needed = r.edges * edgeBytes
 	err := r.eachDoc(ctx, func(_ uint32, _ doc.Place, rec *wire.Document, _ *wire.Decision) error {
-		n := node{length: rec.Bytes}
-		r.needed += int64(len(rec.ID)+len(rec.Contributor)) + r.weight(&nodeRecord{node: n, buckets: true, hot: r.hot, shingle: shinglesOf(rec.Bytes)})
+		n := fate.Node{Length: rec.Bytes}
+		r.needed += int64(len(rec.ID)+len(rec.Contributor)) + r.weight(&nodeRecord{Node: n, buckets: true, hot: r.hot, shingle: shinglesOf(rec.Bytes)})
 		return nil
 	})
 	return r.needed <= r.roomLeft(), err

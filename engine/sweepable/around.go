@@ -1,4 +1,4 @@
-package stage
+package sweepable
 
 import (
 	"cmp"
@@ -36,9 +36,8 @@ type Found struct {
 // OpenAround finds the documents of a sweepable run that match, and opens what
 // is around them.
 func OpenAround(ctx context.Context, job *task.Job, scratch string, match func(sweep.Ref) bool) (*Around, error) {
-	a := &Around{kept: &Kept{r: newResolver(&taskRun{job.Begin(task.Resolve, 0)})}, mates: map[int32][]int32{}}
-	r := a.kept.r
-	if err := r.loadGraph(ctx, job); err != nil {
+	a := &Around{kept: newKept(job), mates: map[int32][]int32{}}
+	if err := LoadGraph(ctx, job, a.kept.nodes); err != nil {
 		return nil, err
 	}
 	err := a.kept.readDocs(ctx, func(place doc.Place, node int32, rec *wire.Document) {
@@ -58,14 +57,14 @@ func OpenAround(ctx context.Context, job *task.Job, scratch string, match func(s
 }
 
 // Close frees the scratch file.
-func (a *Around) Close() { a.kept.r.close() }
+func (a *Around) Close() { a.kept.nodes.Close() }
 
 // restrict takes out of the graph what decides nothing about the documents
 // that were found, and loads the sets of the rest and of their mates.
 func (a *Around) restrict(ctx context.Context, job *task.Job, scratch string) error {
-	r := a.kept.r
-	begin, members := r.graph.Members()
-	matters := make([]bool, r.graph.Len()) // ranks that may decide
+	g := a.kept.nodes
+	begin, members := g.Graph.Members()
+	matters := make([]bool, g.Graph.Len()) // ranks that may decide
 	var queue []uint32
 	visit := func(rank uint32) {
 		if !matters[rank] {
@@ -73,19 +72,19 @@ func (a *Around) restrict(ctx context.Context, job *task.Job, scratch string) er
 			queue = append(queue, rank)
 		}
 	}
-	load := make([]bool, r.graph.Len())
+	load := make([]bool, g.Graph.Len())
 	for _, f := range a.Found {
 		if f.Node < 0 {
 			continue
 		}
 		// A copy fares as the document that stands for it.
-		rank := r.nodes[r.nodes[f.Node].first].rank
+		rank := g.All[g.All[f.Node].First].Rank
 		if rank < 0 {
 			continue
 		}
 		visit(uint32(rank))
 		shared := map[uint32]int{}
-		for _, b := range r.graph.Of(uint32(rank)) {
+		for _, b := range g.Graph.Of(uint32(rank)) {
 			for _, m := range members[begin[b]:begin[b+1]] {
 				if m != uint32(rank) {
 					shared[m]++
@@ -100,14 +99,14 @@ func (a *Around) restrict(ctx context.Context, job *task.Job, scratch string) er
 		mates = mates[:min(len(mates), mostMates)]
 		for _, m := range mates {
 			load[m] = true
-			a.mates[f.Node] = append(a.mates[f.Node], r.byRank[m])
+			a.mates[f.Node] = append(a.mates[f.Node], g.ByRank[m])
 		}
 	}
-	visited := make([]int, r.graph.Buckets) // how many of a bucket's members have been
+	visited := make([]int, g.Graph.Buckets) // how many of a bucket's members have been
 	for len(queue) > 0 {
 		rank := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
-		for _, b := range r.graph.Of(rank) {
+		for _, b := range g.Graph.Of(rank) {
 			bucket := members[begin[b]:begin[b+1]]
 			for ; visited[b] < len(bucket) && bucket[visited[b]] < rank; visited[b]++ {
 				visit(bucket[visited[b]])
@@ -117,30 +116,30 @@ func (a *Around) restrict(ctx context.Context, job *task.Job, scratch string) er
 	// Those that matter keep their order, those that are only compared follow,
 	// without buckets: nothing is decided about them.
 	as := make(map[uint32]uint32)
-	graph := neardup.Graph{Offsets: []uint64{0}, Buckets: r.graph.Buckets}
+	graph := neardup.Graph{Offsets: []uint64{0}, Buckets: g.Graph.Buckets}
 	var byRank []int32
 	for _, deciding := range []bool{true, false} {
-		for rank := range uint32(r.graph.Len()) {
+		for rank := range uint32(g.Graph.Len()) {
 			if deciding != matters[rank] || !deciding && !load[rank] {
 				continue
 			}
 			as[rank] = uint32(len(byRank))
-			byRank = append(byRank, r.byRank[rank])
+			byRank = append(byRank, g.ByRank[rank])
 			if deciding {
-				graph.IDs = append(graph.IDs, r.graph.Of(rank)...)
+				graph.IDs = append(graph.IDs, g.Graph.Of(rank)...)
 			}
 			graph.Offsets = append(graph.Offsets, uint64(len(graph.IDs)))
 		}
 	}
-	for _, n := range r.byRank {
-		r.nodes[n].rank = -1
+	for _, n := range g.ByRank {
+		g.All[n].Rank = -1
 	}
 	for rank, n := range byRank {
-		r.nodes[n].rank = int32(rank)
+		g.All[n].Rank = int32(rank)
 	}
-	r.graph, r.byRank = graph, byRank
+	g.Graph, g.ByRank = graph, byRank
 	var err error
-	r.sets, err = loadSets(ctx, job, scratch, len(byRank), func(rank uint32) (uint32, bool) {
+	g.Sets, err = LoadSets(ctx, job, scratch, len(byRank), func(rank uint32) (uint32, bool) {
 		to, ok := as[rank]
 		return to, ok
 	})
@@ -177,13 +176,13 @@ type Neighbour struct {
 // Neighbours returns the documents most similar to a node, nearest first, of
 // those that share most buckets with it and whose place is accepted.
 func (a *Around) Neighbours(node int32, most int, accept func(doc.Place) bool) ([]Neighbour, error) {
-	r := a.kept.r
+	g := a.kept.nodes
 	var out []Neighbour
 	for _, m := range a.mates[node] {
-		if !accept(r.nodes[m].place) {
+		if !accept(g.All[m].Place) {
 			continue
 		}
-		overlap, union, err := neardup.Score(r.sets, uint32(r.nodes[r.nodes[node].first].rank), uint32(r.nodes[m].rank))
+		overlap, union, err := neardup.Score(g.Sets, uint32(g.All[g.All[node].First].Rank), uint32(g.All[m].Rank))
 		if err != nil {
 			return nil, err
 		}

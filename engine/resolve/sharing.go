@@ -1,4 +1,4 @@
-package stage
+package resolve
 
 import (
 	"context"
@@ -100,4 +100,57 @@ func (r *resolver) sharing(ctx context.Context) error {
 		return fmt.Errorf("%d documents share a key with another one; one process resolves at most %d", r.number, math.MaxInt32)
 	}
 	return nil
+}
+
+// readGroups calls fn for every group of one kind that can decide anything, in
+// order of partition and key. members is reused.
+func (r *resolver) readGroups(ctx context.Context, kind string, fn func(members []doc.Place) error) error {
+	for number := range r.matched {
+		path := task.WorkPath(task.Match, number, kind)
+		f, err := r.OpenFile(ctx, &r.matched[number], path)
+		if err != nil {
+			return err
+		}
+		err = wire.EachGroup(f, func(members []doc.Place) error {
+			if !r.matters(members) {
+				return nil
+			}
+			return fn(members)
+		})
+		f.Close()
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// carriedOf reads what an earlier run decided about the documents of a shard that it
+// dropped: the function is asked for ascending lines, and its answer is reused.
+func (r *resolver) carriedOf(ctx context.Context, shard int) (func(ordinal uint32) (*wire.Decision, error), func(), error) {
+	path := task.WorkPath(task.Scan, shard, "decisions")
+	d, closeFile, err := r.Decode(ctx, &r.scanned[shard], path, wire.MagicDecisions)
+	if err != nil {
+		return nil, nil, err
+	}
+	var next wire.Decision
+	pending := false
+	return func(ordinal uint32) (*wire.Decision, error) {
+		for !pending || next.Ordinal < ordinal {
+			if pending = d.More(); !pending {
+				break
+			}
+			last := next.Ordinal
+			if d.Decision(&next); d.Err == nil && next.Ordinal < last {
+				d.Fail(fmt.Errorf("%w: line %d after line %d", doc.ErrCorrupt, next.Ordinal, last))
+			}
+		}
+		if d.Err != nil {
+			return nil, fmt.Errorf("%s: %w", path, d.Err)
+		}
+		if !pending || next.Ordinal != ordinal {
+			return nil, nil
+		}
+		return &next, nil
+	}, closeFile, nil
 }

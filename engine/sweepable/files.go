@@ -1,4 +1,7 @@
-package stage
+// Package sweepable keeps of a run what other thresholds need, and asks it about
+// them: Kept about all documents, Around about one and what decides about it. What
+// the answers add up to is told by package sweep.
+package sweepable
 
 import (
 	"cmp"
@@ -13,20 +16,20 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/manifest"
+	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/sweep"
 	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
-// SweepDir is the folder, in that of a sweepable run, that holds what other
+// Dir is the folder, in that of a sweepable run, that holds what other
 // thresholds need: the records of all documents, the buckets of those that
 // share one, and their shingle sets. Its files depend on the floor, not on the
 // threshold. It holds no proven pairs: among revisions of one page there are as
 // many as the square of their number, while to decide again takes but a few
 // proofs for each.
-const SweepDir = "sweep"
+const Dir = "sweep"
 
 const (
 	magicGraph = "tallystick graph 1\n"
@@ -34,20 +37,20 @@ const (
 
 	sweepWindow = 8 << 20 // of the compression, bytes
 
-	sweepGraph = SweepDir + "/graph.zst"
-	sweepSets  = SweepDir + "/sets.zst"
+	sweepGraph = Dir + "/graph.zst"
+	sweepSets  = Dir + "/sets.zst"
 )
 
-func sweepDocs(shard int) string { return fmt.Sprintf("%s/%05d.docs.zst", SweepDir, shard) }
+func sweepDocs(shard int) string { return fmt.Sprintf("%s/%05d.docs.zst", Dir, shard) }
 
-// packer is an encoder whose output is compressed. The nil packer takes
+// Packer is an encoder whose output is compressed. The nil packer takes
 // everything and writes nothing.
-type packer struct {
+type Packer struct {
 	*wire.Encoder
 	z *zstd.Encoder
 }
 
-func (t *taskRun) pack(ctx context.Context, path, magic string) (*packer, error) {
+func pack(ctx context.Context, t *task.Task, path, magic string) (*Packer, error) {
 	w, err := t.Create(ctx, path)
 	if err != nil {
 		return nil, err
@@ -59,16 +62,18 @@ func (t *taskRun) pack(ctx context.Context, path, magic string) (*packer, error)
 	}
 	e := wire.NewEncoder(z, magic)
 	e.Sources = t.Plan.UsesSource()
-	return &packer{e, z}, nil
+	return &Packer{e, z}, nil
 }
 
-func (p *packer) doc(r *wire.Document) {
+// Document writes what scan learned of one line.
+func (p *Packer) Document(r *wire.Document) {
 	if p != nil {
 		p.Encoder.Document(r)
 	}
 }
 
-func (p *packer) close() error {
+// Close ends the file.
+func (p *Packer) Close() error {
 	if p == nil {
 		return nil
 	}
@@ -100,43 +105,43 @@ func unpack(ctx context.Context, j *task.Job, path, magic string) (*wire.Decoder
 	return d, closeAll, nil
 }
 
-// keepDocs starts the copy of a shard's records, nil if none is wanted.
-func (t *taskRun) keepDocs(ctx context.Context, shard int) (*packer, error) {
+// KeepDocs starts the copy of a shard's records, nil if none is wanted.
+func KeepDocs(ctx context.Context, t *task.Task, shard int) (*Packer, error) {
 	if !t.Plan.NearDup.Sweepable() {
 		return nil, nil
 	}
-	return t.pack(ctx, sweepDocs(shard), wire.MagicDocs)
+	return pack(ctx, t, sweepDocs(shard), wire.MagicDocs)
 }
 
-// keepForSweep writes the buckets and the shingle sets of a sweepable run.
-func (r *resolver) keepForSweep(ctx context.Context) error {
-	if !r.Plan.NearDup.Sweepable() {
+// KeepNodes writes what resolve knows before it writes decisions.
+func KeepNodes(ctx context.Context, t *task.Task, g *fate.Nodes) error {
+	if !t.Plan.NearDup.Sweepable() {
 		return nil
 	}
-	if err := r.keepGraph(ctx); err != nil {
+	if err := keepGraph(ctx, t, g); err != nil {
 		return err
 	}
-	return r.keepSets(ctx)
+	return keepSets(ctx, t, g)
 }
 
 // keepGraph writes, for every node in order of place, where it is, who stands
 // for it, and its rank; then the buckets of every rank.
-func (r *resolver) keepGraph(ctx context.Context) error {
-	p, err := r.pack(ctx, sweepGraph, magicGraph)
+func keepGraph(ctx context.Context, t *task.Task, g *fate.Nodes) error {
+	p, err := pack(ctx, t, sweepGraph, magicGraph)
 	if err != nil {
 		return err
 	}
-	p.Uint(uint64(len(r.nodes)))
-	for i := range r.nodes {
-		n := &r.nodes[i]
-		p.Place(n.place)
-		p.Int(int64(n.first) - int64(i))
-		p.Uint(uint64(n.rank + 1))
+	p.Uint(uint64(len(g.All)))
+	for i := range g.All {
+		n := &g.All[i]
+		p.Place(n.Place)
+		p.Int(int64(n.First) - int64(i))
+		p.Uint(uint64(n.Rank + 1))
 	}
-	p.Uint(uint64(r.graph.Len()))
-	p.Uint(uint64(r.graph.Buckets))
-	for d := range uint32(r.graph.Len()) {
-		ids := r.graph.Of(d)
+	p.Uint(uint64(g.Graph.Len()))
+	p.Uint(uint64(g.Graph.Buckets))
+	for d := range uint32(g.Graph.Len()) {
+		ids := g.Graph.Of(d)
 		p.Uint(uint64(len(ids)))
 		last := uint32(0)
 		for _, b := range ids {
@@ -144,30 +149,30 @@ func (r *resolver) keepGraph(ctx context.Context) error {
 			last = b
 		}
 	}
-	return p.close()
+	return p.Close()
 }
 
 // keepSets writes the shingle sets, those that share a bucket next to each
 // other: only so does a window of a few megabytes see that they are alike.
-func (r *resolver) keepSets(ctx context.Context) error {
-	p, err := r.pack(ctx, sweepSets, magicSets)
+func keepSets(ctx context.Context, t *task.Task, g *fate.Nodes) error {
+	p, err := pack(ctx, t, sweepSets, magicSets)
 	if err != nil {
 		return err
 	}
-	ranks := make([]uint32, r.graph.Len())
+	ranks := make([]uint32, g.Graph.Len())
 	for i := range ranks {
 		ranks[i] = uint32(i)
 	}
 	// Whoever has a rank is in a bucket.
 	slices.SortFunc(ranks, func(a, b uint32) int {
-		return cmp.Or(cmp.Compare(r.graph.Of(a)[0], r.graph.Of(b)[0]), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(g.Graph.Of(a)[0], g.Graph.Of(b)[0]), cmp.Compare(a, b))
 	})
 	var set []uint64
 	for _, d := range ranks {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if set, err = r.sets.Load(d, set); err != nil {
+		if set, err = g.Sets.Load(d, set); err != nil {
 			return err
 		}
 		p.Uint(uint64(d))
@@ -176,11 +181,11 @@ func (r *resolver) keepSets(ctx context.Context) error {
 			p.Fixed64(x)
 		}
 	}
-	return p.close()
+	return p.Close()
 }
 
-// loadGraph is the inverse of keepGraph.
-func (r *resolver) loadGraph(ctx context.Context, from *task.Job) error {
+// LoadGraph is the inverse of keepGraph: it fills g.
+func LoadGraph(ctx context.Context, from *task.Job, g *fate.Nodes) error {
 	d, done, err := unpack(ctx, from, sweepGraph, magicGraph)
 	if err != nil {
 		return err
@@ -188,19 +193,17 @@ func (r *resolver) loadGraph(ctx context.Context, from *task.Job) error {
 	defer done()
 	nodes := d.Uint()
 	for i := range nodes {
-		n := node{place: d.Place(), first: int32(int64(i) + d.Int()), rank: int32(d.Below(math.MaxInt32)) - 1}
+		n := fate.Node{Place: d.Place(), First: int32(int64(i) + d.Int()), Rank: int32(d.Below(math.MaxInt32)) - 1}
 		if d.Err != nil {
 			break
 		}
-		if n.first < 0 || uint64(n.first) >= nodes || uint64(n.rank+1) > nodes ||
-			int(n.place.Shard) >= len(r.Plan.Shards) || i > 0 && r.nodes[i-1].place.Compare(n.place) >= 0 {
+		if n.First < 0 || uint64(n.First) >= nodes || uint64(n.Rank+1) > nodes ||
+			int(n.Place.Shard) >= len(from.Plan.Shards) || i > 0 && g.All[i-1].Place.Compare(n.Place) >= 0 {
 			d.Fail(fmt.Errorf("%w: node %d", doc.ErrCorrupt, i))
 			break
 		}
-		r.nodes = append(r.nodes, n)
-		r.places.add(n.place)
+		g.All = append(g.All, n)
 	}
-	r.number = r.places.number()
 	docs, buckets := d.Uint(), d.Uint()
 	if d.Err == nil && (docs > nodes || buckets > 1<<32-1) {
 		d.Fail(fmt.Errorf("%w: %d documents in %d buckets", doc.ErrCorrupt, docs, buckets))
@@ -208,22 +211,22 @@ func (r *resolver) loadGraph(ctx context.Context, from *task.Job) error {
 	if d.Err != nil {
 		return fmt.Errorf("%s: %w", sweepGraph, d.Err)
 	}
-	r.byRank = make([]int32, docs)
-	for i := range r.byRank {
-		r.byRank[i] = -1
+	g.ByRank = make([]int32, docs)
+	for i := range g.ByRank {
+		g.ByRank[i] = -1
 	}
-	for i := range r.nodes {
-		if rank := r.nodes[i].rank; rank >= 0 {
-			if uint64(rank) >= docs || r.byRank[rank] >= 0 {
+	for i := range g.All {
+		if rank := g.All[i].Rank; rank >= 0 {
+			if uint64(rank) >= docs || g.ByRank[rank] >= 0 {
 				return fmt.Errorf("%s: %w: rank %d", sweepGraph, doc.ErrCorrupt, rank)
 			}
-			r.byRank[rank] = int32(i)
+			g.ByRank[rank] = int32(i)
 		}
 	}
-	if slices.Contains(r.byRank, -1) {
+	if slices.Contains(g.ByRank, -1) {
 		return fmt.Errorf("%s: %w: a rank without document", sweepGraph, doc.ErrCorrupt)
 	}
-	r.graph = neardup.Graph{Offsets: []uint64{0}, Buckets: int(buckets)}
+	g.Graph = neardup.Graph{Offsets: []uint64{0}, Buckets: int(buckets)}
 	for range docs {
 		last := uint64(0)
 		for i, n := uint64(0), d.Uint(); i < n && d.Err == nil; i++ {
@@ -233,12 +236,12 @@ func (r *resolver) loadGraph(ctx context.Context, from *task.Job) error {
 				break
 			}
 			last += step
-			r.graph.IDs = append(r.graph.IDs, uint32(last))
+			g.Graph.IDs = append(g.Graph.IDs, uint32(last))
 		}
-		r.graph.Offsets = append(r.graph.Offsets, uint64(len(r.graph.IDs)))
+		g.Graph.Offsets = append(g.Graph.Offsets, uint64(len(g.Graph.IDs)))
 	}
-	if d.Err == nil && buckets > uint64(len(r.graph.IDs)) {
-		d.Fail(fmt.Errorf("%w: %d buckets of %d members", doc.ErrCorrupt, buckets, len(r.graph.IDs)))
+	if d.Err == nil && buckets > uint64(len(g.Graph.IDs)) {
+		d.Fail(fmt.Errorf("%w: %d buckets of %d members", doc.ErrCorrupt, buckets, len(g.Graph.IDs)))
 	}
 	if d.Err != nil {
 		return fmt.Errorf("%s: %w", sweepGraph, d.Err)
@@ -246,9 +249,9 @@ func (r *resolver) loadGraph(ctx context.Context, from *task.Job) error {
 	return nil
 }
 
-// loadSets reads the kept shingle sets of docs ranks into a scratch file in
+// LoadSets reads the kept shingle sets of docs ranks into a scratch file in
 // folder scratch. want tells which, and under what rank they go there.
-func loadSets(ctx context.Context, j *task.Job, scratch string, docs int, want func(rank uint32) (as uint32, ok bool)) (*neardup.FileSets, error) {
+func LoadSets(ctx context.Context, j *task.Job, scratch string, docs int, want func(rank uint32) (as uint32, ok bool)) (*neardup.FileSets, error) {
 	d, done, err := unpack(ctx, j, sweepSets, magicSets)
 	if err != nil {
 		return nil, err
@@ -302,26 +305,31 @@ func loadSets(ctx context.Context, j *task.Job, scratch string, docs int, want f
 // Kept is a finished sweepable run, opened to ask it about other thresholds.
 type Kept struct {
 	Corpus sweep.Corpus
-	r      *resolver
+	task   *task.Task // to read inputs
+	nodes  *fate.Nodes
 }
 
-// OpenKept reads what the run of job kept. Shingle sets are unpacked into a
+func newKept(job *task.Job) *Kept {
+	return &Kept{task: job.Begin(task.Resolve, 0), nodes: fate.New(&job.Plan)}
+}
+
+// Open reads what the run of job kept. Shingle sets are unpacked into a
 // file in folder scratch: 8 bytes for each shingle of each document that is
 // compared. Memory is that of resolve.
-func OpenKept(ctx context.Context, job *task.Job, scratch string) (*Kept, error) {
+func Open(ctx context.Context, job *task.Job, scratch string) (*Kept, error) {
 	if !job.Plan.NearDup.Sweepable() {
 		return nil, fmt.Errorf("%w: the run in %s kept nothing for other thresholds (run it with --sweepable)", doc.ErrUsage, job.Dir)
 	}
-	k := &Kept{r: newResolver(&taskRun{job.Begin(task.Resolve, 0)})}
-	if err := k.r.loadGraph(ctx, job); err != nil {
+	k := newKept(job)
+	if err := LoadGraph(ctx, job, k.nodes); err != nil {
 		return nil, err
 	}
 	if err := k.readDocs(ctx, nil); err != nil {
 		return nil, err
 	}
-	docs := k.r.graph.Len()
+	docs := k.nodes.Graph.Len()
 	var err error
-	k.r.sets, err = loadSets(ctx, job, scratch, docs, func(rank uint32) (uint32, bool) { return rank, int(rank) < docs })
+	k.nodes.Sets, err = LoadSets(ctx, job, scratch, docs, func(rank uint32) (uint32, bool) { return rank, int(rank) < docs })
 	if err != nil {
 		return nil, err
 	}
@@ -329,17 +337,18 @@ func OpenKept(ctx context.Context, job *task.Job, scratch string) (*Kept, error)
 }
 
 // Close frees the scratch file.
-func (k *Kept) Close() { k.r.close() }
+func (k *Kept) Close() { k.nodes.Close() }
 
 // readDocs describes the nodes and adds up what came in. each, if not nil, is
 // told of every line; node is -1 for one that shares no key.
 func (k *Kept) readDocs(ctx context.Context, each func(place doc.Place, node int32, rec *wire.Document)) error {
-	r, c := k.r, &k.Corpus
-	c.Documents = make([]sweep.Document, len(r.nodes))
+	g, c := k.nodes, &k.Corpus
+	order := fate.NewOrder(&k.task.Plan)
+	c.Documents = make([]sweep.Document, len(g.All))
 	numbers := map[string]int32{}
 	at := 0
-	for shard := range r.Plan.Shards {
-		d, done, err := unpack(ctx, r.Job, sweepDocs(shard), wire.MagicDocs)
+	for shard := range k.task.Plan.Shards {
+		d, done, err := unpack(ctx, k.task.Job, sweepDocs(shard), wire.MagicDocs)
 		if err != nil {
 			return err
 		}
@@ -354,7 +363,7 @@ func (k *Kept) readDocs(ctx context.Context, each func(place doc.Place, node int
 			counts := doc.Counts{Documents: 1, Bytes: rec.Bytes, Tokens: rec.Tokens}
 			c.In.Add(counts)
 			place, node := doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}, int32(-1)
-			if at < len(r.nodes) && r.nodes[at].place == place {
+			if at < len(g.All) && g.All[at].Place == place {
 				node = int32(at)
 			}
 			if each != nil {
@@ -372,7 +381,7 @@ func (k *Kept) readDocs(ctx context.Context, each func(place doc.Place, node int
 			}
 			c.Contributors[number].In.Add(counts)
 			if node >= 0 {
-				r.describe(&r.nodes[at], &rec, false)
+				order.Describe(&g.All[at], &rec, false)
 				c.Documents[at] = sweep.Document{Contributor: number, Bytes: rec.Bytes, Tokens: rec.Tokens, Hash: rec.Hash}
 				at++
 			}
@@ -382,8 +391,8 @@ func (k *Kept) readDocs(ctx context.Context, each func(place doc.Place, node int
 			return fmt.Errorf("%s: %w", sweepDocs(shard), err)
 		}
 	}
-	if at != len(r.nodes) {
-		return fmt.Errorf("%s: %w: node %d has no record", SweepDir, doc.ErrCorrupt, at)
+	if at != len(g.All) {
+		return fmt.Errorf("%s: %w: node %d has no record", Dir, doc.ErrCorrupt, at)
 	}
 	return nil
 }
@@ -391,23 +400,20 @@ func (k *Kept) readDocs(ctx context.Context, each func(place doc.Place, node int
 // Decide returns the fate of every document of the corpus at the threshold
 // num/den: that of a run of the same plan at that threshold.
 func (k *Kept) Decide(ctx context.Context, num, den int64) ([]sweep.Fate, error) {
-	job := *k.r.Job
-	job.Plan.NearDup.ThresholdNum, job.Plan.NearDup.ThresholdDen = num, den
-	r := newResolver(&taskRun{job.Begin(task.Resolve, 0)})
-	r.nodes, r.byRank, r.graph, r.sets = k.r.nodes, k.r.byRank, k.r.graph, k.r.sets
-	if err := r.decide(ctx); err != nil {
+	g := *k.nodes
+	if err := g.Decide(ctx, num, den, k.task.Workers); err != nil {
 		return nil, err
 	}
-	return r.fates(), nil
+	return g.Fates(), nil
 }
 
 // Ref names document i of the corpus.
 func (k *Kept) Ref(i int32) sweep.Ref {
-	n := &k.r.nodes[i]
-	s := k.r.Plan.Shards[n.place.Shard]
+	n := &k.nodes.All[i]
+	s := k.task.Plan.Shards[n.Place.Shard]
 	return sweep.Ref{
-		ID: n.id, Contributor: n.contributor,
-		File: k.r.Plan.Files[s.File].Path, Line: s.FirstLine + int64(n.place.Ordinal),
+		ID: n.ID, Contributor: n.Contributor,
+		File: k.task.Plan.Files[s.File].Path, Line: s.FirstLine + int64(n.Place.Ordinal),
 	}
 }
 
@@ -417,7 +423,7 @@ func (k *Kept) Texts(ctx context.Context, docs []int32) (map[int32]string, error
 	slices.Sort(docs)
 	texts := map[int32]string{}
 	var mu sync.Mutex
-	err := k.r.Fetch(ctx, slices.Compact(docs), k.r.textOf, func() func(n int32, text []byte) error {
+	err := k.task.Fetch(ctx, slices.Compact(docs), k.nodes.TextOf, func() func(n int32, text []byte) error {
 		return func(n int32, text []byte) error {
 			mu.Lock()
 			defer mu.Unlock()
@@ -428,79 +434,8 @@ func (k *Kept) Texts(ctx context.Context, docs []int32) (map[int32]string, error
 	return texts, err
 }
 
-// Rethreshold does what comes before tally and seal for the plan of j, which
-// differs from that of the finished sweepable run from in its threshold (and
-// run id) alone: from what that run kept, without the inputs. What describes
-// its scan goes along: the engines that counted, and what sealed, the manifest of
-// that run, says of fields.
-func Rethreshold(ctx context.Context, j, from *task.Job, engines []string, sealed *manifest.Manifest) error {
-	for shard := range j.Plan.Shards {
-		t := &taskRun{j.Begin(task.Scan, shard)}
-		if err := t.takeDocs(ctx, from); err != nil {
-			t.Abort()
-			return err
-		}
-		t.Record.Engines = engines
-		if shard == 0 {
-			t.Record.Numbers["created_unreadable"] = int64(sealed.CreatedUnreadable)
-			for i, name := range j.Plan.SourceRank {
-				if !slices.Contains(sealed.UnseenSources, name) {
-					t.Record.Numbers[rankedNumber(i)] = 1
-				}
-			}
-		}
-		if err := t.Commit(ctx); err != nil {
-			return err
-		}
-	}
-	t := &taskRun{j.Begin(task.Resolve, 0)}
-	defer t.Abort()
-	r := newResolver(t)
-	defer r.close()
-	if err := r.loadGraph(ctx, from); err != nil {
-		return err
-	}
-	var err error
-	if r.scanned, err = j.Records(ctx, task.Scan); err != nil {
-		return err
-	}
-	if err := r.describeNodes(ctx); err != nil {
-		return err
-	}
-	if r.sets, err = loadSets(ctx, from, j.ScratchDir(), r.graph.Len(), func(rank uint32) (uint32, bool) { return rank, int(rank) < r.graph.Len() }); err != nil {
-		return err
-	}
-	if err := r.decide(ctx); err != nil {
-		return err
-	}
-	for _, path := range []string{sweepGraph, sweepSets} {
-		if err := t.copyFrom(ctx, from, path); err != nil {
-			return err
-		}
-	}
-	if err := r.write(ctx); err != nil {
-		return err
-	}
-	return t.Commit(ctx)
-}
-
-// copyFrom copies a file of another run.
-func (t *taskRun) copyFrom(ctx context.Context, from *task.Job, path string) error {
-	f, err := from.Out.Open(ctx, path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	w, err := t.Create(ctx, path)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(w, f)
-	return err
-}
-
-// takeDocs makes the records of a shard what they were in another run.
-func (t *taskRun) takeDocs(ctx context.Context, from *task.Job) error {
+// TakeDocs makes the records of a shard what they were in another run.
+func TakeDocs(ctx context.Context, t *task.Task, from *task.Job) error {
 	shard := t.Record.Task
 	d, done, err := unpack(ctx, from, sweepDocs(shard), wire.MagicDocs)
 	if err != nil {
@@ -526,4 +461,29 @@ func (t *taskRun) takeDocs(ctx context.Context, from *task.Job) error {
 		return fmt.Errorf("%s: %w", sweepDocs(shard), d.Err)
 	}
 	return e.Flush()
+}
+
+// TakeNodes makes what resolve kept what it was in another run.
+func TakeNodes(ctx context.Context, t *task.Task, from *task.Job) error {
+	for _, path := range []string{sweepGraph, sweepSets} {
+		if err := copyFrom(ctx, t, from, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyFrom copies a file of another run.
+func copyFrom(ctx context.Context, t *task.Task, from *task.Job, path string) error {
+	f, err := from.Out.Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w, err := t.Create(ctx, path)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, f)
+	return err
 }

@@ -1,0 +1,96 @@
+package resolve
+
+import (
+	"context"
+
+	"github.com/tallystick/tallystick/engine/auditor"
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/neardup"
+)
+
+// inMemory tells an audit what was resolved in one part.
+type inMemory struct {
+	r       *resolver
+	dropped bitset // by number
+}
+
+func (d inMemory) StandsFor(p doc.Place) (int32, bool) {
+	i, shares := d.r.places.find(p)
+	if !shares {
+		return -1, true
+	}
+	return int32(i), d.r.All[i].First == int32(i)
+}
+
+func (d inMemory) RankOf(number int32) int32   { return d.r.All[number].Rank }
+func (d inMemory) IsDropped(number int32) bool { return d.dropped.has(uint32(number)) }
+
+func (d inMemory) Share(_ context.Context, pairs []auditor.Pair) error {
+	for _, p := range pairs {
+		a, b := d.RankOf(p.A), d.RankOf(p.B)
+		*p.Shares = a >= 0 && b >= 0 && d.r.Graph.Share(uint32(a), uint32(b))
+	}
+	return nil
+}
+
+// audit compares the sampled texts with all others. It does nothing unless the plan
+// asks for it.
+func (r *resolver) audit(ctx context.Context) error {
+	d := inMemory{r, newBitset(len(r.All))}
+	for _, v := range r.Verdicts {
+		d.dropped.add(uint32(r.ByRank[v.Doc]))
+	}
+	return r.auditWith(ctx, d, r.Sets)
+}
+
+// audit is that of resolver: sets are not to be had any more, nor is the graph.
+func (p *parts) audit(ctx context.Context) error { return p.auditWith(ctx, p, nil) }
+
+func (r *resolver) auditWith(ctx context.Context, d auditor.Decided, sets *neardup.FileSets) (err error) {
+	if r.Plan.AuditPPM == 0 {
+		return nil
+	}
+	room := int64(0)
+	if r.bounded() {
+		room = r.roomLeft()
+	}
+	r.audited, err = auditor.Run(ctx, r.Task, r.scanned, d, sets, r.bounded(), room)
+	return err
+}
+
+func (p *parts) StandsFor(place doc.Place) (int32, bool) {
+	n, shares := p.places.find(place)
+	if !shares {
+		return -1, true
+	}
+	return int32(n), !p.isCopy(n)
+}
+
+func (p *parts) RankOf(int32) int32          { return -1 }
+func (p *parts) IsDropped(number int32) bool { return p.dropped.has(uint32(number)) }
+
+func (p *parts) Share(ctx context.Context, pairs []auditor.Pair) error {
+	of := map[uint32][]int{} // pairs by document
+	for i, s := range pairs {
+		of[uint32(s.A)] = append(of[uint32(s.A)], i)
+		of[uint32(s.B)] = append(of[uint32(s.B)], i)
+	}
+	in := map[uint32]int{} // the last bucket of each
+	bucket := 0
+	return p.eachBucket(ctx, func(members []uint32) error {
+		bucket++
+		for _, m := range members {
+			if len(of[m]) > 0 {
+				in[m] = bucket
+			}
+		}
+		for _, m := range members {
+			for _, i := range of[m] {
+				if in[uint32(pairs[i].A)] == bucket && in[uint32(pairs[i].B)] == bucket {
+					*pairs[i].Shares = true
+				}
+			}
+		}
+		return nil
+	})
+}
