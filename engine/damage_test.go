@@ -66,6 +66,9 @@ func finishedRuns(t *testing.T, rng *rand.Rand) map[string][2]string {
 // finds it and says which file it was: a flipped bit anywhere, a file that is cut,
 // longer, gone, swapped with another or from another run, and one that is new.
 func TestDamageIsFoundAndNamed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("verifies thousands of damaged runs")
+	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 9))
