@@ -23,7 +23,7 @@ test-s3: ## tests against a real S3 server, versitygw, which is installed into b
 test-slurm: ## a plan's tasks on a real Slurm of one node (Debian's packages, root)
 	@scripts/test_slurm.sh
 
-test-kubernetes: ## the manifests for Kubernetes against its own types (needs their modules)
+test-kubernetes: ## the manifests for Kubernetes and Argo against their own types (needs their modules)
 	@scripts/test_kubernetes.sh
 
 test-spark: ## the job with the join done by DuckDB and by Spark: the same bytes

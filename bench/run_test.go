@@ -18,6 +18,7 @@ import (
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
@@ -29,10 +30,10 @@ func BenchmarkRun(b *testing.B) { benchmark(b, runCells()) }
 func runCells() []cell {
 	return perText("Run", func(t *text) []cell {
 		first := new([]byte) // manifest.json of the first run on t
-		run := func(name string, m engine.Means) cell {
+		run := func(name string, m request.Means) cell {
 			return cell{contender: name, threads: m.Workers, fresh: true, prepare: func() (work, error) { return running(t, m, first) }}
 		}
-		one := engine.Means{Engine: tokenize.EngineNative, Parser: jsonl.Native, Workers: 1}
+		one := request.Means{Engine: tokenize.EngineNative, Parser: jsonl.Native, Workers: 1}
 		all := one
 		all.Workers = max(2, runtime.NumCPU())
 		cells := []cell{
@@ -52,7 +53,7 @@ func runCells() []cell {
 	})
 }
 
-func running(t *text, m engine.Means, first *[]byte) (work, error) {
+func running(t *text, m request.Means, first *[]byte) (work, error) {
 	path, err := t.path()
 	if err != nil {
 		return work{}, err
@@ -62,7 +63,7 @@ func running(t *text, m engine.Means, first *[]byte) (work, error) {
 		return work{}, err
 	}
 	out := filepath.Join(tempDir, "run")
-	rules := engine.Rules{
+	rules := request.Rules{
 		Inputs: []string{path}, Tokenizers: []string{"gpt2"}, AddedTokens: tokenize.AddedMatch,
 		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 		Threshold: "0.8", Recall: 0.99, Seed: seed, MaxLine: maxLine,

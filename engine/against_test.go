@@ -19,7 +19,9 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // TestAgainstIsOneRun: deliveries one after the other, each against what was
@@ -27,7 +29,7 @@ import (
 // the ones before it.
 func TestAgainstIsOneRun(t *testing.T) {
 	rank := []string{"books", "web"}
-	for name, p := range map[string]Policy{
+	for name, p := range map[string]request.Policy{
 		"default": {}, "within a source": {Scope: plan.ScopeSource},
 		"longest": {Priority: plan.PriorityLongest}, "ranking": {Priority: plan.PrioritySource, SourceRank: rank},
 	} {
@@ -76,7 +78,7 @@ func TestAgainstIsOneRun(t *testing.T) {
 
 // laterByPolicy makes every document later in priority order than the ones
 // before it, by the policy first: shorter, or of a source ranked no earlier.
-func laterByPolicy(docs []policyDoc, p Policy) {
+func laterByPolicy(docs []policyDoc, p request.Policy) {
 	if p.Priority == plan.PriorityLongest {
 		slices.SortStableFunc(docs, func(a, b policyDoc) int { return cmp.Compare(len(b.Text), len(a.Text)) })
 	}
@@ -111,20 +113,20 @@ func TestCopyOfADroppedDocument(t *testing.T) {
 		{ID: "e", Text: words(200), Created: 5},
 	}
 	dir := t.TempDir()
-	r := func(p Policy, name string, docs ...policyDoc) Rules {
+	r := func(p request.Policy, name string, docs ...policyDoc) request.Rules {
 		r := policyRules(p, 7, writeDocs(t, filepath.Join(dir, "in-"+name), docs, 1, nil))
 		r.Threshold = "0.9"
 		return r
 	}
-	one := runPolicy(t, r(Policy{}, "all", docs...), policyMeans(1), filepath.Join(dir, "all"))
+	one := runPolicy(t, r(request.Policy{}, "all", docs...), policyMeans(1), filepath.Join(dir, "all"))
 	want := fatesOf(t, one.Dir)
 	if _, dropped := want["c"]; dropped || want["b"].Witness != "a" || want["e"] != want["b"] {
 		t.Fatalf("the test shows nothing: %v", want)
 	}
-	first := runPolicy(t, r(Policy{Index: true}, "first", docs[:3]...), policyMeans(1), filepath.Join(dir, "first"))
-	second := runPolicy(t, r(Policy{Against: []string{first.Dir}, Index: true}, "second"), policyMeans(1), filepath.Join(dir, "second"))
+	first := runPolicy(t, r(request.Policy{Index: true}, "first", docs[:3]...), policyMeans(1), filepath.Join(dir, "first"))
+	second := runPolicy(t, r(request.Policy{Against: []string{first.Dir}, Index: true}, "second"), policyMeans(1), filepath.Join(dir, "second"))
 	for _, earlier := range []string{first.Dir, second.Dir} {
-		last := runPolicy(t, r(Policy{Against: []string{earlier}}, "last-"+filepath.Base(earlier), docs[3]), policyMeans(1), filepath.Join(dir, "last-"+filepath.Base(earlier)))
+		last := runPolicy(t, r(request.Policy{Against: []string{earlier}}, "last-"+filepath.Base(earlier), docs[3]), policyMeans(1), filepath.Join(dir, "last-"+filepath.Base(earlier)))
 		if got := fatesOf(t, last.Dir); got["e"] != want["e"] {
 			t.Errorf("against %s: %v, want %v", earlier, got["e"], want["e"])
 		}
@@ -137,8 +139,8 @@ func TestAgainstIsAFunctionOfThePlan(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	docs := policyCorpus(rng, 120, "d")
 	dir := t.TempDir()
-	first := runPolicy(t, policyRules(Policy{Index: true}, 7, writeDocs(t, filepath.Join(dir, "a"), docs[:60], 2, rng)), policyMeans(2), filepath.Join(dir, "first"))
-	r := policyRules(Policy{Against: []string{first.Dir}, Index: true}, 7, writeDocs(t, filepath.Join(dir, "b"), docs[60:], 3, rng))
+	first := runPolicy(t, policyRules(request.Policy{Index: true}, 7, writeDocs(t, filepath.Join(dir, "a"), docs[:60], 2, rng)), policyMeans(2), filepath.Join(dir, "first"))
+	r := policyRules(request.Policy{Against: []string{first.Dir}, Index: true}, 7, writeDocs(t, filepath.Join(dir, "b"), docs[60:], 3, rng))
 	one := runPolicy(t, r, policyMeans(1), filepath.Join(dir, "one"))
 	runPolicy(t, r, policyMeans(7), filepath.Join(dir, "seven"))
 
@@ -151,8 +153,8 @@ func TestAgainstIsAFunctionOfThePlan(t *testing.T) {
 	if _, err := Prepare(t.Context(), r, policyMeans(1), RunOptions{Out: broken.Out}); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range stage.Order {
-		n, err := (&stage.Job{Plan: prepared.Plan}).Tasks(name)
+	for _, name := range task.Order {
+		n, err := (&task.Job{Plan: prepared.Plan}).Tasks(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +162,7 @@ func TestAgainstIsAFunctionOfThePlan(t *testing.T) {
 			if _, err := RunTask(t.Context(), prepared.Plan, prepared.Counters, policyMeans(1), tasks, name, i); err != nil {
 				t.Fatal(err)
 			}
-			if name == stage.Scan && i%2 == 0 {
+			if name == task.Scan && i%2 == 0 {
 				if _, err := RunTask(t.Context(), prepared.Plan, prepared.Counters, policyMeans(1), broken, name, i); err != nil {
 					t.Fatal(err)
 				}
@@ -179,38 +181,38 @@ func TestAgainstRefuses(t *testing.T) {
 	docs := policyCorpus(rand.New(rand.NewPCG(5, 6)), 40, "d")
 	dir := t.TempDir()
 	in := writeDocs(t, filepath.Join(dir, "in"), docs, 1, nil)
-	first := runPolicy(t, policyRules(Policy{Index: true}, 7, in), policyMeans(1), filepath.Join(dir, "first")).Dir
-	bare := runPolicy(t, policyRules(Policy{}, 7, in), policyMeans(1), filepath.Join(dir, "bare")).Dir
-	against := func(folders ...string) Rules { return policyRules(Policy{Against: folders}, 7, in) }
+	first := runPolicy(t, policyRules(request.Policy{Index: true}, 7, in), policyMeans(1), filepath.Join(dir, "first")).Dir
+	bare := runPolicy(t, policyRules(request.Policy{}, 7, in), policyMeans(1), filepath.Join(dir, "bare")).Dir
+	against := func(folders ...string) request.Rules { return policyRules(request.Policy{Against: folders}, 7, in) }
 	for _, c := range []struct {
 		name string
-		r    func() Rules
+		r    func() request.Rules
 		err  error
 		text string
 	}{
-		{"no index", func() Rules { return against(bare) }, doc.ErrUsage, "run it again with --index"},
-		{"no run", func() Rules { return against(in) }, doc.ErrInput, "holds no finished run"},
-		{"twice", func() Rules { return against(first, first) }, doc.ErrUsage, "given twice"},
-		{"seed", func() Rules { r := against(first); r.Seed = 8; return r }, doc.ErrUsage, "its seed differs: 7 there, 8 here"},
-		{"threshold", func() Rules { r := against(first); r.Threshold = "0.79"; return r }, doc.ErrUsage, "threshold"},
-		{"bands", func() Rules { r := against(first); r.Recall = 0.9999; return r }, doc.ErrUsage, "number of bands and rows"},
-		{"scope", func() Rules { r := against(first); r.Policy.Scope = plan.ScopeSource; return r }, doc.ErrUsage, "its scope differs: corpus there, source here"},
-		{"reference", func() Rules { r := against(first); r.Policy.Reference = []string{in}; return r }, doc.ErrUsage, "exclude each other"},
-		{"standard input", func() Rules { return policyRules(Policy{Index: true}, 7, "-") }, doc.ErrUsage, "standard input"},
-		{"index of a reference run", func() Rules { return policyRules(Policy{Index: true, Reference: []string{in}}, 7, in) }, doc.ErrUsage, "--index"},
-		{"both", func() Rules { return policyRules(Policy{Reference: []string{in}}, 7, in) }, doc.ErrUsage, "in the delivery and in the reference corpus"},
-		{"rank", func() Rules {
-			return policyRules(Policy{Priority: plan.PrioritySource, SourceRank: []string{"a", "b", "a"}}, 7, in)
+		{"no index", func() request.Rules { return against(bare) }, doc.ErrUsage, "run it again with --index"},
+		{"no run", func() request.Rules { return against(in) }, doc.ErrInput, "holds no finished run"},
+		{"twice", func() request.Rules { return against(first, first) }, doc.ErrUsage, "given twice"},
+		{"seed", func() request.Rules { r := against(first); r.Seed = 8; return r }, doc.ErrUsage, "its seed differs: 7 there, 8 here"},
+		{"threshold", func() request.Rules { r := against(first); r.Threshold = "0.79"; return r }, doc.ErrUsage, "threshold"},
+		{"bands", func() request.Rules { r := against(first); r.Recall = 0.9999; return r }, doc.ErrUsage, "number of bands and rows"},
+		{"scope", func() request.Rules { r := against(first); r.Policy.Scope = plan.ScopeSource; return r }, doc.ErrUsage, "its scope differs: corpus there, source here"},
+		{"reference", func() request.Rules { r := against(first); r.Policy.Reference = []string{in}; return r }, doc.ErrUsage, "exclude each other"},
+		{"standard input", func() request.Rules { return policyRules(request.Policy{Index: true}, 7, "-") }, doc.ErrUsage, "standard input"},
+		{"index of a reference run", func() request.Rules { return policyRules(request.Policy{Index: true, Reference: []string{in}}, 7, in) }, doc.ErrUsage, "--index"},
+		{"both", func() request.Rules { return policyRules(request.Policy{Reference: []string{in}}, 7, in) }, doc.ErrUsage, "in the delivery and in the reference corpus"},
+		{"rank", func() request.Rules {
+			return policyRules(request.Policy{Priority: plan.PrioritySource, SourceRank: []string{"a", "b", "a"}}, 7, in)
 		}, doc.ErrUsage, "twice"},
 	} {
-		_, err := MakePlan(t.Context(), c.r(), policyMeans(1), filepath.Join(dir, "out"))
+		_, err := request.MakePlan(t.Context(), c.r(), policyMeans(1), filepath.Join(dir, "out"))
 		if !errors.Is(err, c.err) || !strings.Contains(fmt.Sprint(err), c.text) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
 
 	// An index that is not the one that was planned with.
-	r := policyRules(Policy{Against: []string{first}}, 7, writeDocs(t, filepath.Join(dir, "later"), docs[:9], 1, nil))
+	r := policyRules(request.Policy{Against: []string{first}}, 7, writeDocs(t, filepath.Join(dir, "later"), docs[:9], 1, nil))
 	index := filepath.Join(first, stage.IndexPath(0))
 	whole, err := os.ReadFile(index)
 	if err != nil {
@@ -254,7 +256,7 @@ func TestAgainstRefuses(t *testing.T) {
 func TestAgainstOnRevisions(t *testing.T) {
 	corpora := []string{"../testdata/corpus/peps-history.jsonl.gz", "../testdata/corpus/powershell-docs-history.jsonl.zst"}
 	var docs []policyDoc
-	parser, err := stage.NewParser(plan.Fields{Text: "text", Contributor: "contributor", Created: "created", Source: "source"}, "native")
+	parser, err := task.NewParser(plan.Fields{Text: "text", Contributor: "contributor", Created: "created", Source: "source"}, "native")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,7 +285,7 @@ func TestAgainstOnRevisions(t *testing.T) {
 		return i
 	}
 	dir := t.TempDir()
-	p := Policy{Index: true}
+	p := request.Policy{Index: true}
 	all := runPolicy(t, policyRules(p, 3, writeDocs(t, filepath.Join(dir, "all"), docs, 1, nil)), policyMeans(2), filepath.Join(dir, "one"))
 	want := fatesOf(t, all.Dir)
 	got := map[string]fate{}

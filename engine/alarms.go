@@ -1,13 +1,10 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/tallystick/tallystick/engine/alarm"
+	"github.com/tallystick/tallystick/engine/folder"
 )
 
 // notedAlarms is how many alarms the report and the summary spell out.
@@ -16,7 +13,7 @@ const notedAlarms = 5
 // alarmNotes returns the alarms of the run in dir as sentences, the first ones.
 // floored says that its buckets are those of a floor.
 func alarmNotes(dir string, floored bool) ([]string, error) {
-	f, err := readAlarms(dir)
+	f, err := folder.ReadAlarms(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -31,26 +28,4 @@ func alarmNotes(dir string, floored bool) ([]string, error) {
 		notes = append(notes, fmt.Sprintf("By the buckets of the floor %s: a higher floor saves time, and the decisions stay as they are.", f.Measured.Neighbours()))
 	}
 	return notes, nil
-}
-
-// readAlarms reads alarms.json; a run of before there was one has none.
-func readAlarms(dir string) (alarm.File, error) {
-	b, err := os.ReadFile(filepath.Join(dir, alarm.Name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return alarm.File{}, nil
-	}
-	if err != nil {
-		return alarm.File{}, err
-	}
-	return alarm.Parse(b)
-}
-
-// refuseAlarms returns an error if the finished run in dir has alarms: it was
-// made without --strict and is now asked for with it.
-func refuseAlarms(dir string) error {
-	f, err := readAlarms(dir)
-	if err != nil || f.Raised() == 0 {
-		return err
-	}
-	return &alarm.ErrRaised{File: f, Path: filepath.Join(dir, alarm.Name), Finished: true}
 }

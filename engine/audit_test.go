@@ -15,9 +15,11 @@ import (
 	"github.com/tallystick/tallystick/engine/alarm"
 	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/shingle"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // auditCorpus is of families of edited texts, with copies and lines that are
@@ -61,14 +63,14 @@ func auditOf(t *testing.T, lines []string, files, bands, workers int, ppm int64)
 	for k := range files {
 		tree[fmt.Sprintf("%02d.jsonl", k)] = strings.Join(lines[k*len(lines)/files:(k+1)*len(lines)/files], "\n")
 	}
-	r := Rules{
-		Inputs: []string{writeTree(t, tree)}, Tokenizers: []string{"../testdata/tokenizers/bytes.json"}, AddedTokens: "match",
+	r := request.Rules{
+		Inputs: []string{writeFiles(t, tree)}, Tokenizers: []string{"../testdata/tokenizers/bytes.json"}, AddedTokens: "match",
 		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 		Threshold: "0.7", Recall: 0.99, Seed: 7, AuditPPM: ppm, MaxLine: 1 << 20, ShardSize: int64(max(8000, 10*len(lines))),
 	}
-	m := Means{Engine: "native", Parser: "native", Workers: workers}
+	m := request.Means{Engine: "native", Parser: "native", Workers: workers}
 	out := t.TempDir()
-	p, err := MakePlan(t.Context(), r, m, out)
+	p, err := request.MakePlan(t.Context(), r, m, out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,19 +80,19 @@ func auditOf(t *testing.T, lines []string, files, bands, workers int, ppm int64)
 	if p.Plan.RunID, err = p.Plan.ComputeRunID(); err != nil {
 		t.Fatal(err)
 	}
-	if err := writePlan(t.Context(), out, p.Plan); err != nil {
+	if err := folder.Make(t.Context(), out, false, p.Plan); err != nil {
 		t.Fatal(err)
 	}
 	job, err := newJob(p.Plan, p.Counters, m, out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range stage.Order {
+	for _, name := range task.Order {
 		if _, err := runStage(t.Context(), job, name, m); err != nil {
 			t.Fatal(err)
 		}
 	}
-	alarms, err := readAlarms(out)
+	alarms, err := folder.ReadAlarms(out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +108,7 @@ func auditOf(t *testing.T, lines []string, files, bands, workers int, ppm int64)
 	if low != (f.ByFamilies.HighPPM < 990_000) {
 		t.Errorf("an alarm: %v; %s", low, f.Sentence())
 	}
-	sealed, err := ReadManifest(out)
+	sealed, err := folder.ReadManifest(out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,15 +224,15 @@ func TestAuditIsAFunctionOfTheDocuments(t *testing.T) {
 // A text that changes between scan and audit is not audited.
 func TestAuditOfChangedInput(t *testing.T) {
 	lines := []string{`{"text":"one two three four five six seven","id":"a"}`, `{"text":"eight nine ten eleven twelve","id":"b"}`}
-	dir := writeTree(t, map[string]string{"a.jsonl": strings.Join(lines, "\n")})
-	r := Rules{
+	dir := writeFiles(t, map[string]string{"a.jsonl": strings.Join(lines, "\n")})
+	r := request.Rules{
 		Inputs: []string{dir}, Tokenizers: []string{"../testdata/tokenizers/bytes.json"}, AddedTokens: "match",
 		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 		Threshold: "0.7", Recall: 0.99, Seed: 7, AuditPPM: 1e6, MaxLine: 1 << 20, ShardSize: 1 << 20,
 	}
-	m := Means{Engine: "native", Parser: "native", Workers: 1}
+	m := request.Means{Engine: "native", Parser: "native", Workers: 1}
 	out := t.TempDir()
-	p, err := MakePlan(t.Context(), r, m, out)
+	p, err := request.MakePlan(t.Context(), r, m, out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +240,7 @@ func TestAuditOfChangedInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []stage.Name{stage.Scan, stage.Match} {
+	for _, name := range []task.Stage{task.Scan, task.Match} {
 		if _, err := runStage(t.Context(), job, name, m); err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +249,23 @@ func TestAuditOfChangedInput(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "a.jsonl"), []byte(changed), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := runStage(t.Context(), job, stage.Resolve, m); err == nil || !strings.Contains(err.Error(), doc.ErrInputChanged.Error()) {
+	if _, err := runStage(t.Context(), job, task.Resolve, m); err == nil || !strings.Contains(err.Error(), doc.ErrInputChanged.Error()) {
 		t.Errorf("error %v, want %v", err, doc.ErrInputChanged)
 	}
+}
+
+// writeFiles writes a folder of files.
+func writeFiles(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }

@@ -14,7 +14,8 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/request"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/verify"
 )
 
@@ -24,15 +25,15 @@ func finishedRuns(t *testing.T, rng *rand.Rand) map[string][2]string {
 	t.Helper()
 	dir := t.TempDir()
 	const second = "second=../testdata/tokenizers/bytes.json"
-	kinds := map[string]func(r *Rules, reference, earlier string){
-		"plain":          func(*Rules, string, string) {},
-		"shared credit":  func(r *Rules, _, _ string) { r.Credit = "shared" },
-		"audit":          func(r *Rules, _, _ string) { r.AuditPPM = 500_000 },
-		"two tokenizers": func(r *Rules, _, _ string) { r.Tokenizers = []string{"first=" + r.Tokenizers[0], second} },
-		"sweepable":      func(r *Rules, _, _ string) { r.Floor = "0.6" },
-		"sources":        func(r *Rules, _, _ string) { r.Policy.Scope = plan.ScopeSource },
-		"reference":      func(r *Rules, reference, _ string) { r.Policy.Reference = []string{reference} },
-		"against": func(r *Rules, _, earlier string) {
+	kinds := map[string]func(r *request.Rules, reference, earlier string){
+		"plain":          func(*request.Rules, string, string) {},
+		"shared credit":  func(r *request.Rules, _, _ string) { r.Credit = "shared" },
+		"audit":          func(r *request.Rules, _, _ string) { r.AuditPPM = 500_000 },
+		"two tokenizers": func(r *request.Rules, _, _ string) { r.Tokenizers = []string{"first=" + r.Tokenizers[0], second} },
+		"sweepable":      func(r *request.Rules, _, _ string) { r.Floor = "0.6" },
+		"sources":        func(r *request.Rules, _, _ string) { r.Policy.Scope = plan.ScopeSource },
+		"reference":      func(r *request.Rules, reference, _ string) { r.Policy.Reference = []string{reference} },
+		"against": func(r *request.Rules, _, earlier string) {
 			r.Policy.Against, r.Policy.Index = []string{earlier}, true
 		},
 	}
@@ -47,9 +48,9 @@ func finishedRuns(t *testing.T, rng *rand.Rand) map[string][2]string {
 	for version := range 2 {
 		own, reference, before := input(fmt.Sprint("d", version), 40), input(fmt.Sprint("r", version), 20), input(fmt.Sprint("e", version), 20)
 		earlier := filepath.Join(dir, fmt.Sprint("earlier", version))
-		runPolicy(t, policyRules(Policy{Index: true}, 7, before), policyMeans(1), earlier)
+		runPolicy(t, policyRules(request.Policy{Index: true}, 7, before), policyMeans(1), earlier)
 		for kind, change := range kinds {
-			r := policyRules(Policy{}, 7, own)
+			r := policyRules(request.Policy{}, 7, own)
 			change(&r, reference, earlier)
 			out := filepath.Join(dir, fmt.Sprint(kind, version))
 			runPolicy(t, r, policyMeans(1), out)
@@ -267,21 +268,21 @@ func TestChangedInputs(t *testing.T) {
 	c := newCluster(t, t.TempDir(), seed)
 	whole := c.whole()
 	scanned := func() error {
-		if err := os.RemoveAll(filepath.Join(c.dir, stage.WorkDir)); err != nil {
+		if err := os.RemoveAll(filepath.Join(c.dir, task.WorkDir)); err != nil {
 			t.Fatal(err)
 		}
-		return c.do(stage.Scan, 0, 1<<20)
+		return c.do(task.Scan, 0, 1<<20)
 	}
 	resolved := func() error {
-		if err := os.RemoveAll(filepath.Join(c.dir, stage.WorkDir, string(stage.Resolve))); err != nil {
+		if err := os.RemoveAll(filepath.Join(c.dir, task.WorkDir, string(task.Resolve))); err != nil {
 			t.Fatal(err)
 		}
-		return c.do(stage.Resolve, 0, 1)
+		return c.do(task.Resolve, 0, 1)
 	}
 	decisions := func() map[string]string {
 		all := map[string]string{}
 		for i := range c.plan.Delivery() {
-			name := filepath.Join(stage.WorkDir, string(stage.Resolve), fmt.Sprintf("%05d.decisions", i))
+			name := filepath.Join(task.WorkDir, string(task.Resolve), fmt.Sprintf("%05d.decisions", i))
 			all[name] = string(readFile(t, c.dir, name))
 		}
 		return all
@@ -307,7 +308,7 @@ func TestChangedInputs(t *testing.T) {
 	if err := scanned(); err != nil {
 		t.Fatal(err)
 	}
-	c.must(stage.Match, stage.Resolve)
+	c.must(task.Match, task.Resolve)
 	want := decisions()
 	failed := 0
 	for i, f := range c.plan.Files {
@@ -344,7 +345,7 @@ func TestChangedInputs(t *testing.T) {
 			if err := scanned(); err != nil {
 				t.Fatal(err)
 			}
-			c.must(stage.Match)
+			c.must(task.Match)
 		}
 		if err := os.Remove(f.Path); err != nil {
 			t.Fatal(err)
@@ -359,7 +360,7 @@ func TestChangedInputs(t *testing.T) {
 		if err := scanned(); err != nil {
 			t.Fatal(err)
 		}
-		c.must(stage.Match)
+		c.must(task.Match)
 	}
 	if failed == 0 {
 		t.Error("resolve read nothing that was changed")

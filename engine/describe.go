@@ -18,13 +18,18 @@ import (
 	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/internal/jsonfile"
 	"github.com/tallystick/tallystick/engine/internal/selfsum"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/report"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/tally"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/kernels"
 )
 
@@ -38,12 +43,12 @@ const (
 
 // Timings is the content of timings.json.
 type Timings struct {
-	Version     int      `json:"version"`
-	RunID       string   `json:"run_id"`
-	Machine     Machine  `json:"machine"`
-	Stages      []Timing `json:"stages"`
-	WallSeconds float64  `json:"wall_seconds"` // sum over the stages
-	SHA256      string   `json:"sha256"`       // of this file without these digits
+	Version     int               `json:"version"`
+	RunID       string            `json:"run_id"`
+	Machine     Machine           `json:"machine"`
+	Stages      []progress.Timing `json:"stages"`
+	WallSeconds float64           `json:"wall_seconds"` // sum over the stages
+	SHA256      string            `json:"sha256"`       // of this file without these digits
 }
 
 // Machine is where and with what a run was done.
@@ -66,7 +71,7 @@ const (
 )
 
 // describe writes timings.json and report.html of a sealed run.
-func describe(ctx context.Context, job *stage.Job, m Means, res *Result) error {
+func describe(ctx context.Context, job *task.Job, m request.Means, res *Result) error {
 	engine, err := engineOf(ctx, job)
 	if err != nil {
 		return err
@@ -90,18 +95,18 @@ func describe(ctx context.Context, job *stage.Job, m Means, res *Result) error {
 	if res.report, err = reportData(ctx, job, t, res); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	return WriteFile(ctx, filepath.Join(job.Dir, reportFile), func(w io.Writer) error {
+	return store.WriteFile(ctx, filepath.Join(job.Dir, reportFile), func(w io.Writer) error {
 		return report.Write(w, res.report)
 	})
 }
 
 // engineOf names the engine that counts here or, where the scan was done by
 // other processes, that counted there.
-func engineOf(ctx context.Context, job *stage.Job) (string, error) {
+func engineOf(ctx context.Context, job *task.Job) (string, error) {
 	if len(job.Counters) > 0 {
 		return strings.Join(stage.Engines(job.Counters), ", "), nil
 	}
-	scanned, err := job.Records(ctx, stage.Scan)
+	scanned, err := job.Records(ctx, task.Scan)
 	if err != nil {
 		return "", err
 	}
@@ -116,7 +121,7 @@ func engineOf(ctx context.Context, job *stage.Job) (string, error) {
 	return strings.Join(names, ", "), nil
 }
 
-func writeTimings(ctx context.Context, job *stage.Job, t Timings) error {
+func writeTimings(ctx context.Context, job *task.Job, t Timings) error {
 	t.SHA256 = ""
 	b, err := jsonfile.Marshal(t)
 	if err == nil {
@@ -125,7 +130,7 @@ func writeTimings(ctx context.Context, job *stage.Job, t Timings) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", timingsFile, err)
 	}
-	return stage.WriteBytes(ctx, job.Out, timingsFile, b)
+	return task.WriteBytes(ctx, job.Out, timingsFile, b)
 }
 
 func readTimings(dir string) (t Timings, err error) {
@@ -149,7 +154,7 @@ func WriteSummary(w io.Writer, res Result, width int) error {
 	return report.Summary(w, res.report, width)
 }
 
-func reportData(ctx context.Context, job *stage.Job, t Timings, res *Result) (report.Data, error) {
+func reportData(ctx context.Context, job *task.Job, t Timings, res *Result) (report.Data, error) {
 	dir := job.Dir
 	d := report.Data{
 		Dir: dir, Version: ToolVersion, Plan: res.Plan, Seconds: t.WallSeconds,
@@ -166,7 +171,7 @@ func reportData(ctx context.Context, job *stage.Job, t Timings, res *Result) (re
 	sum := job.Sealed
 	if sum == nil {
 		var err error
-		if sum, err = readSummary(ctx, dir, d.Plan); err != nil {
+		if sum, err = folder.ReadSummary(ctx, dir, d.Plan, reportContributors); err != nil {
 			return d, err
 		}
 	}
@@ -249,7 +254,7 @@ func standingNote(p *plan.Plan, s *manifest.Standing) string {
 
 // newFlows returns what takes in the flows while a process tallies; nil under a
 // memory bound, which has no room for all of them.
-func newFlows(m Means) *report.Flows {
+func newFlows(m request.Means) *report.Flows {
 	if m.Memory > 0 {
 		return nil
 	}
@@ -259,12 +264,12 @@ func newFlows(m Means) *report.Flows {
 // addFlows reads the decisions for who duplicates whom, and the scores, where
 // this process has not added them up while it tallied: some shards were done by
 // another one, or there may be more than a memory bound has room for.
-func addFlows(job *stage.Job, d *report.Data) error {
+func addFlows(job *task.Job, d *report.Data) error {
 	flows := tally.Tally{Room: job.Room(), Dir: job.Dir}
 	defer flows.Close()
 	d.Scores = make([]uint64, 101)
 	var key []byte
-	err := EachDecision(job.Dir, d.Plan, func(row *decision.Row) error {
+	err := folder.EachDecision(job.Dir, d.Plan, func(row *decision.Row) error {
 		key = binary.AppendUvarint(key[:0], uint64(len(row.Contributor)))
 		key = append(append(key, row.Contributor...), row.WitnessContributor...)
 		class := doc.NearDup

@@ -3,17 +3,16 @@ package engine
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/estimate"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/object"
-	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/progress"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/kernels"
 )
 
@@ -25,9 +24,9 @@ type EstimateOptions struct {
 
 // Estimate does all stages with a sample of the corpus of a plan in the output
 // folder out, and leaves there what that tells of the whole, estimate.json.
-func Estimate(ctx context.Context, p Prepared, m Means, out string, o EstimateOptions) (estimate.File, error) {
+func Estimate(ctx context.Context, p request.Prepared, m request.Means, out string, o EstimateOptions) (estimate.File, error) {
 	fail := func(err error) (estimate.File, error) { return estimate.File{}, err }
-	job := &stage.Job{Plan: p.Plan, Dir: out}
+	job := &task.Job{Plan: p.Plan, Dir: out}
 	var to store.Store = store.NewLocal(out)
 	if o.Fleet.Store = object.IsName(out); o.Fleet.Store {
 		var err error
@@ -35,11 +34,11 @@ func Estimate(ctx context.Context, p Prepared, m Means, out string, o EstimateOp
 			return fail(fmt.Errorf("%w: output folder: %w", doc.ErrUsage, err))
 		}
 	}
-	track := start(m.Progress, "estimate", 0, "bytes")
+	track := progress.Start(m.Progress, "estimate", 0, "bytes")
 	s, err := estimate.Rehearse(ctx, p.Plan, forStage(p.Counters), estimate.Options{
 		Size: o.SampleSize, Out: to, Parser: m.Parser, Files: job.File,
-		Report: func(ctx context.Context, job *stage.Job) error {
-			sealed, err := ReadManifest(job.Dir)
+		Report: func(ctx context.Context, job *task.Job) error {
+			sealed, err := folder.ReadManifest(job.Dir)
 			if err != nil {
 				return err
 			}
@@ -49,31 +48,11 @@ func Estimate(ctx context.Context, p Prepared, m Means, out string, o EstimateOp
 	if err != nil {
 		return fail(err)
 	}
-	track.end(1, 0)
+	track.End(1, 0)
 	e := estimate.New(p.Plan, s, o.Fleet, kernels.Features().Name)
 	var b bytes.Buffer
 	if err := e.Write(&b); err != nil {
 		return fail(err)
 	}
-	return e, stage.WriteBytes(ctx, to, estimate.Name, b.Bytes())
-}
-
-// LoadEstimate reads the estimate beside the plan in a file. found is false where
-// there is none; that of another plan is none.
-func LoadEstimate(planFile string, p *plan.Plan) (e estimate.File, found bool, err error) {
-	name := filepath.Join(filepath.Dir(planFile), estimate.Name)
-	if object.IsName(planFile) {
-		name = object.Join(object.Dir(planFile), estimate.Name)
-	}
-	b, err := readAnywhere(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return e, false, nil
-	}
-	if err != nil {
-		return e, false, err
-	}
-	if e, err = estimate.Parse(b); err != nil {
-		return e, false, err
-	}
-	return e, e.RunID == p.RunID, nil
+	return e, task.WriteBytes(ctx, to, estimate.Name, b.Bytes())
 }

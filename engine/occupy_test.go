@@ -8,15 +8,19 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/lease"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
@@ -24,7 +28,7 @@ import (
 type cluster struct {
 	t        *testing.T
 	dir      string
-	rules    Rules
+	rules    request.Rules
 	plan     plan.Plan
 	counters []*tokenize.Counter
 }
@@ -33,7 +37,7 @@ func newCluster(t *testing.T, dir string, seed uint64) *cluster {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 6))
 	in := writeDocs(t, filepath.Join(dir, "in"), policyCorpus(rng, 60, "d"), 3, rng)
-	c := &cluster{t: t, dir: filepath.Join(dir, "out"), rules: policyRules(Policy{}, 7, in)}
+	c := &cluster{t: t, dir: filepath.Join(dir, "out"), rules: policyRules(request.Policy{}, 7, in)}
 	c.prepare(RunOptions{Out: c.dir})
 	return c
 }
@@ -47,12 +51,12 @@ func (c *cluster) prepare(o RunOptions) {
 	c.plan, c.counters = p.Plan, p.Counters
 }
 
-func (c *cluster) do(name stage.Name, first, n int) error {
+func (c *cluster) do(name task.Stage, first, n int) error {
 	_, err := RunTasks(c.t.Context(), c.plan, c.counters, policyMeans(2), RunOptions{Out: c.dir}, name, first, n)
 	return err
 }
 
-func (c *cluster) must(names ...stage.Name) {
+func (c *cluster) must(names ...task.Stage) {
 	c.t.Helper()
 	for _, name := range names {
 		if err := c.do(name, 0, 1<<20); err != nil {
@@ -71,10 +75,10 @@ func (c *cluster) whole() string {
 func (c *cluster) same(want string) {
 	c.t.Helper()
 	sameBytes(c.t, filepath.Join(want, "manifest.json"), filepath.Join(c.dir, "manifest.json"))
-	if !sealed(c.t.Context(), c.plan, c.dir) {
+	if !folder.Sealed(c.t.Context(), c.plan, c.dir) {
 		c.t.Error("the files are not those of the manifest")
 	}
-	if _, err := os.Stat(filepath.Join(c.dir, stage.WorkDir)); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(c.dir, task.WorkDir)); !errors.Is(err, fs.ErrNotExist) {
 		c.t.Errorf("the work folder: %v, want none", err)
 	}
 }
@@ -83,7 +87,8 @@ func (c *cluster) same(want string) {
 // command, and what the first does is not disturbed.
 func TestOneRunInAFolder(t *testing.T) {
 	c := newCluster(t, t.TempDir(), 1)
-	l, err := takeIn(filepath.Dir(lockPath(c.dir)), lockName, "run", new([]string))
+	work := filepath.Join(c.dir, task.WorkDir)
+	release, err := folder.Occupy(c.dir, "run")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,11 +105,11 @@ func TestOneRunInAFolder(t *testing.T) {
 		_, err = Prepare(t.Context(), c.rules, policyMeans(1), o)
 		refused("plan", err)
 	}
-	refused("stage", c.do(stage.Scan, 0, 1))
-	l.Release()
+	refused("stage", c.do(task.Scan, 0, 1))
+	release()
 
 	// A task keeps runs out as well, but no other task.
-	l, err = announce(c.dir, stage.Scan, 1)
+	l, err := folder.Announce(c.dir, task.Scan, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,16 +117,16 @@ func TestOneRunInAFolder(t *testing.T) {
 	if !errors.Is(err, doc.ErrInUse) || !strings.Contains(err.Error(), "in use by scan task 1 (process ") {
 		t.Errorf("run beside a task: %v", err)
 	}
-	c.must(stage.Scan)
+	c.must(task.Scan)
 	l.Release()
 
 	// What the dead left keeps nobody out.
-	if err := os.MkdirAll(runningPath(c.dir), 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Join(work, "running"), 0o777); err != nil {
 		t.Fatal(err)
 	}
 	dead, _ := json.Marshal(lease.Holder{Command: "run", Host: "gone", PID: 1})
 	long := time.Now().Add(-time.Hour)
-	for _, path := range []string{lockPath(c.dir), filepath.Join(runningPath(c.dir), "scan.00001.DEAD")} {
+	for _, path := range []string{filepath.Join(work, "lock"), filepath.Join(work, "running", "scan.00001.DEAD")} {
 		if err := os.WriteFile(path, dead, 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +144,7 @@ func TestOneRunInAFolder(t *testing.T) {
 func TestRunsAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	rng := rand.New(rand.NewPCG(1, 2))
-	r := policyRules(Policy{}, 7, writeDocs(t, filepath.Join(dir, "in"), policyCorpus(rng, 60, "d"), 3, rng))
+	r := policyRules(request.Policy{}, 7, writeDocs(t, filepath.Join(dir, "in"), policyCorpus(rng, 60, "d"), 3, rng))
 	for round := range 3 {
 		out := filepath.Join(dir, "new", string(rune('a'+round)))
 		errs := make([]error, 4)
@@ -155,7 +160,7 @@ func TestRunsAtOnce(t *testing.T) {
 				t.Errorf("round %d: %v", round, err)
 			}
 		}
-		if _, err := ReadManifest(out); err != nil && !errors.Is(errs[0], doc.ErrInUse) && !errors.Is(errs[2], doc.ErrInUse) {
+		if _, err := folder.ReadManifest(out); err != nil && !errors.Is(errs[0], doc.ErrInUse) && !errors.Is(errs[2], doc.ErrInUse) {
 			t.Errorf("round %d: %v after %v", round, err, errs)
 		}
 	}
@@ -164,8 +169,8 @@ func TestRunsAtOnce(t *testing.T) {
 // TestWorkersOnOneTask: every task is done by three workers at once.
 func TestWorkersOnOneTask(t *testing.T) {
 	c := newCluster(t, t.TempDir(), 2)
-	for _, name := range stage.Order {
-		tasks, err := (&stage.Job{Plan: c.plan}).Tasks(name)
+	for _, name := range task.Order {
+		tasks, err := (&task.Job{Plan: c.plan}).Tasks(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -186,7 +191,7 @@ func TestWorkersOnOneTask(t *testing.T) {
 
 // lateTask does a task of c up to the moment before its files become visible,
 // runs meanwhile, and lets the task go on.
-func (c *cluster) lateTask(name stage.Name, task int, meanwhile func()) error {
+func (c *cluster) lateTask(name task.Stage, number int, meanwhile func()) error {
 	c.t.Helper()
 	job, err := newJob(c.plan, c.counters, policyMeans(1), c.dir)
 	if err != nil {
@@ -194,25 +199,25 @@ func (c *cluster) lateTask(name stage.Name, task int, meanwhile func()) error {
 	}
 	job.Fence = func() error {
 		meanwhile()
-		return fence(c.dir, c.plan.RunID)
+		return folder.Fence(c.dir, c.plan.RunID)
 	}
-	_, _, err = stage.Do(c.t.Context(), job, name, task)
+	_, _, err = stage.Do(c.t.Context(), job, name, number)
 	return err
 }
 
 // TestLateWriter: a worker that was thought dead finishes its task when another
 // has done it, when the run is sealed, and when the folder holds another run.
 func TestLateWriter(t *testing.T) {
-	for _, name := range []stage.Name{stage.Scan, stage.Match, stage.Resolve, stage.Tally} {
-		if testing.Short() && name != stage.Tally { // whose files are those of the finished run
+	for _, name := range []task.Stage{task.Scan, task.Match, task.Resolve, task.Tally} {
+		if testing.Short() && name != task.Tally { // whose files are those of the finished run
 			continue
 		}
 		t.Run(string(name), func(t *testing.T) {
 			c := newCluster(t, t.TempDir(), 3)
 			whole := c.whole()
 			at := 0
-			for stage.Order[at] != name {
-				c.must(stage.Order[at])
+			for task.Order[at] != name {
+				c.must(task.Order[at])
 				at++
 			}
 			if err := c.lateTask(name, 0, func() { c.must(name) }); err != nil {
@@ -220,11 +225,11 @@ func TestLateWriter(t *testing.T) {
 			}
 			// Again, and sealed meanwhile: its record goes first, or it would see
 			// that nothing is to be done.
-			record := filepath.Join(c.dir, stage.WorkDir, string(name), "00000.done.json")
+			record := filepath.Join(c.dir, task.WorkDir, string(name), "00000.done.json")
 			if err := os.Remove(record); err != nil {
 				t.Fatal(err)
 			}
-			once := sync.OnceFunc(func() { c.must(stage.Order[at:]...) })
+			once := sync.OnceFunc(func() { c.must(task.Order[at:]...) })
 			if err := c.lateTask(name, 0, once); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("after the seal: %v", err)
 			}
@@ -236,7 +241,7 @@ func TestLateWriter(t *testing.T) {
 				t.Error(err)
 			}
 			sameBytes(t, filepath.Join(whole, "manifest.json"), filepath.Join(c.dir, "manifest.json"))
-			if !sealed(t.Context(), c.plan, c.dir) {
+			if !folder.Sealed(t.Context(), c.plan, c.dir) {
 				t.Error("a late task changed a file of the finished run")
 			}
 			if err := CheckDone(t.Context(), c.dir); err != nil {
@@ -249,14 +254,14 @@ func TestLateWriter(t *testing.T) {
 // TestLateWriterOfAnotherRun: the folder was given to another run meanwhile.
 func TestLateWriterOfAnotherRun(t *testing.T) {
 	c := newCluster(t, t.TempDir(), 4)
-	c.must(stage.Scan, stage.Match, stage.Resolve)
+	c.must(task.Scan, task.Match, task.Resolve)
 	old := *c
 	other := c.rules
 	other.Threshold = "0.5"
-	err := old.lateTask(stage.Tally, 0, func() {
+	err := old.lateTask(task.Tally, 0, func() {
 		c.rules = other
 		c.prepare(RunOptions{Out: c.dir, Force: true})
-		c.must(stage.Order...)
+		c.must(task.Order...)
 	})
 	if !errors.Is(err, doc.ErrInputChanged) || !strings.Contains(err.Error(), "was replaced while the task ran") {
 		t.Errorf("the late task: %v", err)
@@ -266,7 +271,7 @@ func TestLateWriterOfAnotherRun(t *testing.T) {
 
 // CheckDone reports an error unless status calls the run in dir finished.
 func CheckDone(ctx context.Context, dir string) error {
-	s, err := ReadStatus(ctx, dir)
+	s, err := folder.ReadStatus(ctx, dir)
 	if err == nil && !s.Finished {
 		err = errors.New("status: unfinished")
 	}
@@ -275,48 +280,40 @@ func CheckDone(ctx context.Context, dir string) error {
 
 func TestStatus(t *testing.T) {
 	c := newCluster(t, t.TempDir(), 5)
-	read := func() Status {
+	read := func() folder.Status {
 		t.Helper()
-		s, err := ReadStatus(t.Context(), c.dir)
+		s, err := folder.ReadStatus(t.Context(), c.dir)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s
 	}
-	if s := read(); s.Finished || len(s.Stages) != 5 || s.Stages[0].Done != 0 || ranges(s.Stages[0].Missing) != "0-2" {
+	if s := read(); s.Finished || len(s.Stages) != 5 || s.Stages[0].Done != 0 || !slices.Equal(s.Stages[0].Missing, []int{0, 1, 2}) {
 		t.Fatalf("after plan: %+v", s)
 	}
-	c.must(stage.Scan, stage.Match)
-	damage := filepath.Join(c.dir, stage.WorkDir, "scan", "00001.done.json")
+	c.must(task.Scan, task.Match)
+	damage := filepath.Join(c.dir, task.WorkDir, "scan", "00001.done.json")
 	if err := os.WriteFile(damage, []byte("{"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	l, err := announce(c.dir, stage.Resolve, 0)
+	l, err := folder.Announce(c.dir, task.Resolve, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"scan.-1.X", "scan.x", "scan", "x.00000.X", "scan.99999999999999999999.X"} { // nobody's
-		if err := os.WriteFile(filepath.Join(runningPath(c.dir), name), []byte("{}"), 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(c.dir, task.WorkDir, "running", name), []byte("{}"), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s := read()
 	scan, match, resolve := s.Stages[0], s.Stages[1], s.Stages[2]
-	if scan.Done != 2 || ranges(scan.Missing) != "1" || scan.BytesDone >= scan.Bytes || scan.BytesDone == 0 || match.Done != match.Tasks ||
+	if scan.Done != 2 || !slices.Equal(scan.Missing, []int{1}) || scan.BytesDone >= scan.Bytes || scan.BytesDone == 0 || match.Done != match.Tasks ||
 		resolve.Done != 0 || len(resolve.Missing) != 0 || len(resolve.Running) != 1 || resolve.Running[0].Holder.PID != os.Getpid() {
 		t.Fatalf("in the middle: %+v", s)
 	}
 	l.Release()
-	c.must(stage.Scan, stage.Resolve, stage.Tally, stage.Seal)
+	c.must(task.Scan, task.Resolve, task.Tally, task.Seal)
 	if s := read(); !s.Finished || s.Stages[0].Done != 3 || s.Stages[4].Done != 1 {
 		t.Fatalf("at the end: %+v", s)
-	}
-}
-
-func TestRanges(t *testing.T) {
-	for want, in := range map[string][]int{"": nil, "4": {4}, "0-1": {0, 1}, "0-3,7,9-11": {0, 1, 2, 3, 7, 9, 10, 11}} {
-		if got := ranges(in); got != want {
-			t.Errorf("ranges(%v) = %q, want %q", in, got, want)
-		}
 	}
 }

@@ -17,10 +17,12 @@ import (
 
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/shingle"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/verify"
 )
 
@@ -97,7 +99,7 @@ func mixDates(rng *rand.Rand, docs []policyDoc) {
 // stand first. One whose text (within its scope) was met before shares the fate
 // of the first; else it is dropped if and only if a kept one, within the scope,
 // shares a bucket with it and reaches the threshold.
-func policyOracle(p Policy, standing, delivery []policyDoc, seed uint64, rule plan.NearDup) map[string]fate {
+func policyOracle(p request.Policy, standing, delivery []policyDoc, seed uint64, rule plan.NearDup) map[string]fate {
 	type entry struct {
 		*policyDoc
 		stands bool
@@ -200,15 +202,17 @@ func policyOracle(p Policy, standing, delivery []policyDoc, seed uint64, rule pl
 // bytesTokenizer counts bytes: tokens matter little here.
 const bytesTokenizer = "../testdata/tokenizers/bytes.json"
 
-func policyRules(p Policy, seed uint64, inputs ...string) Rules {
-	return Rules{
+func policyRules(p request.Policy, seed uint64, inputs ...string) request.Rules {
+	return request.Rules{
 		Inputs: inputs, Tokenizers: []string{bytesTokenizer}, AddedTokens: "match",
 		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created", Source: "source"},
 		Threshold: "0.8", Recall: 0.99, Seed: seed, ShardSize: 1 << 20, MaxLine: 1 << 20, Policy: p,
 	}
 }
 
-func policyMeans(workers int) Means { return Means{Engine: "auto", Parser: "native", Workers: workers} }
+func policyMeans(workers int) request.Means {
+	return request.Means{Engine: "auto", Parser: "native", Workers: workers}
+}
 
 // writeDocs writes documents as they are spread over files, in random order if
 // rng is not nil.
@@ -236,7 +240,7 @@ func writeDocs(t *testing.T, dir string, docs []policyDoc, files int, rng *rand.
 	return dir
 }
 
-func runPolicy(t *testing.T, r Rules, m Means, out string) Result {
+func runPolicy(t *testing.T, r request.Rules, m request.Means, out string) Result {
 	t.Helper()
 	res, err := Run(t.Context(), r, m, RunOptions{Out: out})
 	if err != nil {
@@ -248,12 +252,12 @@ func runPolicy(t *testing.T, r Rules, m Means, out string) Result {
 // fatesOf reads the decisions of a run, and has the run verified.
 func fatesOf(t *testing.T, dir string) map[string]fate {
 	t.Helper()
-	p, err := LoadPlan(filepath.Join(dir, stage.PlanFile))
+	p, err := folder.LoadPlan(filepath.Join(dir, task.PlanFile))
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]fate{}
-	err = EachDecision(dir, p, func(row *decision.Row) error {
+	err = folder.EachDecision(dir, p, func(row *decision.Row) error {
 		got[row.ID] = fate{row.Class, row.WitnessID, row.Overlap, row.Union, int64(row.SharedBuckets)}
 		return nil
 	})
@@ -274,7 +278,7 @@ func fatesOf(t *testing.T, dir string) map[string]fate {
 
 func TestPoliciesAreTheDefinition(t *testing.T) {
 	rank := []string{"wiki", "a,b", "web"}
-	policies := map[string]Policy{
+	policies := map[string]request.Policy{
 		"default": {}, "longest": {Priority: plan.PriorityLongest},
 		"ranking":            {Priority: plan.PrioritySource, SourceRank: rank},
 		"within a source":    {Scope: plan.ScopeSource},

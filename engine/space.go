@@ -6,7 +6,8 @@ import (
 
 	"github.com/tallystick/tallystick/engine/internal/display"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/progress"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // spaceWatch tells, early in a scan, that a disk will not hold what it writes: what
@@ -24,10 +25,10 @@ type spaceWatch struct {
 }
 
 // watchSpace starts a watch over the scan of a plan into a local folder.
-func watchSpace(p *plan.Plan, dir string, progress Progress) *spaceWatch {
-	w := &spaceWatch{dir: dir, free: freeSpace, told: progress == nil}
-	if progress != nil {
-		w.notice = progress.Notice
+func watchSpace(p *plan.Plan, dir string, to progress.Listener) *spaceWatch {
+	w := &spaceWatch{dir: dir, free: freeSpace, told: to == nil}
+	if to != nil {
+		w.notice = to.Notice
 	}
 	for _, s := range p.Shards {
 		w.total += s.Length
@@ -39,7 +40,7 @@ func watchSpace(p *plan.Plan, dir string, progress Progress) *spaceWatch {
 const spaceParts = 20
 
 // add notes that a task has scanned so many bytes of input.
-func (w *spaceWatch) add(scanned int64, rec *stage.Record) {
+func (w *spaceWatch) add(scanned int64, rec *task.Record) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.done += scanned

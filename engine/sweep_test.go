@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -12,23 +11,26 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/sweep"
+	"github.com/tallystick/tallystick/engine/threshold"
 	"github.com/tallystick/tallystick/engine/verify"
 )
 
-func sweepRules(floor, threshold string, inputs ...string) Rules {
-	return Rules{
+func sweepRules(floor, threshold string, inputs ...string) request.Rules {
+	return request.Rules{
 		Inputs: inputs, Tokenizers: []string{"gpt2"}, AddedTokens: "match",
 		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 		Threshold: threshold, Floor: floor, Recall: 0.99, Seed: 7, ShardSize: 1 << 20, MaxLine: 1 << 20,
 	}
 }
 
-var sweepMeans = Means{Engine: "native", Parser: "native", Workers: 2}
+var sweepMeans = request.Means{Engine: "native", Parser: "native", Workers: 2}
 
-func runAt(t *testing.T, r Rules) string {
+func runAt(t *testing.T, r request.Rules) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "out")
 	if _, err := Run(t.Context(), r, sweepMeans, RunOptions{Out: dir}); err != nil {
@@ -53,7 +55,7 @@ func TestSweepIsRuns(t *testing.T) {
 	inputs = append(inputs, rejected)
 	base := runAt(t, sweepRules("0.5", "0.8", inputs...))
 	thresholds := []string{"0.5", "0.62", "0.8", "0.95", "1"}
-	res, err := Sweep(t.Context(), base, SweepOptions{At: thresholds, Samples: 2, Scratch: t.TempDir()}, sweepMeans)
+	res, err := threshold.Sweep(t.Context(), base, threshold.Options{At: thresholds, Samples: 2, Scratch: t.TempDir()}, sweepMeans)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +72,7 @@ func TestSweepIsRuns(t *testing.T) {
 		if diff := gocmp.Diff(string(readFile(t, want, manifest.Name)), string(readFile(t, got, manifest.Name))); diff != "" {
 			t.Errorf("threshold %s: manifest (-run +rethreshold):\n%s", at, diff)
 		}
-		m, err := ReadManifest(want)
+		m, err := folder.ReadManifest(want)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,11 +110,11 @@ func runRethreshold(t *testing.T, base, at string) string {
 // compareLosers compares a row with the tally of a run.
 func compareLosers(t *testing.T, dir string, row *sweep.Row) {
 	t.Helper()
-	p, err := LoadPlan(filepath.Join(dir, "plan.json"))
+	p, err := folder.LoadPlan(filepath.Join(dir, "plan.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := readTally(t.Context(), dir, p)
+	rows, err := folder.ReadTally(t.Context(), dir, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,27 +154,6 @@ func readFile(t *testing.T, dir, name string) []byte {
 	return b
 }
 
-// Samples are near their threshold, also those of the last one.
-func TestSamplesAreNearTheirThreshold(t *testing.T) {
-	base := runAt(t, sweepRules("0.5", "0.8", "../testdata/corpus/peps-history.jsonl.gz"))
-	for _, at := range []string{"0.8", "0.95", "0.99"} {
-		o := SweepOptions{At: []string{"0.6", at}, Step: "0.05", Samples: 50, Scratch: t.TempDir()}
-		res, err := Sweep(t.Context(), base, o, sweepMeans)
-		if err != nil {
-			t.Fatal(err)
-		}
-		last := res.Rows[1]
-		if len(last.Samples) == 0 {
-			t.Errorf("%s: no samples", at)
-		}
-		for _, s := range last.Samples {
-			if limit := map[string]uint32{"0.8": 85, "0.95": 100, "0.99": 101}[at]; 100*s.Overlap >= limit*s.Union {
-				t.Errorf("%s: a sample of score %v", at, s.Jaccard)
-			}
-		}
-	}
-}
-
 // A document of a few more shingles than tiny ones has keys of both kinds, more
 // at a floor than at the threshold: a verifier must know how many.
 func TestKeysOfFewShinglesAtTheFloorVerify(t *testing.T) {
@@ -193,66 +174,9 @@ func TestKeysOfFewShinglesAtTheFloorVerify(t *testing.T) {
 	}
 }
 
-// TestSweepRefuses what it cannot answer for.
-func TestSweepRefuses(t *testing.T) {
-	input := filepath.Join(t.TempDir(), "in.jsonl")
-	var b bytes.Buffer
-	for i := range 20 {
-		fmt.Fprintf(&b, `{"text":"one two three four five six seven eight nine ten eleven %d"}`+"\n", i)
-	}
-	if err := os.WriteFile(input, b.Bytes(), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	o := SweepOptions{Step: "0.1", Scratch: t.TempDir()}
-	plain := runAt(t, sweepRules("", "0.8", input))
-	if _, err := Sweep(t.Context(), plain, o, sweepMeans); !errors.Is(err, doc.ErrUsage) || !strings.Contains(err.Error(), "--sweepable") {
-		t.Errorf("a run that kept nothing: %v", err)
-	}
-	if _, err := MakePlan(t.Context(), sweepRules("0.8", "0.7", input), sweepMeans, ""); !errors.Is(err, doc.ErrUsage) {
-		t.Errorf("a threshold below the floor: %v", err)
-	}
-	kept := runAt(t, sweepRules("0.6", "0.8", input))
-	for _, at := range []string{"0.59", "0", "1.1", "x"} {
-		if _, err := Rethreshold(t.Context(), kept, at, sweepMeans, RunOptions{Out: filepath.Join(t.TempDir(), "o")}); !errors.Is(err, doc.ErrUsage) {
-			t.Errorf("rethreshold at %s: %v", at, err)
-		}
-		if _, err := Sweep(t.Context(), kept, SweepOptions{At: []string{at}, Scratch: t.TempDir()}, sweepMeans); !errors.Is(err, doc.ErrUsage) {
-			t.Errorf("sweep at %s: %v", at, err)
-		}
-	}
-	if _, err := Sweep(t.Context(), kept, SweepOptions{Step: "0.0001", Scratch: t.TempDir()}, sweepMeans); !errors.Is(err, doc.ErrUsage) {
-		t.Errorf("thousands of thresholds: %v", err)
-	}
-	if _, err := Rethreshold(t.Context(), kept, "0.7", sweepMeans, RunOptions{Out: kept, Force: true}); !errors.Is(err, doc.ErrUsage) {
-		t.Errorf("onto itself: %v", err)
-	}
-	res, err := Sweep(t.Context(), kept, o, sweepMeans)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var at []string
-	for _, r := range res.Rows {
-		at = append(at, r.Threshold)
-	}
-	if diff := gocmp.Diff([]string{"0.6", "0.7", "0.8", "0.9", "1"}, at); diff != "" {
-		t.Error(diff)
-	}
-
-	// What it keeps is checked before it is believed.
-	name := filepath.Join(kept, "sweep", "graph.zst")
-	data := readFile(t, kept, "sweep/graph.zst")
-	data[len(data)/2] ^= 1
-	if err := os.WriteFile(name, data, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Sweep(t.Context(), kept, o, sweepMeans); !errors.Is(err, doc.ErrCorrupt) {
-		t.Errorf("a damaged file: %v", err)
-	}
-}
-
 // TestSweepUnderPolicies: whoever is first, and among whatever documents.
 func TestSweepUnderPolicies(t *testing.T) {
-	for name, policy := range map[string]Policy{
+	for name, policy := range map[string]request.Policy{
 		"longest": {Priority: plan.PriorityLongest},
 		"ranking": {Priority: plan.PrioritySource, SourceRank: []string{"Sean Wheeler"}},
 		"scope":   {Scope: plan.ScopeSource},
@@ -270,7 +194,7 @@ func TestSweepUnderPolicies(t *testing.T) {
 	}
 	r := sweepRules("0.5", "0.8", "../testdata/corpus/phpdoc.jsonl")
 	r.Policy.Index = true
-	if _, err := MakePlan(t.Context(), r, sweepMeans, ""); !errors.Is(err, doc.ErrUsage) {
+	if _, err := request.MakePlan(t.Context(), r, sweepMeans, ""); !errors.Is(err, doc.ErrUsage) {
 		t.Errorf("a sweepable run with an index: %v", err)
 	}
 }

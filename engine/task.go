@@ -5,38 +5,40 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/progress"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
 // doTask does one task where others can see that it is being done.
-func doTask(ctx context.Context, job *stage.Job, name stage.Name, task int) (rec stage.Record, fresh bool, err error) {
+func doTask(ctx context.Context, job *task.Job, name task.Stage, number int) (rec task.Record, fresh bool, err error) {
 	if object.IsName(job.Dir) { // nobody could see it
-		return stage.Do(ctx, job, name, task)
+		return stage.Do(ctx, job, name, number)
 	}
-	l, err := announce(job.Dir, name, task)
+	l, err := folder.Announce(job.Dir, name, number)
 	if err != nil {
 		return rec, false, err
 	}
 	defer l.Release()
-	return stage.Do(ctx, job, name, task)
+	return stage.Do(ctx, job, name, number)
 }
 
 // RunTask does one task of one stage of the plan in o.Out, as a cluster job
 // does. The last task of all also writes the report.
-func RunTask(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m Means, o RunOptions, name stage.Name, task int) (stage.Record, error) {
-	recs, err := RunTasks(ctx, p, counters, m, o, name, task, 1)
+func RunTask(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m request.Means, o RunOptions, name task.Stage, number int) (task.Record, error) {
+	recs, err := RunTasks(ctx, p, counters, m, o, name, number, 1)
 	if err != nil {
-		return stage.Record{}, err
+		return task.Record{}, err
 	}
 	return recs[0], nil
 }
@@ -45,12 +47,12 @@ func RunTask(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m M
 // as many as there are, m.Workers at a time, and returns their records. No
 // other command may be alone in the folder; other tasks may run in it, the same
 // ones included.
-func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m Means, o RunOptions, name stage.Name, first, n int) ([]stage.Record, error) {
-	if err := m.checkMemory(); err != nil {
+func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m request.Means, o RunOptions, name task.Stage, first, n int) ([]task.Record, error) {
+	if err := checkMemory(m); err != nil {
 		return nil, err
 	}
-	defer m.bound()()
-	job := &stage.Job{Plan: p}
+	defer bound(m)()
+	job := &task.Job{Plan: p}
 	total, err := job.Tasks(name)
 	if err != nil {
 		return nil, err
@@ -65,17 +67,17 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 		return runTasksRemote(ctx, p, counters, m, o, name, first, min(n, total-first))
 	}
 	// A scheduler repeats tasks, also when all are done.
-	repeated := func() ([]stage.Record, error) {
-		if name == stage.Seal && o.Strict {
-			return []stage.Record{{Stage: name, RunID: p.RunID}}, refuseAlarms(o.Out)
+	repeated := func() ([]task.Record, error) {
+		if name == task.Seal && o.Strict {
+			return []task.Record{{Stage: name, RunID: p.RunID}}, folder.RefuseAlarms(o.Out)
 		}
-		recs := make([]stage.Record, min(n, total-first))
+		recs := make([]task.Record, min(n, total-first))
 		for i := range recs {
-			recs[i] = stage.Record{Stage: name, Task: first + i, RunID: p.RunID}
+			recs[i] = task.Record{Stage: name, Task: first + i, RunID: p.RunID}
 		}
 		return recs, nil
 	}
-	if settled(ctx, p, o.Out) {
+	if folder.Settled(ctx, p, o.Out) {
 		return repeated()
 	}
 	if job, err = newJob(p, counters, m, o.Out); err != nil {
@@ -87,50 +89,50 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 			return nil, err
 		}
 	}
-	job.Fence = func() error { return fence(o.Out, p.RunID) }
-	recs := make([]stage.Record, min(n, total-first))
-	track := start(m.Progress, string(name), int64(len(recs)), "tasks")
+	job.Fence = func() error { return folder.Fence(o.Out, p.RunID) }
+	recs := make([]task.Record, min(n, total-first))
+	track := progress.Start(m.Progress, string(name), int64(len(recs)), "tasks")
 	var bytes atomic.Int64
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(job.AtOnce(name))
 	for i := range recs {
 		group.Go(func() (err error) {
 			recs[i], err = runTask(groupCtx, job, m, o, name, first+i)
-			track.add(1)
+			track.Add(1)
 			bytes.Add(recs[i].Bytes)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		// Files are taken away from a task that is late when the run is sealed.
-		if ctx.Err() == nil && errors.Is(err, fs.ErrNotExist) && sealed(ctx, p, o.Out) {
-			clearDebris(o.Out)
+		if ctx.Err() == nil && errors.Is(err, fs.ErrNotExist) && folder.Sealed(ctx, p, o.Out) {
+			folder.ClearDebris(o.Out)
 			return repeated()
 		}
 		return nil, err
 	}
-	track.end(len(recs), bytes.Load())
-	if name != stage.Seal && settled(ctx, p, o.Out) {
-		clearDebris(o.Out)
+	track.End(len(recs), bytes.Load())
+	if name != task.Seal && folder.Settled(ctx, p, o.Out) {
+		folder.ClearDebris(o.Out)
 	}
 	return recs, nil
 }
 
-func runTask(ctx context.Context, job *stage.Job, m Means, o RunOptions, name stage.Name, task int) (stage.Record, error) {
-	l, err := announce(o.Out, name, task)
+func runTask(ctx context.Context, job *task.Job, m request.Means, o RunOptions, name task.Stage, number int) (task.Record, error) {
+	l, err := folder.Announce(o.Out, name, number)
 	if err != nil {
-		return stage.Record{}, err
+		return task.Record{}, err
 	}
 	defer l.Release()
-	if err := refuseOccupied(o.Out); err != nil {
-		return stage.Record{}, err
+	if err := folder.RefuseOccupied(o.Out); err != nil {
+		return task.Record{}, err
 	}
-	rec, fresh, err := stage.Do(ctx, job, name, task)
-	if err != nil || name != stage.Seal {
+	rec, fresh, err := stage.Do(ctx, job, name, number)
+	if err != nil || name != task.Seal {
 		return rec, err
 	}
 	if o.Strict && !fresh { // it was done before, without
-		if err := refuseAlarms(o.Out); err != nil {
+		if err := folder.RefuseAlarms(o.Out); err != nil {
 			return rec, err
 		}
 	}
@@ -142,36 +144,16 @@ func runTask(ctx context.Context, job *stage.Job, m Means, o RunOptions, name st
 	return rec, err
 }
 
-// settled reports whether the run in dir is finished and its work folder gone,
-// or made anew by a task that was late. Reading what a finished run wrote takes
-// a while; of an unfinished one there is no manifest to begin with.
-func settled(ctx context.Context, p plan.Plan, dir string) bool {
-	record := filepath.Join(dir, stage.WorkDir, string(stage.Seal))
-	if _, err := os.Stat(record); !errors.Is(err, fs.ErrNotExist) {
-		return false
-	}
-	return sealed(ctx, p, dir)
-}
-
-// clearDebris removes the work folder that a late task made anew after the run
-// was sealed, unless others work in it.
-func clearDebris(dir string) {
-	if release, err := occupy(dir, "stage"); err == nil {
-		_ = emptyWork(dir) // nothing depends on it
-		release()
-	}
-}
-
 // taskTimings derives timings from task records, where the tasks ran in other
 // processes: seconds are then sums over tasks.
-func taskTimings(ctx context.Context, job *stage.Job) ([]Timing, error) {
-	var out []Timing
-	for _, name := range stage.Order {
+func taskTimings(ctx context.Context, job *task.Job) ([]progress.Timing, error) {
+	var out []progress.Timing
+	for _, name := range task.Order {
 		recs, err := job.Records(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		t := Timing{Stage: string(name), Tasks: len(recs)}
+		t := progress.Timing{Stage: string(name), Tasks: len(recs)}
 		for _, r := range recs {
 			t.Seconds += r.Seconds
 			t.Bytes += r.Bytes

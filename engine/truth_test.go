@@ -11,9 +11,12 @@ import (
 	"testing"
 
 	"github.com/tallystick/tallystick/engine/decision"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/internal/refdata"
+	"github.com/tallystick/tallystick/engine/pairs"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/request"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // TestGroundTruth runs the whole job over corpora whose near-duplicate pairs
@@ -43,14 +46,14 @@ func compareWithTruth(t *testing.T, input, threshold string, truth map[[2]string
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules := Rules{
+	rules := request.Rules{
 		Inputs: []string{input}, Tokenizers: []string{"gpt2"}, AddedTokens: "match",
 		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 		Threshold: threshold, Recall: 0.99, Seed: 1, ShardSize: 64 << 20, MaxLine: 256 << 20,
 	}
-	means := Means{Engine: "native", Parser: "native", Workers: runtime.GOMAXPROCS(0)}
+	means := request.Means{Engine: "native", Parser: "native", Workers: runtime.GOMAXPROCS(0)}
 
-	found, err := Pairs(t.Context(), rules, means, t.TempDir(), false)
+	found, err := pairs.Find(t.Context(), rules, means, t.TempDir(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +92,7 @@ func compareWithTruth(t *testing.T, input, threshold string, truth map[[2]string
 	var wrongful, dropped int
 	gone := map[string]bool{}
 	var witnesses []string
-	err = EachDecision(dir, res.Plan, func(row *decision.Row) error {
+	err = folder.EachDecision(dir, res.Plan, func(row *decision.Row) error {
 		dropped++
 		gone[row.ID] = true
 		witnesses = append(witnesses, row.WitnessID)
@@ -139,20 +142,20 @@ func readTruth(t *testing.T, path string) map[[2]string]string {
 // them only. Comparing all pairs that share a bucket would take hundreds of
 // proofs a document here.
 func TestProofsAreLazy(t *testing.T) {
-	rules := Rules{
+	rules := request.Rules{
 		Inputs: []string{filepath.Join("..", "testdata", "corpus", "powershell-docs-history.jsonl.zst")}, Tokenizers: []string{"gpt2"}, AddedTokens: "match",
 		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 		Threshold: "0.8", Recall: 0.99, Seed: 1, ShardSize: 64 << 20, MaxLine: 256 << 20,
 	}
 	dir := t.TempDir()
-	if _, err := Run(t.Context(), rules, Means{Engine: "native", Parser: "native", Workers: 2}, RunOptions{Out: dir, KeepWork: true}); err != nil {
+	if _, err := Run(t.Context(), rules, request.Means{Engine: "native", Parser: "native", Workers: 2}, RunOptions{Out: dir, KeepWork: true}); err != nil {
 		t.Fatal(err)
 	}
-	b, err := os.ReadFile(filepath.Join(dir, stage.WorkDir, "resolve", "00000.done.json"))
+	b, err := os.ReadFile(filepath.Join(dir, task.WorkDir, "resolve", "00000.done.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var rec stage.Record
+	var rec task.Record
 	if err := json.Unmarshal(b, &rec); err != nil {
 		t.Fatal(err)
 	}

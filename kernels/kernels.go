@@ -3,8 +3,10 @@
 // one; each registers its choice at init. A kernel never changes a result, only
 // how fast it comes.
 //
-// Two switches turn the assembly off: the build tag purego leaves it out, and
-// the environment variable TALLYSTICK_KERNELS=generic ignores it at run time.
+// Two switches hold them back: the build tag purego leaves the assembly out, and
+// the environment variable TALLYSTICK_KERNELS says at run time what is the most
+// to be used of it: generic (none), avx2, or avx512, which is as if it were not
+// set.
 package kernels
 
 import (
@@ -18,14 +20,15 @@ import (
 	"github.com/klauspost/cpuid/v2"
 )
 
-// Env is the environment variable that, set to "generic", makes every kernel
-// use its Go reference.
+// Env is the environment variable that, set to Generic or AVX2, keeps every
+// kernel to its Go reference or to what a CPU without AVX-512 would run.
 const Env = "TALLYSTICK_KERNELS"
 
 // Names of implementations, as Register and the reports spell them.
 const (
 	Generic = "generic"
 	AVX2    = "avx2"
+	AVX512  = "avx512"
 )
 
 // CPU is what the processor offers, of what any kernel could use.
@@ -72,23 +75,52 @@ func (c CPU) String() string {
 	return fmt.Sprintf("%s (%s): %s", c.Name, c.Architecture, strings.Join(have, " "))
 }
 
-// Forced says why only generic kernels are used: "tag purego" or the
-// environment variable's setting; "" when the CPU decides.
-func Forced() string {
-	switch {
-	case purego:
-		return "tag purego"
-	case os.Getenv(Env) == Generic:
-		return Env + "=" + Generic
+// Limit returns the name of the best implementations that may be used, and what
+// says so, "tag purego" or the environment variable's setting; both are "" when
+// the CPU decides.
+func Limit() (best, why string) {
+	if purego {
+		return Generic, "tag purego"
 	}
-	return ""
+	switch best := os.Getenv(Env); best {
+	case Generic, AVX2:
+		return best, Env + "=" + best
+	}
+	return "", ""
+}
+
+// CheckEnv returns an error if the environment variable asks for what there is
+// not. Such a setting limits nothing.
+func CheckEnv() error {
+	switch value := os.Getenv(Env); value {
+	case "", Generic, AVX2, AVX512:
+		return nil
+	default:
+		return fmt.Errorf("%s=%s: want %s, %s or %s", Env, value, Generic, AVX2, AVX512)
+	}
+}
+
+// UseAES reports whether kernels of AES-NI are to be used: the CPU has it, and
+// nothing limits to the generic ones.
+func UseAES() bool {
+	best, _ := Limit()
+	return best != Generic && runtime.GOARCH == "amd64" && Features().AES
 }
 
 // UseAVX2 reports whether AVX2 kernels are to be used: the CPU has AVX2, BMI1
-// and BMI2, the operating system saves the registers, and nothing forces the
+// and BMI2, the operating system saves the registers, and nothing limits to the
 // generic ones.
 func UseAVX2() bool {
-	return Forced() == "" && runtime.GOARCH == "amd64" && Features().AVX2
+	best, _ := Limit()
+	return best != Generic && runtime.GOARCH == "amd64" && Features().AVX2
+}
+
+// UseAVX512 reports whether AVX-512 kernels are to be used, which may want more
+// of the CPU than Features tells: UseAVX2, there is AVX-512, and nothing limits
+// to less.
+func UseAVX512() bool {
+	best, _ := Limit()
+	return UseAVX2() && best != AVX2 && Features().AVX512
 }
 
 // Choice is the implementation one kernel runs.

@@ -8,20 +8,43 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestForced(t *testing.T) {
-	t.Setenv(Env, Generic)
-	if Forced() == "" {
-		t.Errorf("Forced() = \"\" with %s=%s", Env, Generic)
-	}
-	if UseAVX2() {
-		t.Error("UseAVX2() although generic kernels are forced")
-	}
-	t.Setenv(Env, "")
-	if want := map[bool]string{true: "tag purego", false: ""}[purego]; Forced() != want {
-		t.Errorf("Forced() = %q, want %q", Forced(), want)
-	}
-	if got, want := UseAVX2(), !purego && runtime.GOARCH == "amd64" && Features().AVX2; got != want {
-		t.Errorf("UseAVX2() = %v, want %v", got, want)
+func TestLimit(t *testing.T) {
+	assembly := !purego && runtime.GOARCH == "amd64"
+	for _, test := range []struct {
+		env, best         string
+		aes, avx2, avx512 bool
+		why               string
+		refused           bool
+	}{
+		{"generic", Generic, false, false, false, "TALLYSTICK_KERNELS=generic", false},
+		{"avx2", AVX2, true, true, false, "TALLYSTICK_KERNELS=avx2", false},
+		{"avx512", "", true, true, true, "", false},
+		{"", "", true, true, true, "", false},
+		{"AVX2", "", true, true, true, "", true},
+	} {
+		t.Setenv(Env, test.env)
+		if purego {
+			test.best, test.why = Generic, "tag purego"
+		}
+		if best, why := Limit(); best != test.best || why != test.why {
+			t.Errorf("%s=%s: Limit() = %q, %q, want %q, %q", Env, test.env, best, why, test.best, test.why)
+		}
+		has := Features()
+		for _, use := range []struct {
+			name      string
+			got, want bool
+		}{
+			{"UseAES", UseAES(), test.aes && assembly && has.AES},
+			{"UseAVX2", UseAVX2(), test.avx2 && assembly && has.AVX2},
+			{"UseAVX512", UseAVX512(), test.avx512 && assembly && has.AVX2 && has.AVX512},
+		} {
+			if use.got != use.want {
+				t.Errorf("%s=%s: %s() = %v, want %v", Env, test.env, use.name, use.got, use.want)
+			}
+		}
+		if err := CheckEnv(); (err != nil) != test.refused {
+			t.Errorf("%s=%s: CheckEnv() = %v", Env, test.env, err)
+		}
 	}
 }
 

@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 
-	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/request"
 )
 
 // auditFlags ask for an audit.
@@ -12,7 +12,7 @@ type auditFlags struct {
 	Audit auditShare `default:"auto" placeholder:"SHARE" group:"Near duplicates:" help:"Share of the texts to measure the recall on, such as 1%; auto: 0.1%, but 100 texts at least and 1,000 at most; off (default: auto)."`
 }
 
-func (f *auditFlags) apply(r *engine.Rules) { r.Audit, r.AuditPPM = f.Audit.auto, f.Audit.ppm }
+func (f *auditFlags) apply(r *request.Rules) { r.Audit, r.AuditPPM = f.Audit.auto, f.Audit.ppm }
 
 // auditShare is a share of the texts.
 type auditShare struct {

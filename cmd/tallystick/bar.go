@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/progress"
 )
 
 const (
@@ -58,7 +58,7 @@ func (b *barProgress) Start(stage string, total int64, unit string) {
 
 func (b *barProgress) Add(n int64) { b.done.Add(n) }
 
-func (b *barProgress) End(t engine.Timing) {
+func (b *barProgress) End(t progress.Timing) {
 	b.stop()
 	if b.keep {
 		fmt.Fprintln(b.w, stageLine(t))

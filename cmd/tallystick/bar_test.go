@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/progress"
 )
 
 func TestBarLine(t *testing.T) {
@@ -47,14 +47,14 @@ func TestBar(t *testing.T) {
 	b := &barProgress{w: &out, delay: time.Millisecond, keep: true}
 	b.Start("scan", 100, "tasks")
 	b.Add(50)
-	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(out.String(), "50 %"); {
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(out.String(), "50 %"); {
 		if time.Now().After(deadline) {
 			t.Fatalf("not drawn: %q", out.String())
 		}
 		time.Sleep(time.Millisecond)
 	}
 	b.Notice("a sentence")
-	b.End(engine.Timing{Stage: "scan", Seconds: 1})
+	b.End(progress.Timing{Stage: "scan", Seconds: 1})
 	b.stop()
 	text := out.String()
 	if !strings.Contains(text, clearLine+"tallystick: a sentence\n") || !strings.HasSuffix(text, "scan       1.00 s\n") {
@@ -65,7 +65,7 @@ func TestBar(t *testing.T) {
 	b = &barProgress{w: &short, delay: time.Hour}
 	b.Start("count", 100, "bytes")
 	b.Add(100)
-	b.End(engine.Timing{Stage: "count"})
+	b.End(progress.Timing{Stage: "count"})
 	if short.String() != "" {
 		t.Errorf("a stage that was over at once left %q", short.String())
 	}

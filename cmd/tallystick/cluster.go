@@ -8,16 +8,18 @@ import (
 	"path"
 	"path/filepath"
 
-	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/cluster"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/estimate"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 type clusterCmd struct {
 	Slurm      slurmCmd      `cmd:"" help:"Write sbatch scripts: an array of jobs for each stage."`
 	Kubernetes kubernetesCmd `cmd:"" help:"Write manifests: an Indexed Job for each stage."`
+	Argo       argoCmd       `cmd:"" help:"Write a WorkflowTemplate of Argo Workflows: the stages as one workflow."`
 }
 
 // jobFlags are those of every scheduler.
@@ -32,8 +34,9 @@ type jobFlags struct {
 	Time       string   `placeholder:"LIMIT" help:"Time limit of a job, such as 90m, 2:00:00 or 1-12 (default: likewise)."`
 	MaxRejects natural  `default:"0" placeholder:"N" help:"Seal exits with 3 if more lines than this were rejected (default: 0)."`
 	Tokenizer  []string `sep:"none" placeholder:"[NAME=]FILE" help:"Where the plan's tokenizer is for the jobs, if not where it was; as in stage."`
-	estimated  bool
 	StageArg   []string `sep:"none" placeholder:"OPTION" help:"A further option of \"tallystick stage\" for all jobs, such as --stage-arg=--parser=simdjson."`
+
+	estimated bool // set by size: the plan has an estimate
 }
 
 func (f *jobFlags) size(p *plan.Plan) (cluster.Size, error) {
@@ -43,7 +46,7 @@ func (f *jobFlags) size(p *plan.Plan) (cluster.Size, error) {
 	if f.CPUs == 0 || f.MostJobs == 0 {
 		return s, fmt.Errorf("%w: a job has at least one CPU, and a stage at least one job", doc.ErrUsage)
 	}
-	e, found, err := engine.LoadEstimate(f.PlanFile, p)
+	e, found, err := estimate.Load(f.PlanFile, p)
 	if err != nil {
 		return s, err
 	}
@@ -97,14 +100,14 @@ func (f *jobFlags) write(env *environment, files []cluster.File, stages []cluste
 	if f.Mem == 0 || f.Time == "" {
 		fmt.Fprintf(env.stdout, "\nmemory and limits are %s\n", from)
 	}
-	_, err = fmt.Fprintf(env.stdout, "\nrun %s\n", filepath.Join(f.Out, next))
+	_, err = fmt.Fprintf(env.stdout, "\nrun %s\n", next)
 	return err
 }
 
 // jobFiles are the names of all files that jobs can have.
 func jobFiles() []string {
-	names := []string{"submit.sh", "apply.sh", "Dockerfile"}
-	for _, name := range stage.Order {
+	names := []string{"submit.sh", "apply.sh", "workflow.yaml", "Dockerfile"}
+	for _, name := range task.Order {
 		names = append(names, string(name)+".sbatch", string(name)+".yaml")
 	}
 	return names
@@ -141,7 +144,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`
 
 // Run writes the files.
 func (c *slurmCmd) Run(env *environment) error {
-	p, err := engine.LoadPlan(c.PlanFile)
+	p, err := folder.LoadPlan(c.PlanFile)
 	if err != nil {
 		return err
 	}
@@ -173,10 +176,11 @@ func (c *slurmCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	return c.write(env, files, stages, "submit.sh")
+	return c.write(env, files, stages, filepath.Join(c.Out, "submit.sh"))
 }
 
-type kubernetesCmd struct {
+// podFlags are those of every scheduler that runs pods.
+type podFlags struct {
 	jobFlags
 	Image       string  `required:"" placeholder:"NAME" help:"Image of the jobs, whose entry point is tallystick (see the Dockerfile written)."`
 	Claim       string  `placeholder:"NAME" help:"Persistent volume claim with the inputs and the output folder (ReadWriteMany); not needed where all are in a store."`
@@ -187,6 +191,10 @@ type kubernetesCmd struct {
 	Namespace   string  `placeholder:"NAME" help:"Namespace of the jobs (default: that of kubectl's context)."`
 	Parallelism natural `default:"50" placeholder:"N" help:"Most pods of a stage that run at once (default: 50)."`
 	User        natural `placeholder:"UID" help:"User and group that may write to the volume (default: the image's, 65532)."`
+}
+
+type kubernetesCmd struct {
+	podFlags
 }
 
 // Help is shown by "tallystick cluster kubernetes --help".
@@ -213,39 +221,92 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`
 
 // Run writes the files.
 func (c *kubernetesCmd) Run(env *environment) error {
-	p, err := engine.LoadPlan(c.PlanFile)
+	p, o, err := c.options()
 	if err != nil {
-		return err
-	}
-	o := cluster.KubernetesOptions{
-		Image: c.Image, Claim: c.Claim, Mount: c.Mount, Namespace: c.Namespace, Parallelism: int(min(c.Parallelism, 1<<30)), Tokenizers: c.Tokenizer,
-		MaxRejects: int64(c.MaxRejects), StageArgs: c.StageArg, User: int64(c.User), Timed: c.Time != "",
-	}
-	if o.Size, err = c.size(&p); err != nil {
-		return err
-	}
-	if o.Plan = c.PlanFile; !cluster.IsObject(o.Plan) {
-		if o.Plan, err = c.inPod(o.Plan); err != nil {
-			return err
-		}
-	}
-	if o.Workdir = "/tmp"; c.Claim != "" {
-		if o.Workdir, err = c.inPod(c.Workdir); err != nil {
-			return err
-		}
-	}
-	if err := findInputs(p, c.Workdir); err != nil {
 		return err
 	}
 	files, stages, err := cluster.Kubernetes(p, o)
 	if err != nil {
 		return err
 	}
-	return c.write(env, files, stages, "apply.sh")
+	return c.write(env, files, stages, filepath.Join(c.Out, "apply.sh"))
+}
+
+type argoCmd struct {
+	podFlags
+	Binary         string `default:"/usr/local/bin/tallystick" placeholder:"FILE" help:"Where tallystick is in the image (default: /usr/local/bin/tallystick, as in the Dockerfile written)."`
+	ServiceAccount string `placeholder:"NAME" help:"Service account of the pods, which must be allowed what Argo's executor needs (default: the namespace's)."`
+}
+
+// Help is shown by "tallystick cluster argo --help".
+func (*argoCmd) Help() string {
+	return `Writes workflow.yaml, a WorkflowTemplate of Argo Workflows, and a Dockerfile for the
+image. Every stage is a task of its DAG and waits for the one before it; a sequence
+makes its pods, which do a share of the tasks each. Pods that fail or are evicted are
+tried again, and another workflow of the template does what is not done yet. Otherwise
+it is as "tallystick cluster kubernetes": inputs and output folder are on one volume, or
+in a store; run this in the folder where "tallystick plan" ran, which must be on the
+volume.
+
+Examples:
+  cd /mnt/corpus                    # the volume of the claim "corpus"
+  tallystick plan in/ --tokenizer gpt2 --out out --estimate
+  tallystick cluster argo --plan out/plan.json --out jobs --service-account argo \
+      --image registry.example/tallystick:1 --claim corpus
+  kubectl apply -f jobs/workflow.yaml
+  argo submit --from workflowtemplate/tallystick-0123abcd --watch    # named above
+  tallystick status out
+  tallystick cluster argo --plan s3://corpora/out/plan.json --out jobs \
+      --image registry.example/tallystick:1 --secret s3-credentials
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`
+}
+
+// Run writes the files.
+func (c *argoCmd) Run(env *environment) error {
+	p, o, err := c.options()
+	if err != nil {
+		return err
+	}
+	files, stages, err := cluster.Argo(p, cluster.ArgoOptions{KubernetesOptions: o, Binary: c.Binary, ServiceAccount: c.ServiceAccount})
+	if err != nil {
+		return err
+	}
+	namespace := ""
+	if c.Namespace != "" {
+		namespace = " --namespace " + c.Namespace
+	}
+	return c.write(env, files, stages, fmt.Sprintf("kubectl apply -f %s && argo submit%s --from workflowtemplate/%s --watch", filepath.Join(c.Out, "workflow.yaml"), namespace, cluster.WorkflowName(p)))
+}
+
+// options loads the plan, and says how its pods are to be.
+func (c *podFlags) options() (plan.Plan, cluster.KubernetesOptions, error) {
+	o := cluster.KubernetesOptions{
+		Image: c.Image, Claim: c.Claim, Secret: c.Secret, Mount: c.Mount, Namespace: c.Namespace, Parallelism: int(min(c.Parallelism, 1<<30)), Tokenizers: c.Tokenizer,
+		MaxRejects: int64(c.MaxRejects), StageArgs: c.StageArg, User: int64(c.User), Timed: c.Time != "",
+	}
+	p, err := folder.LoadPlan(c.PlanFile)
+	if err != nil {
+		return p, o, err
+	}
+	if o.Size, err = c.size(&p); err != nil {
+		return p, o, err
+	}
+	if o.Plan = c.PlanFile; !cluster.IsObject(o.Plan) {
+		if o.Plan, err = c.inPod(o.Plan); err != nil {
+			return p, o, err
+		}
+	}
+	if o.Workdir = "/tmp"; c.Claim != "" {
+		if o.Workdir, err = c.inPod(c.Workdir); err != nil {
+			return p, o, err
+		}
+	}
+	return p, o, findInputs(p, c.Workdir)
 }
 
 // inPod returns the path that a file here has in a pod.
-func (c *kubernetesCmd) inPod(name string) (string, error) {
+func (c *podFlags) inPod(name string) (string, error) {
 	volume, err := filepath.Abs(c.Volume)
 	if err != nil {
 		return "", err

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/count"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/request"
 )
 
 // defaultTokenizer is that of a count that names none: that of OpenAI's models
@@ -62,10 +63,10 @@ func (c *countCmd) Run(ctx context.Context, env *environment) error {
 	if len(c.Tokenizer) == 0 { // with a label, lest its tokens be taken for those of another
 		c.Tokenizer = []string{defaultTokenizer + "=" + defaultTokenizer}
 	}
-	m := engine.Means{
+	m := request.Means{
 		Engine: c.Engine, CacheBytes: int64(c.Cache), Parser: c.Parser, Workers: workers(c.Workers), Progress: env.briefProgress(),
 	}
-	tokenizers, err := engine.OpenTokenizers(c.Tokenizer, c.AddedTokens, m)
+	tokenizers, err := request.OpenTokenizers(c.Tokenizer, c.AddedTokens, m)
 	if err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func (c *countCmd) Run(ctx context.Context, env *environment) error {
 	out := bufio.NewWriterSize(env.stdout, 1<<16)
 	rows := newCountWriter(out, c.By, c.Format, labels)
 	var rejected natural
-	err = engine.Count(ctx, c.rules(), m, tokenizers.Counters, engine.InputKind(c.Input), dir, func(batch []engine.Counted) error {
+	err = count.Each(ctx, c.rules(), m, tokenizers.Counters, count.InputKind(c.Input), dir, func(batch []count.Counted) error {
 		for i := range batch {
 			d := &batch[i]
 			if d.Reason != doc.OK {
@@ -111,8 +112,8 @@ func (c *countCmd) Run(ctx context.Context, env *environment) error {
 	return nil
 }
 
-func (c *countCmd) rules() engine.Rules {
-	return engine.Rules{
+func (c *countCmd) rules() request.Rules {
+	return request.Rules{
 		Inputs: c.Inputs, Tokenizers: c.Tokenizer, AddedTokens: c.AddedTokens,
 		Fields: c.fields(), MaxLine: int64(c.MaxLine), ShardSize: countShard,
 	}

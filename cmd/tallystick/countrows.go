@@ -10,7 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/count"
 	"github.com/tallystick/tallystick/engine/doc"
 )
 
@@ -138,7 +138,7 @@ func (c *countWriter) table(w io.Writer, labels []string) {
 }
 
 // add takes the next document in input order.
-func (c *countWriter) add(d *engine.Counted) error {
+func (c *countWriter) add(d *count.Counted) error {
 	row := countRow{counts: d.Counts, further: d.Further}
 	c.total.addRow(&row)
 	switch c.by {

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/explain"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/request"
 )
 
 type explainCmd struct {
@@ -42,7 +42,7 @@ func (c *explainCmd) Run(ctx context.Context, env *environment) error {
 	}
 	defer cleanup()
 	o := explain.Options{Step: c.Step, Neighbours: int(c.Neighbours), Scratch: dir}
-	p, found, err := explain.Find(ctx, c.Dir, c.ID, o, engine.Means{Parser: "native", Workers: workers(0)})
+	p, found, err := explain.Find(ctx, c.Dir, c.ID, o, request.Means{Parser: "native", Workers: workers(0)})
 	if len(found) == 0 && err != nil {
 		return err
 	}

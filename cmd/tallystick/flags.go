@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/request"
 )
 
 // byteSize is a flag such as 64MiB.
@@ -131,8 +131,8 @@ func shingleWords(n natural) int {
 	return int(min(n, 1<<16))
 }
 
-func rules(in *inputFlags, tok *tokenizerFlags, near *nearDupFlags) engine.Rules {
-	r := engine.Rules{Inputs: in.Inputs, Fields: in.fields(), MaxLine: int64(in.MaxLine)}
+func rules(in *inputFlags, tok *tokenizerFlags, near *nearDupFlags) request.Rules {
+	r := request.Rules{Inputs: in.Inputs, Fields: in.fields(), MaxLine: int64(in.MaxLine)}
 	if tok != nil {
 		r.Tokenizers, r.AddedTokens = tok.Tokenizer, tok.AddedTokens
 	}

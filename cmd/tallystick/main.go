@@ -17,8 +17,10 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/estimate"
 	"github.com/tallystick/tallystick/engine/store/s3"
 	"github.com/tallystick/tallystick/engine/tokenize"
+	"github.com/tallystick/tallystick/kernels"
 )
 
 // Exit codes, as documented in docs/formats.md.
@@ -104,6 +106,10 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	s3.Register()
 	grammar, output := grammarFor(args)
 	helped := false
+	if err := kernels.CheckEnv(); err != nil {
+		fmt.Fprintln(stderr, "tallystick:", err)
+		return exitUsage
+	}
 	parser, err := kong.New(grammar,
 		kong.Name("tallystick"),
 		kong.Description("Whose tokens are in this training set, and how many?\n\nReads JSONL corpora, proves and removes duplicates, counts tokens exactly as Hugging Face tokenizers would, and writes a tally per contributor."),
@@ -215,7 +221,10 @@ func hint(err error, command string) string {
 	if command == "run" {
 		again = "run again with --resume"
 	}
+	var estimated estimate.UselessError
 	switch {
+	case errors.As(err, &estimated):
+		return "remove the file, then memory and limits are guessed, or plan again with --estimate"
 	case errors.Is(err, syscall.ENOSPC):
 		return "the disk of that file is full; free some space, then " + again
 	case errors.Is(err, syscall.EDQUOT):

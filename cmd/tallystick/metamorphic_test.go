@@ -65,6 +65,7 @@ func TestMetamorphic(t *testing.T) {
 			{"7 workers", asm, nil, []string{"--workers", "7"}},
 			{"simdjson", asm, nil, []string{"--parser", "simdjson"}},
 			{"generic kernels", asm, []string{"TALLYSTICK_KERNELS=generic"}, nil},
+			{"AVX2 kernels", asm, []string{"TALLYSTICK_KERNELS=avx2"}, nil},
 			{"purego", pure, nil, []string{"--workers", "3"}},
 			{"hf", hf, nil, []string{"--engine", "hf"}},
 			{"small caches", asm, nil, []string{"--cache", "64KiB"}},
@@ -85,6 +86,7 @@ func TestMetamorphic(t *testing.T) {
 	t.Run("sweepable", func(t *testing.T) {
 		kept := runTool(t, asm, nil, one, filepath.Join(t.TempDir(), "out"), "--workers", "1", "--floor", "0.6")
 		sameFolder(t, kept, runTool(t, asm, []string{"TALLYSTICK_KERNELS=generic"}, one, filepath.Join(t.TempDir(), "out"), "--workers", "3", "--floor", "0.6"))
+		sameFolder(t, kept, runTool(t, asm, []string{"TALLYSTICK_KERNELS=avx2"}, one, filepath.Join(t.TempDir(), "out"), "--workers", "2", "--floor", "0.6"))
 		sameFolder(t, kept, runTool(t, pure, nil, one, filepath.Join(t.TempDir(), "out"), "--workers", "7", "--floor", "0.6"))
 		low, back := filepath.Join(t.TempDir(), "low"), filepath.Join(t.TempDir(), "back")
 		command(t, asm, nil, "rethreshold", kept, "--threshold", "0.6", "--out", low)

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/progress"
 )
 
 // metrics tells Prometheus what a command does: over HTTP while it runs, or in
@@ -21,7 +22,7 @@ import (
 // seconds between (for the textfile collector of the node exporter). It passes
 // progress on to whatever else shows it.
 type metrics struct {
-	next engine.Progress // nil: nobody
+	next progress.Listener // nil: nobody
 	reg  *prometheus.Registry
 
 	running, expected, units, tasks, seconds, cpu, read, peak *prometheus.GaugeVec
@@ -134,7 +135,7 @@ func (m *metrics) stop() error {
 	return m.err
 }
 
-// Start implements engine.Progress.
+// Start implements progress.Listener.
 func (m *metrics) Start(stage string, total int64, unit string) {
 	m.running.WithLabelValues(stage).Set(1)
 	m.expected.WithLabelValues(stage, unit).Set(float64(total))
@@ -148,7 +149,7 @@ func (m *metrics) Start(stage string, total int64, unit string) {
 	}
 }
 
-// Add implements engine.Progress.
+// Add implements progress.Listener.
 func (m *metrics) Add(n int64) {
 	m.mu.Lock()
 	if m.current != nil {
@@ -160,8 +161,8 @@ func (m *metrics) Add(n int64) {
 	}
 }
 
-// End implements engine.Progress.
-func (m *metrics) End(t engine.Timing) {
+// End implements progress.Listener.
+func (m *metrics) End(t progress.Timing) {
 	for v, value := range map[*prometheus.GaugeVec]float64{
 		m.running: 0, m.tasks: float64(t.Tasks), m.seconds: t.Seconds, m.cpu: t.CPUSeconds, m.read: float64(t.Bytes), m.peak: float64(t.PeakMemory),
 	} {
@@ -173,7 +174,7 @@ func (m *metrics) End(t engine.Timing) {
 	}
 }
 
-// Notice implements engine.Progress.
+// Notice implements progress.Listener.
 func (m *metrics) Notice(text string) {
 	if m.next != nil {
 		m.next.Notice(text)

@@ -9,7 +9,7 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/progress"
 )
 
 func wantMetrics(t *testing.T, text string, patterns ...string) {
@@ -47,7 +47,7 @@ func TestMetricsServed(t *testing.T) {
 	m.Add(12)
 	wantMetrics(t, read(), `tallystick_build_info\{version=".+"\} 1`, `tallystick_stage_running\{stage="scan"\} 1`,
 		`tallystick_stage_units_expected\{stage="scan",unit="bytes"\} 100`, `tallystick_stage_units_done\{stage="scan",unit="bytes"\} 42`, `go_goroutines [0-9]+`)
-	m.End(engine.Timing{Stage: "scan", Tasks: 3, Seconds: 1.5, CPUSeconds: 2.5, Bytes: 100, PeakMemory: 7})
+	m.End(progress.Timing{Stage: "scan", Tasks: 3, Seconds: 1.5, CPUSeconds: 2.5, Bytes: 100, PeakMemory: 7})
 	m.Start("match", 4, "tasks")
 	wantMetrics(t, read(), `tallystick_stage_running\{stage="scan"\} 0`, `tallystick_stage_running\{stage="match"\} 1`, `tallystick_stage_tasks\{stage="scan"\} 3`,
 		`tallystick_stage_seconds\{stage="scan"\} 1.5`, `tallystick_stage_cpu_seconds\{stage="scan"\} 2.5`, `tallystick_stage_read_bytes\{stage="scan"\} 100`,

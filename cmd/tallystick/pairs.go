@@ -5,7 +5,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/pairs"
+	"github.com/tallystick/tallystick/engine/request"
 )
 
 type pairsCmd struct {
@@ -36,10 +37,10 @@ func (c *pairsCmd) Run(ctx context.Context, env *environment) error {
 		return err
 	}
 	defer cleanup()
-	m := engine.Means{Parser: c.Parser, Workers: workers(c.Workers), Progress: env.progress()}
+	m := request.Means{Parser: c.Parser, Workers: workers(c.Workers), Progress: env.progress()}
 	r := rules(&c.inputFlags, nil, &c.nearDupFlags)
 	c.scopeFlags.apply(&r)
-	res, err := engine.Pairs(ctx, r, m, dir, c.Exact)
+	res, err := pairs.Find(ctx, r, m, dir, c.Exact)
 	if err != nil {
 		return err
 	}

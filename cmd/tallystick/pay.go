@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/pay"
+	"github.com/tallystick/tallystick/engine/store"
 )
 
 type payCmd struct {
@@ -53,7 +53,7 @@ func (c *payCmd) Run(ctx context.Context, env *environment) error {
 		}
 		o.CarryIn = &carry
 	}
-	s, err := engine.Pay(ctx, c.Dir, c.Tokenizer, o)
+	s, err := pay.OfRun(ctx, c.Dir, c.Tokenizer, o)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (c *payCmd) Run(ctx context.Context, env *environment) error {
 	if c.Output == "" {
 		return write(env.stdout)
 	}
-	return engine.WriteFile(ctx, c.Output, write)
+	return store.WriteFile(ctx, c.Output, write)
 }
 
 func readCarry(path string) (carry pay.Carry, err error) {

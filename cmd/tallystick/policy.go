@@ -5,8 +5,8 @@ import (
 	"os"
 	"strings"
 
-	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/request"
 )
 
 // policyFlags say who is first among duplicates, and among which documents
@@ -27,19 +27,19 @@ type scopeFlags struct {
 }
 
 // apply completes the rules of a request.
-func (f *policyFlags) apply(r *engine.Rules) (err error) {
+func (f *policyFlags) apply(r *request.Rules) (err error) {
 	r.Policy, err = f.policy()
 	f.scopeFlags.apply(r)
 	return err
 }
 
-func (f *scopeFlags) apply(r *engine.Rules) {
+func (f *scopeFlags) apply(r *request.Rules) {
 	r.Fields.Source = f.SourceField
 	r.Policy.Scope, r.Policy.Reference = f.Scope, f.Reference
 }
 
-func (f *policyFlags) policy() (engine.Policy, error) {
-	p := engine.Policy{Priority: f.Priority, Against: f.Against, Index: f.Index}
+func (f *policyFlags) policy() (request.Policy, error) {
+	p := request.Policy{Priority: f.Priority, Against: f.Against, Index: f.Index}
 	for _, s := range f.SourceRank {
 		name, isFile := strings.CutPrefix(s, "@")
 		if !isFile {

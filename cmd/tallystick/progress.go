@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/progress"
 )
 
 // environment is what a command writes to.
@@ -20,12 +20,12 @@ type environment struct {
 	output         outputFlags
 
 	once    sync.Once
-	p       engine.Progress
+	p       progress.Listener
 	metrics *metrics // nil: none are asked for
 }
 
 // observed is the progress that is shown, counted on its way if that is asked for.
-func (e *environment) observed() engine.Progress {
+func (e *environment) observed() progress.Listener {
 	if e.metrics == nil {
 		return e.p
 	}
@@ -35,7 +35,7 @@ func (e *environment) observed() engine.Progress {
 
 // progress returns how this process reports: a bar on a terminal, a line per
 // stage in a pipe, JSON lines, or nothing.
-func (e *environment) progress() engine.Progress {
+func (e *environment) progress() progress.Listener {
 	e.once.Do(func() {
 		switch {
 		case e.output.JSONLog:
@@ -53,7 +53,7 @@ func (e *environment) progress() engine.Progress {
 
 // briefProgress is progress for a command that may take no time at all: nothing
 // stays on the screen, and nothing is said in a pipe, but for notices.
-func (e *environment) briefProgress() engine.Progress {
+func (e *environment) briefProgress() progress.Listener {
 	e.once.Do(func() {
 		switch {
 		case e.output.JSONLog:
@@ -96,10 +96,10 @@ type lineProgress struct{ w io.Writer }
 
 func (*lineProgress) Start(string, int64, string) {}
 func (*lineProgress) Add(int64)                   {}
-func (l *lineProgress) End(t engine.Timing)       { fmt.Fprintln(l.w, stageLine(t)) }
+func (l *lineProgress) End(t progress.Timing)     { fmt.Fprintln(l.w, stageLine(t)) }
 func (l *lineProgress) Notice(text string)        { fmt.Fprintln(l.w, "tallystick:", text) }
 
-func stageLine(t engine.Timing) string {
+func stageLine(t progress.Timing) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-8s %6.2f s", t.Stage, t.Seconds)
 	if t.Bytes > 0 {
@@ -121,7 +121,7 @@ func (j *jsonProgress) Start(stage string, total int64, unit string) {
 	j.log.Info("stage started", slog.String("stage", stage), slog.Int64("total", total), slog.String("unit", unit))
 }
 func (*jsonProgress) Add(int64) {}
-func (j *jsonProgress) End(t engine.Timing) {
+func (j *jsonProgress) End(t progress.Timing) {
 	j.log.Info("stage done", slog.String("stage", t.Stage), slog.Int("tasks", t.Tasks), slog.Float64("seconds", t.Seconds),
 		slog.Float64("cpu_seconds", t.CPUSeconds), slog.Int64("bytes", t.Bytes), slog.Float64("mb_per_second", t.MBPerSecond),
 		slog.Int64("peak_memory_bytes", t.PeakMemory))
@@ -131,4 +131,4 @@ func (j *jsonProgress) Notice(text string) { j.log.Info(text) }
 // silentProgress has notices only.
 type silentProgress struct{ lineProgress }
 
-func (*silentProgress) End(engine.Timing) {}
+func (*silentProgress) End(progress.Timing) {}

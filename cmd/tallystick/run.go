@@ -7,7 +7,8 @@ import (
 	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/estimate"
 	"github.com/tallystick/tallystick/engine/object"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/request"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 type runCmd struct {
@@ -103,12 +104,12 @@ func (c *runCmd) Run(ctx context.Context, env *environment) error {
 	return nil
 }
 
-func (c *runCmd) means(env *environment) engine.Means {
+func (c *runCmd) means(env *environment) request.Means {
 	return means(&c.inputFlags, &c.countingFlags, env)
 }
 
-func means(in *inputFlags, counting *countingFlags, env *environment) engine.Means {
-	return engine.Means{
+func means(in *inputFlags, counting *countingFlags, env *environment) request.Means {
+	return request.Means{
 		Engine: counting.Engine, CacheBytes: int64(counting.Cache), Parser: in.Parser, Workers: workers(in.Workers), Progress: env.progress(),
 	}
 }
@@ -174,7 +175,7 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 	var expected estimate.File
 	if c.Estimate {
 		if expected, err = engine.Estimate(ctx, prepared, m, c.Out, c.options()); err != nil {
-			return fmt.Errorf("%w (the plan is made: %s)", err, object.Join(c.Out, stage.PlanFile))
+			return fmt.Errorf("%w (the plan is made: %s)", err, object.Join(c.Out, task.PlanFile))
 		}
 	}
 	env.close()
@@ -185,7 +186,7 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 	if env.output.Quiet {
 		return nil
 	}
-	fmt.Fprintf(out, "plan        %s\n", object.Join(c.Out, stage.PlanFile))
+	fmt.Fprintf(out, "plan        %s\n", object.Join(c.Out, task.PlanFile))
 	fmt.Fprintf(out, "run id      %s\n", p.RunID)
 	fmt.Fprintf(out, "inputs      %d files, %d shards, %d partitions\n", len(p.Files), len(p.Shards), p.Partitions)
 	for _, t := range p.Tokenizers() {

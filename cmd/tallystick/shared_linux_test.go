@@ -87,7 +87,7 @@ func testTerminatedTask(t *testing.T) {
 		default:
 			t.Errorf("%s: exit code %d (%v)", stage, code, cmd.ProcessState)
 		}
-		if took := time.Since(begun); took > 15*time.Second {
+		if took := time.Since(begun); took > time.Minute {
 			t.Errorf("%s ended %v after it was told to", stage, took)
 		}
 		noTemporaries(t, out)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/folder"
 )
 
 type statusCmd struct {
@@ -31,7 +31,7 @@ interrupted; with --exit-code 0 means that the run is finished, 4 that it is not
 
 // Run tells how far a run is.
 func (c *statusCmd) Run(ctx context.Context, env *environment) error {
-	s, err := engine.ReadStatus(ctx, c.Dir)
+	s, err := folder.ReadStatus(ctx, c.Dir)
 	if err != nil {
 		return err
 	}

@@ -10,8 +10,12 @@ import (
 
 	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/request"
+	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/sweep"
+	"github.com/tallystick/tallystick/engine/threshold"
 )
 
 type sweepCmd struct {
@@ -65,14 +69,14 @@ func (c *sweepCmd) Run(ctx context.Context, env *environment) error {
 		return err
 	}
 	defer cleanup()
-	m := engine.Means{
+	m := request.Means{
 		Engine: c.Engine, CacheBytes: int64(c.Cache), Parser: c.Parser, Workers: workers(c.Workers), Progress: env.progress(),
 	}
-	o := engine.SweepOptions{
+	o := threshold.Options{
 		At: c.At, Floor: c.Floor, Step: c.Step, Losers: int(c.Losers), Samples: int(c.Samples), Scratch: dir,
 	}
 	run, rejected := c.Inputs[0], natural(0)
-	if ofRun := len(c.Inputs) == 1 && engine.IsRun(run); ofRun {
+	if ofRun := len(c.Inputs) == 1 && folder.IsRun(run); ofRun {
 		if len(c.Tokenizer) > 0 || c.Out != "" {
 			return fmt.Errorf("%w: %s is a finished run: it has counted already, and --tokenizer and --out are for inputs", doc.ErrUsage, run)
 		}
@@ -87,7 +91,7 @@ func (c *sweepCmd) Run(ctx context.Context, env *environment) error {
 			return err
 		}
 	}
-	res, err := engine.Sweep(ctx, run, o, m)
+	res, err := threshold.Sweep(ctx, run, o, m)
 	if err != nil {
 		return err
 	}
@@ -96,7 +100,7 @@ func (c *sweepCmd) Run(ctx context.Context, env *environment) error {
 		fmt.Fprintln(env.stderr, "tallystick: samples are shown without their texts:", res.NoText)
 	}
 	if c.HTML != "" {
-		err := engine.WriteFile(ctx, c.HTML, func(w io.Writer) error { return engine.WriteSweepPage(w, res) })
+		err := store.WriteFile(ctx, c.HTML, func(w io.Writer) error { return threshold.WritePage(w, res) })
 		if err != nil {
 			return err
 		}
@@ -113,7 +117,7 @@ func (c *sweepCmd) Run(ctx context.Context, env *environment) error {
 
 // runOnInputs makes a sweepable run, in which the work files stay: standard
 // input is among them.
-func (c *sweepCmd) runOnInputs(ctx context.Context, m engine.Means, out string) (rejected natural, err error) {
+func (c *sweepCmd) runOnInputs(ctx context.Context, m request.Means, out string) (rejected natural, err error) {
 	tokenizers := c.Tokenizer
 	if len(tokenizers) == 0 {
 		tokenizers = []string{defaultTokenizer}
@@ -125,7 +129,7 @@ func (c *sweepCmd) runOnInputs(ctx context.Context, m engine.Means, out string) 
 	} else if 5*num > 4*den {
 		threshold = floor
 	}
-	res, err := engine.Run(ctx, engine.Rules{
+	res, err := engine.Run(ctx, request.Rules{
 		Inputs: c.Inputs, Tokenizers: tokenizers, AddedTokens: c.AddedTokens, Fields: c.fields(),
 		Threshold: threshold, Floor: floor, Shingle: shingleWords(c.Shingle), Recall: c.Recall, Seed: c.Seed, ShardSize: int64(c.ShardSize), MaxLine: int64(c.MaxLine),
 	}, m, engine.RunOptions{Out: out, KeepWork: c.Out == "" && slices.Contains(c.Inputs, "-")})
@@ -154,7 +158,7 @@ Examples:
 
 // Run decides again.
 func (c *rethresholdCmd) Run(ctx context.Context, env *environment) error {
-	m := engine.Means{Parser: "native", Workers: workers(c.Workers), Progress: env.progress()}
+	m := request.Means{Parser: "native", Workers: workers(c.Workers), Progress: env.progress()}
 	res, err := engine.Rethreshold(ctx, c.Dir, c.Threshold, m, engine.RunOptions{Out: c.Out, Force: c.Force, Strict: c.Strict})
 	if err != nil {
 		return err

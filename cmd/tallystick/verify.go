@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/verify"
 )
 
@@ -75,7 +75,7 @@ var errVerify = errors.New("verification failed")
 
 // verifyProgress turns totals into the steps that a bar wants.
 type verifyProgress struct {
-	p     engine.Progress
+	p     progress.Listener
 	stage string
 	begun time.Time
 	done  int64
@@ -96,7 +96,7 @@ func (v *verifyProgress) tell(stage string, done, total int64) {
 
 func (v *verifyProgress) end() {
 	if v.p != nil && v.stage != "" {
-		v.p.End(engine.Timing{Stage: v.stage, Seconds: time.Since(v.begun).Seconds()})
+		v.p.End(progress.Timing{Stage: v.stage, Seconds: time.Since(v.begun).Seconds()})
 		v.stage = ""
 	}
 }

@@ -35,8 +35,8 @@ func (c *versionCmd) Run(env *environment) error {
 	for _, k := range kernels.Chosen() {
 		fmt.Fprintf(w, "kernel     %-9s %s\n", k.Kernel, k.Implementation)
 	}
-	if why := kernels.Forced(); why != "" {
-		fmt.Fprintf(w, "           generic kernels only: %s\n", why)
+	if best, why := kernels.Limit(); why != "" {
+		fmt.Fprintf(w, "           %s kernels at most: %s\n", best, why)
 	}
 	engines := "native"
 	if tokenize.HFAvailable {

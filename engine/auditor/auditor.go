@@ -264,6 +264,9 @@ func (a *auditor) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if !a.bounded {
+		w.KeepInMemory(fate.MostSets / 4)
+	}
 	err = a.eachSet(ctx, a.probes, func() func(i int, set []uint64) error {
 		return func(i int, set []uint64) error { return w.Append(uint32(i), set) }
 	})

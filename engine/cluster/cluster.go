@@ -1,5 +1,6 @@
 // Package cluster writes the jobs that do a plan's tasks on the schedulers
-// people already run: sbatch scripts for Slurm, Indexed Jobs for Kubernetes.
+// people already run: sbatch scripts for Slurm, Indexed Jobs for Kubernetes, a
+// workflow for Argo.
 // It runs nothing itself. What a job does is one call of `tallystick stage`,
 // which does again nothing that is done; so every job can be repeated, killed
 // and requeued.
@@ -20,7 +21,7 @@ import (
 	"github.com/tallystick/tallystick/engine/estimate"
 	"github.com/tallystick/tallystick/engine/internal/display"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // File is one file of a set of jobs.
@@ -52,7 +53,7 @@ const (
 
 // Stage is the jobs of one stage.
 type Stage struct {
-	Name    stage.Name
+	Name    task.Stage
 	Tasks   int
 	PerJob  int // tasks of a job; the last may have fewer
 	Jobs    int
@@ -91,15 +92,15 @@ func Stages(p plan.Plan, size Size) ([]Stage, error) {
 	}
 	guess := guessOf(&p)
 	var out []Stage
-	for _, name := range stage.Order {
-		tasks, err := (&stage.Job{Plan: p}).Tasks(name)
+	for _, name := range task.Order {
+		tasks, err := (&task.Job{Plan: p}).Tasks(name)
 		if err != nil {
 			return nil, err
 		}
 		if tasks == 0 {
 			continue
 		}
-		s := Stage{Name: name, Tasks: tasks, CPUs: cpus, RunID: p.RunID, Counts: name == stage.Scan, Deletes: name == stage.Seal}
+		s := Stage{Name: name, Tasks: tasks, CPUs: cpus, RunID: p.RunID, Counts: name == task.Scan, Deletes: name == task.Seal}
 		s.PerJob = max(cpus, (tasks+most-1)/most)
 		if size.TasksPerJob > 0 {
 			s.PerJob = size.TasksPerJob
@@ -109,7 +110,7 @@ func Stages(p plan.Plan, size Size) ([]Stage, error) {
 		if s.Jobs > most {
 			return nil, fmt.Errorf("%w: stage %s has %d tasks: %d to a job make %d jobs, more than the %d allowed", doc.ErrUsage, name, tasks, s.PerJob, s.Jobs, most)
 		}
-		if name == stage.Seal {
+		if name == task.Seal {
 			s.CPUs = 1
 		}
 		if size.Estimate != nil {
@@ -119,6 +120,10 @@ func Stages(p plan.Plan, size Size) ([]Stage, error) {
 			s.Memory, s.Time = guess.of(&s)
 		}
 		if size.Memory > 0 {
+			if size.Memory < s.Bound {
+				return nil, fmt.Errorf("%w: a job with %d MiB is too small for processes bounded to %d MiB, for which the plan was estimated: give jobs at least as much, or plan again with --estimate and a lower --memory",
+					doc.ErrUsage, size.Memory>>20, s.Bound>>20)
+			}
 			s.Memory = size.Memory
 		}
 		if size.Time > 0 {

@@ -16,7 +16,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -72,7 +72,7 @@ func TestStages(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(stages) != len(stage.Order) {
+			if len(stages) != len(task.Order) {
 				t.Fatalf("%d stages", len(stages))
 			}
 			for _, s := range stages {
@@ -158,6 +158,43 @@ func TestKubernetesFiles(t *testing.T) {
 		o := good
 		change(&o)
 		if _, _, err := Kubernetes(planOf(3), o); !errors.Is(err, doc.ErrUsage) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestArgoFiles(t *testing.T) {
+	good := ArgoOptions{
+		KubernetesOptions: KubernetesOptions{Image: "registry.example/tallystick:1", Claim: "corpus", Mount: "/data", Plan: "/data/out/plan.json", Workdir: "/data"},
+		Binary:            "/usr/local/bin/tallystick",
+	}
+	o := good
+	o.Namespace, o.Tokenizers, o.MaxRejects, o.Size = "nlp", []string{"llama3=/data/$(HOME)/llama 3.json"}, 10, Size{CPUs: 8, Memory: 12 << 30, Time: 6 * time.Hour}
+	o.Timed, o.User, o.StageArgs, o.ServiceAccount = true, 1000, []string{"--parser=simdjson"}, "argo"
+	files, _, err := Argo(planOf(5000), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "argo", files)
+	p := planOf(3)
+	p.Files[0].Path = "s3://corpora/a.jsonl"
+	files, _, err = Argo(p, ArgoOptions{
+		KubernetesOptions: KubernetesOptions{Image: "i", Secret: "s3-credentials", Mount: "/data", Plan: "s3://corpora/out/plan.json", Workdir: "/tmp"}, Binary: "/ko-app/tallystick",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "argo-s3", files)
+	for name, change := range map[string]func(*ArgoOptions){
+		"no claim":        func(o *ArgoOptions) { o.Claim = "" },
+		"service account": func(o *ArgoOptions) { o.ServiceAccount = "Argo workflow" },
+		"program":         func(o *ArgoOptions) { o.Binary = "tallystick" },
+		"a variable":      func(o *ArgoOptions) { o.StageArgs = []string{"--parser={{workflow.name}}"} },
+		"too many tasks":  func(o *ArgoOptions) { o.MostJobs, o.TasksPerJob = 2, 1 },
+	} {
+		o := good
+		change(&o)
+		if _, _, err := Argo(planOf(3), o); !errors.Is(err, doc.ErrUsage) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -82,32 +82,7 @@ func (s kubernetesStage) Args() []string {
 // Kubernetes returns a manifest for each stage, apply.sh, which applies them
 // one after the other, and a Dockerfile for the image.
 func Kubernetes(p plan.Plan, o KubernetesOptions) ([]File, []Stage, error) {
-	if o.MostJobs == 0 {
-		o.MostJobs = DefaultMostJobs
-	}
-	if o.Parallelism == 0 {
-		o.Parallelism = DefaultParallelism
-	}
-	if o.MostJobs > mostIndexes || o.Parallelism > mostParallel || o.Parallelism < 0 || o.MaxRejects < 0 || o.User < 0 {
-		return nil, nil, fmt.Errorf("%w: a Job of Kubernetes has at most %d indexes and %d pods at once", doc.ErrUsage, mostIndexes, mostParallel)
-	}
-	for what, name := range map[string]string{"claim": o.Claim, "secret": o.Secret, "namespace": o.Namespace} {
-		if name != "" && !label().MatchString(name) {
-			return nil, nil, fmt.Errorf("%w: %s %q: a name of Kubernetes is made of a-z, 0-9, dots and dashes", doc.ErrUsage, what, name)
-		}
-	}
-	if o.Image == "" || strings.ContainsAny(o.Image, " \t\n") {
-		return nil, nil, fmt.Errorf("%w: image %q: no name of an image", doc.ErrUsage, o.Image)
-	}
-	for _, c := range []struct{ what, path string }{{"the volume's path", o.Mount}, {"the plan", o.Plan}, {"the working folder", o.Workdir}} {
-		if err := checkPath(c.what, c.path); err != nil {
-			return nil, nil, err
-		}
-	}
-	if err := o.checkVolume(&p); err != nil {
-		return nil, nil, err
-	}
-	stages, err := Stages(p, o.Size)
+	stages, err := o.stages(p)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -127,6 +102,37 @@ func Kubernetes(p plan.Plan, o KubernetesOptions) ([]File, []Stage, error) {
 	}
 	recipe, err := fill("Dockerfile", 0o666, "Dockerfile", nil)
 	return append(files, script, recipe), stages, err
+}
+
+// stages cuts the tasks of a plan into pods. It sets what was not chosen, and
+// refuses what Kubernetes would.
+func (o *KubernetesOptions) stages(p plan.Plan) ([]Stage, error) {
+	if o.MostJobs == 0 {
+		o.MostJobs = DefaultMostJobs
+	}
+	if o.Parallelism == 0 {
+		o.Parallelism = DefaultParallelism
+	}
+	if o.MostJobs > mostIndexes || o.Parallelism > mostParallel || o.Parallelism < 0 || o.MaxRejects < 0 || o.User < 0 {
+		return nil, fmt.Errorf("%w: a Job of Kubernetes has at most %d indexes and %d pods at once", doc.ErrUsage, mostIndexes, mostParallel)
+	}
+	for what, name := range map[string]string{"claim": o.Claim, "secret": o.Secret, "namespace": o.Namespace} {
+		if name != "" && !label().MatchString(name) {
+			return nil, fmt.Errorf("%w: %s %q: a name of Kubernetes is made of a-z, 0-9, dots and dashes", doc.ErrUsage, what, name)
+		}
+	}
+	if o.Image == "" || strings.ContainsAny(o.Image, " \t\n") {
+		return nil, fmt.Errorf("%w: image %q: no name of an image", doc.ErrUsage, o.Image)
+	}
+	for _, c := range []struct{ what, path string }{{"the volume's path", o.Mount}, {"the plan", o.Plan}, {"the working folder", o.Workdir}} {
+		if err := checkPath(c.what, c.path); err != nil {
+			return nil, err
+		}
+	}
+	if err := o.checkVolume(&p); err != nil {
+		return nil, err
+	}
+	return Stages(p, o.Size)
 }
 
 // checkVolume refuses files that pods would not find.

@@ -21,7 +21,7 @@ import (
 	"github.com/tallystick/tallystick/engine/internal/jsonfile"
 	"github.com/tallystick/tallystick/engine/internal/selfsum"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // Name of the file beside a plan that holds its estimate, and its version.
@@ -54,7 +54,7 @@ func New(p plan.Plan, s Sample, f Fleet, cpu string) File {
 	for i := range e.Stages {
 		st := &e.Stages[i]
 		e.Seconds = e.Seconds.plus(st.Seconds)
-		if st.Name != stage.Seal {
+		if st.Name != task.Seal {
 			e.WorkBytes += st.Writes + st.Scratch
 		}
 	}
@@ -62,17 +62,24 @@ func New(p plan.Plan, s Sample, f Fleet, cpu string) File {
 	return e
 }
 
-// Parse reads estimate.json.
+// UselessError is of an estimate.json that cannot be used: damaged, edited, or of
+// another version. No run needs the file.
+type UselessError struct{ error }
+
+// Unwrap returns the cause.
+func (e UselessError) Unwrap() error { return e.error }
+
+// Parse reads estimate.json. Its errors are UselessErrors.
 func Parse(data []byte) (File, error) {
 	var e File
 	if err := jsonfile.Parse(data, Name, Version, &e); err != nil {
-		return e, err
+		return e, UselessError{err}
 	}
 	if !selfsum.Whole(data, selfsum.JSONEnd) {
-		return e, fmt.Errorf("%w: %s: it does not have the digest that it ends in", doc.ErrCorrupt, Name)
+		return e, UselessError{fmt.Errorf("%w: %s: it does not have the digest that it ends in", doc.ErrCorrupt, Name)}
 	}
 	if err := e.check(data); err != nil {
-		return e, fmt.Errorf("%w: %s: %w", doc.ErrCorrupt, Name, err)
+		return e, UselessError{fmt.Errorf("%w: %s: %w", doc.ErrCorrupt, Name, err)}
 	}
 	return e, nil
 }
@@ -136,7 +143,7 @@ func (e File) Write(w io.Writer) error {
 // Job returns what a job may use that does so many tasks of a stage on so many
 // cores: what is expected at most, and a margin. A job that asks for too much
 // waits, one that asks for too little dies.
-func (e *File) Job(p plan.Plan, name stage.Name, tasks, cores int) (memory int64, limit time.Duration) {
+func (e *File) Job(p plan.Plan, name task.Stage, tasks, cores int) (memory int64, limit time.Duration) {
 	f := e.Fleet
 	f.Machines, f.Cores = 1, cores
 	_, stages := e.Sample.Of(p, f)
@@ -145,7 +152,7 @@ func (e *File) Job(p plan.Plan, name stage.Name, tasks, cores int) (memory int64
 			continue
 		}
 		seconds := float64((tasks+cores-1)/cores) * s.Longest
-		if s.Name == stage.Resolve || s.Name == stage.Seal {
+		if s.Name == task.Resolve || s.Name == task.Seal {
 			seconds = s.Seconds.High
 		}
 		if f.Network > 0 && s.Tasks > 0 {
@@ -172,7 +179,7 @@ const (
 func assumptions(p *plan.Plan, e *File) []string {
 	s := &e.Sample
 	out := []string{
-		fmt.Sprintf("the rest of the corpus is like the sample: %s of lines, %s of it", display.Bytes(uint64(s.Bytes)), percent(e.Corpus.Sampled)),
+		likeSample(s.Bytes, e.Corpus.Sampled),
 		"a core of every machine is as fast as one here while nothing else ran, and cores do not slow each other",
 	}
 	if e.Corpus.Sampled < littleSampled {
@@ -198,6 +205,13 @@ func assumptions(p *plan.Plan, e *File) []string {
 	return out
 }
 
+func likeSample(bytes int64, share float64) string {
+	if share >= 1 {
+		return "the sample is the whole corpus, " + display.Bytes(uint64(bytes)) + " of lines"
+	}
+	return fmt.Sprintf("the rest of the corpus is like the sample: %s of lines, %s of all", display.Bytes(uint64(bytes)), percent(share))
+}
+
 // littleSampled is the share below which how sharing grows is a guess.
 const littleSampled = 0.01
 
@@ -215,6 +229,12 @@ func (e *File) WriteTable(w io.Writer) error {
 	cores := "1 core"
 	if e.Fleet.Cores > 1 {
 		cores = display.Count(uint64(e.Fleet.Cores)) + " cores"
+		if e.Fleet.Machines > 1 {
+			cores += " each"
+		}
+	}
+	if e.Fleet.Network > 0 {
+		cores += ", " + display.Bytes(uint64(e.Fleet.Network)) + " a second"
 		if e.Fleet.Machines > 1 {
 			cores += " each"
 		}

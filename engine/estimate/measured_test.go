@@ -17,17 +17,20 @@ import (
 
 	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/estimate"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/internal/usage"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // TestMain does one stage of a plan where the environment says so: measured in
 // a process of its own.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("TALLYSTICK_STAGE_IN"); dir != "" {
-		if err := doStage(dir, stage.Name(os.Getenv("TALLYSTICK_STAGE"))); err != nil {
+		if err := doStage(dir, task.Stage(os.Getenv("TALLYSTICK_STAGE"))); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -49,18 +52,18 @@ func bytesWritten() float64 {
 	return n
 }
 
-func doStage(dir string, name stage.Name) error {
+func doStage(dir string, name task.Stage) error {
 	ctx := context.Background()
-	p, err := engine.LoadPlan(filepath.Join(dir, stage.PlanFile))
+	p, err := folder.LoadPlan(filepath.Join(dir, task.PlanFile))
 	if err != nil {
 		return err
 	}
-	m := engine.Means{Engine: "auto", Parser: "native", Workers: 1}
-	counters, err := engine.OpenCounters(p, nil, m)
+	m := request.Means{Engine: "auto", Parser: "native", Workers: 1}
+	counters, err := request.OpenCounters(p, nil, m)
 	if err != nil {
 		return err
 	}
-	tasks, err := (&stage.Job{Plan: p}).Tasks(name)
+	tasks, err := (&task.Job{Plan: p}).Tasks(name)
 	if err != nil {
 		return err
 	}
@@ -139,15 +142,15 @@ const rounds = 3
 
 func measure(t *testing.T, file string, size int64) {
 	ctx := context.Background()
-	m := engine.Means{Engine: "auto", Parser: "native", Workers: 1}
-	r := engine.Rules{
+	m := request.Means{Engine: "auto", Parser: "native", Workers: 1}
+	r := request.Rules{
 		Inputs: []string{file}, Tokenizers: []string{"gpt2"}, AddedTokens: "match", Threshold: "0.8", Recall: 0.99, Seed: 1,
 		ShardSize: 64 << 20, MaxLine: 256 << 20, Audit: true,
 		Fields: plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 	}
 	var estimates []estimate.File
-	runs := map[stage.Name][]used{}
-	var prepared engine.Prepared
+	runs := map[task.Stage][]used{}
+	var prepared request.Prepared
 	var total, took []float64
 	for range rounds {
 		dir := t.TempDir()
@@ -163,7 +166,7 @@ func measure(t *testing.T, file string, size int64) {
 		took = append(took, time.Since(begun).Seconds())
 		estimates = append(estimates, e)
 		sum := 0.0
-		for _, name := range stage.Order {
+		for _, name := range task.Order {
 			u := apart(t, dir, name)
 			runs[name] = append(runs[name], u)
 			sum += u.Seconds
@@ -224,19 +227,19 @@ func median(of []float64) float64 {
 
 // through runs a plan and returns the bytes that every stage reads and writes by
 // its store, inputs included.
-func through(t *testing.T, prepared engine.Prepared) map[stage.Name][2]float64 {
+func through(t *testing.T, prepared request.Prepared) map[task.Stage][2]float64 {
 	ctx := context.Background()
 	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, stage.WorkDir), 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, task.WorkDir), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := stage.WriteJSON(ctx, store.NewLocal(dir), stage.PlanFile, prepared.Plan); err != nil {
+	if err := task.WriteJSON(ctx, store.NewLocal(dir), task.PlanFile, prepared.Plan); err != nil {
 		t.Fatal(err)
 	}
-	moved := map[stage.Name][2]float64{}
-	for _, name := range stage.Order {
+	moved := map[task.Stage][2]float64{}
+	for _, name := range task.Order {
 		through := &counted{Store: store.NewLocal(dir)}
-		job := &stage.Job{Plan: prepared.Plan, Out: through, Dir: dir, Parser: "native", Workers: 1}
+		job := &task.Job{Plan: prepared.Plan, Out: through, Dir: dir, Parser: "native", Workers: 1}
 		for _, c := range prepared.Counters {
 			job.Counters = append(job.Counters, c)
 		}
@@ -258,7 +261,7 @@ func through(t *testing.T, prepared engine.Prepared) map[stage.Name][2]float64 {
 }
 
 // apart does a stage in a process of its own.
-func apart(t *testing.T, dir string, name stage.Name) (u used) {
+func apart(t *testing.T, dir string, name task.Stage) (u used) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "TALLYSTICK_STAGE_IN="+dir, "TALLYSTICK_STAGE="+string(name))
 	cmd.Stderr = os.Stderr

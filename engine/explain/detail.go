@@ -12,7 +12,6 @@ import (
 	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/cespare/xxhash/v2"
 
-	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/bitmap"
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
@@ -20,10 +19,13 @@ import (
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/shingle"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/sweep"
 	"github.com/tallystick/tallystick/engine/sweepable"
+	"github.com/tallystick/tallystick/engine/task"
+	"github.com/tallystick/tallystick/engine/threshold"
 )
 
 // Options say what is told beyond the decision.
@@ -45,8 +47,8 @@ func placeOf(p plan.Plan, shard int32, line int64) doc.Place {
 	return doc.Place{Shard: uint32(shard), Ordinal: uint32(line - p.Shards[shard].FirstLine)}
 }
 
-func openAround(ctx context.Context, dir, id string, o Options, m engine.Means) (*sweepable.Around, error) {
-	job, _, err := engine.OpenSweepable(ctx, dir, m)
+func openAround(ctx context.Context, dir, id string, o Options, m request.Means) (*sweepable.Around, error) {
+	job, _, err := threshold.Open(ctx, dir, m)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +72,7 @@ func keptAround(a *sweepable.Around, dropped []Explanation) []Explanation {
 
 // addTexts reads dropped documents and their witnesses from the inputs and
 // compares them.
-func addTexts(ctx context.Context, p plan.Plan, m engine.Means, found []Explanation) {
+func addTexts(ctx context.Context, p plan.Plan, m request.Means, found []Explanation) {
 	wanted := map[doc.Place]wantedText{}
 	for i := range found {
 		if d := found[i].Decision; d != nil && found[i].Class == doc.NearDup {
@@ -110,8 +112,8 @@ var errAllRead = errors.New("all that was wanted is read")
 type wantedText struct{ text, source string }
 
 // readTexts fills in the texts of the lines at the places in wanted.
-func readTexts(ctx context.Context, p plan.Plan, m engine.Means, wanted map[doc.Place]wantedText) error {
-	parser, err := stage.NewParser(p.Fields, cmp.Or(m.Parser, "native"))
+func readTexts(ctx context.Context, p plan.Plan, m request.Means, wanted map[doc.Place]wantedText) error {
+	parser, err := task.NewParser(p.Fields, cmp.Or(m.Parser, "native"))
 	if err != nil {
 		return err
 	}
@@ -153,7 +155,7 @@ func readTexts(ctx context.Context, p plan.Plan, m engine.Means, wanted map[doc.
 // addThresholds tells what would become of the documents at other thresholds,
 // and which kept ones are nearest to them.
 func addThresholds(ctx context.Context, dir string, p plan.Plan, o Options, a *sweepable.Around, found []Explanation) error {
-	thresholds, err := engine.SweepOptions{Step: o.Step}.Thresholds(p.NearDup)
+	thresholds, err := threshold.Options{Step: o.Step}.Thresholds(p.NearDup)
 	if err != nil {
 		return err
 	}

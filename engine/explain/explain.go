@@ -13,16 +13,17 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/bitmap"
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/internal/worddiff"
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/sweepable"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // Explanation says what became of one document and why.
@@ -57,18 +58,18 @@ const MaxWitnessed = 20
 // A kept document is found by reading the inputs again (in a sweepable run
 // without them), so they must still be there; if they are not, what was found
 // without them comes with the error.
-func Find(ctx context.Context, dir, id string, o Options, m engine.Means) (plan.Plan, []Explanation, error) {
-	p, err := engine.LoadPlan(filepath.Join(dir, stage.PlanFile))
+func Find(ctx context.Context, dir, id string, o Options, m request.Means) (plan.Plan, []Explanation, error) {
+	p, err := folder.LoadPlan(filepath.Join(dir, task.PlanFile))
 	if err != nil {
 		return p, nil, err
 	}
-	if _, err := engine.ReadManifest(dir); err != nil {
+	if _, err := folder.ReadManifest(dir); err != nil {
 		return p, nil, err
 	}
 	var found []Explanation
 	var witnessed []decision.Row
 	standing := map[doc.Place]int{} // explanations of witnesses that stand
-	err = engine.EachDecision(dir, p, func(row *decision.Row) error {
+	err = folder.EachDecision(dir, p, func(row *decision.Row) error {
 		file := p.Files[p.Shards[row.Shard].File].Path
 		if matches(id, row.ID, file, row.Line) {
 			own := *row
@@ -185,7 +186,7 @@ func findRejected(dir, id string) ([]Explanation, error) {
 
 // findKept reads the inputs for kept documents that id names.
 func findKept(ctx context.Context, dir string, p plan.Plan, id string) ([]Explanation, error) {
-	parser, err := stage.NewParser(p.Fields, "native")
+	parser, err := task.NewParser(p.Fields, "native")
 	if err != nil {
 		return nil, err
 	}

@@ -7,12 +7,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/internal/display"
 	"github.com/tallystick/tallystick/engine/internal/jsonfile"
 	"github.com/tallystick/tallystick/engine/internal/worddiff"
+	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/sweep"
 	"github.com/tallystick/tallystick/engine/sweepable"
@@ -239,7 +239,7 @@ func newExplanationJSON(p plan.Plan, e *Explanation) explanationJSON {
 	j := explanationJSON{
 		Ref:   sweep.Ref{ID: e.ID, File: e.File, Line: e.Line, Contributor: e.Contributor},
 		Class: e.Class.String(), Reason: e.Reason, Diff: e.Diff,
-		Threshold: engine.Decimal(p.NearDup.ThresholdNum, p.NearDup.ThresholdDen), Bands: p.NearDup.Bands,
+		Threshold: neardup.Decimal(p.NearDup.ThresholdNum, p.NearDup.ThresholdDen), Bands: p.NearDup.Bands,
 	}
 	for _, k := range e.Buckets {
 		j.Keys = append(j.Keys, fmt.Sprintf("%016x", k))

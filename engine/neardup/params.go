@@ -106,3 +106,24 @@ func Curve(bands, rows int) []plan.Point {
 	}
 	return points
 }
+
+// AboveFloor returns an error if the threshold is below the floor: pairs there
+// were not looked for.
+func AboveFloor(n plan.NearDup) error {
+	if n.ThresholdNum*n.FloorDen < n.FloorNum*n.ThresholdDen {
+		return fmt.Errorf("%w: threshold %d/%d is below the floor %d/%d of what the run looks for",
+			doc.ErrUsage, n.ThresholdNum, n.ThresholdDen, n.FloorNum, n.FloorDen)
+	}
+	return nil
+}
+
+const billion = 1_000_000_000
+
+// Decimal spells a threshold that ParseThreshold can have read.
+func Decimal(num, den int64) string {
+	units := num * (billion / den)
+	if units == billion {
+		return "1"
+	}
+	return strings.TrimRight("0."+fmt.Sprintf("%09d", units), "0")
+}

@@ -9,16 +9,16 @@ import (
 )
 
 // Probes are sampled documents whose partners are looked for among all others,
-// without buckets: an audit of what the buckets find. Only the prefixes of the
-// probes are indexed; every other document is streamed past them. (Of two sets
-// that reach the threshold t, one's n shingles in any fixed order, n − ⌈t·n⌉ + 1
-// of them, its prefix, have one in common with all of the other's: prefix.go. So
-// the streamed documents need no order and no prefix of their own.)
+// without buckets: an audit of what the buckets find. Only a few shingles of the
+// probes are indexed; every other document is streamed past them. Who reaches the
+// threshold t with a set of n has ⌈t·n⌉ of its shingles at least, so one of any
+// n − ⌈t·n⌉ + 1: unlike where prefixes are compared with prefixes (prefix.go) it
+// does not matter which.
 //
-// The order is that of frequency within the sample: what several probes have
-// comes last, so that what many documents have is seldom in a prefix. Memory is
-// about 12 bytes for each shingle of a prefix, and while the index is made 8 for
-// each shingle of the sample.
+// They are those that the fewest other probes have, as far as a small table of
+// counts can tell, of the first ones of each probe: hashes are uniform, so these
+// are where the others have theirs. Memory is about 12 bytes for each indexed
+// shingle and 28 more while the index is made.
 type Probes struct {
 	sets      Sets
 	n         int
@@ -27,8 +27,17 @@ type Probes struct {
 	filter   []uint64 // one bit for each shingle, by its low bits
 	begin    []uint32 // by the leading bits of a shingle: where to look in shingles
 	shift    int
-	shingles []uint64 // ascending, repeated for each probe
+	shingles []uint64 // by those bits, repeated for each probe
 	probes   []uint32
+}
+
+// choice is from how many times more shingles of a probe the indexed ones are chosen.
+const choice = 2
+
+// probeEntry is a shingle of a probe.
+type probeEntry struct {
+	shingle uint64
+	probe   uint32
 }
 
 // NewProbes indexes the n documents of sets for a threshold of num/den.
@@ -37,72 +46,105 @@ func NewProbes(ctx context.Context, n int, sets Sets, num, den int64) (*Probes, 
 	if err != nil {
 		return nil, err
 	}
-	all := make([]uint32, n)
-	for d := range all {
-		all[d] = uint32(d)
-	}
-	order, err := newFrequencyOrder(ctx, all, sets)
-	if err != nil {
-		return nil, fmt.Errorf("order shingles by frequency: %w", err)
-	}
-	type entry struct {
-		shingle uint64
-		probe   uint32
-	}
-	type ordered struct {
-		number  uint32
-		shingle uint64
-	}
-	var entries []entry
-	var set []uint64
-	var shared []ordered
+	p := &Probes{sets: sets, n: n, threshold: threshold}
+	total := 0
 	for d := range uint32(n) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if set, err = sets.Load(d, set); err != nil {
-			return nil, err
-		}
-		left := len(set) - int((threshold.num*uint64(len(set))+threshold.den-1)/threshold.den) + 1
-		if len(set) == 0 {
-			continue
-		}
-		shared = shared[:0]
-		for _, s := range set {
-			if number, several := order.number(s); several {
-				shared = append(shared, ordered{number, s})
-			} else if left > 0 {
-				entries = append(entries, entry{s, d})
-				left--
-			}
-		}
-		slices.SortFunc(shared, func(a, b ordered) int { return int(int64(a.number) - int64(b.number)) })
-		for _, s := range shared[:min(max(left, 0), len(shared))] {
-			entries = append(entries, entry{s.shingle, d})
-		}
+		total += p.needed(sets.Size(d))
 	}
-	if uint64(len(entries)) > math.MaxUint32 {
-		return nil, fmt.Errorf("audit: %d shingles in the prefixes of %d probes: at most %d can be numbered; sample less", len(entries), n, uint32(math.MaxUint32))
+	if uint64(total) > math.MaxUint32 {
+		return nil, fmt.Errorf("audit: %d shingles of %d probes to index: at most %d can be numbered; sample less", total, n, uint32(math.MaxUint32))
 	}
-	sortByKey(entries, func(e *entry) uint64 { return e.shingle })
+	entries, err := p.choose(ctx, total)
+	if err != nil {
+		return nil, err
+	}
 
-	width := max(bits.Len(uint(len(entries))), 6)
-	p := &Probes{
-		sets: sets, n: n, threshold: threshold,
-		filter: make([]uint64, 1<<(width+4-6)),
-		begin:  make([]uint32, 1<<width+1), shift: 64 - width,
-		shingles: make([]uint64, len(entries)), probes: make([]uint32, len(entries)),
-	}
-	for i, e := range entries {
-		p.shingles[i], p.probes[i] = e.shingle, e.probe
-		p.begin[e.shingle>>p.shift+1]++
-		bit := e.shingle & uint64(len(p.filter)*64-1)
+	width := max(bits.Len(uint(total)), 6)
+	p.filter = make([]uint64, 1<<(width+4-6))
+	p.begin, p.shift = make([]uint32, 1<<width+1), 64-width
+	p.shingles, p.probes = make([]uint64, total), make([]uint32, total)
+	mask := uint64(len(p.filter)*64 - 1)
+	for _, e := range entries {
+		p.begin[e.shingle>>p.shift]++
+		bit := e.shingle & mask
 		p.filter[bit/64] |= 1 << (bit % 64)
 	}
-	for i := 1; i < len(p.begin); i++ {
-		p.begin[i] += p.begin[i-1]
+	sum := uint32(0)
+	for i, count := range p.begin {
+		sum += count
+		p.begin[i] = sum
+	}
+	for _, e := range slices.Backward(entries) {
+		next := &p.begin[e.shingle>>p.shift] // ends where the cell begins
+		*next--
+		p.shingles[*next], p.probes[*next] = e.shingle, e.probe
 	}
 	return p, nil
+}
+
+// needed is how many shingles of a probe of n are indexed.
+func (p *Probes) needed(n int) int {
+	if n == 0 {
+		return 0
+	}
+	return n - int((p.threshold.num*uint64(n)+p.threshold.den-1)/p.threshold.den) + 1
+}
+
+// choose returns the shingles to index, total of them.
+func (p *Probes) choose(ctx context.Context, total int) ([]probeEntry, error) {
+	// Two counts for each shingle that is counted, so that few are alone in vain.
+	shift := 64 - bits.Len(uint(2*choice*total))
+	counts := make([]uint8, 1<<(64-shift))
+	var set []uint64
+	eachOf := func(fn func(d uint32, needed int, from []uint64)) error {
+		for d := range uint32(p.n) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			var err error
+			if set, err = p.sets.Load(d, set); err != nil {
+				return err
+			}
+			needed := p.needed(len(set))
+			fn(d, needed, set[:min(len(set), choice*needed)])
+		}
+		return nil
+	}
+	err := eachOf(func(_ uint32, _ int, from []uint64) {
+		for _, s := range from {
+			if c := &counts[s>>shift]; *c < math.MaxUint8 {
+				*c++
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]probeEntry, 0, total)
+	err = eachOf(func(d uint32, needed int, from []uint64) {
+		var having [math.MaxUint8 + 1]int // shingles by their counts
+		for _, s := range from {
+			having[counts[s>>shift]]++
+		}
+		last := 0 // the highest count of those that are chosen
+		for ; needed > having[last]; last++ {
+			needed -= having[last]
+		}
+		for _, s := range from {
+			c := int(counts[s>>shift])
+			if c > last {
+				continue
+			}
+			if c == last {
+				if needed == 0 {
+					continue
+				}
+				needed--
+			}
+			entries = append(entries, probeEntry{s, d})
+		}
+	})
+	return entries, err
 }
 
 // ProbeMatcher finds the probes that one document after the other reaches the

@@ -2,6 +2,7 @@ package neardup
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -57,6 +58,113 @@ func TestResolveAfterIsTheDefinition(t *testing.T) {
 			}
 			if d := cmp.Diff(want, got); d != "" {
 				t.Fatalf("%+v, %d workers (-want +got):\n%s", standing, workers, d)
+			}
+		}
+	})
+}
+
+// subgraph is what a graph says of some of its documents, ascending; large says of
+// each of its buckets whether it is.
+func subgraph(t *rapid.T, g Graph, large []bool, docs []uint32) Graph {
+	offsets := []uint64{0}
+	var members []uint32
+	for b := range uint32(g.Buckets) {
+		for i, d := range docs {
+			if slices.Contains(g.Of(d), b) {
+				members = append(members, uint32(i))
+			}
+		}
+		offsets = append(offsets, uint64(len(members)))
+	}
+	sub, err := NewGraph(len(docs), offsets, members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub.Large = large
+	return sub
+}
+
+// Documents that are resolved block by block, each block against the kept ones
+// before it in parts of any size and then by itself, have the verdicts of the
+// definition, and as many partners.
+func TestResolveInBlocksIsTheDefinition(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		sets := families(t)
+		g := randomGraph(t, len(sets))
+		th := rapid.SampledFrom(thresholds).Draw(t, "threshold")
+		hot := rapid.SampledFrom([]int{0, 1, 4, HotBucket}).Draw(t, "hot bucket")
+		size := rapid.IntRange(1, len(sets)+1).Draw(t, "block")
+		part := rapid.IntRange(1, len(sets)+1).Draw(t, "part")
+		large := make([]bool, g.Buckets)
+		for b := range large {
+			n := 0
+			for d := range uint32(len(sets)) {
+				if slices.Contains(g.Of(d), uint32(b)) {
+					n++
+				}
+			}
+			large[b] = n > hot
+		}
+
+		var kept []uint32
+		var got []Verdict
+		partners := make([]uint32, len(sets))
+		for lo := 0; lo < len(sets); lo += size {
+			var block []uint32
+			for d := lo; d < min(lo+size, len(sets)); d++ {
+				block = append(block, uint32(d))
+			}
+			best := map[uint32]Verdict{}
+			resolve := func(stand []uint32, alone bool) {
+				docs := slices.Concat(stand, block)
+				of := make([][]uint64, len(docs))
+				before := make([]Before, len(docs))
+				for i, d := range docs {
+					of[i] = sets[d]
+					before[i] = Before{best[d].Overlap, best[d].Union, partners[d]}
+				}
+				sub := subgraph(t, g, large, docs)
+				r := newResolution(sub, memorySets(of), ratio{uint64(th[0]), uint64(th[1])}, 2)
+				r.batch = rapid.SampledFrom([]int{1, 3, 64}).Draw(t, "batch")
+				r.hotBucket = hot
+				r.standing = Standing{First: uint32(len(stand)), Alone: alone, Before: before}
+				verdicts, _, err := r.run(context.Background())
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, v := range verdicts {
+					v.Doc, v.Witness = docs[v.Doc], docs[v.Witness]
+					best[v.Doc] = v
+				}
+				for i, d := range docs {
+					partners[d] = before[i].Partners
+				}
+			}
+			for chunk := range slices.Chunk(kept, part) {
+				resolve(chunk, true)
+			}
+			resolve(nil, false)
+			for _, d := range block {
+				if v, dropped := best[d]; dropped {
+					got = append(got, v)
+				} else {
+					kept = append(kept, d)
+				}
+			}
+		}
+
+		if d := cmp.Diff(oracle(g, sets, th[0], th[1]), got); d != "" {
+			t.Fatalf("blocks of %d, parts of %d (-want +got):\n%s", size, part, d)
+		}
+		for d := range uint32(len(sets)) {
+			want := uint32(0)
+			for _, k := range kept {
+				if k < d && slices.ContainsFunc(g.Of(d), func(b uint32) bool { return !large[b] && slices.Contains(g.Of(k), b) }) {
+					want++
+				}
+			}
+			if partners[d] != want {
+				t.Fatalf("document %d has %d partners, want %d", d, partners[d], want)
 			}
 		}
 	})

@@ -25,7 +25,7 @@ func best() level {
 	switch {
 	case !kernels.UseAVX2() || !kernels.Features().AES:
 		return generic
-	case kernels.Features().AVX512 && cpuid.CPU.Supports(cpuid.AVX512VBMI2, cpuid.VAES):
+	case kernels.UseAVX512() && cpuid.CPU.Supports(cpuid.AVX512VBMI2, cpuid.VAES):
 		return avx512
 	}
 	return avx2
@@ -177,7 +177,7 @@ func placeWide(key *WideKey) uint32 {
 }
 
 func implementation() string {
-	return [...]string{generic: kernels.Generic, avx2: kernels.AVX2, avx512: "avx512"}[use]
+	return [...]string{generic: kernels.Generic, avx2: kernels.AVX2, avx512: kernels.AVX512}[use]
 }
 
 // ForceGeneric makes the package use the Go reference until restore is called.

@@ -12,7 +12,7 @@ import (
 
 // AVX2 has neither minima of 64 bits nor a compression. VBMI2 tells the CPUs
 // that do not slow down for AVX-512: Ice Lake, Zen 4 and later.
-var useAVX512 = kernels.UseAVX2() && kernels.Features().AVX512 && cpuid.CPU.Supports(cpuid.AVX512VBMI2)
+var useAVX512 = kernels.UseAVX512() && cpuid.CPU.Supports(cpuid.AVX512VBMI2)
 
 // distinctAVX512 is Distinct of the n ≥ 1 numbers at p. The reference is
 // distinctGeneric.
@@ -31,7 +31,7 @@ func eights() bool { return useAVX512 }
 
 func implementation() string {
 	if useAVX512 {
-		return "avx512"
+		return kernels.AVX512
 	}
 	return kernels.Generic
 }

@@ -11,7 +11,7 @@ import (
 // use512 asks for FP16, which is not used, as it marks the CPUs whose gathers
 // are fast: on those before (Skylake to Ice Lake) the microcode against Gather
 // Data Sampling makes them several times slower.
-var use512 = kernels.UseAVX2() && kernels.Features().AVX512 && cpuid.CPU.Supports(cpuid.AVX512CD, cpuid.AVX512FP16)
+var use512 = kernels.UseAVX512() && cpuid.CPU.Supports(cpuid.AVX512CD, cpuid.AVX512FP16)
 
 // startShortAVX512 and startLongAVX512 are startBytesGeneric, their reference,
 // of texts of up to Short and up to Long bytes; bytes is t.bytes.
@@ -76,7 +76,7 @@ func Fast() bool { return use512 }
 
 func implementation() string {
 	if use512 {
-		return "avx512"
+		return kernels.AVX512
 	}
 	return kernels.Generic
 }

@@ -25,7 +25,7 @@ func best() level {
 	switch {
 	case !kernels.UseAVX2():
 		return generic
-	case kernels.Features().AVX512 && cpuid.CPU.Supports(cpuid.AVX512VBMI, cpuid.AVX512VBMI2):
+	case kernels.UseAVX512() && cpuid.CPU.Supports(cpuid.AVX512VBMI, cpuid.AVX512VBMI2):
 		return avx512
 	}
 	return avx2
@@ -71,7 +71,7 @@ func unescape(dst, src []byte) (read, written int, high bool) {
 }
 
 func implementation() string {
-	return [...]string{kernels.Generic, kernels.AVX2, "avx512"}[use]
+	return [...]string{kernels.Generic, kernels.AVX2, kernels.AVX512}[use]
 }
 
 // force makes the kernels use another implementation, one that this machine has,

@@ -23,9 +23,9 @@ var use = best()
 
 func best() level {
 	switch {
-	case kernels.Forced() != "" || !kernels.Features().AES:
+	case !kernels.UseAES():
 		return generic
-	case kernels.UseAVX2() && kernels.Features().AVX512 && cpuid.CPU.Supports(cpuid.VAES, cpuid.AVX512VBMI):
+	case kernels.UseAVX512() && cpuid.CPU.Supports(cpuid.VAES, cpuid.AVX512VBMI):
 		return vaes
 	}
 	return aesni

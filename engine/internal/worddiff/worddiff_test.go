@@ -3,9 +3,9 @@ package worddiff
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tallystick/tallystick/engine/internal/growth"
 	"pgregory.net/rapid"
 )
 
@@ -91,11 +91,22 @@ func TestCompareIsShortest(t *testing.T) {
 	})
 }
 
-// TestLongTexts: what is shown and the time are bounded, and no word is left
-// out uncounted.
+// TestLongTexts: what is shown is bounded, the time grows as the texts do, and
+// no word is left out uncounted.
 func TestLongTexts(t *testing.T) {
+	growth.Linear(t, "words", 200_000, func(words int) func() {
+		a, b := longTexts(words)
+		return func() { checkLong(t, Diff(a, b)) }
+	})
+	if parts := Diff("x", strings.Repeat("a ", 1000)+"x"+strings.Repeat(" b", 1000)); len(parts) == 0 || parts[0].Kind != Added {
+		t.Errorf("%v", parts[:1])
+	}
+}
+
+// longTexts differ in every seventh word.
+func longTexts(words int) (string, string) {
 	var a, b strings.Builder
-	for i := range 200000 {
+	for i := range words {
 		word := string(rune('a'+i%23)) + string(rune('a'+i/23%19))
 		a.WriteString(word + " ")
 		if i%7 != 0 {
@@ -104,19 +115,16 @@ func TestLongTexts(t *testing.T) {
 			b.WriteString("other" + word + " ")
 		}
 	}
-	begun := time.Now()
-	parts := Diff(a.String(), b.String())
-	if took := time.Since(begun); took > 20*time.Second {
-		t.Errorf("took %v", took)
-	}
+	return a.String(), b.String()
+}
+
+func checkLong(t *testing.T, parts []Part) {
+	t.Helper()
 	shown := 0
 	for _, p := range parts {
 		shown += len(p.Text)
 	}
 	if len(parts) > maxParts+4 || shown > 1<<16 {
 		t.Errorf("%d parts, %d bytes", len(parts), shown)
-	}
-	if parts := Diff("x", strings.Repeat("a ", 1000)+"x"+strings.Repeat(" b", 1000)); len(parts) == 0 || parts[0].Kind != Added {
-		t.Errorf("%v", parts[:1])
 	}
 }

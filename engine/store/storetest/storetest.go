@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for name, test := range map[string]func(*testing.T, store.Store){
 		"round trip":         testRoundTrip,
 		"parts":              testParts,
+		"ranges of parts":    testPartRanges,
 		"replace":            testReplace,
 		"new":                testNew,
 		"many new":           testManyNew,
@@ -143,6 +144,58 @@ func testParts(t *testing.T, s store.Store) {
 	}
 	if _, err := store.OpenPart(t.Context(), s, "parts/absent"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("open of an absent file: %v, want fs.ErrNotExist", err)
+	}
+	for _, name := range []string{"", "../a", "a/", store.TempPrefix + "1"} {
+		if _, err := store.OpenPart(t.Context(), s, name); !errors.Is(err, fs.ErrInvalid) {
+			t.Errorf("open of %q: %v, want fs.ErrInvalid", name, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := store.OpenPart(ctx, s, "parts/1.bin"); !errors.Is(err, context.Canceled) {
+		t.Errorf("open in vain: %v", err)
+	}
+}
+
+// Ranges around what a driver may fetch ahead, 8 KiB of the end, and around the
+// ends of the file, by several goroutines at once, and the same bytes by Read.
+func testPartRanges(t *testing.T, s store.Store) {
+	const size = 100_003
+	want := make([]byte, size)
+	for i := range want {
+		want[i] = byte(i * i >> 3)
+	}
+	Put(t, s, "parts", want)
+	f, err := store.OpenPart(t.Context(), s, "parts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	edges := []int{0, 1, size/2 - 1, size - 8193, size - 8192, size - 8191, size - 1, size, size + 1, 2 * size}
+	var wg sync.WaitGroup
+	for _, from := range edges {
+		wg.Go(func() {
+			for _, n := range []int{0, 1, 2, 8191, 8192, 8193, 70_000, size, size + 1} {
+				p := make([]byte, n)
+				got, err := f.ReadAt(p, int64(from))
+				part := want[min(from, size):min(from+n, size)]
+				// At the end itself io.ReaderAt leaves open whether there is an EOF.
+				short := len(part) < n
+				if !bytes.Equal(p[:got], part) || short && err != io.EOF || !short && err != nil && err != io.EOF || !short && from+n < size && err != nil {
+					t.Errorf("%d bytes from %d on: %d, %v", n, from, got, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if _, err := f.ReadAt(make([]byte, 1), -1); err == nil || err == io.EOF {
+		t.Errorf("before the beginning: %v", err)
+	}
+	if got, err := io.ReadAll(f); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("read through: %d bytes, %v", len(got), err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -156,11 +156,12 @@ func FuzzMerges(f *testing.F) {
 	m, ranks := toyModel(f, 1, 60)
 	f.Add("abcdabcd aabbccdd")
 	f.Add(strings.Repeat("ab", 40))
+	f.Add("\x81")
 	f.Fuzz(func(t *testing.T, text string) {
 		if len(text) > 400 {
 			text = text[:400]
 		}
-		checkMerges(t, m, ranks, text)
+		checkMerges(t, m, ranks, strings.ToValidUTF8(text, "\ufffd")) // counters refuse what is not
 	})
 }
 

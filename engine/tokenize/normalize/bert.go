@@ -3,6 +3,8 @@ package normalize
 import (
 	"math"
 	"unicode/utf8"
+
+	"github.com/tallystick/tallystick/engine/tokenize/runes"
 )
 
 // Bert is BERT's normalizer (tokenizers/src/normalizers/bert.rs).
@@ -41,8 +43,8 @@ func (b Bert) AppendLimited(dst, text []byte, limit int, s *Scratch) (out []byte
 				continue
 			}
 		}
-		props := PropsOf(r)
-		if plain := Other | WhiteSpace | NonspacingMark | Cased | Decomposes | ChineseCharacter; props&plain == 0 && r != 0xFFFD {
+		props := runes.PropsOf(r)
+		if plain := runes.Other | runes.WhiteSpace | runes.NonspacingMark | runes.Cased | runes.Decomposes | runes.ChineseCharacter; props&plain == 0 && r != 0xFFFD {
 			d.putPlain(r, text[i-n:i])
 			continue
 		}
@@ -51,14 +53,14 @@ func (b Bert) AppendLimited(dst, text []byte, limit int, s *Scratch) (out []byte
 				d.put(' ')
 				continue
 			}
-			if props&Other != 0 || r == 0xFFFD { // U+0000 is of Cc
+			if props&runes.Other != 0 || r == 0xFFFD { // U+0000 is of Cc
 				continue
 			}
-			if props&WhiteSpace != 0 {
+			if props&runes.WhiteSpace != 0 {
 				r = ' '
 			}
 		}
-		if b.ChineseChars && props&ChineseCharacter != 0 {
+		if b.ChineseChars && props&runes.ChineseCharacter != 0 {
 			d.put(' ')
 			d.add(r)
 			d.put(' ')

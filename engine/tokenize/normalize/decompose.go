@@ -3,6 +3,8 @@ package normalize
 import (
 	"slices"
 	"unicode/utf8"
+
+	"github.com/tallystick/tallystick/engine/tokenize/runes"
 )
 
 // Hangul syllables are decomposed by arithmetic (Unicode 9.0 §3.12).
@@ -41,14 +43,13 @@ func (d *decomposer) add(r rune) {
 		return
 	}
 	if d.compatible {
-		if to, ok := find(compatibles[:], compatiblesPool, r); ok {
+		if to, ok := runes.Compatible(r); ok {
 			d.putAll(to)
 			return
 		}
 	}
-	if PropsOf(r)&Decomposes != 0 {
-		to, _ := find(canonicals[:], canonicalsPool, r)
-		d.putAll(to)
+	if runes.PropsOf(r)&runes.Decomposes != 0 {
+		d.putAll(runes.Canonical(r))
 		return
 	}
 	d.put(r)
@@ -74,7 +75,7 @@ func (d *decomposer) addLetter(r rune) {
 // how it is spelt.
 func (d *decomposer) putPlain(r rune, char []byte) {
 	if d.decompose && r >= 0x300 {
-		if ccc := cccOf(r); ccc != 0 {
+		if ccc := runes.CCC(r); ccc != 0 {
 			d.waiting = append(d.waiting, ranked{r, ccc})
 			d.written++
 			return
@@ -99,11 +100,11 @@ func (d *decomposer) put(r rune) {
 		d.write(r)
 		return
 	}
-	if d.strip && PropsOf(r)&NonspacingMark != 0 {
+	if d.strip && runes.PropsOf(r)&runes.NonspacingMark != 0 {
 		return
 	}
 	if d.decompose {
-		if ccc := cccOf(r); ccc != 0 {
+		if ccc := runes.CCC(r); ccc != 0 {
 			d.waiting = append(d.waiting, ranked{r, ccc})
 			d.written++
 			return
@@ -121,7 +122,7 @@ func (d *decomposer) write(r rune) {
 func (d *decomposer) append(r rune) {
 	if d.lower {
 		var second rune
-		if r, second = lower(r); second != 0 {
+		if r, second = runes.Lower(r); second != 0 {
 			d.dst = utf8.AppendRune(d.dst, r)
 			r = second
 			d.written++

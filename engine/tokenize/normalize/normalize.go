@@ -1,3 +1,7 @@
+// Package normalize is the normalizers of Hugging Face tokenizers 0.22.2, for
+// the engines whose models are fed normalised text: what they make of a text,
+// byte for byte, without the alignments that only offsets need. What they know of
+// characters is in package runes.
 package normalize
 
 import (
@@ -7,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
+	"github.com/tallystick/tallystick/engine/tokenize/runes"
 	"github.com/tallystick/tallystick/engine/tokenize/ucd"
 )
 
@@ -135,7 +140,7 @@ func (c *Chain) Trim(limit int) {
 type Strip struct{ Left, Right bool }
 
 func (s *Strip) Append(dst, text []byte) []byte {
-	space := func(r rune) bool { return PropsOf(r)&WhiteSpace != 0 }
+	space := func(r rune) bool { return runes.PropsOf(r)&runes.WhiteSpace != 0 }
 	if s.Left {
 		text = bytes.TrimLeftFunc(text, space)
 	}
@@ -269,7 +274,7 @@ func (f perRune) Append(dst, text []byte) []byte {
 }
 
 func lowercase(dst []byte, r rune) []byte {
-	first, second := lower(r)
+	first, second := runes.Lower(r)
 	dst = utf8.AppendRune(dst, first)
 	if second != 0 {
 		dst = utf8.AppendRune(dst, second)
@@ -278,7 +283,7 @@ func lowercase(dst []byte, r rune) []byte {
 }
 
 func stripMarks(dst []byte, r rune) []byte {
-	if isMark(r) {
+	if runes.IsMark(r) {
 		return dst
 	}
 	return utf8.AppendRune(dst, r)

@@ -6,13 +6,14 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/growth"
 	"github.com/tallystick/tallystick/engine/internal/refdata"
 	"github.com/tallystick/tallystick/engine/tokenize/internal/tricky"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
+	"github.com/tallystick/tallystick/engine/tokenize/runes"
 )
 
 func parseJSON(t testing.TB, config []byte) []Step {
@@ -71,7 +72,7 @@ func TestWheel(t *testing.T) {
 // slow is Precompiled as spm_precompiled has it: cluster by cluster.
 func slow(p *Precompiled, text []byte) (out []byte) {
 	for len(text) > 0 {
-		n := cluster(text)
+		n := runes.Cluster(text)
 		out = p.appendCluster(out, text[:n])
 		text = text[n:]
 	}
@@ -126,15 +127,15 @@ func TestAppendLimited(t *testing.T) {
 
 // Long runs of marks are ordered in linear time.
 func TestManyMarks(t *testing.T) {
-	text := []byte(strings.Repeat("\u0323\u0301", 1<<18))
-	start := time.Now()
-	got := nfd{}.Append(nil, text)
-	if want := strings.Repeat("\u0323", 1<<18) + strings.Repeat("\u0301", 1<<18); string(got) != want {
-		t.Error("wrong order")
-	}
-	if d := time.Since(start); d > 5*time.Second {
-		t.Errorf("took %v", d)
-	}
+	growth.Linear(t, "marks", 1<<20, func(size int) func() {
+		n := size / 4
+		text, want := []byte(strings.Repeat("\u0323\u0301", n)), strings.Repeat("\u0323", n)+strings.Repeat("\u0301", n)
+		return func() {
+			if got := (nfd{}).Append(nil, text); string(got) != want {
+				t.Error("wrong order")
+			}
+		}
+	})
 }
 
 func TestMoreRefused(t *testing.T) {

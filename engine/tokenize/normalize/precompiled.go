@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
+	"github.com/tallystick/tallystick/engine/tokenize/runes"
 )
 
 // Precompiled is the normalizer that SentencePiece writes into its models: a
@@ -76,7 +77,7 @@ func NewPrecompiled(charsmap string) (*Precompiled, error) {
 			return nil, err
 		case mapped && !utf8.ValidString(to):
 			return nil, pipeline.Unsupported("a precompiled_charsmap that cuts characters")
-		case graphemeClass(r) == gcControl || graphemeClass(r) == gcLF:
+		case runes.GraphemeClass(r) == runes.GraphemeControl || runes.GraphemeClass(r) == runes.GraphemeLF:
 			switch {
 			case r >= utf8.RuneSelf:
 			case !mapped:
@@ -86,7 +87,7 @@ func NewPrecompiled(charsmap string) (*Precompiled, error) {
 			case len(to) == 1:
 				p.controls[r] = int16(to[0])
 			}
-		case !breaksBefore(graphemeClass(r)):
+		case !runes.BreaksBefore(runes.GraphemeClass(r)):
 		case mapped:
 			p.kinds[r] = kindMap
 		default:
@@ -182,7 +183,7 @@ func (p *Precompiled) Append(dst, text []byte) []byte {
 		default:
 			r, _ := utf8.DecodeRune(text[i:])
 			n = 4
-			if breaksBefore(graphemeClass(r)) {
+			if runes.BreaksBefore(runes.GraphemeClass(r)) {
 				kind = kindMap
 			}
 		}
@@ -198,13 +199,13 @@ func (p *Precompiled) Append(dst, text []byte) []byte {
 			i += n
 		default:
 			r, _ := utf8.DecodeRune(text[i:])
-			if c := graphemeClass(r); last >= 0 && c != gcControl && c != gcCR && c != gcLF {
+			if c := runes.GraphemeClass(r); last >= 0 && c != runes.GraphemeControl && c != runes.GraphemeCR && c != runes.GraphemeLF {
 				if i = last; last < from {
 					dst, from = dst[:lastOut], last
 				}
 			}
 			dst = append(dst, text[from:i]...)
-			n = cluster(text[i:])
+			n = runes.Cluster(text[i:])
 			dst = p.appendCluster(dst, text[i:i+n])
 			i += n
 			last = -1
@@ -244,7 +245,7 @@ func (p *Precompiled) Cut(text []byte, most int) int {
 // text is behind it.
 func apart(r rune, text []byte) bool {
 	next, _ := utf8.DecodeRune(text)
-	return len(text) > 0 && breaksBefore(graphemeClass(r)) && breaksBefore(graphemeClass(next))
+	return len(text) > 0 && runes.BreaksBefore(runes.GraphemeClass(r)) && runes.BreaksBefore(runes.GraphemeClass(next))
 }
 
 func (p *Precompiled) appendCluster(dst, c []byte) []byte {

@@ -61,6 +61,34 @@ func (t *Trie) Longest(text []byte) (n int) {
 	return n
 }
 
+// Depths returns the states by their depth: the root, then its children and so
+// on.
+func (t *Trie) Depths() (states [][]uint32) {
+	depths := make([]uint32, len(t.Nodes)) // plus 1, 0 for those not known yet
+	depths[0] = 1
+	var path []uint32
+	for state := range t.Nodes {
+		if state > 0 && t.Nodes[state].parent == noParent {
+			continue
+		}
+		at := uint32(state)
+		for ; depths[at] == 0; at = t.Nodes[at].parent {
+			path = append(path, at)
+		}
+		depth := depths[at]
+		for i := len(path) - 1; i >= 0; i-- {
+			depth++
+			depths[path[i]] = depth
+		}
+		path = path[:0]
+		for int(depth) > len(states) {
+			states = append(states, nil)
+		}
+		states[depth-1] = append(states[depth-1], uint32(state))
+	}
+	return states
+}
+
 // New returns the trie of keys, which are sorted, different and not empty; the
 // string keys[i] has the number i.
 func New(keys []string) *Trie {

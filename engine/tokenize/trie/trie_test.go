@@ -62,6 +62,27 @@ func TestPrefixes(t *testing.T) {
 	}
 }
 
+func TestDepths(t *testing.T) {
+	keys := []string{"a", "ab", "abc", "b", "ba", "中", "文"}
+	trie := New(keys)
+	var got []int
+	for depth, states := range trie.Depths() {
+		got = append(got, len(states))
+		for _, state := range states {
+			at := state
+			for range depth {
+				at = trie.Nodes[at].Parent()
+			}
+			if at != 0 {
+				t.Errorf("state %d is not %d deep", state, depth)
+			}
+		}
+	}
+	if want := []int{1, 4, 4, 3}; !slices.Equal(got, want) { // 中 and 文 begin with different bytes
+		t.Errorf("%d states, want %d", got, want)
+	}
+}
+
 func TestNoKeys(t *testing.T) {
 	if n := New(nil).Longest([]byte("a")); n != 0 {
 		t.Errorf("longest %d", n)

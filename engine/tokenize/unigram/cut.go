@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"unicode/utf8"
 
-	"github.com/tallystick/tallystick/engine/tokenize/normalize"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
+	"github.com/tallystick/tallystick/engine/tokenize/runes"
 )
 
 // cutter is how a pre_tokenizer cuts normalised text into pieces.
@@ -53,7 +53,7 @@ func (c *cutter) each(text []byte, first bool, scratch *[]byte, fn func(piece []
 	}
 }
 
-func isSpace(r rune) bool { return normalize.PropsOf(r)&normalize.WhiteSpace != 0 }
+func isSpace(r rune) bool { return runes.PropsOf(r)&runes.WhiteSpace != 0 }
 
 // eachMarked is each for what is not cut at white space.
 func (c *cutter) eachMarked(text []byte, first bool, scratch *[]byte, fn func(piece []byte)) {

@@ -8,26 +8,17 @@ import (
 	"strings"
 
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
-	"github.com/tallystick/tallystick/engine/tokenize/trie"
 )
 
 // model is a vocabulary with scores (tokenizers/src/models/unigram/model.rs).
 type model struct {
-	nodes   []node // the trie of all pieces
-	unknown uint32 // the node that the piece of the unknown token ends at, 0 if there is none
-	longest int    // bytes of the longest piece
+	*matcher
+	longest int // bytes of the longest piece
 	// penalty is the score of an unknown character.
 	penalty float64
 	// bytes tells that unknown characters become one token for each byte.
 	bytes bool
 	cuts  *cuts // nil if pieces are not cut
-}
-
-// node is a node of a trie and the score of the piece that ends there, side by
-// side: both are far from the last ones looked at.
-type node struct {
-	trie.Node
-	score float64
 }
 
 // unknownPenalty is by how much an unknown character scores below all pieces.
@@ -133,24 +124,10 @@ func (m *model) index(entries []entry, unknown int, mark string) {
 	if mark != "" && !m.bytes {
 		m.cuts = newCuts(kept, strings.ReplaceAll(entries[unknown].piece, mark, " "))
 	}
-	keys := make([]string, len(kept))
-	for i, e := range kept {
-		keys[i] = e.piece
+	for _, e := range kept {
 		m.longest = max(m.longest, len(e.piece))
 	}
-	pieces := trie.New(keys)
-	m.nodes = make([]node, len(pieces.Nodes))
-	for state, n := range pieces.Nodes {
-		m.nodes[state].Node = n
-		if !n.Ends() {
-			continue
-		}
-		e := kept[pieces.Values[state]]
-		m.nodes[state].score = e.score
-		if e.id == unknown {
-			m.unknown = uint32(state)
-		}
-	}
+	m.matcher = newMatcher(kept, unknown)
 }
 
 // setFallback checks what unknown characters become. It is known exactly where

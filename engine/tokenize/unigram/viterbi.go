@@ -11,31 +11,33 @@ import (
 //
 // The sums are made in the order of Hugging Face, from the beginning of the
 // piece: they are rounded, and where two spellings are nearly equal the last
-// bit decides.
+// bit decides. Of equal ones that with the longest last token is taken.
 type viterbi struct {
 	*model
-	ring []place // by the place in the piece modulo its length, a power of two
+	ring []place       // by the place in the piece modulo its length, a power of two
+	ends [chunk]uint32 // by the byte of a chunk, see matcher.find
 }
+
+// chunk is how many bytes of a piece are looked at together.
+const chunk = 128
 
 // place is the best spelling of all before a place of the piece.
 type place struct {
 	score  float64
-	tokens int32 // but for the run of unknown characters that the spelling ends with
-	run    int32 // where that begins, -1 if there is none
+	tokens int32
+	run    int32 // where the run of unknown characters begins that the spelling ends with, -1 if there is none
 }
 
-// nowhere is a place before any spelling of what is before it is known.
-var nowhere = place{score: math.Inf(-1), run: -1}
-
 // Scores of two spellings that differ by less than margin may be the other way
-// round where they are added to another sum, as type cuts explains; by less than same, it does not matter which is taken if all else is equal.
+// round where they are added to another sum, as type cuts explains; by less than same, it
+// does not matter which is taken if all else is equal.
 const (
 	margin = 1e-6
 	same   = 1e-9
 )
 
 // count returns the number of tokens of a piece. Close tells that two spellings
-// with different numbers were nearly equal.
+// with different numbers were nearly equal, or that the piece is longer than maxPart.
 func (v *viterbi) count(piece []byte) (tokens int, close bool) {
 	return v.walk(piece, nil)
 }
@@ -46,74 +48,113 @@ func (v *viterbi) walk(piece []byte, at []int32) (tokens int, close bool) {
 	if v.ring == nil {
 		v.makeRing()
 	}
-	ring, mask := v.ring, len(v.ring)-1
-	nodes, unknown := v.nodes, v.unknown
-	root := nodes[0].Base()
-	ring[0] = place{run: -1}
-	for start := 0; start < len(piece); {
-		here := ring[start&mask]
-		ring[start&mask] = nowhere
-		tokens := here.tokens // with the run
-		if here.run >= 0 {
-			tokens += v.runTokens(piece[here.run:start])
-		}
-		if at != nil {
-			at[start] = tokens
-		}
-		size := 1
-		if c := piece[start]; c >= utf8.RuneSelf {
-			size = runeLen(c)
-		}
-		single := false
-		state, base := uint32(0), root
-		for i, c := range piece[start:] {
-			child := base ^ uint32(c)
-			node := &nodes[child]
-			if node.Parent() != state {
-				break
+	ring, mask, ends := v.ring, len(v.ring)-1, v.matcher.ends
+	last := place{run: -1}
+	ring[0] = last
+	close = len(piece) > maxPart
+	state := uint32(0)
+	for begin := 0; begin < len(piece); {
+		stop := min(begin+chunk, len(piece))
+		if stop < len(piece) {
+			for !utf8.RuneStart(piece[stop]) {
+				stop--
 			}
-			state, base = child, node.Base()
-			if !node.Ends() {
+		}
+		state = v.find(v.ends[:], piece[begin:stop], state)
+		for start := begin; start < stop; {
+			if at != nil {
+				at[start] = last.tokens
+			}
+			size := 1
+			if c := piece[start]; c >= utf8.RuneSelf {
+				size = runeLen(c)
+			}
+			end := start + size
+			number := v.ends[end-1-begin]
+			if number&plainEnd == 0 {
+				last, close = v.any(piece, number, &ring[start&mask], start, end, close)
+				ring[end&mask] = last
+				start = end
 				continue
 			}
-			single = single || i+1 == size
-			target := &ring[(start+i+1)&mask]
-			score := node.score + here.score
-			d := score - target.score
-			if d <= -margin {
-				continue
+			// There is no branch on which ending is the best one: that is nothing that
+			// a CPU guesses well. Scores are not above 0, so that the best has the
+			// least bits.
+			a := &ends[number&^plainEnd]
+			b := &ends[a.next]
+			c := &ends[b.next]
+			atA, atB, atC := &ring[(end-int(a.size))&mask], &ring[(end-int(b.size))&mask], &ring[(end-int(c.size))&mask]
+			scoreA, scoreB, scoreC := math.Float64bits(a.score+atA.score), math.Float64bits(b.score+atB.score), math.Float64bits(c.score+atC.score)
+			tokens := atA.tokens
+			if scoreB < scoreA {
+				tokens = atB.tokens
 			}
-			next := place{score, tokens + 1, -1}
-			if state == unknown {
-				next = here.unknownAfter(score, tokens, start)
+			best, second := min(scoreA, scoreB), max(scoreA, scoreB)
+			if scoreC < best {
+				tokens = atC.tokens
 			}
-			close = close || d < margin && next.differs(target, d)
-			if d > 0 {
-				*target = next
-			}
-		}
-		if !single {
-			target := &ring[(start+size)&mask]
-			score := v.penalty + here.score
-			if d := score - target.score; d > -margin {
-				next := here.unknownAfter(score, tokens, start)
-				close = close || d < margin && next.differs(target, d)
-				if d > 0 {
-					*target = next
+			best, second = min(best, scoreC), min(second, max(best, scoreC))
+			for next := c.next; next != 0; {
+				e := &ends[next]
+				at := &ring[(end-int(e.size))&mask]
+				score := math.Float64bits(e.score + at.score)
+				if score < best {
+					tokens = at.tokens
 				}
+				best, second = min(best, score), min(second, max(best, score))
+				next = e.next
 			}
+			score := math.Float64frombits(best)
+			if !close && score-math.Float64frombits(second) < margin {
+				last, close = v.any(piece, number&^plainEnd, &ring[start&mask], start, end, close)
+			} else {
+				last = place{score, tokens + 1, -1}
+			}
+			ring[end&mask] = last
+			start = end
 		}
-		start += size
-	}
-	end := ring[len(piece)&mask]
-	ring[len(piece)&mask] = nowhere
-	if end.run >= 0 {
-		end.tokens += v.runTokens(piece[end.run:])
+		begin = stop
 	}
 	if at != nil {
-		at[len(piece)] = end.tokens
+		at[len(piece)] = last.tokens
 	}
-	return int(end.tokens), close
+	return int(last.tokens), close
+}
+
+// any is the best place at end wherever it is. Here is the one at start, where the
+// last character begins.
+func (v *viterbi) any(piece []byte, number uint32, here *place, start, end int, close bool) (best place, _ bool) {
+	ring, mask, ends := v.ring, len(v.ring)-1, v.matcher.ends
+	best = place{score: math.Inf(-1), run: -1}
+	shortest := uint32(0)
+	for number != 0 {
+		e := &ends[number]
+		from := &ring[(end-int(e.size))&mask]
+		score := e.score + from.score
+		shortest = e.size
+		if d := score - best.score; d > -margin {
+			next := place{score, from.tokens + 1, -1}
+			if number == v.unknown {
+				next = v.unknownAfter(piece, from, score, end-int(e.size), end)
+			}
+			close = close || d < margin && next.differs(&best, d)
+			if d > 0 {
+				best = next
+			}
+		}
+		number = e.next
+	}
+	if shortest != uint32(end-start) {
+		score := v.penalty + here.score
+		if d := score - best.score; d > -margin {
+			next := v.unknownAfter(piece, here, score, start, end)
+			close = close || d < margin && next.differs(&best, d)
+			if d > 0 {
+				best = next
+			}
+		}
+	}
+	return best, close
 }
 
 // differs tells that it matters which of two places is taken whose scores
@@ -128,18 +169,16 @@ func (v *viterbi) makeRing() {
 		size *= 2
 	}
 	v.ring = make([]place, size)
-	for i := range v.ring {
-		v.ring[i] = nowhere
-	}
 }
 
-// unknownAfter is the place after an unknown token: one with those before it.
-// tokens are those of here, with the run.
-func (here place) unknownAfter(score float64, tokens int32, start int) place {
-	if here.run >= 0 {
-		return place{score, here.tokens, here.run}
+// unknownAfter is the place after piece[start:end] as an unknown token: one with
+// those before it.
+func (v *viterbi) unknownAfter(piece []byte, from *place, score float64, start, end int) place {
+	if from.run < 0 {
+		return place{score, from.tokens + v.runTokens(piece[start:end]), int32(start)}
 	}
-	return place{score, tokens, int32(start)}
+	run := piece[from.run:end]
+	return place{score, from.tokens - v.runTokens(run[:start-int(from.run)]) + v.runTokens(run), from.run}
 }
 
 // runTokens returns the number of tokens of a run of unknown characters.

@@ -4,6 +4,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/tokenize/normalize"
+	"github.com/tallystick/tallystick/engine/tokenize/runes"
 	"github.com/tallystick/tallystick/engine/tokenize/ucd"
 	"github.com/tallystick/tallystick/kernels/classmask"
 )
@@ -46,7 +47,7 @@ type classes struct {
 func newClasses(b normalize.Bert, p pretokenizer) classes {
 	c := classes{pre: p, lower: b.Lowercase, clean: b.CleanText}
 	for i := range c.byProps {
-		c.byProps[i] = classOf(normalize.Props(i), b, p)
+		c.byProps[i] = classOf(runes.Props(i), b, p)
 	}
 	for r := range rune(len(c.ascii)) {
 		switch {
@@ -55,8 +56,8 @@ func newClasses(b normalize.Bert, p pretokenizer) classes {
 		case r == '\t' || r == '\n' || r == '\r':
 			c.ascii[r] = space
 		default:
-			c.ascii[r] = classOf(normalize.PropsOf(r), b, p)
-			c.isLeftOut[r] = b.CleanText && normalize.PropsOf(r)&normalize.Other != 0
+			c.ascii[r] = classOf(runes.PropsOf(r), b, p)
+			c.isLeftOut[r] = b.CleanText && runes.PropsOf(r)&runes.Other != 0
 		}
 	}
 	// Beyond these there is nothing but words.
@@ -80,17 +81,17 @@ func newClasses(b normalize.Bert, p pretokenizer) classes {
 	return c
 }
 
-func classOf(props normalize.Props, b normalize.Bert, p pretokenizer) class {
-	punctuation := normalize.Punctuation
+func classOf(props runes.Props, b normalize.Bert, p pretokenizer) class {
+	punctuation := runes.Punctuation
 	if b.StripAccents {
-		punctuation = normalize.PunctuationNFD
+		punctuation = runes.PunctuationNFD
 	}
 	switch {
-	case b.CleanText && props&normalize.Other != 0:
+	case b.CleanText && props&runes.Other != 0:
 		return inWord // left out
-	case props&normalize.WhiteSpace != 0:
+	case props&runes.WhiteSpace != 0:
 		return space
-	case b.ChineseChars && props&normalize.ChineseCharacter != 0:
+	case b.ChineseChars && props&runes.ChineseCharacter != 0:
 		return alone
 	case p == bertPretokenizer && props&punctuation != 0:
 		return alone
@@ -102,7 +103,7 @@ func classOfExpression(r rune) class {
 	switch {
 	case ucd.IsWord(r):
 		return inWord
-	case normalize.PropsOf(r)&normalize.WhiteSpace != 0:
+	case runes.PropsOf(r)&runes.WhiteSpace != 0:
 		return space
 	}
 	return inSymbol
@@ -116,5 +117,5 @@ func (c *classes) classOf(r rune) class {
 	case c.pre == whitespace:
 		return classOfExpression(r)
 	}
-	return c.byProps[normalize.PropsOf(r)]
+	return c.byProps[runes.PropsOf(r)]
 }

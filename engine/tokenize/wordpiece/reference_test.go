@@ -8,6 +8,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/tokenize/normalize"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
+	"github.com/tallystick/tallystick/engine/tokenize/runes"
 )
 
 // reference counts as the definition has it: normalise all of a text, cut it
@@ -68,7 +69,7 @@ func (r *reference) count(text []byte) (n int) {
 		if r.pre == whitespace {
 			k = classOfExpression(c)
 		} else {
-			k = classOf(normalize.PropsOf(c), normalize.Bert{}, r.pre)
+			k = classOf(runes.PropsOf(c), normalize.Bert{}, r.pre)
 		}
 		if k != kind || k == alone {
 			end()

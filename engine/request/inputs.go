@@ -1,0 +1,90 @@
+package request
+
+import (
+	"context"
+
+	"github.com/tallystick/tallystick/engine/corpus"
+	"github.com/tallystick/tallystick/engine/folder"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/progress"
+)
+
+// Inputs are the files of a request and their shards.
+type Inputs struct {
+	Files     []plan.File
+	Shards    []plan.Shard
+	opened    []string // paths to read the files by: that of the copy for standard input
+	shardSize int64    // bytes, nominal
+	timing    progress.Timing
+}
+
+// Open returns file i as it can be opened here.
+func (in *Inputs) Open(i int) plan.File {
+	f := in.Files[i]
+	f.Path = in.opened[i]
+	return f
+}
+
+// readInputs lists, shards and, if digests is set, digests the inputs.
+func readInputs(ctx context.Context, r Rules, m Means, dir string, digests bool) (*Inputs, error) {
+	paths, err := corpus.Expand(ctx, r.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	if paths, err = folder.LeaveOutRuns(ctx, paths, r.Inputs, m.Progress); err != nil {
+		return nil, err
+	}
+	in := &Inputs{opened: make([]string, len(paths))}
+	for i, p := range paths {
+		in.opened[i] = p
+		if p == "-" {
+			if in.opened[i], err = folder.Spool(ctx, dir); err != nil {
+				return nil, err
+			}
+		}
+	}
+	total := corpus.TotalSize(ctx, in.opened)
+	track := progress.Start(m.Progress, "plan", total, "bytes")
+	if in.shardSize = r.ShardSize; in.shardSize == 0 {
+		in.shardSize = shardSizeOf(total)
+	}
+	in.Files, in.Shards, err = corpus.Plan(ctx, in.opened, corpus.PlanOptions{
+		ShardSize: in.shardSize, Workers: m.Workers, SkipDigest: !digests, Progress: track.Add,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range paths {
+		in.Files[i].Path = p
+	}
+	in.timing = track.End(1, total)
+	return in, nil
+}
+
+// Shards of a corpus, where nobody says how large: small ones keep all workers
+// busy to the end, large ones cost fewer files.
+const (
+	shardsWanted  = 16
+	smallestShard = 8 << 20
+	largestShard  = 64 << 20
+)
+
+// shardSizeOf is the nominal size of the shards of inputs of total bytes.
+func shardSizeOf(total int64) int64 {
+	return min(max(total/shardsWanted, smallestShard), largestShard)
+}
+
+// FindInputs lists and shards the inputs, those of a reference corpus after the
+// others, without digests. dir is where standard input is copied to.
+func FindInputs(ctx context.Context, r Rules, m Means, dir string) (*Inputs, error) {
+	in, err := readInputs(ctx, r, m, dir, false)
+	if err != nil || len(r.Policy.Reference) == 0 {
+		return in, err
+	}
+	reference, err := readReference(ctx, r, m, dir, in.Files, false)
+	if err != nil {
+		return nil, err
+	}
+	in.add(reference)
+	return in, nil
+}
