@@ -21,6 +21,7 @@ import (
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // TestAgainstIsOneRun: deliveries one after the other, each against what was
@@ -152,8 +153,8 @@ func TestAgainstIsAFunctionOfThePlan(t *testing.T) {
 	if _, err := Prepare(t.Context(), r, policyMeans(1), RunOptions{Out: broken.Out}); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range stage.Order {
-		n, err := (&stage.Job{Plan: prepared.Plan}).Tasks(name)
+	for _, name := range task.Order {
+		n, err := (&task.Job{Plan: prepared.Plan}).Tasks(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,7 +162,7 @@ func TestAgainstIsAFunctionOfThePlan(t *testing.T) {
 			if _, err := RunTask(t.Context(), prepared.Plan, prepared.Counters, policyMeans(1), tasks, name, i); err != nil {
 				t.Fatal(err)
 			}
-			if name == stage.Scan && i%2 == 0 {
+			if name == task.Scan && i%2 == 0 {
 				if _, err := RunTask(t.Context(), prepared.Plan, prepared.Counters, policyMeans(1), broken, name, i); err != nil {
 					t.Fatal(err)
 				}
@@ -255,7 +256,7 @@ func TestAgainstRefuses(t *testing.T) {
 func TestAgainstOnRevisions(t *testing.T) {
 	corpora := []string{"../testdata/corpus/peps-history.jsonl.gz", "../testdata/corpus/powershell-docs-history.jsonl.zst"}
 	var docs []policyDoc
-	parser, err := stage.NewParser(plan.Fields{Text: "text", Contributor: "contributor", Created: "created", Source: "source"}, "native")
+	parser, err := task.NewParser(plan.Fields{Text: "text", Contributor: "contributor", Created: "created", Source: "source"}, "native")
 	if err != nil {
 		t.Fatal(err)
 	}

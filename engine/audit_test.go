@@ -19,7 +19,7 @@ import (
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/shingle"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // auditCorpus is of families of edited texts, with copies and lines that are
@@ -87,7 +87,7 @@ func auditOf(t *testing.T, lines []string, files, bands, workers int, ppm int64)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range stage.Order {
+	for _, name := range task.Order {
 		if _, err := runStage(t.Context(), job, name, m); err != nil {
 			t.Fatal(err)
 		}
@@ -240,7 +240,7 @@ func TestAuditOfChangedInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []stage.Name{stage.Scan, stage.Match} {
+	for _, name := range []task.Stage{task.Scan, task.Match} {
 		if _, err := runStage(t.Context(), job, name, m); err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +249,7 @@ func TestAuditOfChangedInput(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "a.jsonl"), []byte(changed), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := runStage(t.Context(), job, stage.Resolve, m); err == nil || !strings.Contains(err.Error(), doc.ErrInputChanged.Error()) {
+	if _, err := runStage(t.Context(), job, task.Resolve, m); err == nil || !strings.Contains(err.Error(), doc.ErrInputChanged.Error()) {
 		t.Errorf("error %v, want %v", err, doc.ErrInputChanged)
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/request"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/verify"
 )
 
@@ -271,21 +271,21 @@ func TestChangedInputs(t *testing.T) {
 	c := newCluster(t, t.TempDir(), seed)
 	whole := c.whole()
 	scanned := func() error {
-		if err := os.RemoveAll(filepath.Join(c.dir, stage.WorkDir)); err != nil {
+		if err := os.RemoveAll(filepath.Join(c.dir, task.WorkDir)); err != nil {
 			t.Fatal(err)
 		}
-		return c.do(stage.Scan, 0, 1<<20)
+		return c.do(task.Scan, 0, 1<<20)
 	}
 	resolved := func() error {
-		if err := os.RemoveAll(filepath.Join(c.dir, stage.WorkDir, string(stage.Resolve))); err != nil {
+		if err := os.RemoveAll(filepath.Join(c.dir, task.WorkDir, string(task.Resolve))); err != nil {
 			t.Fatal(err)
 		}
-		return c.do(stage.Resolve, 0, 1)
+		return c.do(task.Resolve, 0, 1)
 	}
 	decisions := func() map[string]string {
 		all := map[string]string{}
 		for i := range c.plan.Delivery() {
-			name := filepath.Join(stage.WorkDir, string(stage.Resolve), fmt.Sprintf("%05d.decisions", i))
+			name := filepath.Join(task.WorkDir, string(task.Resolve), fmt.Sprintf("%05d.decisions", i))
 			all[name] = string(readFile(t, c.dir, name))
 		}
 		return all
@@ -311,7 +311,7 @@ func TestChangedInputs(t *testing.T) {
 	if err := scanned(); err != nil {
 		t.Fatal(err)
 	}
-	c.must(stage.Match, stage.Resolve)
+	c.must(task.Match, task.Resolve)
 	want := decisions()
 	failed := 0
 	for i, f := range c.plan.Files {
@@ -348,7 +348,7 @@ func TestChangedInputs(t *testing.T) {
 			if err := scanned(); err != nil {
 				t.Fatal(err)
 			}
-			c.must(stage.Match)
+			c.must(task.Match)
 		}
 		if err := os.Remove(f.Path); err != nil {
 			t.Fatal(err)
@@ -363,7 +363,7 @@ func TestChangedInputs(t *testing.T) {
 		if err := scanned(); err != nil {
 			t.Fatal(err)
 		}
-		c.must(stage.Match)
+		c.must(task.Match)
 	}
 	if failed == 0 {
 		t.Error("resolve read nothing that was changed")

@@ -29,6 +29,7 @@ import (
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/tally"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/kernels"
 )
 
@@ -70,7 +71,7 @@ const (
 )
 
 // describe writes timings.json and report.html of a sealed run.
-func describe(ctx context.Context, job *stage.Job, m request.Means, res *Result) error {
+func describe(ctx context.Context, job *task.Job, m request.Means, res *Result) error {
 	engine, err := engineOf(ctx, job)
 	if err != nil {
 		return err
@@ -101,11 +102,11 @@ func describe(ctx context.Context, job *stage.Job, m request.Means, res *Result)
 
 // engineOf names the engine that counts here or, where the scan was done by
 // other processes, that counted there.
-func engineOf(ctx context.Context, job *stage.Job) (string, error) {
+func engineOf(ctx context.Context, job *task.Job) (string, error) {
 	if len(job.Counters) > 0 {
 		return strings.Join(stage.Engines(job.Counters), ", "), nil
 	}
-	scanned, err := job.Records(ctx, stage.Scan)
+	scanned, err := job.Records(ctx, task.Scan)
 	if err != nil {
 		return "", err
 	}
@@ -120,7 +121,7 @@ func engineOf(ctx context.Context, job *stage.Job) (string, error) {
 	return strings.Join(names, ", "), nil
 }
 
-func writeTimings(ctx context.Context, job *stage.Job, t Timings) error {
+func writeTimings(ctx context.Context, job *task.Job, t Timings) error {
 	t.SHA256 = ""
 	b, err := jsonfile.Marshal(t)
 	if err == nil {
@@ -129,7 +130,7 @@ func writeTimings(ctx context.Context, job *stage.Job, t Timings) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", timingsFile, err)
 	}
-	return stage.WriteBytes(ctx, job.Out, timingsFile, b)
+	return task.WriteBytes(ctx, job.Out, timingsFile, b)
 }
 
 func readTimings(dir string) (t Timings, err error) {
@@ -153,7 +154,7 @@ func WriteSummary(w io.Writer, res Result, width int) error {
 	return report.Summary(w, res.report, width)
 }
 
-func reportData(ctx context.Context, job *stage.Job, t Timings, res *Result) (report.Data, error) {
+func reportData(ctx context.Context, job *task.Job, t Timings, res *Result) (report.Data, error) {
 	dir := job.Dir
 	d := report.Data{
 		Dir: dir, Version: ToolVersion, Plan: res.Plan, Seconds: t.WallSeconds,
@@ -263,7 +264,7 @@ func newFlows(m request.Means) *report.Flows {
 // addFlows reads the decisions for who duplicates whom, and the scores, where
 // this process has not added them up while it tallied: some shards were done by
 // another one, or there may be more than a memory bound has room for.
-func addFlows(job *stage.Job, d *report.Data) error {
+func addFlows(job *task.Job, d *report.Data) error {
 	flows := tally.Tally{Room: job.Room(), Dir: job.Dir}
 	defer flows.Close()
 	d.Scores = make([]uint64, 101)

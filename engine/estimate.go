@@ -11,8 +11,8 @@ import (
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/request"
-	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/kernels"
 )
 
@@ -26,7 +26,7 @@ type EstimateOptions struct {
 // folder out, and leaves there what that tells of the whole, estimate.json.
 func Estimate(ctx context.Context, p request.Prepared, m request.Means, out string, o EstimateOptions) (estimate.File, error) {
 	fail := func(err error) (estimate.File, error) { return estimate.File{}, err }
-	job := &stage.Job{Plan: p.Plan, Dir: out}
+	job := &task.Job{Plan: p.Plan, Dir: out}
 	var to store.Store = store.NewLocal(out)
 	if o.Fleet.Store = object.IsName(out); o.Fleet.Store {
 		var err error
@@ -37,7 +37,7 @@ func Estimate(ctx context.Context, p request.Prepared, m request.Means, out stri
 	track := progress.Start(m.Progress, "estimate", 0, "bytes")
 	s, err := estimate.Rehearse(ctx, p.Plan, forStage(p.Counters), estimate.Options{
 		Size: o.SampleSize, Out: to, Parser: m.Parser, Files: job.File,
-		Report: func(ctx context.Context, job *stage.Job) error {
+		Report: func(ctx context.Context, job *task.Job) error {
 			sealed, err := folder.ReadManifest(job.Dir)
 			if err != nil {
 				return err
@@ -54,5 +54,5 @@ func Estimate(ctx context.Context, p request.Prepared, m request.Means, out stri
 	if err := e.Write(&b); err != nil {
 		return fail(err)
 	}
-	return e, stage.WriteBytes(ctx, to, estimate.Name, b.Bytes())
+	return e, task.WriteBytes(ctx, to, estimate.Name, b.Bytes())
 }

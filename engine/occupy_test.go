@@ -20,6 +20,7 @@ import (
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
@@ -50,12 +51,12 @@ func (c *cluster) prepare(o RunOptions) {
 	c.plan, c.counters = p.Plan, p.Counters
 }
 
-func (c *cluster) do(name stage.Name, first, n int) error {
+func (c *cluster) do(name task.Stage, first, n int) error {
 	_, err := RunTasks(c.t.Context(), c.plan, c.counters, policyMeans(2), RunOptions{Out: c.dir}, name, first, n)
 	return err
 }
 
-func (c *cluster) must(names ...stage.Name) {
+func (c *cluster) must(names ...task.Stage) {
 	c.t.Helper()
 	for _, name := range names {
 		if err := c.do(name, 0, 1<<20); err != nil {
@@ -77,7 +78,7 @@ func (c *cluster) same(want string) {
 	if !folder.Sealed(c.t.Context(), c.plan, c.dir) {
 		c.t.Error("the files are not those of the manifest")
 	}
-	if _, err := os.Stat(filepath.Join(c.dir, stage.WorkDir)); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(c.dir, task.WorkDir)); !errors.Is(err, fs.ErrNotExist) {
 		c.t.Errorf("the work folder: %v, want none", err)
 	}
 }
@@ -86,7 +87,7 @@ func (c *cluster) same(want string) {
 // command, and what the first does is not disturbed.
 func TestOneRunInAFolder(t *testing.T) {
 	c := newCluster(t, t.TempDir(), 1)
-	work := filepath.Join(c.dir, stage.WorkDir)
+	work := filepath.Join(c.dir, task.WorkDir)
 	release, err := folder.Occupy(c.dir, "run")
 	if err != nil {
 		t.Fatal(err)
@@ -104,11 +105,11 @@ func TestOneRunInAFolder(t *testing.T) {
 		_, err = Prepare(t.Context(), c.rules, policyMeans(1), o)
 		refused("plan", err)
 	}
-	refused("stage", c.do(stage.Scan, 0, 1))
+	refused("stage", c.do(task.Scan, 0, 1))
 	release()
 
 	// A task keeps runs out as well, but no other task.
-	l, err := folder.Announce(c.dir, stage.Scan, 1)
+	l, err := folder.Announce(c.dir, task.Scan, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +117,7 @@ func TestOneRunInAFolder(t *testing.T) {
 	if !errors.Is(err, doc.ErrInUse) || !strings.Contains(err.Error(), "in use by scan task 1 (process ") {
 		t.Errorf("run beside a task: %v", err)
 	}
-	c.must(stage.Scan)
+	c.must(task.Scan)
 	l.Release()
 
 	// What the dead left keeps nobody out.
@@ -168,8 +169,8 @@ func TestRunsAtOnce(t *testing.T) {
 // TestWorkersOnOneTask: every task is done by three workers at once.
 func TestWorkersOnOneTask(t *testing.T) {
 	c := newCluster(t, t.TempDir(), 2)
-	for _, name := range stage.Order {
-		tasks, err := (&stage.Job{Plan: c.plan}).Tasks(name)
+	for _, name := range task.Order {
+		tasks, err := (&task.Job{Plan: c.plan}).Tasks(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,7 +191,7 @@ func TestWorkersOnOneTask(t *testing.T) {
 
 // lateTask does a task of c up to the moment before its files become visible,
 // runs meanwhile, and lets the task go on.
-func (c *cluster) lateTask(name stage.Name, task int, meanwhile func()) error {
+func (c *cluster) lateTask(name task.Stage, number int, meanwhile func()) error {
 	c.t.Helper()
 	job, err := newJob(c.plan, c.counters, policyMeans(1), c.dir)
 	if err != nil {
@@ -200,23 +201,23 @@ func (c *cluster) lateTask(name stage.Name, task int, meanwhile func()) error {
 		meanwhile()
 		return folder.Fence(c.dir, c.plan.RunID)
 	}
-	_, _, err = stage.Do(c.t.Context(), job, name, task)
+	_, _, err = stage.Do(c.t.Context(), job, name, number)
 	return err
 }
 
 // TestLateWriter: a worker that was thought dead finishes its task when another
 // has done it, when the run is sealed, and when the folder holds another run.
 func TestLateWriter(t *testing.T) {
-	for _, name := range []stage.Name{stage.Scan, stage.Match, stage.Resolve, stage.Tally} {
-		if testing.Short() && name != stage.Tally { // whose files are those of the finished run
+	for _, name := range []task.Stage{task.Scan, task.Match, task.Resolve, task.Tally} {
+		if testing.Short() && name != task.Tally { // whose files are those of the finished run
 			continue
 		}
 		t.Run(string(name), func(t *testing.T) {
 			c := newCluster(t, t.TempDir(), 3)
 			whole := c.whole()
 			at := 0
-			for stage.Order[at] != name {
-				c.must(stage.Order[at])
+			for task.Order[at] != name {
+				c.must(task.Order[at])
 				at++
 			}
 			if err := c.lateTask(name, 0, func() { c.must(name) }); err != nil {
@@ -224,11 +225,11 @@ func TestLateWriter(t *testing.T) {
 			}
 			// Again, and sealed meanwhile: its record goes first, or it would see
 			// that nothing is to be done.
-			record := filepath.Join(c.dir, stage.WorkDir, string(name), "00000.done.json")
+			record := filepath.Join(c.dir, task.WorkDir, string(name), "00000.done.json")
 			if err := os.Remove(record); err != nil {
 				t.Fatal(err)
 			}
-			once := sync.OnceFunc(func() { c.must(stage.Order[at:]...) })
+			once := sync.OnceFunc(func() { c.must(task.Order[at:]...) })
 			if err := c.lateTask(name, 0, once); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("after the seal: %v", err)
 			}
@@ -253,14 +254,14 @@ func TestLateWriter(t *testing.T) {
 // TestLateWriterOfAnotherRun: the folder was given to another run meanwhile.
 func TestLateWriterOfAnotherRun(t *testing.T) {
 	c := newCluster(t, t.TempDir(), 4)
-	c.must(stage.Scan, stage.Match, stage.Resolve)
+	c.must(task.Scan, task.Match, task.Resolve)
 	old := *c
 	other := c.rules
 	other.Threshold = "0.5"
-	err := old.lateTask(stage.Tally, 0, func() {
+	err := old.lateTask(task.Tally, 0, func() {
 		c.rules = other
 		c.prepare(RunOptions{Out: c.dir, Force: true})
-		c.must(stage.Order...)
+		c.must(task.Order...)
 	})
 	if !errors.Is(err, doc.ErrInputChanged) || !strings.Contains(err.Error(), "was replaced while the task ran") {
 		t.Errorf("the late task: %v", err)
@@ -290,17 +291,17 @@ func TestStatus(t *testing.T) {
 	if s := read(); s.Finished || len(s.Stages) != 5 || s.Stages[0].Done != 0 || !slices.Equal(s.Stages[0].Missing, []int{0, 1, 2}) {
 		t.Fatalf("after plan: %+v", s)
 	}
-	c.must(stage.Scan, stage.Match)
-	damage := filepath.Join(c.dir, stage.WorkDir, "scan", "00001.done.json")
+	c.must(task.Scan, task.Match)
+	damage := filepath.Join(c.dir, task.WorkDir, "scan", "00001.done.json")
 	if err := os.WriteFile(damage, []byte("{"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	l, err := folder.Announce(c.dir, stage.Resolve, 0)
+	l, err := folder.Announce(c.dir, task.Resolve, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"scan.-1.X", "scan.x", "scan", "x.00000.X", "scan.99999999999999999999.X"} { // nobody's
-		if err := os.WriteFile(filepath.Join(c.dir, stage.WorkDir, "running", name), []byte("{}"), 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(c.dir, task.WorkDir, "running", name), []byte("{}"), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -311,7 +312,7 @@ func TestStatus(t *testing.T) {
 		t.Fatalf("in the middle: %+v", s)
 	}
 	l.Release()
-	c.must(stage.Scan, stage.Resolve, stage.Tally, stage.Seal)
+	c.must(task.Scan, task.Resolve, task.Tally, task.Seal)
 	if s := read(); !s.Finished || s.Stages[0].Done != 3 || s.Stages[4].Done != 1 {
 		t.Fatalf("at the end: %+v", s)
 	}

@@ -22,7 +22,7 @@ import (
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/shingle"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/verify"
 )
 
@@ -252,7 +252,7 @@ func runPolicy(t *testing.T, r request.Rules, m request.Means, out string) Resul
 // fatesOf reads the decisions of a run, and has the run verified.
 func fatesOf(t *testing.T, dir string) map[string]fate {
 	t.Helper()
-	p, err := folder.LoadPlan(filepath.Join(dir, stage.PlanFile))
+	p, err := folder.LoadPlan(filepath.Join(dir, task.PlanFile))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
@@ -59,18 +60,18 @@ func prepareRemote(ctx context.Context, r request.Rules, m request.Means, opt Ru
 }
 
 // runTasksRemote is RunTasks for an object store.
-func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m request.Means, opt RunOptions, name stage.Name, first, n int) ([]stage.Record, error) {
+func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m request.Means, opt RunOptions, name task.Stage, first, n int) ([]task.Record, error) {
 	o, err := folder.OpenRemote(opt.Out)
 	if err != nil {
 		return nil, err
 	}
 	defer o.Close()
-	recs := make([]stage.Record, n)
+	recs := make([]task.Record, n)
 	if o.Sealed(ctx, p) { // a scheduler repeats tasks, also when all are done
 		for i := range recs {
-			recs[i] = stage.Record{Stage: name, Task: first + i, RunID: p.RunID}
+			recs[i] = task.Record{Stage: name, Task: first + i, RunID: p.RunID}
 		}
-		if name == stage.Seal && opt.Strict {
+		if name == task.Seal && opt.Strict {
 			return recs, o.RefuseAlarms(ctx)
 		}
 		return recs, nil
@@ -84,7 +85,7 @@ func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Count
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil || name != stage.Seal {
+	if err := group.Wait(); err != nil || name != task.Seal {
 		return recs, err
 	}
 	timings, err := taskTimings(ctx, job)
@@ -112,8 +113,8 @@ func prepareInStore(ctx context.Context, o *folder.Remote, r request.Rules, m re
 }
 
 // jobIn is newJob for an object store.
-func jobIn(ctx context.Context, o *folder.Remote, p plan.Plan, counters []*tokenize.Counter, m request.Means, strict bool) *stage.Job {
-	return &stage.Job{
+func jobIn(ctx context.Context, o *folder.Remote, p plan.Plan, counters []*tokenize.Counter, m request.Means, strict bool) *task.Job {
+	return &task.Job{
 		Plan: p, Out: o, Dir: o.URL, Scratch: o.Scratch, Counters: forStage(counters),
 		Parser: m.Parser, Workers: m.Workers, Memory: m.Memory, Flows: newFlows(m), Strict: strict,
 		Fence: func() error { return o.Fence(ctx, p.RunID) },
@@ -122,7 +123,7 @@ func jobIn(ctx context.Context, o *folder.Remote, p plan.Plan, counters []*token
 
 // finishIn is finish for an object store: the report is made from local copies of
 // what it shows.
-func finishIn(ctx context.Context, o *folder.Remote, job *stage.Job, m request.Means, timings []progress.Timing, opt RunOptions) (Result, error) {
+func finishIn(ctx context.Context, o *folder.Remote, job *task.Job, m request.Means, timings []progress.Timing, opt RunOptions) (Result, error) {
 	res := Result{Plan: job.Plan, Timings: timings, Dir: o.URL}
 	var err error
 	if res.Manifest, err = o.Manifest(ctx); err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/object"
-	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // memURL is where the tests' store is.
@@ -157,7 +157,7 @@ func TestRemoteFolderInUse(t *testing.T) {
 	if err := mem.Remove(t.Context(), "notes/mine.txt"); err != nil {
 		t.Fatal(err)
 	}
-	put(stage.WorkDir+"/scan/00000.docs", "left by a run that was killed before it had a plan")
+	put(task.WorkDir+"/scan/00000.docs", "left by a run that was killed before it had a plan")
 	if err := run(RunOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -174,10 +174,10 @@ func TestRemoteFolderInUse(t *testing.T) {
 	other := store.NewMem()
 	registerMem(other)
 	other.Fail = func(op store.Op, name string) error {
-		if op == store.OpCommit && name == stage.PlanFile {
+		if op == store.OpCommit && name == task.PlanFile {
 			other.Fail = nil
 			mem = other
-			put(stage.PlanFile, "of the other run")
+			put(task.PlanFile, "of the other run")
 		}
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/threshold"
 )
 
@@ -61,7 +62,7 @@ func Rethreshold(ctx context.Context, dir, at string, m request.Means, o RunOpti
 		return fail(err)
 	}
 	timings := []progress.Timing{track.End(1, 0)}
-	for _, name := range []stage.Name{stage.Tally, stage.Seal} {
+	for _, name := range []task.Stage{task.Tally, task.Seal} {
 		t, err := runStage(ctx, job, name, m)
 		if err != nil {
 			return fail(err)

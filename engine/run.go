@@ -21,8 +21,8 @@ import (
 	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/report"
 	"github.com/tallystick/tallystick/engine/request"
-	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
@@ -92,9 +92,9 @@ func Run(ctx context.Context, r request.Rules, m request.Means, o RunOptions) (R
 }
 
 // runStages does all stages, and returns their timings after that of planning.
-func runStages(ctx context.Context, job *stage.Job, planning progress.Timing, m request.Means) ([]progress.Timing, error) {
+func runStages(ctx context.Context, job *task.Job, planning progress.Timing, m request.Means) ([]progress.Timing, error) {
 	timings := []progress.Timing{planning}
-	for _, name := range stage.Order {
+	for _, name := range task.Order {
 		t, err := runStage(ctx, job, name, m)
 		if err != nil {
 			return nil, err
@@ -106,7 +106,7 @@ func runStages(ctx context.Context, job *stage.Job, planning progress.Timing, m 
 
 // oldTimings are those that a finished run left, if they can be read: nothing
 // depends on them.
-func oldTimings(job *stage.Job) []progress.Timing {
+func oldTimings(job *task.Job) []progress.Timing {
 	t, err := readTimings(job.Dir)
 	if err != nil || t.RunID != job.Plan.RunID {
 		return nil
@@ -128,18 +128,18 @@ func Prepare(ctx context.Context, r request.Rules, m request.Means, o RunOptions
 	return prepare(ctx, r, m, o)
 }
 
-func newJob(p plan.Plan, counters []*tokenize.Counter, m request.Means, dir string) (*stage.Job, error) {
-	if err := os.MkdirAll(filepath.Join(dir, stage.WorkDir), 0o777); err != nil {
+func newJob(p plan.Plan, counters []*tokenize.Counter, m request.Means, dir string) (*task.Job, error) {
+	if err := os.MkdirAll(filepath.Join(dir, task.WorkDir), 0o777); err != nil {
 		return nil, fmt.Errorf("work folder: %w", err)
 	}
-	return &stage.Job{
+	return &task.Job{
 		Plan: p, Out: store.NewLocal(dir), Dir: dir, Counters: forStage(counters),
 		Parser: m.Parser, Workers: m.Workers, Memory: m.Memory, Flows: newFlows(m),
 	}, nil
 }
 
 // runStage does every task of a stage that is not done yet, on all workers.
-func runStage(ctx context.Context, job *stage.Job, name stage.Name, m request.Means) (progress.Timing, error) {
+func runStage(ctx context.Context, job *task.Job, name task.Stage, m request.Means) (progress.Timing, error) {
 	tasks, err := job.Tasks(name)
 	if err != nil {
 		return progress.Timing{}, err
@@ -147,16 +147,16 @@ func runStage(ctx context.Context, job *stage.Job, name stage.Name, m request.Me
 	var total int64
 	unit := "tasks"
 	switch name {
-	case stage.Scan:
+	case task.Scan:
 		unit = "bytes"
 		for _, s := range job.Plan.Shards {
 			if s.Index == "" { // else there is nothing to parse
 				total += s.Length
 			}
 		}
-	case stage.Resolve:
+	case task.Resolve:
 		unit = "bytes" // of the texts to compare; how many is not known before
-	case stage.Tally:
+	case task.Tally:
 		unit = "documents"
 	default:
 		total = int64(tasks)
@@ -178,13 +178,13 @@ func runStage(ctx context.Context, job *stage.Job, name stage.Name, m request.Me
 			if err != nil {
 				return err
 			}
-			if name == stage.Scan {
+			if name == task.Scan {
 				space.add(job.Plan.Shards[i].Length, &rec)
 			}
 			switch {
 			case unit == "tasks":
 				track.Add(1)
-			case !fresh && name == stage.Scan && job.Plan.Shards[i].Index == "":
+			case !fresh && name == task.Scan && job.Plan.Shards[i].Index == "":
 				track.Add(job.Plan.Shards[i].Length)
 			}
 			bytes.Add(rec.Bytes)
@@ -199,7 +199,7 @@ func runStage(ctx context.Context, job *stage.Job, name stage.Name, m request.Me
 }
 
 // finish describes a sealed run and removes the work folder.
-func finish(ctx context.Context, job *stage.Job, m request.Means, timings []progress.Timing, o RunOptions) (Result, error) {
+func finish(ctx context.Context, job *task.Job, m request.Means, timings []progress.Timing, o RunOptions) (Result, error) {
 	res := Result{Plan: job.Plan, Timings: timings, Dir: o.Out}
 	b, err := os.ReadFile(filepath.Join(o.Out, manifest.Name))
 	if err != nil {
@@ -218,8 +218,8 @@ func finish(ctx context.Context, job *stage.Job, m request.Means, timings []prog
 }
 
 // forStage returns the counters as a job wants them.
-func forStage(counters []*tokenize.Counter) []stage.Counter {
-	out := make([]stage.Counter, len(counters))
+func forStage(counters []*tokenize.Counter) []task.Counter {
+	out := make([]task.Counter, len(counters))
 	for i, c := range counters {
 		out[i] = c
 	}

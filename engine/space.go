@@ -7,7 +7,7 @@ import (
 	"github.com/tallystick/tallystick/engine/internal/display"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/progress"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // spaceWatch tells, early in a scan, that a disk will not hold what it writes: what
@@ -40,7 +40,7 @@ func watchSpace(p *plan.Plan, dir string, to progress.Listener) *spaceWatch {
 const spaceParts = 20
 
 // add notes that a task has scanned so many bytes of input.
-func (w *spaceWatch) add(scanned int64, rec *stage.Record) {
+func (w *spaceWatch) add(scanned int64, rec *task.Record) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.done += scanned

@@ -6,7 +6,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/progress"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // noticed keeps what is said.
@@ -24,7 +24,7 @@ func TestSpaceIsWatched(t *testing.T) {
 	for i := range p.Shards {
 		p.Shards[i].Length = 1000
 	}
-	rec := stage.Record{Work: []stage.WorkSum{{Size: 200}, {Size: 300}}} // half of what was read
+	rec := task.Record{Work: []task.WorkSum{{Size: 200}, {Size: 300}}} // half of what was read
 	for name, c := range map[string]struct {
 		free  uint64
 		known bool

@@ -16,28 +16,29 @@ import (
 	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
 // doTask does one task where others can see that it is being done.
-func doTask(ctx context.Context, job *stage.Job, name stage.Name, task int) (rec stage.Record, fresh bool, err error) {
+func doTask(ctx context.Context, job *task.Job, name task.Stage, number int) (rec task.Record, fresh bool, err error) {
 	if object.IsName(job.Dir) { // nobody could see it
-		return stage.Do(ctx, job, name, task)
+		return stage.Do(ctx, job, name, number)
 	}
-	l, err := folder.Announce(job.Dir, name, task)
+	l, err := folder.Announce(job.Dir, name, number)
 	if err != nil {
 		return rec, false, err
 	}
 	defer l.Release()
-	return stage.Do(ctx, job, name, task)
+	return stage.Do(ctx, job, name, number)
 }
 
 // RunTask does one task of one stage of the plan in o.Out, as a cluster job
 // does. The last task of all also writes the report.
-func RunTask(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m request.Means, o RunOptions, name stage.Name, task int) (stage.Record, error) {
-	recs, err := RunTasks(ctx, p, counters, m, o, name, task, 1)
+func RunTask(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m request.Means, o RunOptions, name task.Stage, number int) (task.Record, error) {
+	recs, err := RunTasks(ctx, p, counters, m, o, name, number, 1)
 	if err != nil {
-		return stage.Record{}, err
+		return task.Record{}, err
 	}
 	return recs[0], nil
 }
@@ -46,12 +47,12 @@ func RunTask(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m r
 // as many as there are, m.Workers at a time, and returns their records. No
 // other command may be alone in the folder; other tasks may run in it, the same
 // ones included.
-func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m request.Means, o RunOptions, name stage.Name, first, n int) ([]stage.Record, error) {
+func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m request.Means, o RunOptions, name task.Stage, first, n int) ([]task.Record, error) {
 	if err := checkMemory(m); err != nil {
 		return nil, err
 	}
 	defer bound(m)()
-	job := &stage.Job{Plan: p}
+	job := &task.Job{Plan: p}
 	total, err := job.Tasks(name)
 	if err != nil {
 		return nil, err
@@ -66,13 +67,13 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 		return runTasksRemote(ctx, p, counters, m, o, name, first, min(n, total-first))
 	}
 	// A scheduler repeats tasks, also when all are done.
-	repeated := func() ([]stage.Record, error) {
-		if name == stage.Seal && o.Strict {
-			return []stage.Record{{Stage: name, RunID: p.RunID}}, folder.RefuseAlarms(o.Out)
+	repeated := func() ([]task.Record, error) {
+		if name == task.Seal && o.Strict {
+			return []task.Record{{Stage: name, RunID: p.RunID}}, folder.RefuseAlarms(o.Out)
 		}
-		recs := make([]stage.Record, min(n, total-first))
+		recs := make([]task.Record, min(n, total-first))
 		for i := range recs {
-			recs[i] = stage.Record{Stage: name, Task: first + i, RunID: p.RunID}
+			recs[i] = task.Record{Stage: name, Task: first + i, RunID: p.RunID}
 		}
 		return recs, nil
 	}
@@ -89,7 +90,7 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 		}
 	}
 	job.Fence = func() error { return folder.Fence(o.Out, p.RunID) }
-	recs := make([]stage.Record, min(n, total-first))
+	recs := make([]task.Record, min(n, total-first))
 	track := progress.Start(m.Progress, string(name), int64(len(recs)), "tasks")
 	var bytes atomic.Int64
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -111,23 +112,23 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 		return nil, err
 	}
 	track.End(len(recs), bytes.Load())
-	if name != stage.Seal && folder.Settled(ctx, p, o.Out) {
+	if name != task.Seal && folder.Settled(ctx, p, o.Out) {
 		folder.ClearDebris(o.Out)
 	}
 	return recs, nil
 }
 
-func runTask(ctx context.Context, job *stage.Job, m request.Means, o RunOptions, name stage.Name, task int) (stage.Record, error) {
-	l, err := folder.Announce(o.Out, name, task)
+func runTask(ctx context.Context, job *task.Job, m request.Means, o RunOptions, name task.Stage, number int) (task.Record, error) {
+	l, err := folder.Announce(o.Out, name, number)
 	if err != nil {
-		return stage.Record{}, err
+		return task.Record{}, err
 	}
 	defer l.Release()
 	if err := folder.RefuseOccupied(o.Out); err != nil {
-		return stage.Record{}, err
+		return task.Record{}, err
 	}
-	rec, fresh, err := stage.Do(ctx, job, name, task)
-	if err != nil || name != stage.Seal {
+	rec, fresh, err := stage.Do(ctx, job, name, number)
+	if err != nil || name != task.Seal {
 		return rec, err
 	}
 	if o.Strict && !fresh { // it was done before, without
@@ -145,9 +146,9 @@ func runTask(ctx context.Context, job *stage.Job, m request.Means, o RunOptions,
 
 // taskTimings derives timings from task records, where the tasks ran in other
 // processes: seconds are then sums over tasks.
-func taskTimings(ctx context.Context, job *stage.Job) ([]progress.Timing, error) {
+func taskTimings(ctx context.Context, job *task.Job) ([]progress.Timing, error) {
 	var out []progress.Timing
-	for _, name := range stage.Order {
+	for _, name := range task.Order {
 		recs, err := job.Records(ctx, name)
 		if err != nil {
 			return nil, err

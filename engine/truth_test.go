@@ -16,7 +16,7 @@ import (
 	"github.com/tallystick/tallystick/engine/pairs"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/request"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // TestGroundTruth runs the whole job over corpora whose near-duplicate pairs
@@ -151,11 +151,11 @@ func TestProofsAreLazy(t *testing.T) {
 	if _, err := Run(t.Context(), rules, request.Means{Engine: "native", Parser: "native", Workers: 2}, RunOptions{Out: dir, KeepWork: true}); err != nil {
 		t.Fatal(err)
 	}
-	b, err := os.ReadFile(filepath.Join(dir, stage.WorkDir, "resolve", "00000.done.json"))
+	b, err := os.ReadFile(filepath.Join(dir, task.WorkDir, "resolve", "00000.done.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var rec stage.Record
+	var rec task.Record
 	if err := json.Unmarshal(b, &rec); err != nil {
 		t.Fatal(err)
 	}

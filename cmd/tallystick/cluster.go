@@ -13,7 +13,7 @@ import (
 	"github.com/tallystick/tallystick/engine/estimate"
 	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 type clusterCmd struct {
@@ -107,7 +107,7 @@ func (f *jobFlags) write(env *environment, files []cluster.File, stages []cluste
 // jobFiles are the names of all files that jobs can have.
 func jobFiles() []string {
 	names := []string{"submit.sh", "apply.sh", "workflow.yaml", "Dockerfile"}
-	for _, name := range stage.Order {
+	for _, name := range task.Order {
 		names = append(names, string(name)+".sbatch", string(name)+".yaml")
 	}
 	return names

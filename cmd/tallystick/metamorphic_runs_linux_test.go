@@ -17,10 +17,10 @@ import (
 
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/object"
-	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/store/s3"
 	"github.com/tallystick/tallystick/engine/store/s3server"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // ways are the kinds of runs that TestMetamorphicRuns draws from, each as often as
@@ -218,7 +218,7 @@ func (r *metamorphicRun) compare(base files) {
 		}
 	}
 	for name := range got {
-		if _, ok := base[name]; ok || r.left && (strings.HasPrefix(name, stage.WorkDir+"/") || strings.HasPrefix(filepath.Base(name), store.TempPrefix)) {
+		if _, ok := base[name]; ok || r.left && (strings.HasPrefix(name, task.WorkDir+"/") || strings.HasPrefix(filepath.Base(name), store.TempPrefix)) {
 			continue
 		}
 		r.Errorf("%s is there in one run only", name)

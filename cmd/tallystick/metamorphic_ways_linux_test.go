@@ -24,6 +24,7 @@ import (
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/store/s3"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
@@ -107,7 +108,7 @@ func (r *metamorphicRun) killed(cmd *exec.Cmd, d time.Duration) (done bool) {
 
 // stageJob is a call of stage.
 type stageJob struct {
-	name       stage.Name
+	name       task.Stage
 	first, per int
 }
 
@@ -115,12 +116,12 @@ type stageJob struct {
 // them up, stage by stage.
 func (r *metamorphicRun) jobs(out string) (stages [][]stageJob) {
 	r.Helper()
-	p, err := folder.LoadPlan(object.Join(out, stage.PlanFile))
+	p, err := folder.LoadPlan(object.Join(out, task.PlanFile))
 	if err != nil {
 		r.Fatal(err)
 	}
-	for _, name := range stage.Order {
-		n, err := (&stage.Job{Plan: p}).Tasks(name)
+	for _, name := range task.Order {
+		n, err := (&task.Job{Plan: p}).Tasks(name)
 		if err != nil {
 			r.Fatal(err)
 		}
@@ -159,7 +160,7 @@ func (r *metamorphicRun) processes() {
 		for _, j := range jobs {
 			var d drawn
 			for {
-				d.cmds = append(d.cmds, r.start("stage", string(j.name), "--plan", object.Join(r.out, stage.PlanFile), "--quiet",
+				d.cmds = append(d.cmds, r.start("stage", string(j.name), "--plan", object.Join(r.out, task.PlanFile), "--quiet",
 					"--task", fmt.Sprint(j.first), "--tasks-per-job", fmt.Sprint(j.per), "--max-rejects", "1000"))
 				after := time.Hour
 				if kill := r.rng.IntN(4) == 0; kill && len(d.cmds) < 4 {
@@ -175,7 +176,7 @@ func (r *metamorphicRun) processes() {
 		}
 		if i == stopIn {
 			j := jobs[0]
-			zombie = r.start("stage", string(j.name), "--plan", object.Join(r.out, stage.PlanFile), "--quiet",
+			zombie = r.start("stage", string(j.name), "--plan", object.Join(r.out, task.PlanFile), "--quiet",
 				"--task", fmt.Sprint(j.first), "--tasks-per-job", fmt.Sprint(j.per), "--max-rejects", "1000")
 			if err := zombie.Start(); err != nil {
 				r.Fatal(err)
@@ -238,7 +239,7 @@ func (r *metamorphicRun) inProcess() {
 	r.Helper()
 	r.left = true // the work files: nobody is asked to remove them
 	r.plan()
-	planned := filepath.Join(r.out, stage.PlanFile)
+	planned := filepath.Join(r.out, task.PlanFile)
 	p, err := folder.LoadPlan(planned)
 	if err != nil {
 		r.Fatal(err)
@@ -246,7 +247,7 @@ func (r *metamorphicRun) inProcess() {
 	stages := r.jobs(r.out)
 	out := store.Store(store.NewLocal(r.out))
 	if r.mem != nil {
-		w, err := r.mem.Create(r.Context(), stage.PlanFile)
+		w, err := r.mem.Create(r.Context(), task.PlanFile)
 		if err != nil {
 			r.Fatal(err)
 		}
@@ -284,11 +285,11 @@ func (r *metamorphicRun) inProcess() {
 			})
 		}
 		for _, j := range jobs {
-			job := &stage.Job{
+			job := &task.Job{
 				Plan: p, Out: out, Dir: r.out, Scratch: r.dir, Counters: forStage(counters), Parser: "native",
 				Workers: 1 + r.rng.IntN(4), Memory: []int64{0, 1, 1 << 14, 1 << 18, 1 << 30}[r.rng.IntN(5)],
 			}
-			if j.name == stage.Resolve && job.Memory > 0 {
+			if j.name == task.Resolve && job.Memory > 0 {
 				job.Memory = engine.LeastMemory // it refuses what it cannot keep to
 			}
 			if r.rng.IntN(2) == 0 && simdjsonHere() {
@@ -306,7 +307,7 @@ func (r *metamorphicRun) inProcess() {
 }
 
 // doJob does the tasks of a job, each until its store does not fail.
-func (r *metamorphicRun) doJob(job *stage.Job, j stageJob) {
+func (r *metamorphicRun) doJob(job *task.Job, j stageJob) {
 	n, _ := job.Tasks(j.name)
 	for task := j.first * j.per; task < min(n, (j.first+1)*j.per); task++ {
 		for tries := 0; ; tries++ {
@@ -322,7 +323,7 @@ func (r *metamorphicRun) doJob(job *stage.Job, j stageJob) {
 	}
 }
 
-func forStage(counters []*tokenize.Counter) (out []stage.Counter) {
+func forStage(counters []*tokenize.Counter) (out []task.Counter) {
 	for _, c := range counters {
 		out = append(out, c)
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/tallystick/tallystick/engine/estimate"
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/request"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 type runCmd struct {
@@ -175,7 +175,7 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 	var expected estimate.File
 	if c.Estimate {
 		if expected, err = engine.Estimate(ctx, prepared, m, c.Out, c.options()); err != nil {
-			return fmt.Errorf("%w (the plan is made: %s)", err, object.Join(c.Out, stage.PlanFile))
+			return fmt.Errorf("%w (the plan is made: %s)", err, object.Join(c.Out, task.PlanFile))
 		}
 	}
 	env.close()
@@ -186,7 +186,7 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 	if env.output.Quiet {
 		return nil
 	}
-	fmt.Fprintf(out, "plan        %s\n", object.Join(c.Out, stage.PlanFile))
+	fmt.Fprintf(out, "plan        %s\n", object.Join(c.Out, task.PlanFile))
 	fmt.Fprintf(out, "run id      %s\n", p.RunID)
 	fmt.Fprintf(out, "inputs      %s, %s, %s\n", number(len(p.Files), "file"), number(len(p.Shards), "shard"), number(p.Partitions, "partition"))
 	for _, t := range p.Tokenizers() {

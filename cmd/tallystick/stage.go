@@ -9,7 +9,7 @@ import (
 	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/request"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
@@ -53,7 +53,7 @@ than --max-rejects, 130 interrupted (the task left nothing behind).`
 
 // Run does the task.
 func (c *stageCmd) Run(ctx context.Context, env *environment) error {
-	if c.BandFormat != "native" && c.Name != string(stage.Scan) || c.Candidates != "" && c.Name != string(stage.Match) {
+	if c.BandFormat != "native" && c.Name != string(task.Scan) || c.Candidates != "" && c.Name != string(task.Match) {
 		return fmt.Errorf("%w: --band-format is for stage scan, --candidates for stage match", doc.ErrUsage)
 	}
 	p, err := folder.LoadPlan(c.PlanFile)
@@ -65,7 +65,7 @@ func (c *stageCmd) Run(ctx context.Context, env *environment) error {
 		Progress: env.progress(),
 	}
 	var counters []*tokenize.Counter
-	if c.Name == string(stage.Scan) { // no other stage counts, or needs the file
+	if c.Name == string(task.Scan) { // no other stage counts, or needs the file
 		if counters, err = request.OpenCounters(p, c.Tokenizer, m); err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func (c *stageCmd) Run(ctx context.Context, env *environment) error {
 	}
 	recs, err := engine.RunTasks(ctx, p, counters, m, engine.RunOptions{
 		Out: out, KeepWork: c.KeepWork, Strict: c.Strict, ParquetKeys: c.BandFormat == "parquet", Candidates: c.Candidates,
-	}, stage.Name(c.Name), int(c.Task*per), int(per))
+	}, task.Stage(c.Name), int(c.Task*per), int(per))
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (c *stageCmd) Run(ctx context.Context, env *environment) error {
 			fmt.Fprintf(env.stderr, "%s task %d: done, %d files, %.2f s\n", rec.Stage, rec.Task, len(rec.Files)+len(rec.Work), rec.Seconds)
 		}
 	}
-	if c.Name != string(stage.Seal) {
+	if c.Name != string(task.Seal) {
 		return nil
 	}
 	sealed, err := folder.ReadManifest(out)

@@ -257,10 +257,6 @@ func (a *auditor) sample(ctx context.Context) error {
 	return nil
 }
 
-// mostSets is what the shingle sets of probes may take in memory, bytes, where nothing
-// else bounds it.
-const mostSets = 64 << 20
-
 // load stores the probes' shingle sets, of those that resolve did not need by their
 // texts, and indexes them.
 func (a *auditor) load(ctx context.Context) error {
@@ -269,7 +265,7 @@ func (a *auditor) load(ctx context.Context) error {
 		return err
 	}
 	if !a.bounded {
-		w.KeepInMemory(mostSets)
+		w.KeepInMemory(fate.MostSets / 4)
 	}
 	err = a.eachSet(ctx, a.probes, func() func(i int, set []uint64) error {
 		return func(i int, set []uint64) error { return w.Append(uint32(i), set) }

@@ -21,7 +21,7 @@ import (
 	"github.com/tallystick/tallystick/engine/estimate"
 	"github.com/tallystick/tallystick/engine/internal/display"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // File is one file of a set of jobs.
@@ -53,7 +53,7 @@ const (
 
 // Stage is the jobs of one stage.
 type Stage struct {
-	Name    stage.Name
+	Name    task.Stage
 	Tasks   int
 	PerJob  int // tasks of a job; the last may have fewer
 	Jobs    int
@@ -92,15 +92,15 @@ func Stages(p plan.Plan, size Size) ([]Stage, error) {
 	}
 	guess := guessOf(&p)
 	var out []Stage
-	for _, name := range stage.Order {
-		tasks, err := (&stage.Job{Plan: p}).Tasks(name)
+	for _, name := range task.Order {
+		tasks, err := (&task.Job{Plan: p}).Tasks(name)
 		if err != nil {
 			return nil, err
 		}
 		if tasks == 0 {
 			continue
 		}
-		s := Stage{Name: name, Tasks: tasks, CPUs: cpus, RunID: p.RunID, Counts: name == stage.Scan, Deletes: name == stage.Seal}
+		s := Stage{Name: name, Tasks: tasks, CPUs: cpus, RunID: p.RunID, Counts: name == task.Scan, Deletes: name == task.Seal}
 		s.PerJob = max(cpus, (tasks+most-1)/most)
 		if size.TasksPerJob > 0 {
 			s.PerJob = size.TasksPerJob
@@ -110,7 +110,7 @@ func Stages(p plan.Plan, size Size) ([]Stage, error) {
 		if s.Jobs > most {
 			return nil, fmt.Errorf("%w: stage %s has %d tasks: %d to a job make %d jobs, more than the %d allowed", doc.ErrUsage, name, tasks, s.PerJob, s.Jobs, most)
 		}
-		if name == stage.Seal {
+		if name == task.Seal {
 			s.CPUs = 1
 		}
 		if size.Estimate != nil {

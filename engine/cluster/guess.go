@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // guess is what a plan without an estimate lets one suppose about a corpus. It is
@@ -49,20 +49,20 @@ func (g guess) of(s *Stage) (memory int64, limit time.Duration) {
 	memory, limit = process+busy*perWorker, 10*time.Minute
 	seconds := func(bytes int64) time.Duration { return time.Duration(float64(bytes) / slowest * float64(time.Second)) }
 	switch s.Name {
-	case stage.Scan:
+	case task.Scan:
 		// A line in a buffer of twice its length, by each worker.
 		memory += busy * min(2*g.p.MaxLine, g.largest)
 		limit += time.Duration(rounds) * seconds(g.largest)
-	case stage.Match:
+	case task.Match:
 		keys := g.documents * int64(g.p.NearDup.Bands+1) / int64(max(1, g.p.Partitions)) * keySize
 		memory += busy * keys * sortedTwice
 		limit += time.Duration(rounds) * seconds(keys*sortedTwice)
-	case stage.Resolve:
+	case task.Resolve:
 		memory += int64(s.CPUs)*perWorker + g.documents/memberShare*memberSize
 		limit += seconds(g.text) / time.Duration(s.CPUs)
-	case stage.Tally:
+	case task.Tally:
 		limit += time.Duration(rounds) * seconds(g.largest/10)
-	case stage.Seal:
+	case task.Seal:
 		memory += g.documents / 10 // names of contributors
 		limit += seconds(g.text / 1000)
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/tallystick/tallystick/engine/internal/jsonfile"
 	"github.com/tallystick/tallystick/engine/internal/selfsum"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // Name of the file beside a plan that holds its estimate, and its version.
@@ -54,7 +54,7 @@ func New(p plan.Plan, s Sample, f Fleet, cpu string) File {
 	for i := range e.Stages {
 		st := &e.Stages[i]
 		e.Seconds = e.Seconds.plus(st.Seconds)
-		if st.Name != stage.Seal {
+		if st.Name != task.Seal {
 			e.WorkBytes += st.Writes + st.Scratch
 		}
 	}
@@ -143,7 +143,7 @@ func (e File) Write(w io.Writer) error {
 // Job returns what a job may use that does so many tasks of a stage on so many
 // cores: what is expected at most, and a margin. A job that asks for too much
 // waits, one that asks for too little dies.
-func (e *File) Job(p plan.Plan, name stage.Name, tasks, cores int) (memory int64, limit time.Duration) {
+func (e *File) Job(p plan.Plan, name task.Stage, tasks, cores int) (memory int64, limit time.Duration) {
 	f := e.Fleet
 	f.Machines, f.Cores = 1, cores
 	_, stages := e.Sample.Of(p, f)
@@ -152,7 +152,7 @@ func (e *File) Job(p plan.Plan, name stage.Name, tasks, cores int) (memory int64
 			continue
 		}
 		seconds := float64((tasks+cores-1)/cores) * s.Longest
-		if s.Name == stage.Resolve || s.Name == stage.Seal {
+		if s.Name == task.Resolve || s.Name == task.Seal {
 			seconds = s.Seconds.High
 		}
 		if f.Network > 0 && s.Tasks > 0 {

@@ -23,13 +23,14 @@ import (
 	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // TestMain does one stage of a plan where the environment says so: measured in
 // a process of its own.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("TALLYSTICK_STAGE_IN"); dir != "" {
-		if err := doStage(dir, stage.Name(os.Getenv("TALLYSTICK_STAGE"))); err != nil {
+		if err := doStage(dir, task.Stage(os.Getenv("TALLYSTICK_STAGE"))); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -51,9 +52,9 @@ func bytesWritten() float64 {
 	return n
 }
 
-func doStage(dir string, name stage.Name) error {
+func doStage(dir string, name task.Stage) error {
 	ctx := context.Background()
-	p, err := folder.LoadPlan(filepath.Join(dir, stage.PlanFile))
+	p, err := folder.LoadPlan(filepath.Join(dir, task.PlanFile))
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func doStage(dir string, name stage.Name) error {
 	if err != nil {
 		return err
 	}
-	tasks, err := (&stage.Job{Plan: p}).Tasks(name)
+	tasks, err := (&task.Job{Plan: p}).Tasks(name)
 	if err != nil {
 		return err
 	}
@@ -148,7 +149,7 @@ func measure(t *testing.T, file string, size int64) {
 		Fields: plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 	}
 	var estimates []estimate.File
-	runs := map[stage.Name][]used{}
+	runs := map[task.Stage][]used{}
 	var prepared request.Prepared
 	var total, took []float64
 	for range rounds {
@@ -165,7 +166,7 @@ func measure(t *testing.T, file string, size int64) {
 		took = append(took, time.Since(begun).Seconds())
 		estimates = append(estimates, e)
 		sum := 0.0
-		for _, name := range stage.Order {
+		for _, name := range task.Order {
 			u := apart(t, dir, name)
 			runs[name] = append(runs[name], u)
 			sum += u.Seconds
@@ -226,19 +227,19 @@ func median(of []float64) float64 {
 
 // through runs a plan and returns the bytes that every stage reads and writes by
 // its store, inputs included.
-func through(t *testing.T, prepared request.Prepared) map[stage.Name][2]float64 {
+func through(t *testing.T, prepared request.Prepared) map[task.Stage][2]float64 {
 	ctx := context.Background()
 	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, stage.WorkDir), 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, task.WorkDir), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := stage.WriteJSON(ctx, store.NewLocal(dir), stage.PlanFile, prepared.Plan); err != nil {
+	if err := task.WriteJSON(ctx, store.NewLocal(dir), task.PlanFile, prepared.Plan); err != nil {
 		t.Fatal(err)
 	}
-	moved := map[stage.Name][2]float64{}
-	for _, name := range stage.Order {
+	moved := map[task.Stage][2]float64{}
+	for _, name := range task.Order {
 		through := &counted{Store: store.NewLocal(dir)}
-		job := &stage.Job{Plan: prepared.Plan, Out: through, Dir: dir, Parser: "native", Workers: 1}
+		job := &task.Job{Plan: prepared.Plan, Out: through, Dir: dir, Parser: "native", Workers: 1}
 		for _, c := range prepared.Counters {
 			job.Counters = append(job.Counters, c)
 		}
@@ -260,7 +261,7 @@ func through(t *testing.T, prepared request.Prepared) map[stage.Name][2]float64 
 }
 
 // apart does a stage in a process of its own.
-func apart(t *testing.T, dir string, name stage.Name) (u used) {
+func apart(t *testing.T, dir string, name task.Stage) (u used) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "TALLYSTICK_STAGE_IN="+dir, "TALLYSTICK_STAGE="+string(name))
 	cmd.Stderr = os.Stderr

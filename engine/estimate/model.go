@@ -7,7 +7,7 @@ import (
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // Fleet is what a run would have.
@@ -21,7 +21,7 @@ type Fleet struct {
 
 // Stage is what a stage takes.
 type Stage struct {
-	Name   stage.Name `json:"stage"`
+	Name   task.Stage `json:"stage"`
 	Tasks  int        `json:"tasks"`
 	AtOnce int        `json:"at_once"` // tasks that run at the same time, on all machines
 	// Memory is the resident set of a process that uses all cores of a machine,
@@ -235,7 +235,7 @@ const (
 
 // memory is what a process holds that does so many tasks of a stage at once: the
 // base, what every task took in the sample whatever was in it, and what grows.
-func (m *model) memory(name stage.Name, busy, grown, had float64) int64 {
+func (m *model) memory(name task.Stage, busy, grown, had float64) int64 {
 	each := math.Max(0, float64(m.s.Cost.Memory[name])-had)
 	return m.s.BaseMemory + int64(busy*(each+grown))
 }
@@ -256,7 +256,7 @@ func (m *model) groups() float64 {
 // scan estimates the stage.
 func (m *model) scan() Stage {
 	c := &m.s.Cost
-	s := Stage{Name: stage.Scan, Tasks: len(m.p.Shards)}
+	s := Stage{Name: task.Scan, Tasks: len(m.p.Shards)}
 	var largest float64
 	for i, shard := range m.p.Shards {
 		s.Reads += shard.Length
@@ -269,7 +269,7 @@ func (m *model) scan() Stage {
 	s.Files = int64(s.Tasks) * m.filesOf(f.Outlines, 3)
 	blocks := 2 * float64(m.p.Partitions) * math.Min(keyBlock, m.of(f.Keys)/math.Max(1, float64(s.Tasks))/float64(m.p.Partitions))
 	had := 2 * partitions * math.Min(keyBlock, float64(f.Keys)/2/partitions)
-	s.Memory = m.memory(stage.Scan, m.busy(s.Tasks), 1.25*blocks, 1.25*had)
+	s.Memory = m.memory(task.Scan, m.busy(s.Tasks), 1.25*blocks, 1.25*had)
 	s.Mapped = int64(m.busy(s.Tasks) * largest)
 	m.finish(&s, func(i int) float64 {
 		seconds := c.Scan.of(m.plain[i] / float64(m.s.Bytes))
@@ -291,7 +291,7 @@ func (m *model) filesOf(optional int64, files int64) int64 {
 
 // match estimates the stage.
 func (m *model) match() Stage {
-	s := Stage{Name: stage.Match, Tasks: m.p.Partitions}
+	s := Stage{Name: task.Match, Tasks: m.p.Partitions}
 	f := &m.s.Files
 	shards, parts := float64(len(m.p.Shards)), float64(m.p.Partitions)
 	keys := m.of(f.Keys)
@@ -304,7 +304,7 @@ func (m *model) match() Stage {
 	s.Writes = int64(m.groups())
 	s.Files = 3 * int64(s.Tasks)
 
-	s.Memory = m.memory(stage.Match, m.busy(s.Tasks), matchMemory(keys/parts, m.share(m.s.Growth.Keys).Expected), matchMemory(float64(f.Keys)/partitions, m.s.Growth.Keys.All))
+	s.Memory = m.memory(task.Match, m.busy(s.Tasks), matchMemory(keys/parts, m.share(m.s.Growth.Keys).Expected), matchMemory(float64(f.Keys)/partitions, m.s.Growth.Keys.All))
 	work := func(repeat float64) float64 { return 1 + sortCost*repeat }
 	keysNow := m.s.Growth.Keys
 	task := m.s.Cost.Match.of(m.scale / parts * work(m.share(keysNow).Expected) / work(keysNow.All))
@@ -314,7 +314,7 @@ func (m *model) match() Stage {
 
 // resolve estimates the stage: one task, some of whose steps use all cores.
 func (m *model) resolve() Stage {
-	s := Stage{Name: stage.Resolve, Tasks: 1, AtOnce: 1}
+	s := Stage{Name: task.Resolve, Tasks: 1, AtOnce: 1}
 	g, f := &m.s.Growth, &m.s.Files
 	shards := float64(len(m.p.Shards))
 	same, per := Range{m.scale, m.scale, m.scale}, Range{1, 1, 1}
@@ -394,7 +394,7 @@ func (m *model) resolve() Stage {
 	nodes := func(documents, sharing, compared float64) float64 {
 		return documents * (lineSize + sharing*(nodeSize+labels) + compared*(setSize+parity+bucketSize*keys))
 	}
-	s.Memory = m.memory(stage.Resolve, 1, held+nodes(float64(m.documents()), m.share(g.Sharing).Expected, m.share(g.Compared).Expected), math.Min(setsHeld, 8*float64(m.s.Shingles))+nodes(float64(m.s.Documents), g.Sharing.All, g.Compared.All)) +
+	s.Memory = m.memory(task.Resolve, 1, held+nodes(float64(m.documents()), m.share(g.Sharing).Expected, m.share(g.Compared).Expected), math.Min(setsHeld, 8*float64(m.s.Shingles))+nodes(float64(m.s.Documents), g.Sharing.All, g.Compared.All)) +
 		int64(m.f.Cores-1)*workerSize
 	wait := float64(s.Files)*m.s.Cost.Create + float64(s.Opens)*m.s.Cost.Open
 	s.Seconds = clock.plus(Range{wait, wait, wait})
@@ -414,7 +414,7 @@ func (m *model) labelSize() float64 {
 
 // tally estimates the stage.
 func (m *model) tally() Stage {
-	s := Stage{Name: stage.Tally, Tasks: m.p.TallyTasks()}
+	s := Stage{Name: task.Tally, Tasks: m.p.TallyTasks()}
 	f := &m.s.Files
 	tasks := math.Max(1, float64(s.Tasks))
 	s.Work = int64(m.of(f.Documents) + float64(f.Decisions)*m.dropped().Expected)
@@ -424,14 +424,14 @@ func (m *model) tally() Stage {
 	held := func(contributors, dropped float64) float64 {
 		return math.Min(dropRows, dropSize*dropped) + sumSize*contributors
 	}
-	s.Memory = m.memory(stage.Tally, m.busy(s.Tasks), held(m.contributors(m.lines/tasks), m.s.dropped()*m.dropped().Expected/tasks), held(m.s.Growth.Contributors[0], m.s.dropped()/2))
+	s.Memory = m.memory(task.Tally, m.busy(s.Tasks), held(m.contributors(m.lines/tasks), m.s.dropped()*m.dropped().Expected/tasks), held(m.s.Growth.Contributors[0], m.s.dropped()/2))
 	m.finish(&s, func(i int) float64 { return m.s.Cost.Tally.of(m.plain[i] / float64(m.s.Bytes)) }, 0)
 	return s
 }
 
 // seal estimates the stage.
 func (m *model) seal() Stage {
-	s := Stage{Name: stage.Seal, Tasks: 1}
+	s := Stage{Name: task.Seal, Tasks: 1}
 	all := m.contributors(m.lines)
 	tasks := math.Max(1, float64(m.p.TallyTasks()))
 	rows := all + tasks*m.contributors(m.lines/tasks)
@@ -440,7 +440,7 @@ func (m *model) seal() Stage {
 	s.Writes = int64(float64(m.s.Files.Tally) * all / math.Max(1, m.s.Growth.Contributors[1]))
 	s.Files = 6
 	s.Opens = int64(5 * tasks)
-	s.Memory = m.memory(stage.Seal, 1, rowSize*all, rowSize*m.s.Growth.Contributors[1])
+	s.Memory = m.memory(task.Seal, 1, rowSize*all, rowSize*m.s.Growth.Contributors[1])
 	dropped := m.dropped().Expected
 	m.finish(&s, func(int) float64 {
 		return m.s.Cost.Seal.of(rows/math.Max(1, had)) + m.s.Cost.Report.Each*tasks + m.s.Cost.Report.Whole*dropped

@@ -8,7 +8,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 func TestSchedule(t *testing.T) {
@@ -36,7 +36,7 @@ func made(times int) (plan.Plan, Sample) {
 		BaseMemory: 20 << 20,
 		Cost: Cost{
 			Scan: Line{0.01, 0.5}, Match: Line{0.001, 0.02}, Tally: Line{0.001, 0.02}, Seal: Line{0.01, 0.01},
-			Resolve: map[string]Line{"collect": {0, 0.01}, "sets": {0, 0.1}}, Memory: map[stage.Name]int64{stage.Scan: 30 << 20},
+			Resolve: map[string]Line{"collect": {0, 0.01}, "sets": {0, 0.1}}, Memory: map[task.Stage]int64{task.Scan: 30 << 20},
 		},
 		Files: Written{Documents: 1 << 20, Keys: 6 << 20, Exact: 100, Buckets: 100_000, Decisions: 50_000, Private: 4000, Output: 60_000, Tally: 20_000},
 	}
@@ -54,7 +54,7 @@ func TestScalesAsTheCorpus(t *testing.T) {
 	if c.Documents != 3_200_000 || c.Bytes != 6400<<20 || math.Abs(c.Sampled-0.01) > 1e-9 {
 		t.Errorf("corpus %+v", c)
 	}
-	for i, name := range stage.Order {
+	for i, name := range task.Order {
 		if small[i].Name != name || large[i].Name != name {
 			t.Fatalf("stage %d is %s and %s, not %s", i, small[i].Name, large[i].Name, name)
 		}
@@ -133,9 +133,9 @@ func TestForgedEstimate(t *testing.T) {
 		}
 	}
 	p, s := made(1)
-	s.Cost.Scan.Whole, s.Cost.Memory = 1e18, map[stage.Name]int64{stage.Scan: 1e18}
+	s.Cost.Scan.Whole, s.Cost.Memory = 1e18, map[task.Stage]int64{task.Scan: 1e18}
 	e := New(p, s, Fleet{Machines: 1, Cores: 1}, "a processor")
-	if memory, limit := e.Job(p, stage.Scan, 1<<20, 64); memory < leastMargin || memory > mostMemory || limit < leastTime {
+	if memory, limit := e.Job(p, task.Scan, 1<<20, 64); memory < leastMargin || memory > mostMemory || limit < leastTime {
 		t.Errorf("a job of %d bytes and %v", memory, limit)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // Sample is what a rehearsal measured: all stages done with a sample of the
@@ -54,7 +55,7 @@ type Cost struct {
 	Open    float64         `json:"read_file"`
 	// Memory is what a task of each stage held beyond the base, mapped files
 	// apart, bytes.
-	Memory map[stage.Name]int64 `json:"memory_bytes"`
+	Memory map[task.Stage]int64 `json:"memory_bytes"`
 }
 
 // Line is a cost: Each for a task, and Whole for all that the sample has of what
@@ -86,7 +87,7 @@ type Options struct {
 	Parser  string
 	Files   func(i int) plan.File // input i of the plan, as it can be opened here
 	// Report writes what describes a finished run; may be nil.
-	Report func(ctx context.Context, job *stage.Job) error
+	Report func(ctx context.Context, job *task.Job) error
 
 	expansion float64
 }
@@ -107,7 +108,7 @@ const (
 
 // Rehearse does all stages with a sample of a plan's corpus. It needs the
 // machine for itself as much as its figures are to be believed.
-func Rehearse(ctx context.Context, p plan.Plan, counters []stage.Counter, o Options) (Sample, error) {
+func Rehearse(ctx context.Context, p plan.Plan, counters []task.Counter, o Options) (Sample, error) {
 	if p.Scope == plan.ScopeReference || len(p.Earlier) > 0 {
 		return Sample{}, fmt.Errorf("%w: an estimate is of a delivery alone: not with --reference or --against", doc.ErrUsage)
 	}
@@ -149,7 +150,7 @@ func Rehearse(ctx context.Context, p plan.Plan, counters []stage.Counter, o Opti
 }
 
 // rehearse does all stages a few times with a sample of one size.
-func rehearse(ctx context.Context, p plan.Plan, counters []stage.Counter, o Options, size int64, blocks int) (*rehearsal, Sample, error) {
+func rehearse(ctx context.Context, p plan.Plan, counters []task.Counter, o Options, size int64, blocks int) (*rehearsal, Sample, error) {
 	copied, names, err := copySample(ctx, &p, o.Files, size, blocks, o.Dir)
 	if err != nil {
 		return nil, Sample{}, err
@@ -157,11 +158,11 @@ func rehearse(ctx context.Context, p plan.Plan, counters []stage.Counter, o Opti
 	if copied.bytes == 0 {
 		return nil, Sample{}, fmt.Errorf("%w: no line begins in a sample of %d bytes: take a larger one", doc.ErrUsage, size)
 	}
-	r := &rehearsal{plan: p, counters: counters, o: o, sampler: copied, seconds: map[stage.Name][]float64{}}
+	r := &rehearsal{plan: p, counters: counters, o: o, sampler: copied, seconds: map[task.Stage][]float64{}}
 	if err := r.planSample(ctx, names); err != nil {
 		return nil, Sample{}, err
 	}
-	s := Sample{Bytes: copied.bytes, Expansion: o.expansion, Cost: Cost{Memory: map[stage.Name]int64{}}}
+	s := Sample{Bytes: copied.bytes, Expansion: o.expansion, Cost: Cost{Memory: map[task.Stage]int64{}}}
 	for range o.Repeats {
 		if err := r.once(ctx, &s); err != nil {
 			return nil, Sample{}, fmt.Errorf("estimate: %w", err)
@@ -173,11 +174,11 @@ func rehearse(ctx context.Context, p plan.Plan, counters []stage.Counter, o Opti
 // rehearsal is a run over a sample, done a few times.
 type rehearsal struct {
 	plan     plan.Plan // of the corpus, then of the sample
-	counters []stage.Counter
+	counters []task.Counter
 	o        Options
 	sampler  *sampler
 
-	seconds map[stage.Name][]float64 // CPU, by time
+	seconds map[task.Stage][]float64 // CPU, by time
 	report  []float64
 	first   []float64          // of the first shard
 	steps   map[string]float64 // of the fastest resolve
@@ -213,18 +214,18 @@ func auditProbes(p *plan.Plan, documents float64) int64 {
 // once does the run, from its beginning to its end.
 func (r *rehearsal) once(ctx context.Context, s *Sample) error {
 	dir := filepath.Join(r.o.Dir, "run")
-	if err := os.MkdirAll(filepath.Join(dir, stage.WorkDir), 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, task.WorkDir), 0o777); err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
 	out := store.NewLocal(dir)
-	if err := stage.WriteJSON(ctx, out, stage.PlanFile, r.plan); err != nil {
+	if err := task.WriteJSON(ctx, out, task.PlanFile, r.plan); err != nil {
 		return err
 	}
-	job := &stage.Job{Plan: r.plan, Out: out, Dir: dir, Counters: r.counters, Parser: r.o.Parser, Workers: 1}
+	job := &task.Job{Plan: r.plan, Out: out, Dir: dir, Counters: r.counters, Parser: r.o.Parser, Workers: 1}
 	again := len(r.first) > 0
-	records := map[stage.Name][]stage.Record{}
-	for _, name := range stage.Order {
+	records := map[task.Stage][]task.Record{}
+	for _, name := range task.Order {
 		var base int64
 		if !again {
 			debug.FreeOSMemory()
@@ -235,7 +236,7 @@ func (r *rehearsal) once(ctx context.Context, s *Sample) error {
 		if err != nil {
 			return err
 		}
-		if name == stage.Seal && !again {
+		if name == task.Seal && !again {
 			if err := r.describe(ctx, job); err != nil {
 				return err
 			}
@@ -243,7 +244,7 @@ func (r *rehearsal) once(ctx context.Context, s *Sample) error {
 		held := usage.PeakMemory() - base
 		r.seconds[name] = append(r.seconds[name], total)
 		switch name {
-		case stage.Scan:
+		case task.Scan:
 			r.first = append(r.first, first)
 			var mapped int64
 			for _, shard := range r.plan.Shards {
@@ -253,7 +254,7 @@ func (r *rehearsal) once(ctx context.Context, s *Sample) error {
 			if !again {
 				s.BaseMemory = base
 			}
-		case stage.Resolve:
+		case task.Resolve:
 			if total == slices.Min(r.seconds[name]) {
 				r.steps = steps(&records[name][0], total)
 			}
@@ -278,7 +279,7 @@ func (r *rehearsal) once(ctx context.Context, s *Sample) error {
 const reports = 3
 
 // describe writes what describes a finished run.
-func (r *rehearsal) describe(ctx context.Context, job *stage.Job) error {
+func (r *rehearsal) describe(ctx context.Context, job *task.Job) error {
 	if r.o.Report == nil {
 		r.report = append(r.report, 0)
 		return nil
@@ -291,7 +292,7 @@ func (r *rehearsal) describe(ctx context.Context, job *stage.Job) error {
 
 // stage does all tasks of a stage and returns the seconds of all, and of the
 // first.
-func (r *rehearsal) stage(ctx context.Context, job *stage.Job, name stage.Name, records map[stage.Name][]stage.Record) (total, first float64, err error) {
+func (r *rehearsal) stage(ctx context.Context, job *task.Job, name task.Stage, records map[task.Stage][]task.Record) (total, first float64, err error) {
 	tasks, err := job.Tasks(name)
 	if err != nil {
 		return 0, 0, err
@@ -317,7 +318,7 @@ func (r *rehearsal) stage(ctx context.Context, job *stage.Job, name stage.Name, 
 
 // steps shares the seconds of a task among its steps, which know their time on
 // the clock.
-func steps(rec *stage.Record, seconds float64) map[string]float64 {
+func steps(rec *task.Record, seconds float64) map[string]float64 {
 	whole := 0.0
 	for _, s := range rec.Steps {
 		whole += s.Seconds
@@ -350,10 +351,10 @@ func (s *Sample) fit(big, small *rehearsal, part *Sample) {
 		return l
 	}
 	bytes1, bytes2 := float64(part.Bytes), float64(s.Bytes)
-	c.Scan = line(warm(small.seconds[stage.Scan]), warm(big.seconds[stage.Scan]), bytes1, bytes2, tasks(small), tasks(big))
-	c.Match = line(slices.Min(small.seconds[stage.Match]), slices.Min(big.seconds[stage.Match]), bytes1, bytes2, partitions, partitions)
-	c.Tally = line(slices.Min(small.seconds[stage.Tally]), slices.Min(big.seconds[stage.Tally]), bytes1, bytes2, tasks(small), tasks(big))
-	c.Seal = line(slices.Min(small.seconds[stage.Seal]), slices.Min(big.seconds[stage.Seal]), part.rows(), s.rows(), 1, 1)
+	c.Scan = line(warm(small.seconds[task.Scan]), warm(big.seconds[task.Scan]), bytes1, bytes2, tasks(small), tasks(big))
+	c.Match = line(slices.Min(small.seconds[task.Match]), slices.Min(big.seconds[task.Match]), bytes1, bytes2, partitions, partitions)
+	c.Tally = line(slices.Min(small.seconds[task.Tally]), slices.Min(big.seconds[task.Tally]), bytes1, bytes2, tasks(small), tasks(big))
+	c.Seal = line(slices.Min(small.seconds[task.Seal]), slices.Min(big.seconds[task.Seal]), part.rows(), s.rows(), 1, 1)
 	c.Report = line(slices.Min(small.report), slices.Min(big.report), part.dropped(), s.dropped(), tasks(small), tasks(big))
 	c.Resolve = map[string]Line{}
 	for name, y := range big.steps {
@@ -372,7 +373,7 @@ func (s *Sample) rows() float64 {
 }
 
 // note keeps what the records tell of files and numbers.
-func (s *Sample) note(records map[stage.Name][]stage.Record) {
+func (s *Sample) note(records map[task.Stage][]task.Record) {
 	kinds := map[string]*int64{
 		"docs": &s.Files.Documents, "keys": &s.Files.Keys, "outlines": &s.Files.Outlines,
 		"exact": &s.Files.Exact, "buckets": &s.Files.Buckets, "decisions": &s.Files.Decisions,
@@ -384,35 +385,35 @@ func (s *Sample) note(records map[stage.Name][]stage.Record) {
 				switch to := kinds[kind]; {
 				case to != nil:
 					*to += f.Size
-				case name == stage.Tally:
+				case name == task.Tally:
 					s.Files.Private += f.Size
 				}
 			}
 			for _, f := range rec.Files {
 				switch name {
-				case stage.Tally:
+				case task.Tally:
 					s.Files.Output += f.Size
-				case stage.Seal:
+				case task.Seal:
 					s.Files.Tally += f.Size
 				}
 			}
 			switch name {
-			case stage.Scan:
+			case task.Scan:
 				s.Rejected += rec.Numbers["rejected"]
 				s.Documents += rec.Numbers["documents"] - rec.Numbers["rejected"]
-			case stage.Match:
+			case task.Match:
 				s.BandKeys += rec.Numbers["band_records"]
 			}
 		}
 	}
-	s.Compared = records[stage.Resolve][0].Numbers["compared_documents"]
-	s.NearDups = records[stage.Resolve][0].Numbers["near_dup_documents"]
-	s.Shingles = records[stage.Resolve][0].Numbers["compared_shingles"]
-	s.ComparedText = records[stage.Resolve][0].Bytes
+	s.Compared = records[task.Resolve][0].Numbers["compared_documents"]
+	s.NearDups = records[task.Resolve][0].Numbers["near_dup_documents"]
+	s.Shingles = records[task.Resolve][0].Numbers["compared_shingles"]
+	s.ComparedText = records[task.Resolve][0].Bytes
 }
 
 // survey looks into the files of a run over the sample.
-func (s *Sample) survey(ctx context.Context, job *stage.Job, from *sampler) error {
+func (s *Sample) survey(ctx context.Context, job *task.Job, from *sampler) error {
 	v := &survey{job: job, blocks: len(from.starts[0]) + len(from.starts[1])}
 	for _, shard := range job.Plan.Shards { // one of the two is missing where it has no line
 		v.starts = append(v.starts, from.starts[shard.File])
@@ -434,15 +435,15 @@ const fileTries = 8
 // timeFiles measures how long a small file takes in the output folder.
 func timeFiles(ctx context.Context, out store.Store, c *Cost) error {
 	var create, open []float64
-	name := stage.WorkDir + "/estimate"
+	name := task.WorkDir + "/estimate"
 	for range fileTries {
 		begun := time.Now()
-		if err := stage.WriteJSON(ctx, out, name, "for plan --estimate"); err != nil {
+		if err := task.WriteJSON(ctx, out, name, "for plan --estimate"); err != nil {
 			return err
 		}
 		create = append(create, time.Since(begun).Seconds())
 		begun = time.Now()
-		if _, err := stage.Digest(ctx, out, name); err != nil {
+		if _, err := task.Digest(ctx, out, name); err != nil {
 			return err
 		}
 		open = append(open, time.Since(begun).Seconds())

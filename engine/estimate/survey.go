@@ -6,6 +6,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // Growth is what does not grow as the corpus does.
@@ -25,7 +26,7 @@ type Growth struct {
 
 // survey learns from a job, whose match is done, who shares what with whom.
 type survey struct {
-	job    *stage.Job
+	job    *task.Job
 	starts [][]uint32 // by shard: the first lines of its blocks
 	odd    []int      // by shard: 1 if its blocks are the second, fourth and so on
 	blocks int

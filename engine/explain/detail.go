@@ -24,6 +24,7 @@ import (
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/sweep"
 	"github.com/tallystick/tallystick/engine/sweepable"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/threshold"
 )
 
@@ -112,7 +113,7 @@ type wantedText struct{ text, source string }
 
 // readTexts fills in the texts of the lines at the places in wanted.
 func readTexts(ctx context.Context, p plan.Plan, m request.Means, wanted map[doc.Place]wantedText) error {
-	parser, err := stage.NewParser(p.Fields, cmp.Or(m.Parser, "native"))
+	parser, err := task.NewParser(p.Fields, cmp.Or(m.Parser, "native"))
 	if err != nil {
 		return err
 	}

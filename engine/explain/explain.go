@@ -22,8 +22,8 @@ import (
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/request"
-	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/sweepable"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // Explanation says what became of one document and why.
@@ -59,7 +59,7 @@ const MaxWitnessed = 20
 // without them), so they must still be there; if they are not, what was found
 // without them comes with the error.
 func Find(ctx context.Context, dir, id string, o Options, m request.Means) (plan.Plan, []Explanation, error) {
-	p, err := folder.LoadPlan(filepath.Join(dir, stage.PlanFile))
+	p, err := folder.LoadPlan(filepath.Join(dir, task.PlanFile))
 	if err != nil {
 		return p, nil, err
 	}
@@ -186,7 +186,7 @@ func findRejected(dir, id string) ([]Explanation, error) {
 
 // findKept reads the inputs for kept documents that id names.
 func findKept(ctx context.Context, dir string, p plan.Plan, id string) ([]Explanation, error) {
-	parser, err := stage.NewParser(p.Fields, "native")
+	parser, err := task.NewParser(p.Fields, "native")
 	if err != nil {
 		return nil, err
 	}

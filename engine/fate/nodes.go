@@ -78,6 +78,10 @@ type Nodes struct {
 	Stats    neardup.Stats
 }
 
+// MostSets is what shingle sets may take in memory, bytes, where nothing else bounds
+// them: a file costs a twentieth of a run over technical text.
+const MostSets = 256 << 20
+
 // New begins with none.
 func New(p *plan.Plan) *Nodes { return &Nodes{plan: p, delivery: p.Delivery()} }
 

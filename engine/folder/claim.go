@@ -17,9 +17,9 @@ import (
 	"github.com/tallystick/tallystick/engine/lease"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/sweepable"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // Claimed is a folder in which a run may begin, or go on.
@@ -38,7 +38,7 @@ func Claim(ctx context.Context, dir string, resume, force bool) (*Claimed, error
 		return nil, fmt.Errorf("%w: the output folder needs a name", doc.ErrUsage)
 	}
 	c := &Claimed{dir: dir}
-	planPath := filepath.Join(dir, stage.PlanFile)
+	planPath := filepath.Join(dir, task.PlanFile)
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: output folder: %v", doc.ErrUsage, err)
@@ -83,7 +83,7 @@ func (c *Claimed) Begin(ctx context.Context, p plan.Plan) error {
 			if !c.copied { // what was just read from standard input is not the run's
 				os.Remove(spoolPath(c.dir))
 			}
-			return fmt.Errorf("resume: %w: %s was made from other inputs or rules (--force replaces the run)", doc.ErrInputChanged, filepath.Join(c.dir, stage.PlanFile))
+			return fmt.Errorf("resume: %w: %s was made from other inputs or rules (--force replaces the run)", doc.ErrInputChanged, filepath.Join(c.dir, task.PlanFile))
 		}
 		return nil
 	}
@@ -104,12 +104,12 @@ func (c *Claimed) Begin(ctx context.Context, p plan.Plan) error {
 // before it has a plan.
 func inUse(entries []fs.DirEntry) bool {
 	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
-		return e.Name() != stage.WorkDir && !strings.HasPrefix(e.Name(), store.TempPrefix)
+		return e.Name() != task.WorkDir && !strings.HasPrefix(e.Name(), store.TempPrefix)
 	})
 }
 
 func writePlan(ctx context.Context, dir string, p plan.Plan) error {
-	return stage.WriteJSON(ctx, store.NewLocal(dir), stage.PlanFile, p)
+	return task.WriteJSON(ctx, store.NewLocal(dir), task.PlanFile, p)
 }
 
 // clearRun removes what a run writes, and nothing else, from dir, but for the
@@ -119,10 +119,10 @@ func writePlan(ctx context.Context, dir string, p plan.Plan) error {
 func clearRun(dir string) error {
 	names := append([]string{}, manifest.Unlisted...)
 	names = append(names, alarm.Name, audit.Name, "tally.jsonl", "tally.parquet", "rejects.jsonl", "decisions", "bitmaps", "index", sweepable.Dir)
-	for _, stageName := range stage.Order {
-		names = append(names, filepath.Join(stage.WorkDir, string(stageName)))
+	for _, stageName := range task.Order {
+		names = append(names, filepath.Join(task.WorkDir, string(stageName)))
 	}
-	for _, n := range append(names, stage.PlanFile) {
+	for _, n := range append(names, task.PlanFile) {
 		if err := os.RemoveAll(filepath.Join(dir, n)); err != nil {
 			return err
 		}
@@ -139,7 +139,7 @@ func Make(ctx context.Context, dir string, force bool, p plan.Plan) error {
 		return fmt.Errorf("%w: output folder: %v", doc.ErrUsage, err)
 	}
 	if inUse(entries) {
-		_, noPlan := os.Stat(filepath.Join(dir, stage.PlanFile))
+		_, noPlan := os.Stat(filepath.Join(dir, task.PlanFile))
 		switch {
 		case !force:
 			return fmt.Errorf("%w: output folder %s is not empty (--force replaces the run in it)", doc.ErrUsage, dir)
@@ -175,7 +175,7 @@ func Tidy(ctx context.Context, dir string, keepWork bool) error {
 		return err
 	}
 	err := emptyWork(dir)
-	os.Remove(filepath.Join(dir, stage.WorkDir)) // unless this process holds the lock in it, until it leaves
+	os.Remove(filepath.Join(dir, task.WorkDir)) // unless this process holds the lock in it, until it leaves
 	return err
 }
 

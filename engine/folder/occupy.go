@@ -14,7 +14,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/lease"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // In the work folder, lockName is held by a command that must be alone in the
@@ -25,9 +25,9 @@ const (
 	runningName = "running"
 )
 
-func lockPath(dir string) string { return filepath.Join(dir, stage.WorkDir, lockName) }
+func lockPath(dir string) string { return filepath.Join(dir, task.WorkDir, lockName) }
 
-func runningPath(dir string) string { return filepath.Join(dir, stage.WorkDir, runningName) }
+func runningPath(dir string) string { return filepath.Join(dir, task.WorkDir, runningName) }
 
 func errInUse(dir string, h lease.Holder) error {
 	return fmt.Errorf("%w: %s is in use by %s", doc.ErrInUse, dir, h)
@@ -41,7 +41,7 @@ func Occupy(dir, command string) (release func(), err error) {
 	if dir == "" || err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return func() {}, nil
 	}
-	if _, err := os.Stat(filepath.Join(dir, stage.PlanFile)); err != nil && inUse(entries) {
+	if _, err := os.Stat(filepath.Join(dir, task.PlanFile)); err != nil && inUse(entries) {
 		return func() {}, nil
 	}
 	var made []string
@@ -52,7 +52,7 @@ func Occupy(dir, command string) (release func(), err error) {
 			}
 		}
 	}
-	l, err := takeIn(filepath.Join(dir, stage.WorkDir), lockName, command, &made)
+	l, err := takeIn(filepath.Join(dir, task.WorkDir), lockName, command, &made)
 	var held lease.HeldError
 	switch {
 	case errors.As(err, &held):
@@ -63,7 +63,7 @@ func Occupy(dir, command string) (release func(), err error) {
 	}
 	release = func() {
 		l.Release()
-		os.Remove(filepath.Join(dir, stage.WorkDir)) // if empty
+		os.Remove(filepath.Join(dir, task.WorkDir)) // if empty
 		leave()
 	}
 	// Tasks look for the lock after they have said that they are here, and this
@@ -123,7 +123,7 @@ func makeFolders(dir string) (made []string, err error) {
 
 // emptyWork removes what is in the work folder of dir but for the lock.
 func emptyWork(dir string) error {
-	work := filepath.Join(dir, stage.WorkDir)
+	work := filepath.Join(dir, task.WorkDir)
 	entries, err := os.ReadDir(work)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("work folder: %w", err)
@@ -148,9 +148,9 @@ func emptyWork(dir string) error {
 
 // Announce tells those who look at the folder that this process does a task.
 // Several may do the same one: whoever is last changes nothing.
-func Announce(dir string, name stage.Name, task int) (*lease.Lease, error) {
-	file := fmt.Sprintf("%s.%05d.%s", name, task, rand.Text()[:8])
-	l, err := takeIn(runningPath(dir), file, fmt.Sprintf("%s task %d", name, task), new([]string))
+func Announce(dir string, name task.Stage, number int) (*lease.Lease, error) {
+	file := fmt.Sprintf("%s.%05d.%s", name, number, rand.Text()[:8])
+	l, err := takeIn(runningPath(dir), file, fmt.Sprintf("%s task %d", name, number), new([]string))
 	if err != nil {
 		return nil, fmt.Errorf("work folder: %w", err)
 	}
@@ -165,11 +165,11 @@ func announced(dir string) (tasks []RunningTask, err error) {
 	}
 	for _, f := range found {
 		name, rest, _ := strings.Cut(f.Name, ".")
-		var task int
-		if _, err := fmt.Sscanf(rest, "%d.", &task); err != nil || task < 0 {
+		var number int
+		if _, err := fmt.Sscanf(rest, "%d.", &number); err != nil || number < 0 {
 			continue
 		}
-		tasks = append(tasks, RunningTask{Stage: stage.Name(name), Task: task, Living: f.Living, Holder: f.Holder})
+		tasks = append(tasks, RunningTask{Stage: task.Stage(name), Task: number, Living: f.Living, Holder: f.Holder})
 	}
 	return tasks, nil
 }
@@ -201,7 +201,7 @@ func RefuseOccupied(dir string) error {
 // run: a task that was thought dead must not write into the run that took its
 // place.
 func Fence(dir, runID string) error {
-	path := filepath.Join(dir, stage.PlanFile)
+	path := filepath.Join(dir, task.PlanFile)
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("%w: %s was removed while the task ran", doc.ErrInputChanged, path)

@@ -19,8 +19,8 @@ import (
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // maxPlan is the size of a plan beyond which a file is not looked at, in bytes.
@@ -89,7 +89,7 @@ func Sealed(ctx context.Context, p plan.Plan, dir string) bool {
 	}
 	out := store.NewLocal(dir)
 	for _, f := range m.Files {
-		if sum, err := stage.Digest(ctx, out, f.Path); err != nil || manifest.File(sum) != f {
+		if sum, err := task.Digest(ctx, out, f.Path); err != nil || manifest.File(sum) != f {
 			return false
 		}
 	}
@@ -100,7 +100,7 @@ func Sealed(ctx context.Context, p plan.Plan, dir string) bool {
 // or made anew by a task that was late. Reading what a finished run wrote takes
 // a while; of an unfinished one there is no manifest to begin with.
 func Settled(ctx context.Context, p plan.Plan, dir string) bool {
-	record := filepath.Join(dir, stage.WorkDir, string(stage.Seal))
+	record := filepath.Join(dir, task.WorkDir, string(task.Seal))
 	if _, err := os.Stat(record); !errors.Is(err, fs.ErrNotExist) {
 		return false
 	}

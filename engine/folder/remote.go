@@ -17,9 +17,9 @@ import (
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/sweepable"
+	"github.com/tallystick/tallystick/engine/task"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -57,16 +57,16 @@ func (o *Remote) Close() { os.RemoveAll(o.Scratch) }
 // atOnce is how many requests are made at once where each is for one file.
 const atOnce = 32
 
-func isWork(name string) bool { return strings.HasPrefix(name, stage.WorkDir+"/") }
+func isWork(name string) bool { return strings.HasPrefix(name, task.WorkDir+"/") }
 
 // isOfRun reports whether a run writes a file of that name.
 func isOfRun(name string) bool {
 	first, _, below := strings.Cut(name, "/")
 	if below {
-		return slices.Contains([]string{stage.WorkDir, "decisions", "bitmaps", "index", sweepable.Dir}, first)
+		return slices.Contains([]string{task.WorkDir, "decisions", "bitmaps", "index", sweepable.Dir}, first)
 	}
 	return slices.Contains(manifest.Unlisted, name) ||
-		slices.Contains([]string{stage.PlanFile, alarm.Name, audit.Name, "tally.jsonl", "tally.parquet", "rejects.jsonl"}, name)
+		slices.Contains([]string{task.PlanFile, alarm.Name, audit.Name, "tally.jsonl", "tally.parquet", "rejects.jsonl"}, name)
 }
 
 func (o *Remote) remove(ctx context.Context, names []string) error {
@@ -80,7 +80,7 @@ func (o *Remote) remove(ctx context.Context, names []string) error {
 
 // createPlan writes the plan, unless somebody else was faster.
 func (o *Remote) createPlan(ctx context.Context, p plan.Plan) error {
-	err := stage.WriteNewJSON(ctx, o, stage.PlanFile, p)
+	err := task.WriteNewJSON(ctx, o, task.PlanFile, p)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w: another run has just begun in %s", doc.ErrInUse, o.URL)
 	}
@@ -98,7 +98,7 @@ func (o *Remote) Sealed(ctx context.Context, p plan.Plan) bool {
 	group.SetLimit(atOnce)
 	for _, f := range m.Files {
 		group.Go(func() error {
-			sum, err := stage.Digest(ctx, o, f.Path)
+			sum, err := task.Digest(ctx, o, f.Path)
 			if err == nil && manifest.File(sum) != f {
 				err = doc.ErrCorrupt
 			}
@@ -175,11 +175,11 @@ func (o *Remote) Claim(ctx context.Context, resume, force bool) (*ClaimedRemote,
 		return nil, fmt.Errorf("output folder: %w", err)
 	}
 	c.used = slices.ContainsFunc(c.entries, func(e store.Entry) bool { return !isWork(e.Name) })
-	hasPlan := slices.ContainsFunc(c.entries, func(e store.Entry) bool { return e.Name == stage.PlanFile })
+	hasPlan := slices.ContainsFunc(c.entries, func(e store.Entry) bool { return e.Name == task.PlanFile })
 	switch {
 	case !c.used:
 	case resume:
-		p, err := LoadPlan(object.Join(o.URL, stage.PlanFile))
+		p, err := LoadPlan(object.Join(o.URL, task.PlanFile))
 		if err != nil {
 			return nil, fmt.Errorf("resume: %w", err)
 		}
@@ -197,7 +197,7 @@ func (o *Remote) Claim(ctx context.Context, resume, force bool) (*ClaimedRemote,
 func (c *ClaimedRemote) Begin(ctx context.Context, p plan.Plan) error {
 	if c.resumed != nil {
 		if c.resumed.RunID != p.RunID {
-			return fmt.Errorf("resume: %w: %s was made from other inputs or rules (--force replaces the run)", doc.ErrInputChanged, object.Join(c.in.URL, stage.PlanFile))
+			return fmt.Errorf("resume: %w: %s was made from other inputs or rules (--force replaces the run)", doc.ErrInputChanged, object.Join(c.in.URL, task.PlanFile))
 		}
 		return nil
 	}
@@ -205,11 +205,11 @@ func (c *ClaimedRemote) Begin(ctx context.Context, p plan.Plan) error {
 	// goes last: without it, there is no run that could be replaced.
 	var files []string
 	for _, e := range c.entries {
-		if isOfRun(e.Name) && e.Name != manifest.Name && e.Name != stage.PlanFile {
+		if isOfRun(e.Name) && e.Name != manifest.Name && e.Name != task.PlanFile {
 			files = append(files, e.Name)
 		}
 	}
-	for _, names := range [][]string{{manifest.Name}, files, {stage.PlanFile}} {
+	for _, names := range [][]string{{manifest.Name}, files, {task.PlanFile}} {
 		if !c.used && !slices.ContainsFunc(names, isWork) {
 			continue
 		}
@@ -222,12 +222,12 @@ func (c *ClaimedRemote) Begin(ctx context.Context, p plan.Plan) error {
 
 // Fence is the function of that name for a store.
 func (o *Remote) Fence(ctx context.Context, runID string) error {
-	f, err := o.Open(ctx, stage.PlanFile)
+	f, err := o.Open(ctx, task.PlanFile)
 	if err != nil {
 		return fmt.Errorf("the plan, while the task ran: %w", err)
 	}
 	defer f.Close()
-	return fenceAt(f, object.Join(o.URL, stage.PlanFile), runID)
+	return fenceAt(f, object.Join(o.URL, task.PlanFile), runID)
 }
 
 // Fetch copies what a report shows of a finished run to another store, and

@@ -12,7 +12,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/progress"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // LeaveOutRuns takes out what folders and globs found inside the output folder
@@ -26,7 +26,7 @@ func LeaveOutRuns(ctx context.Context, paths, args []string, p progress.Listener
 	runs := map[string]bool{} // folder → whether it is one
 	for _, path := range paths {
 		// The plan of a run is found like any other file below a folder.
-		if dir, name := filepath.Split(path); name == stage.PlanFile && object.IsName(path) && !named[path] {
+		if dir, name := filepath.Split(path); name == task.PlanFile && object.IsName(path) && !named[path] {
 			b, err := corpus.ReadText(ctx, path, maxPlan)
 			if err == nil {
 				_, err = parsePlan(b, path)
@@ -46,7 +46,7 @@ func LeaveOutRuns(ctx context.Context, paths, args []string, p progress.Listener
 		for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
 			is, known := runs[dir]
 			if !known {
-				_, err := LoadPlan(filepath.Join(dir, stage.PlanFile))
+				_, err := LoadPlan(filepath.Join(dir, task.PlanFile))
 				is = err == nil
 				runs[dir] = is
 			}

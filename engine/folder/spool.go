@@ -9,10 +9,10 @@ import (
 
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
-func spoolPath(dir string) string { return filepath.Join(dir, stage.WorkDir, stage.StdinSpool) }
+func spoolPath(dir string) string { return filepath.Join(dir, task.WorkDir, task.StdinSpool) }
 
 // Spool copies standard input into the work folder of dir, because a job reads
 // its input more than once. A run that goes on finds its copy there.

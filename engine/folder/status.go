@@ -15,8 +15,8 @@ import (
 	"github.com/tallystick/tallystick/engine/lease"
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // Status is how far the run in a folder is.
@@ -30,7 +30,7 @@ type Status struct {
 
 // StageStatus is how far a stage is. Every task is done, running or missing.
 type StageStatus struct {
-	Stage     stage.Name
+	Stage     task.Stage
 	Tasks     int
 	Done      int
 	Running   []RunningTask // sorted by task; of several that do one task, each
@@ -43,7 +43,7 @@ type StageStatus struct {
 
 // RunningTask is a task that a process said to do.
 type RunningTask struct {
-	Stage  stage.Name
+	Stage  task.Stage
 	Task   int
 	Living bool
 	Holder lease.Holder
@@ -53,7 +53,7 @@ type RunningTask struct {
 // tasks, and the leases of those that run.
 func ReadStatus(ctx context.Context, dir string) (Status, error) {
 	s := Status{Dir: dir}
-	p, err := LoadPlan(object.Join(dir, stage.PlanFile))
+	p, err := LoadPlan(object.Join(dir, task.PlanFile))
 	if err != nil {
 		return s, err
 	}
@@ -63,7 +63,7 @@ func ReadStatus(ctx context.Context, dir string) (Status, error) {
 		if err != nil {
 			return s, err
 		}
-		err = s.read(ctx, &stage.Job{Plan: p, Out: out, Dir: dir}, nil)
+		err = s.read(ctx, &task.Job{Plan: p, Out: out, Dir: dir}, nil)
 		return s, err
 	}
 	if h, living, err := lease.Look(lockPath(dir)); err == nil && living {
@@ -75,13 +75,13 @@ func ReadStatus(ctx context.Context, dir string) (Status, error) {
 	if err != nil {
 		return s, err
 	}
-	err = s.read(ctx, &stage.Job{Plan: p, Out: store.NewLocal(dir), Dir: dir}, running)
+	err = s.read(ctx, &task.Job{Plan: p, Out: store.NewLocal(dir), Dir: dir}, running)
 	return s, err
 }
 
 // read adds what the files of a job tell.
-func (s *Status) read(ctx context.Context, job *stage.Job, running []RunningTask) error {
-	for _, name := range stage.Order {
+func (s *Status) read(ctx context.Context, job *task.Job, running []RunningTask) error {
+	for _, name := range task.Order {
 		st, err := stageStatus(ctx, job, name, running)
 		if err != nil {
 			return err
@@ -98,7 +98,7 @@ func (s *Status) read(ctx context.Context, job *stage.Job, running []RunningTask
 	return nil
 }
 
-func stageStatus(ctx context.Context, job *stage.Job, name stage.Name, running []RunningTask) (StageStatus, error) {
+func stageStatus(ctx context.Context, job *task.Job, name task.Stage, running []RunningTask) (StageStatus, error) {
 	st := StageStatus{Stage: name}
 	done, err := job.Done(ctx, name)
 	if err != nil {
@@ -133,11 +133,11 @@ func stageStatus(ctx context.Context, job *stage.Job, name stage.Name, running [
 
 // scanBytes is what a task of scan parses; other stages' input is not known
 // from the plan.
-func scanBytes(p *plan.Plan, name stage.Name, task int) int64 {
-	if name != stage.Scan || p.Shards[task].Index != "" {
+func scanBytes(p *plan.Plan, name task.Stage, number int) int64 {
+	if name != task.Scan || p.Shards[number].Index != "" {
 		return 0
 	}
-	return p.Shards[task].Length
+	return p.Shards[number].Length
 }
 
 // ppm is how much of the stage is done, in millionths: of the bytes where they

@@ -10,9 +10,9 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/tally"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // ReadTally reads the tally of the finished run of a plan and checks that it
@@ -50,10 +50,10 @@ func readSealed(ctx context.Context, dir, name string, p plan.Plan, read func(f 
 		return err
 	}
 	if m.RunID != p.RunID {
-		return fmt.Errorf("%w: %s and %s are of different runs", doc.ErrCorrupt, filepath.Join(dir, stage.PlanFile), manifest.Name)
+		return fmt.Errorf("%w: %s and %s are of different runs", doc.ErrCorrupt, filepath.Join(dir, task.PlanFile), manifest.Name)
 	}
 	path := filepath.Join(dir, name)
-	sum, err := stage.Digest(ctx, store.NewLocal(dir), name)
+	sum, err := task.Digest(ctx, store.NewLocal(dir), name)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/folder"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // OfRun divides a pool by the tokens kept of the run in dir or, where it shares
@@ -19,7 +19,7 @@ func OfRun(ctx context.Context, dir, tokenizer string, o Options) (Statement, er
 	if _, err := folder.ReadManifest(dir); err != nil {
 		return Statement{}, err
 	}
-	p, err := folder.LoadPlan(filepath.Join(dir, stage.PlanFile))
+	p, err := folder.LoadPlan(filepath.Join(dir, task.PlanFile))
 	if err != nil {
 		return Statement{}, err
 	}

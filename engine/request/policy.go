@@ -15,6 +15,7 @@ import (
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // Policy says who is first among duplicates and among which documents they are
@@ -216,7 +217,7 @@ func loadEarlier(ctx context.Context, p *plan.Plan, path, dir string) (plan.Plan
 	case err != nil:
 		return fail("%w: it holds no finished run: %w", doc.ErrInput, err)
 	}
-	old, err := folder.LoadPlan(filepath.Join(path, stage.PlanFile))
+	old, err := folder.LoadPlan(filepath.Join(path, task.PlanFile))
 	switch {
 	case err != nil:
 		return fail("%w", err)

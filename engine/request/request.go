@@ -15,7 +15,7 @@ import (
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/shingle"
-	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
 
@@ -51,7 +51,7 @@ type Means struct {
 
 // Parser returns the parser of lines that the rules and means ask for.
 func (r Rules) Parser(m Means) (jsonl.Parser, error) {
-	return stage.NewParser(r.Fields, m.Parser)
+	return task.NewParser(r.Fields, m.Parser)
 }
 
 // Prepared is a plan, what it took to make it, and the counters of its

@@ -90,7 +90,7 @@ func (g *group) load(ctx context.Context, hi uint32) error {
 	if err != nil {
 		return err
 	}
-	w.KeepInMemory(min(mostSets, g.p.room/8))
+	w.KeepInMemory(min(fate.MostSets, g.p.room/8))
 	var set []uint64
 	err = g.p.sets.until(hi, func(key, value []byte) error {
 		n, err := g.at(keyNumber(key, 0), keyNumber(key, 1))

@@ -68,16 +68,12 @@ func (r *resolver) fits(ctx context.Context) (bool, error) {
 	return r.needed <= r.roomLeft(), err
 }
 
-// mostSets is what shingle sets may take in memory, bytes, where nothing else bounds
-// them: a file costs a twentieth of a run over technical text.
-const mostSets = 256 << 20
-
 // setsRoom is what they may take where everything is resolved at once.
 func (r *resolver) setsRoom() int64 {
 	if r.Memory == 0 {
-		return mostSets
+		return fate.MostSets
 	}
-	return min(mostSets, max(r.roomLeft()-r.needed, 0))
+	return min(fate.MostSets, max(r.roomLeft()-r.needed, 0))
 }
 
 // tooLittle says what bound would do.

@@ -19,10 +19,10 @@ import (
 	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/report"
 	"github.com/tallystick/tallystick/engine/request"
-	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/sweep"
 	"github.com/tallystick/tallystick/engine/sweepable"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // Options say which thresholds are swept, and what is shown of each.
@@ -198,9 +198,9 @@ func WritePage(w io.Writer, res Result) error {
 
 // Open opens a finished run and checks that what it kept for other
 // thresholds is what it wrote.
-func Open(ctx context.Context, dir string, m request.Means) (*stage.Job, manifest.Manifest, error) {
+func Open(ctx context.Context, dir string, m request.Means) (*task.Job, manifest.Manifest, error) {
 	var sealed manifest.Manifest
-	p, err := folder.LoadPlan(filepath.Join(dir, stage.PlanFile))
+	p, err := folder.LoadPlan(filepath.Join(dir, task.PlanFile))
 	if err != nil {
 		return nil, sealed, err
 	}
@@ -213,12 +213,12 @@ func Open(ctx context.Context, dir string, m request.Means) (*stage.Job, manifes
 	if !p.NearDup.Sweepable() {
 		return nil, sealed, fmt.Errorf("%w: the run in %s kept nothing for other thresholds; run it with --sweepable, or sweep its inputs", doc.ErrUsage, dir)
 	}
-	job := &stage.Job{Plan: p, Out: store.NewLocal(dir), Dir: dir, Parser: m.Parser, Workers: m.Workers}
+	job := &task.Job{Plan: p, Out: store.NewLocal(dir), Dir: dir, Parser: m.Parser, Workers: m.Workers}
 	for _, f := range sealed.Files {
 		if !strings.HasPrefix(f.Path, sweepable.Dir+"/") {
 			continue
 		}
-		sum, err := stage.Digest(ctx, job.Out, f.Path)
+		sum, err := task.Digest(ctx, job.Out, f.Path)
 		if err != nil {
 			return nil, sealed, err
 		}
