@@ -22,3 +22,6 @@ func implementation() string { return kernels.Generic }
 // ForceGeneric makes this package use the Go reference until restore is called,
 // which it does in this build anyway.
 func ForceGeneric() (restore func()) { return func() {} }
+
+// ForceAVX2 is ForceGeneric for what machines without AVX-512 do.
+func ForceAVX2() (restore func()) { return func() {} }

@@ -117,7 +117,10 @@ func (v *vocabulary) check(t *testing.T, texts [][]uint32, longest int, bytes bo
 		return groups
 	}
 	got := do()
-	restore := ForceGeneric()
+	restore := ForceAVX2()
+	others := do()
+	restore()
+	restore = ForceGeneric()
 	want := do()
 	restore()
 	for i, text := range texts {
@@ -125,6 +128,9 @@ func (v *vocabulary) check(t *testing.T, texts [][]uint32, longest int, bytes bo
 		wantN, wantOK := want[i/Lanes].Count(i % Lanes)
 		if n != wantN || ok != wantOK {
 			t.Fatalf("%v: %d %t, the reference %d %t", text, n, ok, wantN, wantOK)
+		}
+		if n, ok := others[i/Lanes].Count(i % Lanes); n != wantN || ok != wantOK {
+			t.Fatalf("%v: %d %t with AVX2, the reference %d %t", text, n, ok, wantN, wantOK)
 		}
 		defined, inOrder := v.merge(text)
 		if ok && n != defined {

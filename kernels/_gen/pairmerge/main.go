@@ -10,7 +10,7 @@ import (
 )
 
 const prose = `// Byte-pair merging of sixteen texts at a time, one in each lane of 32 bits, with
-// AVX-512.
+// AVX-512; with AVX2 of eight, the halves of a row one after the other.
 //
 // Algorithm. A row is sixteen lanes; row i of symbols is what begins at place i
 // of the sixteen texts, row i of pairs what that makes with the next one, as
@@ -32,11 +32,22 @@ const prose = `// Byte-pair merging of sixteen texts at a time, one in each lane
 // a lane goes on, with nothing but symbols of the tables in it, and counts for
 // nothing.
 //
-// Registers. DI group, SI checks, BX buckets, CX groups, R8 groups left of this
+// AVX2 has no scatter, and what CPUs without AVX-512 gather with is slow on many:
+// indices are kept on the stack, and the lanes load and store one by one, without
+// branches. A lane without a merge stores what is there, or that there is no pair,
+// which stays true of it; one without a symbol before its merge stores no pair at
+// the next instead. The place of a bit is its exponent as a float. The buckets of
+// lanes 0, 1, 4 and 5 are loaded to one register, those of 2, 3, 6 and 7 to
+// another: VSHUFPS makes lows and highs, in order, of the two.
+//
+// Registers of AVX-512. DI group, SI checks, BX buckets, CX groups, R8 groups left of this
 // round, R9 whether some lane made a merge in it. Z18 to Z31 are the constants
 // named in the generator, K5 the odd lanes, K6 the even ones; K1 the lanes with
 // a merge, K2 those with a symbol behind it, K3 with one before; K4, K7, AX, DX
-// for the moment. Places and symbols move through Z0 to Z17.
+// for the moment. Places and symbols move through Z0 to Z17. Of AVX2: DI half of a
+// group, R12 its byte in wrong, SI checks, BX buckets, CX halves, R8 halves left,
+// R9 whether some lane made a merge, R11 constants and lanes on the stack, Y15
+// ones, Y14 the numbers of the lanes; AX, DX, R10 for the moment.
 //
 // Tail. None: a text of no symbols has no merge.
 //
@@ -44,8 +55,8 @@ const prose = `// Byte-pair merging of sixteen texts at a time, one in each lane
 // buckets at a hash shifted to the number of buckets, checks at symbols that the
 // tables gave (256 for a lane without a merge), pairs of bytes at 16 bits, and
 // text at 32-byte strides, 4 bytes within 32. The rows read and written are the
-// group's own. Nothing is called, no stack is used. VZEROUPPER before the
-// return.
+// group's own. Nothing is called; the stack of AVX2 is its frame, of which half a
+// row is left for alignment. VZEROUPPER before the return.
 
 `
 
@@ -92,6 +103,12 @@ func main() {
 	startSymbols("startLongSymbolsAVX512", 32)
 	run("runShortAVX512", 16)
 	run("runLongAVX512", 32)
+	startBytesAVX2("startShortAVX2", 16)
+	startBytesAVX2("startLongAVX2", 32)
+	startSymbolsAVX2("startShortSymbolsAVX2", 16)
+	startSymbolsAVX2("startLongSymbolsAVX2", 32)
+	runAVX2("runShortAVX2", 16)
+	runAVX2("runLongAVX2", 32)
 	Generate()
 }
 
