@@ -25,8 +25,11 @@ type longLanes struct {
 }
 
 const (
-	// manyAsked is how many bytes of pieces pay for making tables.
-	manyAsked = 1 << 18
+	// manyAsked is how many bytes of pieces of more than manySymbols pay for making
+	// tables. Words of real texts are shorter, and gain less by lanes than the tables
+	// of a large vocabulary cost.
+	manyAsked   = 1 << 18
+	manySymbols = 16
 	// fewestSymbols is how many symbols of a piece are merged as fast by themselves.
 	fewestSymbols = 5
 	// maxTogether is how many bytes of a piece are counted together with others,

@@ -16,7 +16,7 @@ type merger struct {
 	short  [maxShort + most]symbol
 	long   longMerge
 	lanes  *longLanes // nil where one piece after another is faster, or until tables for them pay
-	asked  int        // bytes of pieces before that
+	asked  int        // bytes of pieces of more than manySymbols before that
 }
 
 // Counts makes it a countcache.Model.
@@ -33,7 +33,11 @@ func (g *merger) Counts(text []byte, spans []countcache.Span, counts []int) {
 		}
 		r := reader{model: g.model, rest: piece}
 		symbols, more := r.read(g.short[:0])
-		switch lanes := g.hasLanes(len(piece)); {
+		asked := 0
+		if len(symbols) > manySymbols {
+			asked = len(piece)
+		}
+		switch lanes := g.hasLanes(asked); {
 		case !more && (!lanes || len(symbols) < fewestSymbols):
 			counts[i] = g.model.count(symbols)
 		case !lanes || len(piece) > maxTogether:
@@ -49,7 +53,8 @@ func (g *merger) Counts(text []byte, spans []countcache.Span, counts []int) {
 	}
 }
 
-// hasLanes tells, for a piece of so many bytes, whether there are lanes.
+// hasLanes tells, where so many bytes more would gain by them, whether there are
+// lanes.
 func (g *merger) hasLanes(size int) bool {
 	if g.lanes != nil {
 		return true
