@@ -115,7 +115,27 @@ var hostile = map[string]func(rng *rand.Rand, entries []string, size int) []byte
 	"base64": func(rng *rand.Rand, _ []string, size int) []byte {
 		return base64.StdEncoding.AppendEncode(nil, random(rng, size*3/4))
 	},
-	"hexadecimal": func(rng *rand.Rand, _ []string, size int) []byte { return hex.AppendEncode(nil, random(rng, size/2)) },
+	"random digits":         drawn("0123456789"),
+	"random case":           drawn("aAbBeEnNsStT"),
+	"random contractions":   drawn("'", "’", "s", "ll", "re", "d", "T", "'VE", "x"),
+	"random white space":    drawn(" ", "  ", "\t", "\n", "\r", "\v", "\u0085", "\u00a0", "\u2028", "\u3000"),
+	"spaces before words":   drawn(" ", "   ", "          ", strings.Repeat(" ", 100), "a", "the", "\n"),
+	"signs and line ends":   drawn("!", "/", "\r", "\n", ".", ")", "\r\n", "//"),
+	"random emoji joined":   drawn("👩", "🏽", "\u200d", "❤", "\ufe0f", "🔥", "👨", "🇩", "🇪", "\u20e3", "#"),
+	"mixed scripts":         drawn("a", "é", "ж", "Ω", "ا", "ש", "ก", "ि", "क", "한", "の", "中", "𐐀", "ß", "ǅ"),
+	"random Hangul":         between(0xac00, 0xd7a3),
+	"random Cyrillic":       between(0x400, 0x45f),
+	"random Thai":           between(0xe01, 0xe3a),
+	"random Devanagari":     between(0x904, 0x94d),
+	"random Arabic":         between(0x621, 0x64a),
+	"random rare Han":       between(0x20000, 0x2a6d6),
+	"compatibility Han":     between(0xf900, 0xfa6d),
+	"merge traps":           drawn("a", "ab", "aab", "aabaab", "b", "aaaaaaab"),
+	"unique long words":     words(33, 64),
+	"unique longer words":   words(65, 300),
+	"entries cut short":     changed(func(entry []rune, _ *rand.Rand) []rune { return entry[:len(entry)-1] }),
+	"long entries, changed": changed(func(entry []rune, rng *rand.Rand) []rune { entry[rng.IntN(len(entry))] = 'q'; return entry }),
+	"hexadecimal":           func(rng *rand.Rand, _ []string, size int) []byte { return hex.AppendEncode(nil, random(rng, size/2)) },
 }
 
 func repeated(what string) func(*rand.Rand, []string, int) []byte {
@@ -132,6 +152,55 @@ func joined(is func(entry string) bool) func(*rand.Rand, []string, int) []byte {
 		}
 		for len(text) < size {
 			text = append(text, kind[rng.IntN(len(kind))]...)
+		}
+		return text
+	}
+}
+
+// drawn strings together parts at random.
+func drawn(parts ...string) func(*rand.Rand, []string, int) []byte {
+	if len(parts) == 1 {
+		parts = strings.Split(parts[0], "")
+	}
+	return func(rng *rand.Rand, _ []string, size int) (text []byte) {
+		for len(text) < size {
+			text = append(text, parts[rng.IntN(len(parts))]...)
+		}
+		return text
+	}
+}
+
+// between strings together characters of a range at random.
+func between(first, last rune) func(*rand.Rand, []string, int) []byte {
+	return func(rng *rand.Rand, _ []string, size int) (text []byte) {
+		for len(text) < size {
+			text = utf8.AppendRune(text, first+rune(rng.IntN(int(last-first+1))))
+		}
+		return text
+	}
+}
+
+// words are letters at random, so many in a row that no word is there twice.
+func words(least, most int) func(*rand.Rand, []string, int) []byte {
+	return func(rng *rand.Rand, _ []string, size int) (text []byte) {
+		for len(text) < size {
+			text = append(text, ' ')
+			for range least + rng.IntN(most-least+1) {
+				text = append(text, 'a'+byte(rng.IntN(26)))
+			}
+		}
+		return text
+	}
+}
+
+// changed strings together the longest tenth of the entries, each changed.
+func changed(change func(entry []rune, rng *rand.Rand) []rune) func(*rand.Rand, []string, int) []byte {
+	return func(rng *rand.Rand, entries []string, size int) (text []byte) {
+		long := slices.DeleteFunc(slices.Clone(entries), func(entry string) bool { return entry == "" || !utf8.ValidString(entry) })
+		slices.SortStableFunc(long, func(a, b string) int { return len(b) - len(a) })
+		long = long[:len(long)/10+1]
+		for len(text) < size {
+			text = append(text, string(change([]rune(long[rng.IntN(len(long))]), rng))...)
 		}
 		return text
 	}

@@ -58,7 +58,7 @@ func (m *model) tokenSet() *tokenSet {
 }
 
 // manyWindowed is how many bytes merged in windows pay for making rows.
-const manyWindowed = 1 << 20
+const manyWindowed = 1 << 18
 
 // rowsFor returns the vocabulary that finds the tokens of a window without
 // merging it, if there is one by now; size is that of the window, in bytes.

@@ -10,25 +10,28 @@
 package tokenrow
 
 import (
-	"cmp"
-	"encoding/binary"
 	"math"
 	"slices"
 
 	"github.com/tallystick/tallystick/engine/tokenize/hugepage"
-	"github.com/tallystick/tallystick/engine/tokenize/internal/pairtree"
 	"github.com/tallystick/tallystick/engine/tokenize/trie"
 )
 
 // Vocabulary is the tokens of a byte-pair encoding. It is safe for concurrent
 // use.
 type Vocabulary struct {
-	halves  []Halves
-	nodes   []trie.Node
-	symbols []uint32 // by node
-	prefix  []uint32 // by symbol: the longest other one that it begins with, or none
-	size    []uint16 // by symbol, in bytes
-	pairs   pairTable
+	halves []Halves // by symbol; of bytes none
+	nodes  []trie.Node
+	symbol []uint32 // by node, if one ends there
+	prefix []uint32 // by symbol: the longest other one that it begins with, or none
+	size   []uint16 // by symbol, in bytes
+	pairs  pairTable
+
+	// first and last are the bytes that a symbol begins and ends with. crossing is
+	// by two bytes, as junction has them, the smallest symbol that is made of one
+	// that ends with the first and one that begins with the second of them.
+	first, last []byte
+	crossing    []uint32
 
 	unordered []bool // by symbol: the merges that make it are not in order
 }
@@ -43,122 +46,124 @@ const (
 	none    = math.MaxUint32
 	longest = 1 << 12 // bytes of a token
 	most    = 1 << 22 // bytes of all: thrice GPT-4o's; the trie has a state for most of them
-	kept    = 1 << 16 // bytes of the longest text whose room outlives it
 )
 
 // New returns the vocabulary in which symbol First+i is made of halves[i], the
 // smallest first, and each reached by merging its text; nil if tokens are very
-// long, or halves are none of such a vocabulary. It takes 25 to 140 milliseconds for 50,000 to
+// long, or halves are none of such a vocabulary. It takes 20 to 100 milliseconds for 50,000 to
 // 200,000 symbols.
 func New(halves []Halves) *Vocabulary {
-	texts, unordered, ok := spell(halves)
-	if !ok {
+	v := &Vocabulary{halves: append(make([]Halves, First, First+len(halves)), halves...)}
+	all, ok := v.measure()
+	if !ok || !v.spell(all) {
 		return nil
 	}
-	v := &Vocabulary{halves: halves, unordered: unordered, prefix: make([]uint32, len(texts)), size: make([]uint16, len(texts))}
-	order, keys := sorted(texts)
-	for i, key := range keys {
-		v.size[order[i]] = uint16(len(key))
-		if i > 0 && key == keys[i-1] {
-			return nil
-		}
-	}
-	t := trie.New(keys)
-	v.nodes = hugepage.Make[trie.Node](len(t.Nodes))
-	v.symbols = hugepage.Make[uint32](len(t.Nodes))
-	copy(v.nodes, t.Nodes)
-	for i, n := range t.Nodes {
-		if n.Ends() {
-			v.symbols[i] = order[t.Values[i]]
-		}
-	}
-	for id, text := range texts {
-		v.prefix[id] = none
-		if len(text) > 1 {
-			v.prefix[id] = v.longest([]byte(text[:len(text)-1]))
-		}
+	v.crossing = slices.Repeat([]uint32{none}, 1<<16)
+	for i := len(halves) - 1; i >= 0; i-- {
+		v.crossing[v.junction(halves[i].Left, halves[i].Right)] = uint32(First + i)
 	}
 	v.pairs = newPairTable(halves)
 	return v
 }
 
-// spell returns the texts of all symbols, and which of them are made, or have a
-// part that is made, of one after it.
-func spell(halves []Halves) (texts []string, unordered []bool, ok bool) {
-	texts, unordered = make([]string, First+len(halves)), make([]bool, First+len(halves))
+// junction returns the index in crossing of what two symbols make.
+func (v *Vocabulary) junction(left, right uint32) int {
+	return int(v.last[left])<<8 | int(v.first[right])
+}
+
+// measure sets the sizes of all symbols, which have all bytes together, and which
+// of them are made, or have a part that is made, of one after it.
+func (v *Vocabulary) measure() (all int, ok bool) {
+	n := len(v.halves)
+	v.size, v.unordered = make([]uint16, n), make([]bool, n)
 	for b := range First {
-		texts[b] = string([]byte{byte(b)})
+		v.size[b] = 1
 	}
-	begun := make([]bool, len(texts)) // one that is made of itself is never done
-	all := 0
-	var spell func(id uint32) bool
-	spell = func(id uint32) bool {
-		if int(id) >= len(texts) || texts[id] == "" && begun[id] {
+	begun := make([]bool, n) // one that is made of itself is never done
+	var measure func(id uint32) bool
+	measure = func(id uint32) bool {
+		if int(id) >= n || v.size[id] == 0 && begun[id] {
 			return false
 		}
-		if texts[id] != "" {
+		if v.size[id] > 0 {
 			return true
 		}
 		begun[id] = true
-		h := halves[id-First]
-		if !spell(h.Left) || !spell(h.Right) {
+		h := v.halves[id]
+		if !measure(h.Left) || !measure(h.Right) {
 			return false
 		}
-		texts[id] = texts[h.Left] + texts[h.Right]
-		unordered[id] = max(h.Left, h.Right) > id || unordered[h.Left] || unordered[h.Right]
-		all += len(texts[id])
-		return len(texts[id]) <= longest && all <= most
+		v.size[id] = v.size[h.Left] + v.size[h.Right]
+		v.unordered[id] = max(h.Left, h.Right) > id || v.unordered[h.Left] || v.unordered[h.Right]
+		all += int(v.size[id])
+		return v.size[id] <= longest && all <= most
 	}
-	for id := range texts {
-		if !spell(uint32(id)) {
-			return nil, nil, false
+	for id := range uint32(n) {
+		if !measure(id) {
+			return 0, false
 		}
 	}
-	return texts, unordered, true
+	return all + First, true
 }
 
-// sorted returns the numbers of texts in their order, and the texts.
-func sorted(texts []string) (order []uint32, keys []string) {
-	type entry struct {
-		head uint64 // the first bytes, which mostly tell
-		id   uint32
+// bySize returns all symbols, the shortest first.
+func (v *Vocabulary) bySize() []uint32 {
+	var end [longest + 2]int // of those of a size, by that and 1 more
+	for _, size := range v.size {
+		end[size+1]++
 	}
-	const digit = 16 // bits of the head by which the texts are dealt out before the rest is sorted
-	heads := make([]uint64, len(texts))
-	ends := make([]int, 1<<digit+1) // of the texts of a digit, by that and 1 more
-	for i, text := range texts {
-		var head [8]byte
-		copy(head[:], text)
-		heads[i] = binary.BigEndian.Uint64(head[:])
-		ends[heads[i]>>(64-digit)+1]++
+	for i := range longest + 1 {
+		end[i+1] += end[i]
 	}
-	for i := range 1 << digit {
-		ends[i+1] += ends[i]
+	order := make([]uint32, len(v.size))
+	for id, size := range v.size {
+		order[end[size]] = uint32(id)
+		end[size]++
 	}
-	entries := make([]entry, len(texts))
-	for i, head := range heads {
-		end := &ends[head>>(64-digit)]
-		entries[*end] = entry{head, uint32(i)}
-		*end++
-	}
-	begin := 0
-	for _, end := range ends[:1<<digit] {
-		slices.SortFunc(entries[begin:end], func(a, b entry) int {
-			if a.head != b.head {
-				return cmp.Compare(a.head, b.head)
+	return order
+}
+
+// spell makes the trie of the texts of all symbols, which have all bytes together;
+// false if two are the same.
+func (v *Vocabulary) spell(all int) (ok bool) {
+	n := len(v.size)
+	v.prefix, v.first, v.last = make([]uint32, n), make([]byte, n), make([]byte, n)
+	b := newBuilder(n, v.edges())
+	text, begin := make([]byte, 0, all), make([]uint32, n)
+	var batch [together]added
+	waiting := batch[:0]
+	for _, id := range v.bySize() {
+		begin[id] = uint32(len(text))
+		if id < First {
+			v.prefix[id], v.first[id], v.last[id] = none, byte(id), byte(id)
+			text = append(text, byte(id))
+			continue
+		}
+		h := v.halves[id]
+		v.first[id], v.last[id] = v.first[h.Left], v.last[h.Right]
+		text = append(text, text[begin[h.Left]:][:v.size[h.Left]]...)
+		right := text[begin[h.Right]:][:v.size[h.Right]]
+		text = append(text, right...)
+		if len(waiting) == together || len(waiting) > 0 && v.size[waiting[0].symbol] < v.size[id] {
+			if !b.add(waiting, v.prefix) {
+				return false
 			}
-			return cmp.Compare(texts[a.id], texts[b.id])
-		})
-		begin = end
+			waiting = batch[:0]
+		}
+		waiting = append(waiting, added{id, h.Left, right})
 	}
-	order, keys = make([]uint32, len(texts)), make([]string, len(texts))
-	for i, e := range entries {
-		order[i], keys[i] = e.id, texts[e.id]
+	if !b.add(waiting, v.prefix) {
+		return false
 	}
-	return order, keys
+	t := b.states.Trie()
+	v.nodes = hugepage.Make[trie.Node](len(t.Nodes))
+	v.symbol = hugepage.Make[uint32](len(t.Nodes))
+	copy(v.nodes, t.Nodes)
+	copy(v.symbol, t.Values)
+	return true
 }
 
-// longest returns the longest token that a text begins with.
+// longest returns the longest symbol that a text begins with.
 func (v *Vocabulary) longest(text []byte) uint32 {
 	nodes := v.nodes
 	state, best := uint32(0), uint32(0)
@@ -174,7 +179,15 @@ func (v *Vocabulary) longest(text []byte) uint32 {
 			best = next
 		}
 	}
-	return v.symbols[best]
+	return v.symbol[best]
+}
+
+// edges returns how many edges the trie has at most.
+func (v *Vocabulary) edges() (n int) {
+	for _, h := range v.halves[First:] {
+		n += int(v.size[h.Right])
+	}
+	return n
 }
 
 // stable tells whether two tokens side by side stay two. Undoing the merges of
@@ -186,19 +199,28 @@ func (v *Vocabulary) stable(left, right uint32) bool {
 		return slices.Equal(v.merged(left, right), []uint32{left, right})
 	}
 	limit := uint32(none) // the merges before this one have been made at the time looked at
-	for {
+	crossing := v.crossing[v.junction(left, right)]
+	for crossing < limit {
 		if v.pairs.makesBelow(left, right, limit) {
 			return false
 		}
-		switch {
-		case left > right && left >= First:
-			limit, left = left, v.halves[left-First].Right
-		case right >= First:
-			limit, right = right+1, v.halves[right-First].Left // of equal merges the left one is made first
-		default:
-			return true
+		if max(left, right) < First {
+			break
 		}
+		// Both are looked at, as no CPU can guess which is the later one.
+		newLeft, newRight := v.halves[left].Right, v.halves[right].Left
+		if limit = right + 1; left > right { // of equal merges the left one is made first
+			limit = left
+		}
+		if left > right {
+			newRight = right
+		}
+		if left <= right {
+			newLeft = left
+		}
+		left, right = newLeft, newRight
 	}
+	return true
 }
 
 // merged merges the bytes of two tokens side by side.
@@ -223,88 +245,6 @@ func (v *Vocabulary) appendBytes(row []uint32, id uint32) []uint32 {
 	if id < First {
 		return append(row, id)
 	}
-	h := v.halves[id-First]
+	h := v.halves[id]
 	return v.appendBytes(v.appendBytes(row, h.Left), h.Right)
-}
-
-// Finder finds rows, for one goroutine.
-type Finder struct {
-	vocabulary *Vocabulary
-	memo       [1 << memoBits]uint64 // pairs, above whether they are stable
-	row        []uint32
-	failed     []uint64 // bit i: no row goes on from place i
-	patience   int      // pairs of symbols that may be looked at to merge tokens out of order
-}
-
-const (
-	memoBits = 16
-	// Merging two tokens takes the square of their length. It is paid for by the
-	// bytes of the texts, of which some can wait for each other.
-	patiencePerByte = 8
-	mostPatience    = 1 << 17
-)
-
-// NewFinder returns a Finder.
-func NewFinder(v *Vocabulary) *Finder { return &Finder{vocabulary: v, patience: mostPatience} }
-
-// stable is Vocabulary.stable of two tokens of which one may be known.
-func (f *Finder) stable(left, right uint32) bool {
-	key := uint64(left+1)<<32 | uint64(right)<<1
-	known := &f.memo[key*hashA>>(64-memoBits)]
-	if *known&^1 != key {
-		*known = key
-		if v := f.vocabulary; v.unordered[left] || v.unordered[right] {
-			n := int(v.size[left]) + int(v.size[right])
-			f.patience -= n * n
-		}
-		if f.vocabulary.stable(left, right) {
-			*known |= 1
-		}
-	}
-	return *known&1 != 0
-}
-
-// Find sets where the tokens of a text of a byte or more begin; it is not ok if
-// the vocabulary is none that New is for, or has so many tokens out of order that
-// merging is faster.
-func (f *Finder) Find(t *pairtree.Tree, text []byte) (ok bool) {
-	v := f.vocabulary
-	f.failed = slices.Grow(f.failed[:0], len(text)/64+1)[:len(text)/64+1]
-	clear(f.failed)
-	f.patience = max(f.patience, min(f.patience+patiencePerByte*len(text), mostPatience))
-	row := f.row[:0]
-	for at := 0; at < len(text); {
-		if f.patience < 0 {
-			return false
-		}
-		id := v.longest(text[at:])
-		for {
-			end := at + int(v.size[id])
-			if f.failed[end/64]>>(end%64)&1 == 0 && (len(row) == 0 || f.stable(row[len(row)-1], id)) {
-				row, at = append(row, id), end
-				break
-			}
-			id = v.prefix[id]
-			for id == none {
-				f.failed[at/64] |= 1 << (at % 64)
-				if len(row) == 0 {
-					return false
-				}
-				last := row[len(row)-1]
-				row = row[:len(row)-1]
-				at -= int(v.size[last])
-				id = v.prefix[last]
-			}
-		}
-	}
-	begin := t.ResetRow(len(text))
-	at := 0
-	for _, id := range row {
-		begin[at/64] |= 1 << (at % 64)
-		at += int(v.size[id])
-	}
-	if f.row = row; len(text) > kept { // a strange text
-		f.row, f.failed = nil, nil
-	}
-	return true
 }

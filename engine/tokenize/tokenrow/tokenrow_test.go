@@ -156,6 +156,15 @@ func shuffled(rng *rand.Rand, halves []Halves, texts []string, symbols []uint32,
 	}
 }
 
+// Nothing is known of two bytes of 0 before they have been looked at.
+func TestFindZeros(t *testing.T) {
+	f := NewFinder(New([]Halves{{0, 0}}))
+	var tree pairtree.Tree
+	if text := make([]byte, 5); !f.Find(&tree, text) || tree.Count(len(text)) != 3 {
+		t.Errorf("%d tokens, want 3", tree.Count(5))
+	}
+}
+
 // What is made of itself, is too long or too much, or spells the same twice is
 // refused.
 func TestNewRefuses(t *testing.T) {
@@ -192,15 +201,17 @@ func TestFindGivesUp(t *testing.T) {
 			halves = append(halves, Halves{left, uint32('i' + (i*i+int(c))%17)})
 		}
 	}
-	texts, _, _ := spell(halves)
-	f := NewFinder(New(halves))
+	v := New(halves)
+	f := NewFinder(v)
 	rng := rand.New(rand.NewPCG(1, 2))
 	var tree pairtree.Tree
 	found := 0
 	for range 200 {
 		var text []byte
 		for len(text) < 512 {
-			text = append(text, texts[First+rng.IntN(len(halves))]...)
+			for _, b := range v.appendBytes(nil, uint32(First+rng.IntN(len(halves)))) {
+				text = append(text, byte(b))
+			}
 		}
 		if f.Find(&tree, text) {
 			found++
