@@ -307,8 +307,9 @@ func (r *resolver) loadSets(ctx context.Context) error {
 	}
 	w.KeepInMemory(r.setsRoom())
 	err = r.fetch(ctx, r.nodes, r.byRank, func() func(n int32, text []byte) error {
-		s := hasher.NewScanner()
 		return func(n int32, text []byte) error {
+			s := hasher.NewScanner()
+			defer s.Release()
 			return w.Append(uint32(r.nodes[n].rank), s.Set(text))
 		}
 	})

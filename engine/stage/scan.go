@@ -60,6 +60,7 @@ func scan(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
+	defer s.shingles.Release()
 	s.keys.tables = tables
 	s.standing = t.Plan.IsStanding(t.rec.Task)
 	if t.Plan.AuditPPM > 0 {
