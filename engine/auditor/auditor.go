@@ -323,8 +323,12 @@ func (a *auditor) eachSet(ctx context.Context, texts []distinctText, newFn func(
 		return err
 	}
 	return a.Fetch(ctx, all, func(n int32) task.Text { return texts[unknown[n]].Text }, func() func(n int32, text []byte) error {
-		s, fn := hasher.NewScanner(), newFn()
-		return func(n int32, text []byte) error { return fn(unknown[n], s.Set(text)) }
+		fn := newFn()
+		return func(n int32, text []byte) error {
+			s := hasher.NewScanner()
+			defer s.Release()
+			return fn(unknown[n], s.Set(text))
+		}
 	})
 }
 

@@ -80,13 +80,14 @@ func (o *Outliner) Outline(shingles []uint64) Outline {
 	for i := range out.Bits {
 		low := (*[64]byte)(marks[64*i:])
 		high := (*[64]byte)(marks[64*(words+i):])
-		w := uint64(0)
+		w, sums := uint64(0), uint64(0) // a byte of a sum is 16 at most
 		for k := 0; k < 64; k += 8 {
 			a, b := binary.LittleEndian.Uint64(low[k:]), binary.LittleEndian.Uint64(high[k:])
-			out.AtLeast += (a + b) * 0x0101010101010101 >> 56
+			sums += a + b
 			w |= (a | b) * 0x0102040810204080 >> 56 << k
 		}
 		out.Bits[i] = w
+		out.AtLeast += sums * 0x0101010101010101 >> 56
 	}
 	if n <= maxWhole {
 		out.Whole = whole(shingles)

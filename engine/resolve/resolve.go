@@ -211,8 +211,9 @@ func (r *resolver) loadSets(ctx context.Context) error {
 	}
 	w.KeepInMemory(r.setsRoom())
 	err = r.Fetch(ctx, r.ByRank, r.TextOf, func() func(n int32, text []byte) error {
-		s := hasher.NewScanner()
 		return func(n int32, text []byte) error {
+			s := hasher.NewScanner()
+			defer s.Release()
 			return w.Append(uint32(r.All[n].Rank), s.Set(text))
 		}
 	})

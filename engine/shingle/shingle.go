@@ -43,6 +43,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
+	"sync"
 
 	"github.com/tallystick/tallystick/kernels/windowhash"
 	"github.com/tallystick/tallystick/kernels/wordhash"
@@ -88,10 +89,21 @@ type Scanner struct {
 	sorter   sorter
 }
 
+// released are scanners whose memory, touched already, the next ones take.
+var released sync.Pool
+
 // NewScanner returns a Scanner for the use of one goroutine.
 func (h *Hasher) NewScanner() *Scanner {
+	if s, ok := released.Get().(*Scanner); ok {
+		s.hasher = h
+		return s
+	}
 	return &Scanner{hasher: h}
 }
+
+// Release leaves the scanner's memory to a later one. Neither the scanner nor what
+// it returned may be used afterwards. Nobody has to release one.
+func (s *Scanner) Release() { released.Put(s) }
 
 // Shingles returns the hash of every window of text, in text order, repeats
 // included. They are valid until the next call; nil if text has no words.

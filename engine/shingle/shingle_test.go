@@ -347,3 +347,25 @@ func FuzzSets(f *testing.F) {
 		}
 	})
 }
+
+// What a released scanner leaves behind shows in nothing that a later one returns.
+func TestReleasedScanner(t *testing.T) {
+	texts := []string{strings.Repeat("one two three four five six seven ", 3000), "a b", "", "x y z u v w x y z u v w"}
+	for i, seed := range []uint64{1, 2, 1} {
+		h := NewHasher(seed)
+		for _, before := range texts {
+			for _, text := range texts {
+				s := NewHasher(uint64(10 + i)).NewScanner()
+				s.Set([]byte(before))
+				s.Release()
+				s = h.NewScanner()
+				got := slices.Clone(s.Set([]byte(text)))
+				s.Release()
+				want := (&Scanner{hasher: h}).Set([]byte(text))
+				if !slices.Equal(got, want) {
+					t.Fatalf("seed %d, %.10q after %.10q: %d shingles, want %d", seed, text, before, len(got), len(want))
+				}
+			}
+		}
+	}
+}

@@ -39,6 +39,7 @@ func scan(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
+	defer s.shingles.Release()
 	s.keys.Tables = tables
 	s.standing = t.Plan.IsStanding(t.Record.Task)
 	if t.Plan.AuditPPM > 0 {
