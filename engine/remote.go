@@ -26,6 +26,11 @@ func runRemote(ctx context.Context, r request.Rules, m request.Means, opt RunOpt
 		return Result{}, err
 	}
 	defer o.Close()
+	release, err := o.Occupy(ctx, "run")
+	if err != nil {
+		return Result{}, err
+	}
+	defer release()
 	p, err := prepareInStore(ctx, o, r, m, opt)
 	if err != nil {
 		return Result{}, err
@@ -56,6 +61,11 @@ func prepareRemote(ctx context.Context, r request.Rules, m request.Means, opt Ru
 		return request.Prepared{}, err
 	}
 	defer o.Close()
+	release, err := o.Occupy(ctx, "plan")
+	if err != nil {
+		return request.Prepared{}, err
+	}
+	defer release()
 	return prepareInStore(ctx, o, r, m, opt)
 }
 
@@ -81,19 +91,33 @@ func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Count
 	group.SetLimit(job.AtOnce(name))
 	for i := range recs {
 		group.Go(func() (err error) {
-			recs[i], _, err = stage.Do(groupCtx, job, name, first+i)
+			recs[i], err = runTaskIn(groupCtx, o, job, m, opt, name, first+i)
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil || name != task.Seal {
-		return recs, err
+	return recs, group.Wait()
+}
+
+// runTaskIn is runTask for an object store.
+func runTaskIn(ctx context.Context, o *folder.Remote, job *task.Job, m request.Means, opt RunOptions, name task.Stage, number int) (task.Record, error) {
+	l, err := o.Announce(ctx, name, number)
+	if err != nil {
+		return task.Record{}, err
+	}
+	defer l.Release()
+	if err := o.RefuseOccupied(ctx); err != nil {
+		return task.Record{}, err
+	}
+	rec, _, err := stage.Do(ctx, job, name, number)
+	if err != nil || name != task.Seal {
+		return rec, err
 	}
 	timings, err := taskTimings(ctx, job)
 	if err != nil {
-		return recs, err
+		return rec, err
 	}
 	_, err = finishIn(ctx, o, job, m, timings, opt)
-	return recs, err
+	return rec, err
 }
 
 // prepareInStore is prepare for an object store.
@@ -132,7 +156,7 @@ func finishIn(ctx context.Context, o *folder.Remote, job *task.Job, m request.Me
 	local := *job
 	local.Dir = filepath.Join(o.Scratch, "report")
 	local.Out = store.NewLocal(local.Dir)
-	work, err := o.Fetch(ctx, local.Out)
+	work, err := o.CopyRun(ctx, local.Out)
 	if err != nil {
 		return res, err
 	}

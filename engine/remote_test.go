@@ -13,8 +13,10 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/object"
+	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/task"
 )
@@ -183,5 +185,148 @@ func TestRemoteFolderInUse(t *testing.T) {
 	}
 	if err := run(RunOptions{}); !errors.Is(err, doc.ErrInUse) {
 		t.Errorf("two runs at once: %v", err)
+	}
+}
+
+// TestRemoteLeases: in a store as in a folder, a run keeps out runs and tasks,
+// tasks keep out runs but not each other, status shows who does what, and what
+// the dead hold holds up nobody.
+func TestRemoteLeases(t *testing.T) {
+	mem := store.NewMem()
+	registerMem(mem)
+	ctx := t.Context()
+	r := sweepRules("", "0.8", "../testdata/corpus/phpdoc.jsonl")
+	p, err := Prepare(ctx, r, sweepMeans, RunOptions{Out: memURL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names := listMem(t, mem); !slices.Equal(names, []string{stage.PlanFile}) {
+		t.Errorf("plan left %q", names)
+	}
+	status := func() folder.Status {
+		t.Helper()
+		s, err := folder.ReadStatus(ctx, memURL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	run := func() error {
+		_, err := Run(ctx, r, sweepMeans, RunOptions{Out: memURL, Resume: true})
+		return err
+	}
+	task := func(name stage.Name) error {
+		_, err := RunTask(ctx, p.Plan, p.Counters, sweepMeans, RunOptions{Out: memURL}, name, 0)
+		return err
+	}
+	o, err := folder.OpenRemote(memURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	first, err := o.Announce(ctx, stage.Scan, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := status(); len(s.Stages[0].Running) != 1 || s.Stages[0].Running[0].Holder.Command != "scan task 0" || len(s.Stages[0].Missing) != 0 {
+		t.Errorf("scan, while it runs: %+v", s.Stages[0])
+	}
+	if err := run(); !errors.Is(err, doc.ErrInUse) || !strings.Contains(err.Error(), "scan task 0") {
+		t.Errorf("a run beside a task: %v", err)
+	}
+	if err := task(stage.Scan); err != nil {
+		t.Errorf("a task beside the same one: %v", err)
+	}
+	if s := status(); s.Stages[0].Done != 1 || len(s.Stages[0].Running) != 0 {
+		t.Errorf("scan, done while another does it: %+v", s.Stages[0])
+	}
+	first.Release()
+
+	release, err := o.Occupy(ctx, "run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := status(); s.Alone == nil || s.Alone.Command != "run" {
+		t.Errorf("a command is alone: %+v", s.Alone)
+	}
+	if err := run(); !errors.Is(err, doc.ErrInUse) {
+		t.Errorf("two runs: %v", err)
+	}
+	if err := task(stage.Match); !errors.Is(err, doc.ErrInUse) {
+		t.Errorf("a task beside a run: %v", err)
+	}
+	release()
+
+	// A machine was lost with a run and a task.
+	dead := `{"command":"run","host":"elsewhere","pid":1,"started":"2020-01-01T00:00:00Z","id":"x","beat":"2020-01-01T00:00:00Z"}`
+	for _, name := range []string{"lock", "running/match.00001.ABCDEFGH"} {
+		if _, err := mem.Swap(ctx, stage.WorkDir+"/"+name, "", []byte(dead)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := status(); s.Alone != nil || len(s.Stages[1].Lost) != 1 || !slices.Contains(s.Stages[1].Missing, 1) {
+		t.Errorf("after the machine was lost: alone %v, match %+v", s.Alone, s.Stages[1])
+	}
+	if err := task(stage.Match); err != nil {
+		t.Errorf("a task beside a dead run: %v", err)
+	}
+	if err := run(); err != nil {
+		t.Errorf("a run after a dead one: %v", err)
+	}
+	if s := status(); !s.Finished || s.Alone != nil {
+		t.Errorf("finished: %+v", s)
+	}
+	for _, name := range listMem(t, mem) {
+		if strings.HasPrefix(name, stage.WorkDir) {
+			t.Errorf("%s was left", name)
+		}
+	}
+}
+
+// onlooker looks when the stage scan reports what it read, from inside of its task.
+type onlooker struct {
+	noticed
+	stage string
+	look  func()
+}
+
+func (l *onlooker) Start(stage string, _ int64, _ string) { l.stage = stage }
+
+func (*onlooker) End(progress.Timing) {}
+
+func (l *onlooker) Add(int64) {
+	if l.stage == string(stage.Scan) && l.look != nil {
+		look := l.look
+		l.look = nil
+		look()
+	}
+}
+
+// TestRemoteRunIsSeen: while a run works in a store, it is alone there, and its
+// tasks are seen.
+func TestRemoteRunIsSeen(t *testing.T) {
+	mem := store.NewMem()
+	registerMem(mem)
+	r := sweepRules("", "0.8", "../testdata/corpus/phpdoc.jsonl")
+	looked := false
+	m := sweepMeans
+	m.Workers = 1
+	m.Progress = &onlooker{look: func() {
+		looked = true
+		s, err := folder.ReadStatus(t.Context(), memURL)
+		if err != nil || s.Alone == nil || s.Alone.Command != "run" || len(s.Stages[0].Running) != 1 {
+			t.Errorf("in use by %v, %+v, %v", s.Alone, s.Stages[0], err)
+		}
+		for _, force := range []bool{false, true} {
+			if _, err := Run(t.Context(), r, sweepMeans, RunOptions{Out: memURL, Resume: !force, Force: force}); !errors.Is(err, doc.ErrInUse) {
+				t.Errorf("another run, force %v: %v", force, err)
+			}
+		}
+	}}
+	if _, err := Run(t.Context(), r, m, RunOptions{Out: memURL}); err != nil {
+		t.Fatal(err)
+	}
+	if !looked {
+		t.Error("nobody looked")
 	}
 }

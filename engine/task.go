@@ -22,7 +22,12 @@ import (
 
 // doTask does one task where others can see that it is being done.
 func doTask(ctx context.Context, job *task.Job, name task.Stage, number int) (rec task.Record, fresh bool, err error) {
-	if object.IsName(job.Dir) { // nobody could see it
+	if o, ok := job.Out.(*folder.Remote); ok {
+		l, err := o.Announce(ctx, name, number)
+		if err != nil {
+			return rec, false, err
+		}
+		defer l.Release()
 		return stage.Do(ctx, job, name, number)
 	}
 	l, err := folder.Announce(job.Dir, name, number)

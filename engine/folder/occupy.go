@@ -1,7 +1,6 @@
 package folder
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/lease"
@@ -149,8 +147,7 @@ func emptyWork(dir string) error {
 // Announce tells those who look at the folder that this process does a task.
 // Several may do the same one: whoever is last changes nothing.
 func Announce(dir string, name task.Stage, number int) (*lease.Lease, error) {
-	file := fmt.Sprintf("%s.%05d.%s", name, number, rand.Text()[:8])
-	l, err := takeIn(runningPath(dir), file, fmt.Sprintf("%s task %d", name, number), new([]string))
+	l, err := takeIn(runningPath(dir), leaseFile(name, number), leaseCommand(name, number), new([]string))
 	if err != nil {
 		return nil, fmt.Errorf("work folder: %w", err)
 	}
@@ -163,15 +160,7 @@ func announced(dir string) (tasks []RunningTask, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range found {
-		name, rest, _ := strings.Cut(f.Name, ".")
-		var number int
-		if _, err := fmt.Sscanf(rest, "%d.", &number); err != nil || number < 0 {
-			continue
-		}
-		tasks = append(tasks, RunningTask{Stage: task.Stage(name), Task: number, Living: f.Living, Holder: f.Holder})
-	}
-	return tasks, nil
+	return tasksOf(found), nil
 }
 
 // othersRun reports whether other processes do tasks in the folder.

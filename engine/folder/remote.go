@@ -24,18 +24,19 @@ import (
 )
 
 // Remote is an output folder in an object store. Stages read and write it
-// through its store; what they keep for themselves is in a local folder. A
-// store has no locks: the plan is created once, tasks that are done twice give
-// the same bytes, and a task whose plan was replaced changes nothing.
+// through its store; what they keep for themselves is in a local folder. Its
+// leases are objects. Where they err, the plan is created once, tasks that are
+// done twice give the same bytes, and a task whose plan was replaced changes
+// nothing.
 type Remote struct {
-	store.Store
+	lease.Store
 	URL     string
 	Scratch string // local, of this process
 }
 
 // OpenRemote opens an output folder for which object.IsName holds.
 func OpenRemote(url string) (*Remote, error) {
-	s, err := store.At(url)
+	s, err := leasesAt(url)
 	if err != nil {
 		return nil, fmt.Errorf("%w: output folder: %w", doc.ErrUsage, err)
 	}
@@ -44,6 +45,18 @@ func OpenRemote(url string) (*Remote, error) {
 		return nil, fmt.Errorf("scratch folder: %w", err)
 	}
 	return &Remote{s, strings.TrimSuffix(url, "/"), scratch}, nil
+}
+
+func leasesAt(url string) (lease.Store, error) {
+	s, err := store.At(url)
+	if err != nil {
+		return nil, err
+	}
+	leases, ok := s.(lease.Store)
+	if !ok {
+		return nil, fmt.Errorf("%s: its store writes nothing on conditions: %w", url, errors.ErrUnsupported)
+	}
+	return leases, nil
 }
 
 // OpenPart implements store.PartOpener.
@@ -205,7 +218,7 @@ func (c *ClaimedRemote) Begin(ctx context.Context, p plan.Plan) error {
 	// goes last: without it, there is no run that could be replaced.
 	var files []string
 	for _, e := range c.entries {
-		if isOfRun(e.Name) && e.Name != manifest.Name && e.Name != task.PlanFile {
+		if isOfRun(e.Name) && e.Name != manifest.Name && e.Name != task.PlanFile && e.Name != lockObject {
 			files = append(files, e.Name)
 		}
 	}
@@ -230,9 +243,9 @@ func (o *Remote) Fence(ctx context.Context, runID string) error {
 	return fenceAt(f, object.Join(o.URL, task.PlanFile), runID)
 }
 
-// Fetch copies what a report shows of a finished run to another store, and
+// CopyRun copies what a report shows of a finished run to another store, and
 // returns the names of the work files.
-func (o *Remote) Fetch(ctx context.Context, to store.Store) (work []string, err error) {
+func (o *Remote) CopyRun(ctx context.Context, to store.Store) (work []string, err error) {
 	entries, err := o.List(ctx, "")
 	if err != nil {
 		return nil, err
@@ -240,7 +253,7 @@ func (o *Remote) Fetch(ctx context.Context, to store.Store) (work []string, err 
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for _, e := range entries {
-		if isWork(e.Name) {
+		if isWork(e.Name) && e.Name != lockObject {
 			work = append(work, e.Name)
 		}
 		if records := strings.HasSuffix(e.Name, ".done.json"); records || isOfRun(e.Name) && !isWork(e.Name) && !strings.HasPrefix(e.Name, sweepable.Dir+"/") {

@@ -58,12 +58,16 @@ func ReadStatus(ctx context.Context, dir string) (Status, error) {
 		return s, err
 	}
 	s.RunID = p.RunID
-	if object.IsName(dir) { // a store has no leases: what is not done is missing
-		out, err := store.At(dir)
+	if object.IsName(dir) {
+		out, err := leasesAt(dir)
 		if err != nil {
 			return s, err
 		}
-		err = s.read(ctx, &task.Job{Plan: p, Out: out, Dir: dir}, nil)
+		running, err := s.askStore(ctx, out)
+		if err != nil {
+			return s, err
+		}
+		err = s.read(ctx, &task.Job{Plan: p, Out: out, Dir: dir}, running)
 		return s, err
 	}
 	if h, living, err := lease.Look(lockPath(dir)); err == nil && living {

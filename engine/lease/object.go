@@ -46,8 +46,9 @@ type StoreLease struct {
 	in      Store
 	name    string
 	content object
-	version string // of the object; belongs to beat until it has ended
-	lost    bool   // to somebody else; likewise
+	version string    // of the object; belongs to beat until it has ended
+	beaten  time.Time // of the last beat that arrived; likewise
+	lost    bool      // to somebody else; likewise
 	ctx     context.Context
 	stop    context.CancelFunc
 	beats   sync.WaitGroup
@@ -66,32 +67,35 @@ func TakeIn(ctx context.Context, s Store, name, command string) (*StoreLease, er
 		own.Delete(l.content.ID)
 		return nil, err
 	}
-	l.version = version
+	l.version, l.beaten = version, l.content.Beat
 	l.ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
 	l.beats.Go(l.beat)
 	return l, nil
 }
 
 func (l *StoreLease) take(ctx context.Context) (string, error) {
+	version := ""
 	for attempt := 0; ; attempt++ {
-		now, version, err := fetch(ctx, l.in, l.name)
+		written, err := l.write(ctx, version)
+		if err == nil {
+			return written, nil
+		}
+		// Somebody else has it or was faster, or nobody knows: the object tells.
+		now, found, fetchErr := fetch(ctx, l.in, l.name)
 		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			version = ""
-		case err != nil:
-			return "", err
-		case now.ID == l.content.ID: // of an attempt whose answer was lost
-			return version, nil
+		case errors.Is(fetchErr, fs.ErrNotExist):
+			found = ""
+		case fetchErr != nil:
+			return "", fetchErr
+		case now.ID == l.content.ID:
+			return found, nil
 		case now.living(time.Now()):
 			return "", HeldError{now.Holder}
 		}
-		if version, err = l.write(ctx, version); err == nil {
-			return version, nil
-		}
-		// Somebody else was faster, or nobody knows: the object tells.
 		if attempt == 5 || ctx.Err() != nil {
 			return "", err
 		}
+		version = found
 	}
 }
 
@@ -125,12 +129,12 @@ func (l *StoreLease) touch() {
 	defer cancel()
 	version, err := l.write(ctx, l.version)
 	if err == nil {
-		l.version = version
+		l.version, l.beaten = version, l.content.Beat
 		return
 	}
 	switch now, version, err := fetch(ctx, l.in, l.name); {
 	case err == nil && now.ID == l.content.ID:
-		l.version = version
+		l.version, l.beaten = version, now.Beat
 	case err == nil || errors.Is(err, fs.ErrNotExist):
 		l.lost = true
 	}
@@ -150,13 +154,9 @@ func (l *StoreLease) Release() {
 		// Cancelled commands clean up as well.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), requestTime)
 		defer cancel()
+		// Nobody takes over a lease that was heard of so lately before this arrives.
 		for range 3 {
-			now, _, err := fetch(ctx, l.in, l.name)
-			if errors.Is(err, fs.ErrNotExist) || err == nil && now.ID != l.content.ID {
-				return
-			}
-			// Nobody takes over a lease whose last beat is so new before this arrives.
-			if err == nil && time.Since(now.Beat) < Lost-requestTime && l.in.Remove(ctx, l.name) == nil {
+			if time.Since(l.beaten) > Lost-requestTime || l.in.Remove(ctx, l.name) == nil {
 				return
 			}
 		}
