@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +21,7 @@ import (
 	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/task"
+	"github.com/tallystick/tallystick/engine/verify"
 )
 
 // memURL is where the tests' store is.
@@ -200,7 +203,7 @@ func TestRemoteLeases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if names := listMem(t, mem); !slices.Equal(names, []string{stage.PlanFile}) {
+	if names := listMem(t, mem); !slices.Equal(names, []string{task.PlanFile}) {
 		t.Errorf("plan left %q", names)
 	}
 	status := func() folder.Status {
@@ -215,7 +218,7 @@ func TestRemoteLeases(t *testing.T) {
 		_, err := Run(ctx, r, sweepMeans, RunOptions{Out: memURL, Resume: true})
 		return err
 	}
-	task := func(name stage.Name) error {
+	do := func(name task.Stage) error {
 		_, err := RunTask(ctx, p.Plan, p.Counters, sweepMeans, RunOptions{Out: memURL}, name, 0)
 		return err
 	}
@@ -224,7 +227,7 @@ func TestRemoteLeases(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer o.Close()
-	first, err := o.Announce(ctx, stage.Scan, 0)
+	first, err := o.Announce(ctx, task.Scan, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +237,7 @@ func TestRemoteLeases(t *testing.T) {
 	if err := run(); !errors.Is(err, doc.ErrInUse) || !strings.Contains(err.Error(), "scan task 0") {
 		t.Errorf("a run beside a task: %v", err)
 	}
-	if err := task(stage.Scan); err != nil {
+	if err := do(task.Scan); err != nil {
 		t.Errorf("a task beside the same one: %v", err)
 	}
 	if s := status(); s.Stages[0].Done != 1 || len(s.Stages[0].Running) != 0 {
@@ -252,7 +255,7 @@ func TestRemoteLeases(t *testing.T) {
 	if err := run(); !errors.Is(err, doc.ErrInUse) {
 		t.Errorf("two runs: %v", err)
 	}
-	if err := task(stage.Match); !errors.Is(err, doc.ErrInUse) {
+	if err := do(task.Match); !errors.Is(err, doc.ErrInUse) {
 		t.Errorf("a task beside a run: %v", err)
 	}
 	release()
@@ -260,14 +263,14 @@ func TestRemoteLeases(t *testing.T) {
 	// A machine was lost with a run and a task.
 	dead := `{"command":"run","host":"elsewhere","pid":1,"started":"2020-01-01T00:00:00Z","id":"x","beat":"2020-01-01T00:00:00Z"}`
 	for _, name := range []string{"lock", "running/match.00001.ABCDEFGH"} {
-		if _, err := mem.Swap(ctx, stage.WorkDir+"/"+name, "", []byte(dead)); err != nil {
+		if _, err := mem.Swap(ctx, task.WorkDir+"/"+name, "", []byte(dead)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if s := status(); s.Alone != nil || len(s.Stages[1].Lost) != 1 || !slices.Contains(s.Stages[1].Missing, 1) {
 		t.Errorf("after the machine was lost: alone %v, match %+v", s.Alone, s.Stages[1])
 	}
-	if err := task(stage.Match); err != nil {
+	if err := do(task.Match); err != nil {
 		t.Errorf("a task beside a dead run: %v", err)
 	}
 	if err := run(); err != nil {
@@ -277,7 +280,7 @@ func TestRemoteLeases(t *testing.T) {
 		t.Errorf("finished: %+v", s)
 	}
 	for _, name := range listMem(t, mem) {
-		if strings.HasPrefix(name, stage.WorkDir) {
+		if strings.HasPrefix(name, task.WorkDir) {
 			t.Errorf("%s was left", name)
 		}
 	}
@@ -295,7 +298,7 @@ func (l *onlooker) Start(stage string, _ int64, _ string) { l.stage = stage }
 func (*onlooker) End(progress.Timing) {}
 
 func (l *onlooker) Add(int64) {
-	if l.stage == string(stage.Scan) && l.look != nil {
+	if l.stage == string(task.Scan) && l.look != nil {
 		look := l.look
 		l.look = nil
 		look()
@@ -328,5 +331,65 @@ func TestRemoteRunIsSeen(t *testing.T) {
 	}
 	if !looked {
 		t.Error("nobody looked")
+	}
+}
+
+// TestDownload: a finished run in a store is verified from a local copy, and a
+// copy that is not what was sealed is said to be none.
+func TestDownload(t *testing.T) {
+	mem := store.NewMem()
+	registerMem(mem)
+	r := sweepRules("0.5", "0.8", "../testdata/corpus/phpdoc.jsonl")
+	whole := func(string) bool { return true }
+	if err := folder.Download(t.Context(), memURL, t.TempDir(), whole); !errors.Is(err, doc.ErrInput) {
+		t.Errorf("of no run: %v", err)
+	}
+	if _, err := Run(t.Context(), r, sweepMeans, RunOptions{Out: memURL, KeepWork: true}); err != nil {
+		t.Fatal(err)
+	}
+	check := func() (bool, error) {
+		dir := t.TempDir()
+		err := folder.Download(t.Context(), memURL, dir, whole)
+		if _, statErr := os.Stat(filepath.Join(dir, task.WorkDir)); statErr == nil {
+			t.Error("the work folder was copied")
+		}
+		report, verifyErr := verify.Run(t.Context(), dir, verify.Options{Inputs: true})
+		if verifyErr != nil {
+			t.Fatal(verifyErr)
+		}
+		return !slices.ContainsFunc(report.Checks, func(c verify.Check) bool { return !c.OK }), err
+	}
+	if ok, err := check(); err != nil || !ok {
+		t.Errorf("verified %v, %v", ok, err)
+	}
+	some := t.TempDir()
+	if err := folder.Download(t.Context(), memURL, some, func(name string) bool { return name == "tally.jsonl" }); err != nil {
+		t.Error(err)
+	}
+	if entries, err := os.ReadDir(some); err != nil || len(entries) != 2 { // and the manifest
+		t.Errorf("%v, %v", entries, err)
+	}
+	for _, name := range []string{"tally.jsonl", "bitmaps/00000.kept.roaring", task.PlanFile, manifest.Name} {
+		text, version, err := mem.Fetch(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		broken := slices.Clone(text)
+		broken[len(broken)/2] ^= 1
+		if version, err = mem.Swap(t.Context(), name, version, broken); err != nil {
+			t.Fatal(err)
+		}
+		if ok, err := check(); !errors.Is(err, doc.ErrCorrupt) || ok {
+			t.Errorf("%s with a flipped bit: verified %v, %v", name, ok, err)
+		}
+		if _, err = mem.Swap(t.Context(), name, version, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := mem.Remove(t.Context(), "tally.parquet"); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := check(); !errors.Is(err, doc.ErrCorrupt) || ok {
+		t.Errorf("without tally.parquet: verified %v, %v", ok, err)
 	}
 }

@@ -41,8 +41,13 @@ func (c *explainCmd) Run(ctx context.Context, env *environment) error {
 		return err
 	}
 	defer cleanup()
+	run, forget, err := localRun(ctx, c.Dir, wholeRun)
+	defer forget()
+	if err != nil {
+		return err
+	}
 	o := explain.Options{Step: c.Step, Neighbours: int(c.Neighbours), Scratch: dir}
-	p, found, err := explain.Find(ctx, c.Dir, c.ID, o, request.Means{Parser: "native", Workers: workers(0)})
+	p, found, err := explain.Find(ctx, run, c.ID, o, request.Means{Parser: "native", Workers: workers(0)})
 	if len(found) == 0 && err != nil {
 		return err
 	}

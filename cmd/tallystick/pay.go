@@ -39,7 +39,8 @@ Examples:
   tallystick pay out --pool 500000000 --currency USD --share 20%
   tallystick pay out --pool 1000000 --currency EUR --minimum 25 --format jsonl -o 2026Q3.jsonl
   tallystick pay out --pool 1000000 --currency EUR --carry-in 2026Q3.jsonl
-  tallystick pay out --pool 1000000 --currency EUR --tokenizer llama3`
+  tallystick pay out --pool 1000000 --currency EUR --tokenizer llama3
+  tallystick pay s3://bucket/runs/1 --pool 1000000 --currency EUR`
 }
 
 // Run computes amounts.
@@ -53,7 +54,12 @@ func (c *payCmd) Run(ctx context.Context, env *environment) error {
 		}
 		o.CarryIn = &carry
 	}
-	s, err := pay.OfRun(ctx, c.Dir, c.Tokenizer, o)
+	dir, cleanup, err := localRun(ctx, c.Dir, payFiles)
+	defer cleanup()
+	if err != nil {
+		return err
+	}
+	s, err := pay.OfRun(ctx, dir, c.Tokenizer, o)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ import (
 // "get URL FOLDER" downloads all files below a URL.
 func TestS3Scripts(t *testing.T) {
 	server := s3server.Start(t)
-	for _, bucket := range []string{"corpora", "changing", "kept", "outs"} { // one for each script that writes
+	for _, bucket := range []string{"corpora", "changing", "kept", "outs", "leases"} { // one for each script that writes
 		server.Bucket(t, bucket)
 	}
 	client, err := s3.Connect(s3.Options{

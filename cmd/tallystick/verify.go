@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/verify"
 )
@@ -26,18 +27,24 @@ of its own: it shares no code with what decided and wrote them. --inputs reads t
 corpus with the same JSON rule, recounts (--engine hf: by another engine) and
 compares shingles as strings instead of hashes. Exit code 1 if anything is wrong;
 every failure names file and line. Of a run that read standard input --inputs fails:
-nobody kept it.
+nobody kept it. A run in a store is copied to a temporary folder (TMPDIR) first.
 
 Examples:
   tallystick verify out
+  tallystick verify s3://bucket/runs/1
   tallystick verify /mnt/backup/out --digests
   tallystick verify out --inputs --engine hf`
 }
 
 // Run verifies.
 func (c *verifyCmd) Run(ctx context.Context, env *environment) error {
+	dir, cleanup, err := localRun(ctx, c.Dir, wholeRun)
+	defer cleanup()
+	if err != nil && !errors.Is(err, doc.ErrCorrupt) { // that it finds by itself, and whatever else is wrong
+		return err
+	}
 	p := &verifyProgress{p: env.progress()}
-	report, err := verify.Run(ctx, c.Dir, verify.Options{
+	report, err := verify.Run(ctx, dir, verify.Options{
 		Inputs: c.Inputs, Digests: c.Digests, Engine: c.Engine, Tokenizers: c.Tokenizer, Workers: workers(c.Workers), Progress: p.tell,
 	})
 	p.end()
@@ -54,9 +61,9 @@ func (c *verifyCmd) Run(ctx context.Context, env *environment) error {
 		if !check.OK {
 			verdict = "FAILED"
 		}
-		fmt.Fprintf(env.stdout, "%-11s %-6s  %s\n", check.Name, verdict, check.Detail)
+		fmt.Fprintf(env.stdout, "%-11s %-6s  %s\n", check.Name, verdict, named(check.Detail, dir, c.Dir))
 		for _, f := range check.Failures {
-			fmt.Fprintf(env.stdout, "            %s\n", f)
+			fmt.Fprintf(env.stdout, "            %s\n", named(f, dir, c.Dir))
 		}
 		if check.More > 0 {
 			fmt.Fprintf(env.stdout, "            and %d more\n", check.More)
