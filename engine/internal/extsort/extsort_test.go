@@ -171,3 +171,19 @@ func TestSpool(t *testing.T) {
 		}
 	}
 }
+
+// Keys of two strings sort as the strings do, one after the other, and are those of
+// no other two.
+func TestAppendString(t *testing.T) {
+	strings := []string{"", "\x00", "\x00\x00", "\x00\x01", "\x01", "a", "a\x00", "a\x00b", "a\x01", "aa", "\xff"}
+	var last []byte
+	for _, a := range strings {
+		for _, b := range strings {
+			key := AppendString(AppendString(nil, a), b)
+			if last != nil && bytes.Compare(last, key) >= 0 {
+				t.Errorf("%q, %q: key %x does not sort after %x", a, b, key, last)
+			}
+			last = key
+		}
+	}
+}
