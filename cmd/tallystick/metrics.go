@@ -14,6 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/tallystick/tallystick/engine"
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/progress"
 )
 
@@ -68,6 +70,9 @@ func newMetrics(where string) (*metrics, error) {
 			}
 			return m, nil
 		}
+	}
+	if object.IsName(where) {
+		return nil, fmt.Errorf("%w: --metrics %s: who collects metrics reads an address or a local file, no object", doc.ErrUsage, where)
 	}
 	m.file = where
 	m.write()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"testing"
 
+	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/progress"
 )
 
@@ -79,5 +81,11 @@ func TestMetricsOfCommands(t *testing.T) {
 	expect(t, dir, exitFailed, job("in.jsonl", "never", "--metrics", "nowhere/run.prom"), "metrics: ", "no such file")
 	if _, err := os.Stat(filepath.Join(dir, "never")); err == nil {
 		t.Error("the command ran all the same")
+	}
+}
+
+func TestMetricsInNoStore(t *testing.T) {
+	if _, err := newMetrics("s3://bucket/tallystick.prom"); !errors.Is(err, doc.ErrUsage) {
+		t.Error(err)
 	}
 }

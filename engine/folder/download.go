@@ -11,8 +11,8 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/manifest"
-	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // Download copies the files of the finished run in a store, those whose names

@@ -12,8 +12,8 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/lease"
-	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // As in a local folder.
