@@ -131,33 +131,39 @@ func (b *builder) take(at, parent uint32) {
 }
 
 // add makes the children of a state that keys[from:to] lead to, which share
-// their first depth bytes.
+// their first depth bytes. It calls itself but for the last child: a key of many
+// megabytes would need more stack than there is.
 func (b *builder) add(state uint32, from, to, depth int) {
-	if len(b.keys[from]) == depth {
-		b.t.Nodes[state].base |= ending
-		b.t.Values[state] = uint32(from)
-		if from++; from == to {
-			return
+	for {
+		if len(b.keys[from]) == depth {
+			b.t.Nodes[state].base |= ending
+			b.t.Values[state] = uint32(from)
+			if from++; from == to {
+				return
+			}
 		}
-	}
-	var labels []byte
-	for i := from; i < to; i++ {
-		if c := b.keys[i][depth]; len(labels) == 0 || labels[len(labels)-1] != c {
-			labels = append(labels, c)
+		var labels []byte
+		for i := from; i < to; i++ {
+			if c := b.keys[i][depth]; len(labels) == 0 || labels[len(labels)-1] != c {
+				labels = append(labels, c)
+			}
 		}
-	}
-	base := b.place(labels)
-	b.t.Nodes[state].base |= base
-	for _, c := range labels {
-		b.take(base^uint32(c), state)
-	}
-	for _, c := range labels {
-		end := from
-		for end < to && b.keys[end][depth] == c {
-			end++
+		base := b.place(labels)
+		b.t.Nodes[state].base |= base
+		for _, c := range labels {
+			b.take(base^uint32(c), state)
 		}
-		b.add(base^uint32(c), from, end, depth+1)
-		from = end
+		depth++
+		last := len(labels) - 1
+		for _, c := range labels[:last] {
+			end := from
+			for b.keys[end][depth-1] == c {
+				end++
+			}
+			b.add(base^uint32(c), from, end, depth)
+			from = end
+		}
+		state = base ^ uint32(labels[last])
 	}
 }
 

@@ -88,3 +88,14 @@ func TestNoKeys(t *testing.T) {
 		t.Errorf("longest %d", n)
 	}
 }
+
+// A key may be longer than calls can be deep.
+func TestLongKey(t *testing.T) {
+	key := strings.Repeat("a", 8<<20)
+	x := New([]string{"a", key, key + "b", "b"})
+	for text, want := range map[string]int{key + "a": len(key), key + "bc": len(key) + 1, key[:len(key)-1]: 1, "bb": 1} {
+		if n := x.Longest([]byte(text)); n != want {
+			t.Errorf("%d bytes: the longest has %d, want %d", len(text), n, want)
+		}
+	}
+}
