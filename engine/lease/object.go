@@ -154,9 +154,17 @@ func (l *StoreLease) Release() {
 		// Cancelled commands clean up as well.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), requestTime)
 		defer cancel()
-		// Nobody takes over a lease that was heard of so lately before this arrives.
 		for range 3 {
-			if time.Since(l.beaten) > Lost-requestTime || l.in.Remove(ctx, l.name) == nil {
+			// Nobody takes over a lease that was heard of so lately before this arrives.
+			// A machine that was suspended may take much to be lately, so it looks first.
+			if time.Since(l.beaten) > Lost-requestTime {
+				return
+			}
+			now, _, err := fetch(ctx, l.in, l.name)
+			if err == nil && now.ID != l.content.ID || errors.Is(err, fs.ErrNotExist) {
+				return
+			}
+			if err == nil && l.in.Remove(ctx, l.name) == nil {
 				return
 			}
 		}

@@ -193,6 +193,22 @@ func TestBeats(t *testing.T) {
 	}
 }
 
+// TestReleaseOfAnothers: who was suspended, and so does not know that its lease was
+// taken over, leaves it to whose it is.
+func TestReleaseOfAnothers(t *testing.T) {
+	s := store.NewMem()
+	l, err := TakeIn(t.Context(), s, "lock", "run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := Holder{Command: "run", Host: "elsewhere", PID: 1}
+	leave(t, s, "lock", other, 0)
+	l.Release()
+	if h, living, err := LookIn(t.Context(), s, "lock"); err != nil || !living || h != other {
+		t.Errorf("after the release of who lost it: %v, %v, %v", h, living, err)
+	}
+}
+
 func TestHeldIn(t *testing.T) {
 	s := store.NewMem()
 	if found, err := HeldIn(t.Context(), s, "running/"); err != nil || len(found) > 0 {
