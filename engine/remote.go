@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 
@@ -76,8 +78,9 @@ func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Count
 		return nil, err
 	}
 	defer o.Close()
-	recs := make([]task.Record, n)
-	if o.Sealed(ctx, p) { // a scheduler repeats tasks, also when all are done
+	// A scheduler repeats tasks, also when all are done.
+	repeated := func() ([]task.Record, error) {
+		recs := make([]task.Record, n)
 		for i := range recs {
 			recs[i] = task.Record{Stage: name, Task: first + i, RunID: p.RunID}
 		}
@@ -86,6 +89,10 @@ func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Count
 		}
 		return recs, nil
 	}
+	if o.Settled(ctx, p) {
+		return repeated()
+	}
+	recs := make([]task.Record, n)
 	job := jobIn(ctx, o, p, counters, m, opt.Strict)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(job.AtOnce(name))
@@ -95,7 +102,12 @@ func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Count
 			return err
 		})
 	}
-	return recs, group.Wait()
+	err = group.Wait()
+	// Files are taken away from a task that is late when the run is sealed.
+	if ctx.Err() == nil && errors.Is(err, fs.ErrNotExist) && o.Sealed(ctx, p) {
+		return repeated()
+	}
+	return recs, err
 }
 
 // runTaskIn is runTask for an object store.
@@ -108,9 +120,14 @@ func runTaskIn(ctx context.Context, o *folder.Remote, job *task.Job, m request.M
 	if err := o.RefuseOccupied(ctx); err != nil {
 		return task.Record{}, err
 	}
-	rec, _, err := stage.Do(ctx, job, name, number)
+	rec, fresh, err := stage.Do(ctx, job, name, number)
 	if err != nil || name != task.Seal {
 		return rec, err
+	}
+	if opt.Strict && !fresh { // it was done before, without
+		if err := o.RefuseAlarms(ctx); err != nil {
+			return rec, err
+		}
 	}
 	timings, err := taskTimings(ctx, job)
 	if err != nil {

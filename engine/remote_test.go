@@ -286,6 +286,82 @@ func TestRemoteLeases(t *testing.T) {
 	}
 }
 
+// TestRemoteSealGoesOn: a seal that ends between the manifest and the report is
+// made up for when its scheduler repeats it.
+func TestRemoteSealGoesOn(t *testing.T) {
+	mem := store.NewMem()
+	registerMem(mem)
+	ctx := t.Context()
+	p, err := Prepare(ctx, sweepRules("", "0.8", "../testdata/corpus/phpdoc.jsonl"), sweepMeans, RunOptions{Out: memURL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	do := func(name task.Stage, first, n int) error {
+		_, err := RunTasks(ctx, p.Plan, p.Counters, sweepMeans, RunOptions{Out: memURL}, name, first, n)
+		return err
+	}
+	finish := func() error {
+		for _, name := range task.Order {
+			if err := do(name, 0, 1<<20); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		return nil
+	}
+	overloaded := errors.New("503 slow down")
+	mem.Fail = func(op store.Op, name string) error {
+		if op == store.OpCommit && name == reportFile {
+			return overloaded
+		}
+		return nil
+	}
+	if err := finish(); !errors.Is(err, overloaded) {
+		t.Fatalf("without a report: %v", err)
+	}
+	mem.Fail = nil
+	whole := func(when string) {
+		t.Helper()
+		names := listMem(t, mem)
+		if !slices.Contains(names, reportFile) || slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, task.WorkDir) }) {
+			t.Errorf("%s: %q", when, names)
+		}
+	}
+	if err := do(task.Seal, 0, 1); err != nil {
+		t.Fatal(err)
+	}
+	whole("sealed again")
+	if err := do(task.Seal, 0, 1); err != nil {
+		t.Errorf("and again: %v", err)
+	}
+
+	// While a task works, others finish the run and remove what it reads.
+	for _, name := range listMem(t, mem) {
+		if name != task.PlanFile {
+			if err := mem.Remove(ctx, name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := do(task.Scan, 0, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	mem.Fail = func(op store.Op, name string) error {
+		if op == store.OpOpen && strings.HasPrefix(name, task.WorkPath(task.Scan, 0, "")) && !strings.HasSuffix(name, ".done.json") {
+			mem.Fail = nil
+			if err := finish(); err != nil {
+				t.Error(err)
+			}
+		}
+		return nil
+	}
+	if err := do(task.Match, 0, 1); err != nil {
+		t.Errorf("a task that is late: %v", err)
+	}
+	if mem.Fail != nil {
+		t.Error("the run was not finished meanwhile")
+	}
+}
+
 // onlooker looks when the stage scan reports what it read, from inside of its task.
 type onlooker struct {
 	noticed

@@ -121,6 +121,12 @@ func (o *Remote) Sealed(ctx context.Context, p plan.Plan) bool {
 	return group.Wait() == nil
 }
 
+// Settled is the function of that name for a store.
+func (o *Remote) Settled(ctx context.Context, p plan.Plan) bool {
+	records, err := o.List(ctx, task.WorkPath(task.Seal, 0, ""))
+	return err == nil && len(records) == 0 && o.Sealed(ctx, p)
+}
+
 func (o *Remote) read(ctx context.Context, name string) ([]byte, error) {
 	f, err := o.Open(ctx, name)
 	if err != nil {
