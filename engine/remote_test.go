@@ -410,7 +410,31 @@ func TestRemoteRunIsSeen(t *testing.T) {
 	}
 }
 
+// TestDownloadInterrupted: a file that was not compared is not taken for damaged.
+func TestDownloadInterrupted(t *testing.T) {
+	mem := store.NewMem()
+	registerMem(mem)
+	if _, err := Run(t.Context(), sweepRules("", "0.8", "../testdata/corpus/phpdoc.jsonl"), sweepMeans, RunOptions{Out: memURL}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	seen := 0
+	err := folder.Download(ctx, memURL, t.TempDir(), func(name string) bool {
+		if name == "tally.jsonl" {
+			if seen++; seen == 2 { // of the manifest's files
+				cancel()
+			}
+		}
+		return true
+	})
+	if !errors.Is(err, context.Canceled) || errors.Is(err, doc.ErrCorrupt) {
+		t.Errorf("%v, want that it was interrupted", err)
+	}
+}
+
 // TestDownload: a finished run in a store is verified from a local copy, and a
+
 // copy that is not what was sealed is said to be none.
 func TestDownload(t *testing.T) {
 	mem := store.NewMem()
