@@ -434,7 +434,6 @@ func TestDownloadInterrupted(t *testing.T) {
 }
 
 // TestDownload: a finished run in a store is verified from a local copy, and a
-
 // copy that is not what was sealed is said to be none.
 func TestDownload(t *testing.T) {
 	mem := store.NewMem()
