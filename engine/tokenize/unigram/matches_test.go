@@ -3,10 +3,14 @@ package unigram
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 )
 
 // TestMatcher compares what ends at every place with all pieces tried there, text
@@ -72,36 +76,83 @@ func TestMatcher(t *testing.T) {
 	}
 }
 
+// rescored is a file with other scores.
+func rescored(t *testing.T, config []byte, score func(i int, was float64) float64) []byte {
+	t.Helper()
+	var file map[string]json.RawMessage
+	var model map[string]any
+	if err := json.Unmarshal(config, &file); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(file["model"], &model); err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range model["vocab"].([]any) {
+		e.([]any)[1] = score(i, e.([]any)[1].(float64))
+	}
+	var err error
+	if file["model"], err = json.Marshal(model); err != nil {
+		t.Fatal(err)
+	}
+	if config, err = json.Marshal(file); err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+// checkRescored compares a file's counter with the reference.
+func checkRescored(t *testing.T, config []byte, texts int) {
+	t.Helper()
+	c, r := open(t, config), newReference(t, config)
+	rng := rand.New(rand.NewPCG(7, 8))
+	units := []string{"a", "b", "c", "ab", " ", "the", "th", "e", "中", "文", "é", "<unk>", "q", "…", "."}
+	for i := range texts {
+		most := 40
+		if i%20 == 0 {
+			most = 400
+		}
+		var text bytes.Buffer
+		for range rng.IntN(most) {
+			text.WriteString(units[rng.IntN(len(units))])
+		}
+		check(t, c, r, text.String())
+	}
+}
+
 // TestScoresAboveZero counts with scores on both sides of 0.
 func TestScoresAboveZero(t *testing.T) {
 	for _, config := range files(t) {
-		var file map[string]json.RawMessage
-		var model map[string]any
-		if err := json.Unmarshal(config, &file); err != nil {
-			t.Fatal(err)
+		checkRescored(t, rescored(t, config, func(i int, was float64) float64 { return was + []float64{2.5, 1.75}[i%2] }), 500)
+	}
+}
+
+// TestEqualScores counts where most spellings are as good as others, but for
+// the last bits.
+func TestEqualScores(t *testing.T) {
+	for _, config := range files(t) {
+		for _, scores := range [][]float64{{0}, {0, -1}, {-1, -1.0000001, -2.0000001}, {-0.1, -0.2, -0.30000000000000004, -0.3}} {
+			checkRescored(t, rescored(t, config, func(i int, _ float64) float64 { return scores[(i*7+i/3)%len(scores)] }), 60)
 		}
-		if err := json.Unmarshal(file["model"], &model); err != nil {
-			t.Fatal(err)
-		}
-		for i, e := range model["vocab"].([]any) {
-			e.([]any)[1] = e.([]any)[1].(float64) + []float64{2.5, 1.75}[i%2]
-		}
-		var err error
-		if file["model"], err = json.Marshal(model); err != nil {
-			t.Fatal(err)
-		}
-		if config, err = json.Marshal(file); err != nil {
-			t.Fatal(err)
-		}
-		c, r := open(t, config), newReference(t, config)
-		rng := rand.New(rand.NewPCG(7, 8))
-		units := []string{"a", "b", "c", "ab", " ", "the", "中", "文", "é", "<unk>", "q", "…", "."}
-		for range 500 {
-			var text bytes.Buffer
-			for range rng.IntN(40) {
-				text.WriteString(units[rng.IntN(len(units))])
+	}
+}
+
+// TestScoresBeyondSums: what would add up to no number is refused.
+func TestScoresBeyondSums(t *testing.T) {
+	for _, config := range files(t) {
+		for _, score := range []float64{-1e308, 1e308} {
+			config := rescored(t, config, func(i int, was float64) float64 {
+				if i%2 == 0 {
+					return score
+				}
+				return was
+			})
+			file, err := pipeline.Parse(config)
+			if err != nil {
+				t.Fatal(err)
 			}
-			check(t, c, r, text.String())
+			if _, err := New(file, pipeline.Options{}); !errors.Is(err, doc.ErrUnsupported) {
+				t.Errorf("scores of %v: %v", score, err)
+			}
 		}
 	}
 }

@@ -21,6 +21,10 @@ type model struct {
 	cuts  *cuts // nil if pieces are not cut
 }
 
+// mostScore is the largest score, of either sign: those of no text add up to
+// infinity.
+const mostScore = 1e290
+
 // unknownPenalty is by how much an unknown character scores below all pieces.
 const unknownPenalty = 10
 
@@ -60,6 +64,9 @@ func loadModel(o pipeline.Object, mark string) (*model, error) {
 	}
 	m := &model{penalty: math.Inf(1)}
 	for _, e := range entries {
+		if math.Abs(e.score) > mostScore {
+			return nil, pipeline.Unsupported("a score of %v", e.score)
+		}
 		m.penalty = min(m.penalty, e.score)
 	}
 	m.penalty -= unknownPenalty
