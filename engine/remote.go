@@ -105,7 +105,11 @@ func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Count
 	err = group.Wait()
 	// Files are taken away from a task that is late when the run is sealed.
 	if ctx.Err() == nil && errors.Is(err, fs.ErrNotExist) && o.Sealed(ctx, p) {
+		o.ClearDebris(ctx)
 		return repeated()
+	}
+	if err == nil && name != task.Seal && o.Settled(ctx, p) {
+		o.ClearDebris(ctx)
 	}
 	return recs, err
 }

@@ -334,32 +334,40 @@ func TestRemoteSealGoesOn(t *testing.T) {
 		t.Errorf("and again: %v", err)
 	}
 
-	// While a task works, others finish the run and remove what it reads.
-	for _, name := range listMem(t, mem) {
-		if name != task.PlanFile {
-			if err := mem.Remove(ctx, name); err != nil {
+	// While a task works, others finish the run and remove what it reads, or does
+	// not write any more.
+	late := func(name task.Stage, when store.Op, file string) {
+		for _, name := range listMem(t, mem) {
+			if name != task.PlanFile {
+				if err := mem.Remove(ctx, name); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if name == task.Match {
+			if err := do(task.Scan, 0, 1<<20); err != nil {
 				t.Fatal(err)
 			}
 		}
-	}
-	if err := do(task.Scan, 0, 1<<20); err != nil {
-		t.Fatal(err)
-	}
-	mem.Fail = func(op store.Op, name string) error {
-		if op == store.OpOpen && strings.HasPrefix(name, task.WorkPath(task.Scan, 0, "")) && !strings.HasSuffix(name, ".done.json") {
-			mem.Fail = nil
-			if err := finish(); err != nil {
-				t.Error(err)
+		mem.Fail = func(op store.Op, name string) error {
+			if op == when && name == file {
+				mem.Fail = nil
+				if err := finish(); err != nil {
+					t.Error(err)
+				}
 			}
+			return nil
 		}
-		return nil
+		if err := do(name, 0, 1); err != nil {
+			t.Errorf("%s, late: %v", name, err)
+		}
+		if mem.Fail != nil {
+			t.Error("the run was not finished meanwhile")
+		}
+		whole(string(name) + ", late")
 	}
-	if err := do(task.Match, 0, 1); err != nil {
-		t.Errorf("a task that is late: %v", err)
-	}
-	if mem.Fail != nil {
-		t.Error("the run was not finished meanwhile")
-	}
+	late(task.Match, store.OpOpen, task.WorkPath(task.Scan, 0, "keys"))
+	late(task.Scan, store.OpCommit, task.WorkPath(task.Scan, 0, "docs"))
 }
 
 // onlooker looks when the stage scan reports what it read, from inside of its task.

@@ -91,6 +91,26 @@ func (o *Remote) RefuseOccupied(ctx context.Context) error {
 	return nil
 }
 
+// ClearDebris is the function of that name for a store.
+func (o *Remote) ClearDebris(ctx context.Context) {
+	release, err := o.Occupy(ctx, "stage")
+	if err != nil {
+		return
+	}
+	defer release()
+	entries, err := o.List(ctx, task.WorkDir+"/")
+	if err != nil {
+		return // nothing depends on it
+	}
+	var names []string
+	for _, e := range entries {
+		if e.Name != lockObject {
+			names = append(names, e.Name)
+		}
+	}
+	_ = o.remove(ctx, names)
+}
+
 // askStore is what the leases in a store tell.
 func (s *Status) askStore(ctx context.Context, leases lease.Store) (running []RunningTask, err error) {
 	if h, living, err := lease.LookIn(ctx, leases, lockObject); err == nil && living {
