@@ -64,7 +64,9 @@ func TestOneCounterManyGoroutines(t *testing.T) {
 					continue
 				}
 				for i, text := range texts {
-					if n := testing.AllocsPerRun(3, func() { c.Count(text) }); n != 0 {
+					allocs := func() float64 { return testing.AllocsPerRun(3, func() { c.Count(text) }) }
+					// Some call makes the tables for rows of tokens, once for all.
+					if n := min(allocs(), allocs()); n != 0 {
 						t.Errorf("%.40q (text %d): %v allocations a call", text, i, n)
 					}
 				}
