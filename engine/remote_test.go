@@ -219,7 +219,7 @@ func TestRemoteLeases(t *testing.T) {
 		return err
 	}
 	do := func(name task.Stage) error {
-		_, err := RunTask(ctx, p.Plan, p.Counters, sweepMeans, RunOptions{Out: memURL}, name, 0)
+		_, err := RunTasks(ctx, p.Plan, p.Counters, sweepMeans, RunOptions{Out: memURL}, name, 0, 1)
 		return err
 	}
 	o, err := folder.OpenRemote(memURL)
