@@ -60,6 +60,9 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 		return nil, fmt.Errorf("%w: stage %s has tasks 0 to %d, not %d", doc.ErrUsage, name, total-1, first)
 	}
 	if object.IsName(o.Out) {
+		if o.ParquetKeys || o.Candidates != "" {
+			return nil, fmt.Errorf("%w: a join by another engine needs an output folder that is local, not %s", doc.ErrUsage, o.Out)
+		}
 		return runTasksRemote(ctx, p, counters, m, o, name, first, min(n, total-first))
 	}
 	// A scheduler repeats tasks, also when all are done.
