@@ -159,11 +159,11 @@ func TestAgainstIsAFunctionOfThePlan(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := n - 1; i >= 0; i-- {
-			if _, err := RunTask(t.Context(), prepared.Plan, prepared.Counters, policyMeans(1), tasks, name, i); err != nil {
+			if _, err := RunTasks(t.Context(), prepared.Plan, prepared.Counters, policyMeans(1), tasks, name, i, 1); err != nil {
 				t.Fatal(err)
 			}
 			if name == task.Scan && i%2 == 0 {
-				if _, err := RunTask(t.Context(), prepared.Plan, prepared.Counters, policyMeans(1), broken, name, i); err != nil {
+				if _, err := RunTasks(t.Context(), prepared.Plan, prepared.Counters, policyMeans(1), broken, name, i, 1); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -19,7 +20,7 @@ const module = "github.com/tallystick/tallystick/"
 var layers = [][]string{
 	{"engine/doc", "engine/plan", "engine/internal/parquetguard", "kernels"},
 	{"kernels/*", "kernels/internal/*"},
-	{"engine/internal/*", "engine/object", "engine/tokenize/ucd", "engine/tokenize/runes", "engine/tokenize/builtin", "engine/tokenize/trie", "engine/tokenize/hugepage", "engine/tokenize/internal/*", "docs/schema"},
+	{"engine/internal/*", "engine/object", "engine/tokenize/ucd", "engine/tokenize/runes", "engine/tokenize/trie", "engine/tokenize/hugepage", "engine/tokenize/internal/*", "docs/schema"},
 	{"engine/tokenize/pipeline", "engine/tokenize/pretoken", "engine/tokenize/countcache", "engine/tokenize/automaton", "engine/tokenize/tiktoken", "engine/tokenize/loadcache"},
 	{"engine/tokenize/normalize", "engine/tokenize/vocab", "engine/tokenize/longrow", "engine/tokenize/tokenrow"},
 	{"engine/store", "engine/alarm", "engine/audit", "engine/bands", "engine/jsonl", "engine/shingle", "engine/bitmap", "engine/tally", "engine/decision", "engine/manifest", "engine/verify/wary", "engine/sweep", "engine/progress", "engine/tokenize/bpe", "engine/tokenize/spbpe", "engine/tokenize/wordpiece", "engine/tokenize/unigram", "engine/tokenize/hf"},
@@ -96,6 +97,13 @@ func TestImportDirection(t *testing.T) {
 	for _, must := range []string{"engine", "engine/doc", "engine/stage", "engine/verify", "kernels", "cmd/tallystick", "engine/internal/refdata", "kernels/internal/guardpage"} {
 		if !packages[must] {
 			t.Errorf("package %s was not looked at", must)
+		}
+	}
+	for _, layer := range layers {
+		for _, p := range layer {
+			if !slices.ContainsFunc(slices.Collect(maps.Keys(packages)), func(pkg string) bool { is, _ := path.Match(p, pkg); return is }) {
+				t.Errorf("there is no package %s, which a layer names", p)
+			}
 		}
 	}
 }

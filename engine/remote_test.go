@@ -219,8 +219,13 @@ func TestRemoteLeases(t *testing.T) {
 		return err
 	}
 	do := func(name task.Stage) error {
-		_, err := RunTask(ctx, p.Plan, p.Counters, sweepMeans, RunOptions{Out: memURL}, name, 0)
+		_, err := RunTasks(ctx, p.Plan, p.Counters, sweepMeans, RunOptions{Out: memURL}, name, 0, 1)
 		return err
+	}
+	for _, opt := range []RunOptions{{Out: memURL, ParquetKeys: true}, {Out: memURL, Candidates: t.TempDir()}} {
+		if _, err := RunTasks(ctx, p.Plan, p.Counters, sweepMeans, opt, task.Scan, 0, 1); !errors.Is(err, doc.ErrUsage) {
+			t.Errorf("a join by another engine: %v", err)
+		}
 	}
 	o, err := folder.OpenRemote(memURL)
 	if err != nil {

@@ -38,20 +38,11 @@ func doTask(ctx context.Context, job *task.Job, name task.Stage, number int) (re
 	return stage.Do(ctx, job, name, number)
 }
 
-// RunTask does one task of one stage of the plan in o.Out, as a cluster job
-// does. The last task of all also writes the report.
-func RunTask(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m request.Means, o RunOptions, name task.Stage, number int) (task.Record, error) {
-	recs, err := RunTasks(ctx, p, counters, m, o, name, number, 1)
-	if err != nil {
-		return task.Record{}, err
-	}
-	return recs[0], nil
-}
-
-// RunTasks does the tasks of one stage from the number first on, n of them or
-// as many as there are, m.Workers at a time, and returns their records. No
-// other command may be alone in the folder; other tasks may run in it, the same
-// ones included.
+// RunTasks does the tasks of one stage of the plan in o.Out from the number first
+// on, n of them or as many as there are, m.Workers at a time, as a cluster job
+// does, and returns their records. The last task of all also writes the report.
+// No other command may be alone in the folder; other tasks may run in it, the
+// same ones included.
 func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m request.Means, o RunOptions, name task.Stage, first, n int) ([]task.Record, error) {
 	if err := checkMemory(m); err != nil {
 		return nil, err
@@ -69,6 +60,9 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 		return nil, fmt.Errorf("%w: stage %s has tasks 0 to %d, not %d", doc.ErrUsage, name, total-1, first)
 	}
 	if object.IsName(o.Out) {
+		if o.ParquetKeys || o.Candidates != "" {
+			return nil, fmt.Errorf("%w: a join by another engine needs an output folder that is local, not %s", doc.ErrUsage, o.Out)
+		}
 		return runTasksRemote(ctx, p, counters, m, o, name, first, min(n, total-first))
 	}
 	// A scheduler repeats tasks, also when all are done.

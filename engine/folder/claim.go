@@ -112,13 +112,19 @@ func writePlan(ctx context.Context, dir string, p plan.Plan) error {
 	return task.WriteJSON(ctx, store.NewLocal(dir), task.PlanFile, p)
 }
 
+// What a run writes beside its plan, its work files and what manifest.Unlisted names.
+var (
+	runFiles   = []string{alarm.Name, audit.Name, "tally.jsonl", "tally.parquet", "rejects.jsonl"}
+	runFolders = []string{"decisions", "bitmaps", "index", sweepable.Dir}
+)
+
 // clearRun removes what a run writes, and nothing else, from dir, but for the
 // copy of standard input. The manifest goes first: without it the folder is no
 // finished run. The plan goes last: without it the folder is no run that could
 // be replaced.
 func clearRun(dir string) error {
 	names := append([]string{}, manifest.Unlisted...)
-	names = append(names, alarm.Name, audit.Name, "tally.jsonl", "tally.parquet", "rejects.jsonl", "decisions", "bitmaps", "index", sweepable.Dir)
+	names = append(append(names, runFiles...), runFolders...)
 	for _, stageName := range task.Order {
 		names = append(names, filepath.Join(task.WorkDir, string(stageName)))
 	}

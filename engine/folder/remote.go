@@ -10,8 +10,9 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/tallystick/tallystick/engine/alarm"
-	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/lease"
 	"github.com/tallystick/tallystick/engine/manifest"
@@ -20,7 +21,6 @@ import (
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/sweepable"
 	"github.com/tallystick/tallystick/engine/task"
-	"golang.org/x/sync/errgroup"
 )
 
 // Remote is an output folder in an object store. Stages read and write it
@@ -76,10 +76,9 @@ func isWork(name string) bool { return strings.HasPrefix(name, task.WorkDir+"/")
 func isOfRun(name string) bool {
 	first, _, below := strings.Cut(name, "/")
 	if below {
-		return slices.Contains([]string{task.WorkDir, "decisions", "bitmaps", "index", sweepable.Dir}, first)
+		return first == task.WorkDir || slices.Contains(runFolders, first)
 	}
-	return slices.Contains(manifest.Unlisted, name) ||
-		slices.Contains([]string{task.PlanFile, alarm.Name, audit.Name, "tally.jsonl", "tally.parquet", "rejects.jsonl"}, name)
+	return name == task.PlanFile || slices.Contains(manifest.Unlisted, name) || slices.Contains(runFiles, name)
 }
 
 func (o *Remote) remove(ctx context.Context, names []string) error {

@@ -18,9 +18,9 @@ import (
 // The join of match can be left to an engine that other people run: scan then
 // writes keys as Parquet, and match takes the groups that the engine found.
 
-// TablePath names a table of a shard that scan writes as Parquet, "documents"
+// tablePath names a table of a shard that scan writes as Parquet, "documents"
 // or "bands", below the output folder.
-func TablePath(table string, shard int) string {
+func tablePath(table string, shard int) string {
 	return fmt.Sprintf("%s/%s/%s/%05d.parquet", task.WorkDir, task.Scan, table, shard)
 }
 
@@ -36,11 +36,11 @@ func (t *taskRun) createKeys(ctx context.Context) (keys *wire.Encoder, tables *b
 	if !t.ParquetKeys {
 		return keys, nil, nil
 	}
-	documents, err := t.Create(ctx, TablePath("documents", t.Record.Task))
+	documents, err := t.Create(ctx, tablePath("documents", t.Record.Task))
 	if err != nil {
 		return nil, nil, err
 	}
-	bandKeys, err := t.Create(ctx, TablePath("bands", t.Record.Task))
+	bandKeys, err := t.Create(ctx, tablePath("bands", t.Record.Task))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -57,7 +57,7 @@ func nativeKeys(j *task.Job) bool { return !j.ParquetKeys || j.Plan.Index }
 func wroteKeys(j *task.Job, rec *task.Record) bool {
 	return rec.Stage != task.Scan ||
 		(!nativeKeys(j) || rec.Wrote(task.WorkPath(task.Scan, rec.Task, "keys"))) &&
-			(!j.ParquetKeys || rec.Wrote(TablePath("bands", rec.Task)))
+			(!j.ParquetKeys || rec.Wrote(tablePath("bands", rec.Task)))
 }
 
 // putTableRow adds a line to the table of documents, if there is one and it could

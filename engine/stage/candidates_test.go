@@ -48,7 +48,7 @@ func joinTables(t *testing.T, j *task.Job) (rows []candidateTable) {
 	members := map[group][]candidateTable{}
 	for kind, table := range []string{"documents", "bands"} {
 		for shard := range j.Plan.Shards {
-			keys, err := parquet.ReadFile[keyTable](filepath.Join(j.Dir, TablePath(table, shard)))
+			keys, err := parquet.ReadFile[keyTable](filepath.Join(j.Dir, tablePath(table, shard)))
 			if err != nil {
 				t.Fatal(err)
 			}

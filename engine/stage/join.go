@@ -63,7 +63,7 @@ func (t *taskRun) openKeys(ctx context.Context, scanned []task.Record, hold int6
 
 func (k *partitionKeys) open(ctx context.Context, shard uint32) (store.File, error) {
 	rec, path := &k.scanned[shard], task.WorkPath(task.Scan, int(shard), "keys")
-	if rec.Wrote(TablePath("bands", int(shard))) && !rec.Wrote(path) {
+	if rec.Wrote(tablePath("bands", int(shard))) && !rec.Wrote(path) {
 		return nil, fmt.Errorf("%w: scan task %d wrote its keys as Parquet: match needs the --candidates that an engine made of them (docs/match.sql), or scan again without --band-format", doc.ErrUsage, shard)
 	}
 	return k.OpenPart(ctx, rec, path)

@@ -16,7 +16,7 @@ import (
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
-// sweepFile is the content of a file of SweepDir by its numbers.
+// sweepFile is the content of a file of Dir by its numbers.
 func sweepFile(magic string, write func(e *wire.Encoder)) []byte {
 	var b bytes.Buffer
 	e := wire.NewEncoder(&b, magic)

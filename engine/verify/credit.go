@@ -110,7 +110,7 @@ func (c *checker) checkCredits(rows []tallyRow, f *findings) {
 
 // checkGroups derives from the decisions which kept documents have several
 // contributors in their group. Whoever is in none of those must be credited with
-// the tokens kept; how the others' are split takes the texts (checkShares).
+// the tokens kept; how the others' are split takes the texts (checkRecount).
 func (c *checker) checkGroups(ctx context.Context, f *findings) (string, error) {
 	switch {
 	case c.tally == nil:

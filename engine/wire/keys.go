@@ -52,7 +52,7 @@ func (k *KeyWriter) Band(key uint64, ordinal uint32) {
 	if k.Tables != nil {
 		k.Tables.Band(key, ordinal)
 	}
-	p := PartitionOf(key, len(k.bands))
+	p := partitionOf(key, len(k.bands))
 	b := k.bands[p]
 	if n := len(b); ordinal>>14-1 < 1<<7-1 && n+12 <= cap(b) {
 		// Most numbers of lines have three bytes; the fourth one is nobody's.
@@ -70,7 +70,7 @@ func (k *KeyWriter) Band(key uint64, ordinal uint32) {
 
 // Exact adds the exact key of a document of so many bytes of text.
 func (k *KeyWriter) Exact(key uint64, ordinal uint32, length uint64) {
-	p := PartitionOf(key, len(k.exact))
+	p := partitionOf(key, len(k.exact))
 	b := binary.LittleEndian.AppendUint64(k.exact[p], key)
 	b = binary.AppendUvarint(b, uint64(ordinal))
 	k.exact[p] = binary.AppendUvarint(b, length)
@@ -121,12 +121,12 @@ func (k *KeyWriter) PutAll() {
 	}
 }
 
-// PartitionOf maps a key to one of n partitions by its high bits.
-func PartitionOf(key uint64, n int) int {
+// partitionOf maps a key to one of n partitions by its high bits.
+func partitionOf(key uint64, n int) int {
 	return int((key >> 32) * uint64(n) >> 32)
 }
 
-// KeysOf is the range of the keys that PartitionOf maps to partition p of n.
+// KeysOf is the range of the keys that partitionOf maps to partition p of n.
 func KeysOf(p, n int) bands.Range {
 	first := func(p int) uint64 { // high half of the least key of p
 		return (uint64(p)<<32 + uint64(n) - 1) / uint64(n)

@@ -228,7 +228,7 @@ func TestKeysRoundTrip(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, b := range got.bands[before:] {
-				if PartitionOf(b.Key, c.partitions) != p {
+				if partitionOf(b.Key, c.partitions) != p {
 					t.Fatalf("key %#x in partition %d of %d", b.Key, p, c.partitions)
 				}
 			}
@@ -242,10 +242,10 @@ func TestKeysRoundTrip(t *testing.T) {
 
 func TestPartitionOf(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 4, 255, 256} {
-		if p := PartitionOf(0, n); p != 0 {
+		if p := partitionOf(0, n); p != 0 {
 			t.Errorf("key 0 of %d: partition %d", n, p)
 		}
-		if p := PartitionOf(math.MaxUint64, n); p != n-1 {
+		if p := partitionOf(math.MaxUint64, n); p != n-1 {
 			t.Errorf("last key of %d: partition %d", n, p)
 		}
 	}
@@ -257,7 +257,7 @@ func TestKeysOf(t *testing.T) {
 		last := uint64(math.MaxUint64)
 		for p := range n {
 			r := KeysOf(p, n)
-			if r.First != last+1 || PartitionOf(r.First, n) != p || PartitionOf(r.Last, n) != p {
+			if r.First != last+1 || partitionOf(r.First, n) != p || partitionOf(r.Last, n) != p {
 				t.Fatalf("partition %d of %d: keys %x to %x", p, n, r.First, r.Last)
 			}
 			last = r.Last

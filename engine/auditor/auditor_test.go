@@ -1,0 +1,75 @@
+package auditor_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/tallystick/tallystick/engine/audit"
+	"github.com/tallystick/tallystick/engine/corpus"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
+	"github.com/tallystick/tallystick/engine/task/tasktest"
+)
+
+// An audit of all texts by several workers writes the same bytes as by one. The plan is
+// one that is not made here but could be read: sources are kept apart, so buckets find no
+// pair, every document of a pair is described, and its source numbered, by the worker
+// of its shard; the race detector sees whether those mind each other.
+func TestWorkersNumberSources(t *testing.T) {
+	const shards, families = 8, 40
+	dir := t.TempDir()
+	var paths []string
+	for s := range shards {
+		var b strings.Builder
+		for f := range families {
+			words := make([]string, 30)
+			for i := range words {
+				words[i] = fmt.Sprintf("w%d", f*1000+i)
+			}
+			fmt.Fprintf(&b, `{"id":"%d-%d","source":"s%d-%d","text":"%s by %d"}`+"\n", s, f, s, f, strings.Join(words, " "), s)
+		}
+		paths = append(paths, filepath.Join(dir, fmt.Sprintf("%d.jsonl", s)))
+		if err := os.WriteFile(paths[s], []byte(b.String()), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, cut, err := corpus.Plan(t.Context(), paths, corpus.PlanOptions{ShardSize: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := plan.Plan{
+		Version: plan.Version, Rules: plan.Rules{Shingle: plan.RuleShingle, Priority: plan.RulePriority}, Scope: plan.ScopeSource,
+		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created", Source: "source"},
+		NearDup:   plan.NearDup{ThresholdNum: 4, ThresholdDen: 5, Recall: "0.99", Bands: 16, Rows: 5},
+		Tokenizer: plan.Tokenizer{Name: "words", SHA256: strings.Repeat("0", 64), AddedTokens: "match"},
+		Seed:      1, ShardSize: 1 << 20, MaxLine: 1 << 20, Partitions: 3, AuditPPM: 1e6, Files: files, Shards: cut,
+	}
+	if p.RunID, err = p.ComputeRunID(); err != nil {
+		t.Fatal(err)
+	}
+	var want string
+	for _, workers := range []int{1, 2, shards} {
+		j := tasktest.Job(t, p, filepath.Join(dir, fmt.Sprint("out", workers)))
+		j.Workers = workers
+		tasktest.Run(t, stage.Do, j, task.Scan, task.Match, task.Resolve)
+		got := tasktest.Contents(t, j)[audit.Name]
+		if workers > 1 {
+			if got != want {
+				t.Errorf("%d workers:\n%s\none:\n%s", workers, got, want)
+			}
+			continue
+		}
+		want = got
+		f, err := audit.Parse([]byte(got))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Probes != shards*families || f.Pairs != families*shards*(shards-1) || f.Found != 0 || f.Families != families || len(f.Examples) != 20 {
+			t.Errorf("%s, %d examples", f.Sentence(), len(f.Examples))
+		}
+	}
+}
