@@ -239,7 +239,7 @@ func alive(h Holder, state lockState, touched time.Time) bool {
 	case h == Holder{} && state == lockTaken:
 		return time.Since(touched) < starting // it died before it had written who it is
 	}
-	return time.Since(touched) < Lost
+	return time.Since(touched).Abs() < Lost // a time far ahead is of a wrong clock, and would count for ever
 }
 
 // most is the size of a lease that is read: more was not written here.

@@ -135,7 +135,11 @@ func (l *StoreLease) touch() {
 	switch now, version, err := fetch(ctx, l.in, l.name); {
 	case err == nil && now.ID == l.content.ID:
 		l.version, l.beaten = version, now.Beat
-	case err == nil || errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist):
+		// Removed by hand, or by another's release that the store was asked for twice:
+		// the next beat makes it again, unless somebody else does before.
+		l.version = ""
+	case err == nil:
 		l.lost = true
 	}
 }
@@ -216,7 +220,7 @@ func (o object) living(now time.Time) bool {
 			return false
 		}
 	}
-	return now.Sub(o.Beat) < Lost
+	return now.Sub(o.Beat).Abs() < Lost // a beat far ahead is of a wrong clock, and would count for ever
 }
 
 // fetch reads a lease. What is none, of a later version or cut short by hand, is
