@@ -13,7 +13,12 @@ section "go vet" go vet ./...
 section "tests" go test -timeout $timeout ./...
 section "tests without assembly" go test -timeout $timeout -tags purego -short ./...
 if have_cc; then
-	section "tests under the race detector" go test -timeout $timeout -race -short ./...
+	# Of all packages it takes longer than everything else; left out are those
+	# that share nothing between goroutines and run no tasks.
+	shared=' (sync|sync/atomic|golang.org/x/sync/errgroup|[^ ]*/engine/task)( |$)'
+	races=$(go list -f '{{.ImportPath}} {{join .Imports " "}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... |
+		grep -E "$shared" | cut -d ' ' -f 1)
+	section "tests under the race detector" go test -timeout $timeout -race -short $races
 else
 	note "the race detector is left out: it needs a C compiler"
 fi
