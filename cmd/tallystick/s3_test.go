@@ -1,15 +1,18 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/tallystick/tallystick/engine/lease"
 	"github.com/tallystick/tallystick/engine/store/s3"
 	"github.com/tallystick/tallystick/engine/store/s3server"
 )
@@ -105,6 +108,21 @@ func TestS3Scripts(t *testing.T) {
 					ts.Fatalf("usage: put FILE URL")
 				}
 				ts.Check(put(ts.MkAbs(args[0]), args[1]))
+			},
+			// The lease of a process on another machine, which beat when it is said.
+			"lease": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 2 || args[0] != "living" && args[0] != "dead" {
+					ts.Fatalf("usage: lease living|dead URL")
+				}
+				beat := time.Now()
+				if args[0] == "dead" {
+					beat = beat.Add(-2 * lease.Lost)
+				}
+				file := ts.MkAbs("lease.json")
+				ts.Check(os.WriteFile(file, fmt.Appendf(nil,
+					`{"command":"run","host":"elsewhere","pid":1,"started":"2020-01-01T00:00:00Z","id":"x","beat":%q}`,
+					beat.UTC().Format(time.RFC3339)), 0o666))
+				ts.Check(put(file, args[1]))
 			},
 			"get": func(ts *testscript.TestScript, neg bool, args []string) {
 				if neg || len(args) != 2 {
