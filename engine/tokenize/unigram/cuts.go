@@ -38,6 +38,8 @@ type cuts struct {
 	// none: most vocabularies have no Han or no Hangul at all, and then it is not
 	// asked what a character of those is.
 	deadFrom byte
+	// deadPairs is the same of characters of two bytes, 0xE0 if it is none.
+	deadPairs byte
 	// unknown spells the unknown token.
 	unknown []byte
 }
@@ -92,10 +94,16 @@ func newCuts(entries []entry, unknown string) *cuts {
 			before = r
 		}
 	}
-	c.deadFrom = 0xE0
+	c.deadFrom, c.deadPairs = 0xE0, 0xC2
 	for r := len(c.kinds) - 2; r >= 0x0800; r-- {
 		if c.kinds[r] != dead {
 			c.deadFrom = byte(0xE0 + r>>12 + 1)
+			break
+		}
+	}
+	for r := 0x07FF; r >= utf8.RuneSelf; r-- {
+		if c.kinds[r] != dead {
+			c.deadPairs = byte(0xC0 + r>>6 + 1)
 			break
 		}
 	}

@@ -148,7 +148,7 @@ type masks struct {
 // that a CPU guesses well.
 func (c *cuts) masks(text *padded, high uint64) (m masks) {
 	if c.deadFrom < 0xF0 {
-		m.lead = leads(text, c.deadFrom) & high
+		m.lead = leads(text, c.deadFrom, 0xF0) & high
 		m.wide = m.lead
 		m.dead = m.lead | m.lead<<1 | m.lead<<2
 		high &^= m.dead
@@ -157,10 +157,15 @@ func (c *cuts) masks(text *padded, high uint64) (m masks) {
 		first := high & -high
 		at := uint(bits.TrailingZeros64(high)) % block
 		x := binary.LittleEndian.Uint32(text[at:])
-		m.lead |= first
 		var k kind
 		var char uint64
 		switch b := uint8(x); {
+		case c.deadPairs <= b && b < 0xE0: // where one is there are many
+			lead := leads(text, c.deadPairs, 0xE0) & high
+			m.lead |= lead
+			m.dead |= lead | lead<<1
+			high &^= lead | lead<<1
+			continue
 		case b < 0xE0:
 			k = c.kinds[uint16(x&0x1F<<6|x>>8&0x3F)]
 			char = first<<2 - first
@@ -173,6 +178,7 @@ func (c *cuts) masks(text *padded, high uint64) (m masks) {
 			char = first<<4 - first
 			m.wide |= first
 		}
+		m.lead |= first
 		m.dead |= char & -uint64(k/dead)
 		m.known |= char & -uint64(k%dead)
 		high -= char
@@ -277,15 +283,15 @@ func lastRune(text []byte) rune {
 	return r
 }
 
-// leads returns which bytes of a block are at least from and less than 0xF0; from
-// is at least 0xE0.
-func leads(text *padded, from byte) (mask uint64) {
+// leads returns which bytes of a block are at least from and less than end, both
+// above 0x80.
+func leads(text *padded, from, end byte) (mask uint64) {
 	const ones = 0x0101010101010101
-	least := uint64(0x80-from&0x7F) * ones
+	least, beyond := uint64(0x80-from&0x7F)*ones, uint64(0x80-end&0x7F)*ones
 	for i := 0; i < block; i += 8 {
 		x := binary.LittleEndian.Uint64(text[i:])
 		low := x & (0x7F * ones) // adding to it sets the highest bit of what is large enough
-		x &= (low + least) &^ (low + 0x10*ones) & (0x80 * ones)
+		x &= (low + least) &^ (low + beyond) & (0x80 * ones)
 		mask |= x >> 7 * 0x0102040810204080 >> 56 << i
 	}
 	return mask
