@@ -3,15 +3,14 @@
 //
 // A Cache is a bounded map from byte strings to counts for one goroutine. Keys
 // of up to 15 and of up to 31 bytes are in two tables that package countprobe
-// probes many keys at a time; longer ones, which are rare, in a Go map. What
-// the cache does not hold is counted by a Model, many keys at a time.
+// probes many keys at a time; longer ones, which are rare, in a table of their
+// own. What the cache does not hold is counted by a Model, many keys at a time.
 //
 // What is held is a function of the model alone: a cache of any size, wiped at
 // any time, gives the same counts.
 package countcache
 
 import (
-	"math"
 	"math/bits"
 	"runtime"
 	"slices"
@@ -65,20 +64,14 @@ const (
 	longShare  = 4
 )
 
-const (
-	maxLongKey  = 256 // bytes of the longest key that is held
-	longEntry   = 80  // bytes that an entry of the map takes beside its key, about
-	blocksAhead = 64  // blocks of start bits asked for at once
-)
+const blocksAhead = 64 // blocks of start bits asked for at once
 
 // Cache is not safe for concurrent use.
 type Cache struct {
-	short     table[countprobe.Key, countprobe.Bucket, *countprobe.Bucket]
-	wide      table[countprobe.WideKey, countprobe.WideBucket, *countprobe.WideBucket]
-	long      map[string]int32
-	longBytes int // that long takes, about
-	maxLong   int // bytes
-	least     int // bytes of the shortest key that needs an entry
+	short table[countprobe.Key, countprobe.Bucket, *countprobe.Bucket]
+	wide  table[countprobe.WideKey, countprobe.WideBucket, *countprobe.WideBucket]
+	long  longKeys
+	least int // bytes of the shortest key that needs an entry
 
 	// Of one Count:
 	chunk  countprobe.Chunk
@@ -87,6 +80,7 @@ type Cache struct {
 	asked  int  // keys that wait for the model
 	spans  [Batch]Span
 	keys   [Batch]countprobe.WideKey // of the tables; a short key is the first words
+	hashes [Batch]uint32             // of long keys
 	counts [Batch]int
 	owners [Batch]int // of counts, in tallies
 
@@ -104,12 +98,13 @@ func New(o Options) *Cache {
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = DefaultBytes
 	}
-	c := &Cache{long: map[string]int32{}, maxLong: o.MaxBytes / longShare, least: 1}
+	c := &Cache{least: 1}
 	if o.BytesAreTokens {
 		c.least = 2
 	}
 	c.short.init(countprobe.Place, o.MaxBytes/shortShare)
 	c.wide.init(countprobe.PlaceWide, o.MaxBytes/wideShare)
+	c.long.init(o.MaxBytes / longShare)
 	return c
 }
 
@@ -117,7 +112,7 @@ func New(o Options) *Cache {
 func (c *Cache) Wipe() {
 	c.short.wipe()
 	c.wide.wipe()
-	c.wipeLong()
+	c.long.wipe()
 	runtime.KeepAlive(c)
 }
 
@@ -131,9 +126,7 @@ func (c *Cache) Lookup(key []byte) (count int, ok bool) {
 	case len(key) <= countprobe.MaxWide:
 		count, ok = c.wide.lookup(countprobe.WideKeyOf(key))
 	default:
-		var n int32
-		n, ok = c.long[string(key)]
-		count = int(n)
+		count, ok = c.long.lookup(c.long.hash(key), key)
 	}
 	runtime.KeepAlive(c)
 	return count, ok
@@ -149,29 +142,9 @@ func (c *Cache) Insert(key []byte, count int) {
 	case len(key) <= countprobe.MaxWide:
 		c.wide.insert(countprobe.WideKeyOf(key), count)
 	default:
-		c.insertLong(key, count)
+		c.long.insert(c.long.hash(key), key, count)
 	}
 	runtime.KeepAlive(c)
-}
-
-func (c *Cache) insertLong(key []byte, count int) {
-	size := len(key) + longEntry
-	if len(key) > maxLongKey || size > c.maxLong || count < 0 || count > math.MaxInt32 {
-		return
-	}
-	if _, ok := c.long[string(key)]; ok {
-		return
-	}
-	if c.longBytes+size > c.maxLong {
-		c.wipeLong()
-	}
-	c.long[string(key)] = int32(count)
-	c.longBytes += size
-}
-
-func (c *Cache) wipeLong() {
-	clear(c.long)
-	c.longBytes = 0
 }
 
 // Count returns the number of tokens of text, whose keys begin where starts
@@ -294,11 +267,14 @@ func (c *Cache) missWide(text []byte, span Span, key *countprobe.WideKey, place 
 }
 
 // missLong counts a key that is in no table.
-func (c *Cache) missLong(text []byte, key Span, model Model) {
-	if count, ok := c.long[string(text[key.Start:key.End])]; ok {
-		c.tallies[c.owner] += int(count)
+func (c *Cache) missLong(text []byte, span Span, model Model) {
+	key := text[span.Start:span.End]
+	hash := c.long.hash(key)
+	if count, ok := c.long.lookup(hash, key); ok {
+		c.tallies[c.owner] += count
 	} else {
-		c.ask(text, key, countprobe.WideKey{}, model)
+		c.hashes[c.asked] = hash
+		c.ask(text, span, countprobe.WideKey{}, model)
 	}
 }
 
@@ -325,7 +301,7 @@ func (c *Cache) answer(text []byte, model Model) {
 		case size <= countprobe.MaxWide:
 			c.wide.insert(c.keys[i], count)
 		default:
-			c.insertLong(text[span.Start:span.End], count)
+			c.long.insert(c.hashes[i], text[span.Start:span.End], count)
 		}
 	}
 	c.answerRepeats(text, model)

@@ -203,7 +203,7 @@ func TestDuplicates(t *testing.T) {
 			if m.seen[key] > 1 && (len(key) <= countprobe.MaxWide || m.seen[key] > Batch) {
 				t.Errorf("the model was asked for %q %d times", key, m.seen[key])
 			}
-			if held := c.short.held + c.wide.held + len(c.long); held != 1 {
+			if held := c.short.held + c.wide.held + c.long.held; held != 1 {
 				t.Errorf("%d entries for %q", held, key)
 			}
 		}
@@ -236,11 +236,11 @@ func TestGrowthAndMemory(t *testing.T) {
 			c.Count(text, &words{bits: starts}, m)
 			if m.asked > 120_000/20 {
 				t.Errorf("%d of about 120000 keys were forgotten by a cache of %d bytes that holds %d and %d and %d",
-					m.asked, DefaultBytes, c.short.held, c.wide.held, len(c.long))
+					m.asked, DefaultBytes, c.short.held, c.wide.held, c.long.held)
 			}
 			most = DefaultBytes
 		}
-		if used := len(c.short.memory.bytes) + len(c.wide.memory.bytes) + c.longBytes; used > most {
+		if used := len(c.short.memory.bytes) + len(c.wide.memory.bytes) + c.long.bytes; used > most {
 			t.Errorf("%d bytes used of %d", used, most)
 		}
 		slots := 4*len(c.short.buckets) + 2*len(c.wide.buckets)
@@ -308,7 +308,7 @@ func TestLookupAndInsert(t *testing.T) {
 		// Counts too large for a table, and keys too long, are not held.
 		c.Insert([]byte("many"), 256)
 		c.Insert(make([]byte, maxLongKey+1), 3)
-		if c.short.held+len(c.long) > 0 {
+		if c.short.held+c.long.held > 0 {
 			t.Error("held what does not fit")
 		}
 	})
