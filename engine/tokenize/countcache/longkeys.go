@@ -63,14 +63,20 @@ func (l *longKeys) lookup(hash uint32, key []byte) (count int, ok bool) {
 // insert adds a key, unless it is held or too long.
 func (l *longKeys) insert(hash uint32, key []byte, count int) {
 	size := len(key) + longEntry
-	if len(key) > maxLongKey || size > l.max || count < 0 || count > math.MaxInt32 || l.find(hash, key).size > 0 {
+	if len(key) > maxLongKey || size > l.max || count < 0 || count > math.MaxInt32 {
+		return
+	}
+	slot := l.find(hash, key)
+	if slot.size > 0 {
 		return
 	}
 	if l.bytes+size > l.max {
 		l.wipe()
+		slot = l.find(hash, key)
 	}
 	if 2*l.held == len(l.slots) {
 		l.grow()
+		slot = l.find(hash, key)
 	}
 	last := len(l.blocks) - 1
 	if last < 0 || len(l.blocks[last])+len(key) > cap(l.blocks[last]) {
@@ -79,7 +85,7 @@ func (l *longKeys) insert(hash uint32, key []byte, count int) {
 	}
 	place := len(l.blocks[last])
 	l.blocks[last] = append(l.blocks[last], key...)
-	*l.find(hash, key) = longSlot{hash, int32(count), uint32(last), uint16(place), uint16(len(key))}
+	*slot = longSlot{hash, int32(count), uint32(last), uint16(place), uint16(len(key))}
 	l.held++
 	l.bytes += size
 }
