@@ -87,7 +87,8 @@ type Measured struct {
 // Evidence is what alarms are made from.
 type Evidence struct {
 	Measured       Measured
-	Parties        iter.Seq[*Party] // walked twice; there may be very many
+	Parties        iter.Seq[*Party] // there may be very many, of whom none is kept
+	Contributors   Party            // those of them that are contributors together
 	Groups         []Group          // the largest ones, descending
 	MostCandidates Document         // the document of Measured.MostCandidates
 	Audit          *Audit           // nil if the plan asks for none
@@ -134,14 +135,7 @@ const mostListed = 1000
 // Raise compares the evidence with the limits.
 func Raise(runID string, limits plan.Alarms, e *Evidence) File {
 	f := File{Version: Version, RunID: runID, Limits: limits, Measured: e.Measured, Alarms: []Alarm{}}
-	var contributors Party // all together; files are the same documents again
-	for s := range e.Parties {
-		if f.Measured.Parties++; s.File == "" {
-			contributors.In.Add(s.In)
-			contributors.Lost.Add(s.Lost)
-		}
-	}
-	f.Measured.Lost = contributors.Lost.Documents
+	f.Measured.Lost = e.Contributors.Lost.Documents
 	var losses []Alarm // the worst of them
 	worst := func() {
 		slices.SortFunc(losses, func(a, b Alarm) int {
@@ -153,11 +147,12 @@ func Raise(runID string, limits plan.Alarms, e *Evidence) File {
 		}
 	}
 	for s := range e.Parties {
+		f.Measured.Parties++
 		if s.In.Documents < max(1, limits.Documents) {
 			continue
 		}
 		f.Measured.PartiesLarge++
-		if a, raised := loss(limits, s, &contributors); raised {
+		if a, raised := loss(limits, s, &e.Contributors); raised {
 			if losses = append(losses, a); len(losses) == 2*mostListed {
 				worst()
 			}
@@ -217,16 +212,19 @@ func loss(limits plan.Alarms, s, all *Party) (Alarm, bool) {
 	if compareShares(s.Lost.Tokens, s.In.Tokens, a.Count, a.Of) > 0 {
 		a.Measure, a.Count, a.Of = "tokens", s.Lost.Tokens, s.In.Tokens
 	}
-	name := fmt.Sprintf("contributor %q", s.Contributor)
-	if s.File != "" {
-		name = "input " + s.File
-	}
 	allLost, allIn := all.Lost.Documents, all.In.Documents
 	if a.Measure == "tokens" {
 		allLost, allIn = all.Lost.Tokens, all.In.Tokens
 	}
+	if !above(a.Count, a.Of, limits.LossPPM) || !exceeds(a.Count, a.Of, allLost, allIn, limits.LossExcessPPM) {
+		return Alarm{}, false
+	}
+	name := fmt.Sprintf("contributor %q", s.Contributor)
+	if s.File != "" {
+		name = "input " + s.File
+	}
 	a.Message = fmt.Sprintf("%s loses %d of %d %s as near duplicates of others (limit %s)", name, a.Count, a.Of, a.Measure, ppm(limits.LossPPM))
-	return a, above(a.Count, a.Of, limits.LossPPM) && exceeds(a.Count, a.Of, allLost, allIn, limits.LossExcessPPM)
+	return a, true
 }
 
 // exceeds reports whether count/of is more than limit/10⁶ times part/whole.

@@ -24,6 +24,12 @@ type known struct {
 }
 
 func (k *known) raise(limits plan.Alarms) File {
+	for _, p := range k.Parties {
+		if p.File == "" { // files are the same documents again
+			k.Contributors.In.Add(p.In)
+			k.Contributors.Lost.Add(p.Lost)
+		}
+	}
 	k.Evidence.Parties = func(yield func(*Party) bool) {
 		for i := range k.Parties {
 			if !yield(&k.Parties[i]) {

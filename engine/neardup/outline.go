@@ -122,6 +122,7 @@ type probeList struct {
 	probes []outlined
 	least  []uint64 // by probe, the least atLeast of it and of all after it
 	words  []word   // by probe, where outlines are of one word
+	index  []wordIndex
 }
 
 // word is what near needs of an outline of one word.
@@ -199,6 +200,11 @@ func (l *probeList) settle() {
 			l.words = append(l.words, word{p.bits[0], int64(p.ones), int64(2*p.atMost - p.ones), int64(p.atMost), p.whole})
 		}
 	}
+	if len(l.words) > 0 {
+		for _, pieces := range indexPieces {
+			l.index = append(l.index, newWordIndex(pieces, l.words))
+		}
+	}
 }
 
 // OutlineMatcher asks Outlines for one document after the other. It belongs to one
@@ -268,7 +274,7 @@ func (m *OutlineMatcher) nearAny(d *outlined, l *probeList) bool {
 		}
 	}
 	if len(d.bits) == 1 && d.atMost <= maxOutlined {
-		return m.nearWord(d, l.words[i:], l.least[i:])
+		return m.nearWord(d, l, i)
 	}
 	for ; i < len(l.probes) && l.least[i]*m.num <= most; i++ {
 		if m.near(d, &l.probes[i]) {
@@ -278,12 +284,34 @@ func (m *OutlineMatcher) nearAny(d *outlined, l *probeList) bool {
 	return false
 }
 
-// nearWord is near of all probes that least allows: short texts are many.
-func (m *OutlineMatcher) nearWord(d *outlined, probes []word, least []uint64) bool {
-	some := sort.Search(len(least), func(i int) bool { return least[i]*m.num > d.atMost*m.den })
+// nearWord is near of all probes from the first on that least allows: short texts are
+// many. Where a text is so short that hardly a bit may differ, an index has the probes.
+func (m *OutlineMatcher) nearWord(d *outlined, l *probeList, first int) bool {
+	end := first + sort.Search(len(l.least)-first, func(i int) bool { return l.least[first+i]*m.num > d.atMost*m.den })
+	// With onesB ≤ onesA + h what near asks for is h·num ≤ (den − num)·|A|.
+	differ := (m.den - m.num) * d.atMost / m.num
+	for k := range l.index {
+		x := &l.index[k]
+		if differ >= uint64(x.pieces) {
+			continue
+		}
+		for p := range x.pieces {
+			for _, i := range x.sharing(d.bits[0], p) {
+				if int(i) >= first && int(i) < end && m.nearAmong(d, l.words[i:i+1]) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return m.nearAmong(d, l.words[first:end])
+}
+
+// nearAmong is near of words.
+func (m *OutlineMatcher) nearAmong(d *outlined, probes []word) bool {
 	bit, ones, room := d.bits[0], int64(d.ones), int64(2*d.atMost-d.ones)
 	less, sum := int64(m.den-m.num), int64(m.den+m.num)
-	for i := range probes[:some] {
+	for i := range probes {
 		p := &probes[i]
 		if int64(bits.OnesCount64(p.bits^bit))*sum > less*min(room+p.ones, p.room+ones) {
 			continue

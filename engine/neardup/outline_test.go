@@ -183,3 +183,36 @@ func BenchmarkNear(b *testing.B) {
 		})
 	}
 }
+
+// The index of short texts answers as a walk over all probes does.
+func TestWordIndexMissesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		den := rapid.Int64Range(1, 10).Draw(t, "den")
+		num := rapid.Int64Range(1, den).Draw(t, "num")
+		o := NewOutliner(num, den)
+		// Of few different shingles, so that many outlines are close.
+		texts := rapid.SliceOfN(rapid.SliceOfN(rapid.Uint64Range(0, 70), 1, 40), 1, 30).Draw(t, "texts")
+		var probes []Outline
+		for _, text := range texts {
+			probes = append(probes, cloned(o.Outline(text)))
+		}
+		m := NewOutlines(probes, num, den).NewMatcher()
+		plain := NewOutlines(probes, num, den)
+		for _, lists := range [][]probeList{plain.own, plain.folded} {
+			for i := range lists {
+				lists[i].index = nil
+			}
+		}
+		walk := plain.NewMatcher()
+		for range 30 {
+			// A probe with little more, or less, or both.
+			text := slices.Clone(rapid.SampledFrom(texts).Draw(t, "text"))
+			text = text[:rapid.IntRange(max(1, len(text)-2), len(text)).Draw(t, "length")]
+			text = append(text, rapid.SliceOfN(rapid.Uint64Range(0, 70), 0, 3).Draw(t, "more")...)
+			d := o.Outline(text)
+			if got, want := m.Near(d), walk.Near(d); got != want {
+				t.Fatalf("%d: near %v, without an index %v", text, got, want)
+			}
+		}
+	})
+}

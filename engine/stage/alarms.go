@@ -19,7 +19,7 @@ import (
 // magicLosses begins a file with what the parties of one shard lost as near
 // duplicates of others: first the input file that the shard is of, then its
 // contributors.
-const magicLosses = "tallystick losses 1\n"
+const magicLosses = "tallystick losses 2\n"
 
 // losses add up one shard.
 type losses struct {
@@ -62,7 +62,8 @@ func (l *losses) write(ctx context.Context, t *taskRun) error {
 	putCounts(e, l.fileLost)
 	err = l.byContributor.Each(func(r *tally.Row) {
 		e.Str(r.Contributor)
-		putCounts(e, r.Class[doc.NearDup])
+		lost := r.Class[doc.NearDup]
+		putFew(e, []uint64{lost.Documents, lost.Bytes, lost.Tokens})
 	})
 	return errors.Join(err, e.Flush())
 }
@@ -80,10 +81,10 @@ func (t *taskRun) alarms(ctx context.Context, rows *sealedRows, kept uint64) (al
 	}
 	e := alarm.Evidence{Measured: left.Measured, Groups: left.Groups, MostCandidates: left.MostCandidates, Audit: left.Audit, Floor: t.Plan.NearDup.Sweepable()}
 	e.Measured.Kept = kept
-	files := rows.fileParties()
+	e.Contributors = rows.all
 	var failed error
 	e.Parties = func(yield func(*alarm.Party) bool) {
-		if err := rows.parties(ctx, files, yield); err != nil && !errors.Is(err, errEnough) {
+		if err := rows.parties(ctx, yield); err != nil && !errors.Is(err, errEnough) {
 			failed = err
 		}
 	}
@@ -94,35 +95,42 @@ func (t *taskRun) alarms(ctx context.Context, rows *sealedRows, kept uint64) (al
 // errEnough ends a walk over parties early.
 var errEnough = errors.New("enough")
 
+// party is the contributor of the row.
+func (r *sealedRow) party() alarm.Party {
+	in := r.In()
+	in.Documents -= r.Class[doc.Rejected].Documents
+	return alarm.Party{Contributor: r.Contributor, In: in, Lost: r.lost}
+}
+
 // parties are the contributors and, where several have documents, the input files.
-func (r *sealedRows) parties(ctx context.Context, files []alarm.Party, yield func(*alarm.Party) bool) error {
+func (r *sealedRows) parties(ctx context.Context, yield func(*alarm.Party) bool) error {
+	var party alarm.Party
 	err := r.each(ctx, func(row *sealedRow) error {
-		in := row.In()
-		in.Documents -= row.Class[doc.Rejected].Documents
-		if !yield(&alarm.Party{Contributor: row.Contributor, In: in, Lost: row.lost}) {
+		if party = row.party(); !yield(&party) {
 			return errEnough
 		}
 		return nil
 	})
-	if err != nil || len(files) < 2 {
+	if err != nil || len(r.files) < 2 {
 		return err
 	}
-	for i := range files {
-		if !yield(&files[i]) {
+	for i := range r.files {
+		if !yield(&r.files[i]) {
 			return errEnough
 		}
 	}
 	return nil
 }
 
-// fileParties are the input files that have documents.
-func (r *sealedRows) fileParties() []alarm.Party {
-	files := make([]alarm.Party, len(r.Plan.Files))
-	for i, f := range r.Plan.Files {
+// fileParties are the input files that have documents, by the heads of the losses of
+// the shards.
+func (t *taskRun) fileParties(heads [][]uint64) []alarm.Party {
+	files := make([]alarm.Party, len(t.Plan.Files))
+	for i, f := range t.Plan.Files {
 		files[i].File = f.Path
 	}
-	for shard, head := range r.losses.heads {
-		file := &files[r.Plan.Shards[shard].File]
+	for shard, head := range heads {
+		file := &files[t.Plan.Shards[shard].File]
 		file.In.Add(doc.Counts{Documents: head[0], Bytes: head[1], Tokens: head[2]})
 		file.Lost.Add(doc.Counts{Documents: head[3], Bytes: head[4], Tokens: head[5]})
 	}

@@ -15,7 +15,7 @@ import (
 // and those that it is the witness of. resolve, which knows them, writes who
 // they are for every kept document with more than one (owners); tally, which
 // knows the tokens, adds the parts up (credits); seal merges.
-const magicCredits = "tallystick credits 1\n"
+const magicCredits = "tallystick credits 2\n"
 
 // crediting shares the tokens of one shard's kept documents. The nil crediting,
 // of a plan that does not share credit, does nothing.
@@ -94,9 +94,7 @@ func (c *crediting) write(ctx context.Context, t *taskRun) error {
 	err = c.sums.EachShare(func(contributor string, of uint64, tokens []uint64) {
 		e.Str(contributor)
 		e.Uint(of)
-		for _, n := range tokens {
-			e.Uint(n)
-		}
+		putFew(e, tokens)
 	})
 	return errors.Join(err, e.Flush())
 }

@@ -5,13 +5,9 @@ import (
 	"cmp"
 	"container/heap"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"math/bits"
-	"os"
-
-	"github.com/cespare/xxhash/v2"
+	"slices"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/tally"
@@ -23,7 +19,7 @@ import (
 // names: a merge of many files, of which memory holds a block each.
 
 // magicSums begins a file with the sums of the contributors of one shard, by name.
-const magicSums = "tallystick sums 1\n"
+const magicSums = "tallystick sums 2\n"
 
 // summed are numbers of a contributor or, of credits, of one and a number of parts.
 type summed struct {
@@ -81,10 +77,7 @@ func (f *summedFile) next() (bool, error) {
 	if f.kind.parts {
 		f.row.of = f.d.Uint()
 	}
-	f.row.values = f.row.values[:0]
-	for range f.kind.values {
-		f.row.values = append(f.row.values, f.d.Uint())
-	}
+	f.row.values = getFew(f.d, f.row.values, f.kind.values)
 	if f.d.Err == nil && !first && f.last.compare(&f.row) >= 0 {
 		f.d.Fail(fmt.Errorf("%w: %q does not sort after %q", doc.ErrCorrupt, f.row.name, f.last.name))
 	}
@@ -96,11 +89,11 @@ type summedSet struct {
 	kind  summedKind
 	open  []func() (*summedFile, error)
 	heads [][]uint64 // of the files of the shards
-	spill []*os.File
+	spill []*scratch
 }
 
-// summed merges the files of a kind of all shards, of which there may be very many,
-// into one on disk, as it will be read several times.
+// summed opens the files of a kind of all shards. Where there are more than can be
+// merged at once, it merges some into one on disk until there are not.
 func (t *taskRun) summed(ctx context.Context, tallied []task.Record, kind summedKind) (*summedSet, error) {
 	s := &summedSet{kind: kind, heads: make([][]uint64, t.Plan.Delivery())}
 	for shard := range t.Plan.Delivery() {
@@ -121,7 +114,7 @@ func (t *taskRun) summed(ctx context.Context, tallied []task.Record, kind summed
 			return &summedFile{kind: kind, d: d, close: func() { r.Close() }}, nil
 		})
 	}
-	for level := 0; level == 0 || len(s.open) > 1; level++ {
+	for len(s.open) > mergeFan {
 		var merged []func() (*summedFile, error)
 		for lo := 0; lo < len(s.open); lo += mergeFan {
 			part := &summedSet{kind: kind, open: s.open[lo:min(lo+mergeFan, len(s.open))]}
@@ -139,49 +132,34 @@ func (t *taskRun) summed(ctx context.Context, tallied []task.Record, kind summed
 
 func (s *summedSet) close() {
 	for _, f := range s.spill {
-		f.Close()
-		os.Remove(f.Name())
+		f.close()
 	}
 }
 
 // mergeToDisk merges some files into a scratch file, which it returns how to open.
 func (s *summedSet) mergeToDisk(ctx context.Context, dir string, part *summedSet) (func() (*summedFile, error), error) {
-	file, err := os.CreateTemp(dir, "merged-*.tmp")
-	if err != nil {
-		return nil, fmt.Errorf("merge %s: %w", s.kind.name, err)
-	}
-	s.spill = append(s.spill, file)
-	_ = os.Remove(file.Name()) // an open file outlives its name
-	sum := xxhash.New()
-	e := wire.NewEncoder(io.MultiWriter(file, sum), s.kind.magic)
-	err = part.each(ctx, func(r *summed) error {
-		e.Bytes(r.name)
-		if s.kind.parts {
-			e.Uint(r.of)
-		}
-		for _, v := range r.values {
-			e.Uint(v)
-		}
-		return e.Err
-	})
-	if err := errors.Join(err, e.Flush()); err != nil {
-		return nil, fmt.Errorf("merge %s: %w", s.kind.name, err)
-	}
-	want := sum.Sum64()
 	plain := s.kind
 	plain.head = 0
+	file, err := writeScratch(dir, plain.magic, func(e *wire.Encoder) error {
+		return part.each(ctx, func(r *summed) error {
+			e.Bytes(r.name)
+			if plain.parts {
+				e.Uint(r.of)
+			}
+			putFew(e, r.values)
+			return e.Err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("merge %s: %w", plain.name, err)
+	}
+	s.spill = append(s.spill, file)
 	return func() (*summedFile, error) {
-		got := xxhash.New()
-		d, err := wire.NewDecoderSize(io.TeeReader(io.NewSectionReader(file, 0, 1<<62), got), plain.magic, mergeBuffer)
+		d, end, err := file.open(plain.magic)
 		if err != nil {
 			return nil, fmt.Errorf("merge %s: %w", plain.name, err)
 		}
-		return &summedFile{kind: plain, d: d, close: func() {}, end: func() error {
-			if got.Sum64() != want {
-				return fmt.Errorf("%w: a scratch file that does not have its checksum", doc.ErrCorrupt)
-			}
-			return nil
-		}}, nil
+		return &summedFile{kind: plain, d: d, close: func() {}, end: end}, nil
 	}, nil
 }
 
@@ -289,127 +267,50 @@ func (h *summedHeap) Pop() any {
 
 // putSums writes one contributor's share of a shard.
 func putSums(e *wire.Encoder, r *tally.Row) {
-	e.Str(r.Contributor)
+	var room [3 * doc.NumClasses]uint64 // all of it, but for further tokenizers
+	values := room[:0]
 	for _, c := range r.Class {
-		e.Uint(c.Documents)
-		e.Uint(c.Bytes)
-		e.Uint(c.Tokens)
+		values = append(values, c.Documents, c.Bytes, c.Tokens)
 	}
 	for _, tokens := range r.Further {
-		for _, n := range tokens {
-			e.Uint(n)
-		}
+		values = append(values, tokens[:]...)
 	}
+	e.Str(r.Contributor)
+	putFew(e, values)
 }
 
-// tallyRow makes a row of the tally of the values of sums.
-func (s *summed) tallyRow(r *tally.Row) {
-	r.Contributor = string(s.name)
-	v := s.values
-	for class := range r.Class {
-		r.Class[class] = doc.Counts{Documents: v[0], Bytes: v[1], Tokens: v[2]}
-		v = v[3:]
-	}
-	for k := range r.Further {
-		v = v[copy(r.Further[k][:], v):]
-	}
-}
+// fewAtOnce is how many numbers putFew writes after one that says which.
+const fewAtOnce = 56
 
-// sealedRow is a row of the tally and what its contributor lost.
-type sealedRow struct {
-	tally.Row
-	lost doc.Counts
-}
-
-// sealedRows reads the three kinds beside each other.
-type sealedRows struct {
-	*taskRun
-	sums, losses, credits *summedSet // credits are nil where none are shared
-}
-
-func (t *taskRun) sealedRows(ctx context.Context, tallied []task.Record) (r *sealedRows, err error) {
-	r = &sealedRows{taskRun: t}
-	sums, losses, credits := t.summedKinds()
-	if r.sums, err = t.summed(ctx, tallied, sums); err == nil {
-		r.losses, err = t.summed(ctx, tallied, losses)
-	}
-	if err == nil && t.Plan.SharesCredit() {
-		r.credits, err = t.summed(ctx, tallied, credits)
-	}
-	if err != nil {
-		r.close()
-		return nil, err
-	}
-	return r, nil
-}
-
-func (r *sealedRows) close() {
-	for _, s := range []*summedSet{r.sums, r.losses, r.credits} {
-		if s != nil {
-			s.close()
-		}
-	}
-}
-
-// each calls fn, which does not keep the row, for all contributors, ascending.
-func (r *sealedRows) each(ctx context.Context, fn func(*sealedRow) error) error {
-	var beside [2]*summing // losses, credits
-	for i, s := range []*summedSet{r.losses, r.credits} {
-		if s == nil {
-			continue
-		}
-		m, err := s.start()
-		if err != nil {
-			return err
-		}
-		defer m.close()
-		beside[i] = m
-	}
-	row := sealedRow{}
-	if n := len(r.Plan.Further); n > 0 {
-		row.Further = make([]doc.ClassTokens, n)
-	}
-	var next [2]*summed
-	advance := func(i int) (err error) {
-		if beside[i] != nil {
-			next[i], err = beside[i].next(ctx)
-		}
-		return err
-	}
-	if err := errors.Join(advance(0), advance(1)); err != nil {
-		return err
-	}
-	err := r.sums.each(ctx, func(s *summed) error {
-		s.tallyRow(&row.Row)
-		row.lost = doc.Counts{}
-		if l := next[0]; l != nil && bytes.Equal(l.name, s.name) {
-			row.lost = doc.Counts{Documents: l.values[0], Bytes: l.values[1], Tokens: l.values[2]}
-			if err := advance(0); err != nil {
-				return err
+// putFew writes numbers of which most are 0, as of most contributors: which ones are
+// not, a bit each, then those.
+func putFew(e *wire.Encoder, values []uint64) {
+	for len(values) > 0 {
+		some := values[:min(len(values), fewAtOnce)]
+		set := uint64(0)
+		for i, v := range some {
+			if v != 0 {
+				set |= 1 << i
 			}
 		}
-		if r.credits != nil {
-			var parts []tally.Part
-			for c := next[1]; c != nil && bytes.Equal(c.name, s.name); c = next[1] {
-				if c.of == 0 {
-					return fmt.Errorf("%w: a part of none", doc.ErrCorrupt)
-				}
-				parts = append(parts, tally.Part{Of: c.of, Tokens: append([]uint64(nil), c.values...)})
-				if err := advance(1); err != nil {
-					return err
-				}
-			}
-			row.Credit = tally.CreditOf(parts, 1+len(r.Plan.Further))
+		e.Uint(set)
+		for ; set != 0; set &= set - 1 {
+			e.Uint(some[bits.TrailingZeros64(set)])
 		}
-		return fn(&row)
-	})
-	if err != nil {
-		return err
+		values = values[len(some):]
 	}
-	for _, s := range next {
-		if s != nil {
-			return fmt.Errorf("%w: %q has losses or credits, but no row", doc.ErrCorrupt, s.name)
+}
+
+// getFew reads n numbers that putFew wrote into dst, whose memory it reuses.
+func getFew(d *wire.Decoder, dst []uint64, n int) []uint64 {
+	dst = slices.Grow(dst[:0], n)[:n]
+	clear(dst)
+	for rest := dst; len(rest) > 0; {
+		some := rest[:min(len(rest), fewAtOnce)]
+		for set := d.Below(1 << len(some)); set != 0; set &= set - 1 {
+			some[bits.TrailingZeros64(set)] = d.Uint()
 		}
+		rest = rest[len(some):]
 	}
-	return nil
+	return dst
 }

@@ -31,14 +31,11 @@ func seal(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	rows, err := t.sealedRows(ctx, tallied)
+	rows, err := t.checkedRows(ctx, tallied)
 	if err != nil {
 		return err
 	}
 	defer rows.close()
-	if err := rows.check(ctx); err != nil {
-		return err
-	}
 	totals := t.Sealed.Total
 	if err := t.raise(ctx, rows, totals.Class[doc.Kept].Documents); err != nil {
 		return err
@@ -93,21 +90,25 @@ func seal(ctx context.Context, t *taskRun) error {
 	return m.Write(w)
 }
 
-// check checks all rows and sums them up, before any is written.
-func (r *sealedRows) check(ctx context.Context) error {
-	r.Sealed = tally.NewSummary(LargestRows)
+// checkedRows checks all rows and sums them up, before any is written.
+func (t *taskRun) checkedRows(ctx context.Context, tallied []task.Record) (*sealedRows, error) {
+	t.Sealed = tally.NewSummary(LargestRows)
 	var check tally.Checker
-	err := r.each(ctx, func(row *sealedRow) error {
-		r.Sealed.Add(&row.Row)
-		return check.Row(&row.Row)
+	rows, err := t.sealedRows(ctx, tallied, func(row *sealedRow) error {
+		t.Sealed.Add(&row.Row)
+		if err := check.Row(&row.Row); err != nil {
+			return fmt.Errorf("tally is not conserved: %w", err)
+		}
+		return nil
 	})
-	if err == nil {
-		err = check.End()
-	}
 	if err != nil {
-		return fmt.Errorf("tally is not conserved: %w", err)
+		return nil, err
 	}
-	return nil
+	if err := check.End(); err != nil {
+		rows.close()
+		return nil, fmt.Errorf("tally is not conserved: %w", err)
+	}
+	return rows, nil
 }
 
 // write writes tally.parquet and tally.jsonl.
