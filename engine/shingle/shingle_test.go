@@ -2,6 +2,7 @@ package shingle
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -278,6 +279,46 @@ func TestSorter(t *testing.T) {
 	}
 }
 
+// Around each size from which on hashes are treated otherwise: none repeat, few, most,
+// soon or late, in some parts of the text or in all, the least and the greatest hash too.
+func TestSorterOfMany(t *testing.T) {
+	random := rand.New(rand.NewPCG(6, 6))
+	var s sorter
+	for _, n := range []int{
+		someHashes, someHashes + 1, someHashes + lookBlock + 1, someHashes + lookAgain + 3, manyHashes + 1,
+	} {
+		for name, one := range map[string]func(i int, before []uint64) uint64{
+			"random":     func(int, []uint64) uint64 { return random.Uint64() },
+			"one":        func(int, []uint64) uint64 { return 0 },
+			"two":        func(i int, _ []uint64) uint64 { return -uint64(i % 2) },
+			"soon":       func(i int, before []uint64) uint64 { return before[max(0, i-1-random.IntN(100))] },
+			"late":       func(i int, before []uint64) uint64 { return before[random.IntN(i)] },
+			"period":     func(i int, before []uint64) uint64 { return before[max(0, i-n/3)] },
+			"one part":   func(i int, _ []uint64) uint64 { return random.Uint64() >> 20 },
+			"last part":  func(i int, _ []uint64) uint64 { return ^(random.Uint64() >> 20) },
+			"neighbours": func(i int, _ []uint64) uint64 { return uint64(n-i) % uint64(n/2) },
+		} {
+			for share, of := range map[int]func(i int) bool{
+				100: func(int) bool { return true }, 50: func(i int) bool { return i/10_000%2 == 0 },
+			} {
+				hashes := make([]uint64, n)
+				hashes[0] = math.MaxUint64
+				for i := 1; i < n; i++ {
+					if of(i) {
+						hashes[i] = one(i, hashes)
+					} else {
+						hashes[i] = random.Uint64()
+					}
+				}
+				want := slices.Compact(slices.Sorted(slices.Values(hashes)))
+				if got := s.distinct(hashes); !slices.Equal(got, want) {
+					t.Fatalf("sort of %d hashes, %d %% %s, is wrong", n, share, name)
+				}
+			}
+		}
+	}
+}
+
 // Hashes that no distribution tells apart, in an order that costs an insertion
 // sort most.
 func TestSorterOfNeighbours(t *testing.T) {
@@ -296,7 +337,7 @@ func TestSorterOfNeighbours(t *testing.T) {
 
 func BenchmarkSorter(b *testing.B) {
 	random := rand.New(rand.NewPCG(5, 5))
-	for _, n := range []int{40, 100, 400, 1500, 6000, 100_000} {
+	for _, n := range []int{40, 100, 400, 1500, 6000, 20_000, 100_000, 300_000, 1_000_000} {
 		// Many documents, so that no branch is known from the time before.
 		docs := make([][]uint64, 1+300_000/n)
 		for i := range docs {
