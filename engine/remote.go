@@ -71,6 +71,34 @@ func prepareRemote(ctx context.Context, r request.Rules, m request.Means, opt Ru
 	return prepareInStore(ctx, o, r, m, opt)
 }
 
+// rethresholdRemote is the part of Rethreshold that writes, for an object store:
+// again does the stages of a job of the plan p.
+func rethresholdRemote(ctx context.Context, p plan.Plan, again func(*task.Job) ([]progress.Timing, error), m request.Means, opt RunOptions) (Result, error) {
+	o, err := folder.OpenRemote(opt.Out)
+	if err != nil {
+		return Result{}, err
+	}
+	defer o.Close()
+	release, err := o.Occupy(ctx, "rethreshold")
+	if err != nil {
+		return Result{}, err
+	}
+	defer release()
+	claimed, err := o.Claim(ctx, false, opt.Force)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := claimed.Begin(ctx, p); err != nil {
+		return Result{}, err
+	}
+	job := jobIn(ctx, o, p, nil, m, opt.Strict)
+	timings, err := again(job)
+	if err != nil {
+		return Result{}, err
+	}
+	return finishIn(ctx, o, job, m, timings, opt)
+}
+
 // runTasksRemote is RunTasks for an object store.
 func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m request.Means, opt RunOptions, name task.Stage, first, n int) ([]task.Record, error) {
 	o, err := folder.OpenRemote(opt.Out)
@@ -150,7 +178,7 @@ func prepareInStore(ctx context.Context, o *folder.Remote, r request.Rules, m re
 	if err != nil {
 		return request.Prepared{}, err
 	}
-	p, err := request.MakePlan(ctx, r, m, "")
+	p, err := request.MakePlan(ctx, r, m, o.URL)
 	if err != nil {
 		return request.Prepared{}, err
 	}
