@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/plan"
@@ -120,17 +118,10 @@ func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Count
 	if o.Settled(ctx, p) {
 		return repeated()
 	}
-	recs := make([]task.Record, n)
 	job := jobIn(ctx, o, p, counters, m, opt.Strict)
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(job.AtOnce(name))
-	for i := range recs {
-		group.Go(func() (err error) {
-			recs[i], err = runTaskIn(groupCtx, o, job, m, opt, name, first+i)
-			return err
-		})
-	}
-	err = group.Wait()
+	recs, err := tellTasks(ctx, job, m, name, n, func(ctx context.Context, i int) (task.Record, error) {
+		return runTaskIn(ctx, o, job, m, opt, name, first+i)
+	})
 	// Files are taken away from a task that is late when the run is sealed.
 	if ctx.Err() == nil && errors.Is(err, fs.ErrNotExist) && o.Sealed(ctx, p) {
 		o.ClearDebris(ctx)
