@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/plan"
@@ -71,6 +69,34 @@ func prepareRemote(ctx context.Context, r request.Rules, m request.Means, opt Ru
 	return prepareInStore(ctx, o, r, m, opt)
 }
 
+// rethresholdRemote is the part of Rethreshold that writes, for an object store:
+// again does the stages of a job of the plan p.
+func rethresholdRemote(ctx context.Context, p plan.Plan, again func(*task.Job) ([]progress.Timing, error), m request.Means, opt RunOptions) (Result, error) {
+	o, err := folder.OpenRemote(opt.Out)
+	if err != nil {
+		return Result{}, err
+	}
+	defer o.Close()
+	release, err := o.Occupy(ctx, "rethreshold")
+	if err != nil {
+		return Result{}, err
+	}
+	defer release()
+	claimed, err := o.Claim(ctx, false, opt.Force)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := claimed.Begin(ctx, p); err != nil {
+		return Result{}, err
+	}
+	job := jobIn(ctx, o, p, nil, m, opt.Strict)
+	timings, err := again(job)
+	if err != nil {
+		return Result{}, err
+	}
+	return finishIn(ctx, o, job, m, timings, opt)
+}
+
 // runTasksRemote is RunTasks for an object store.
 func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m request.Means, opt RunOptions, name task.Stage, first, n int) ([]task.Record, error) {
 	o, err := folder.OpenRemote(opt.Out)
@@ -92,17 +118,10 @@ func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Count
 	if o.Settled(ctx, p) {
 		return repeated()
 	}
-	recs := make([]task.Record, n)
 	job := jobIn(ctx, o, p, counters, m, opt.Strict)
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(job.AtOnce(name))
-	for i := range recs {
-		group.Go(func() (err error) {
-			recs[i], err = runTaskIn(groupCtx, o, job, m, opt, name, first+i)
-			return err
-		})
-	}
-	err = group.Wait()
+	recs, err := tellTasks(ctx, job, m, name, n, func(ctx context.Context, i int) (task.Record, error) {
+		return runTaskIn(ctx, o, job, m, opt, name, first+i)
+	})
 	// Files are taken away from a task that is late when the run is sealed.
 	if ctx.Err() == nil && errors.Is(err, fs.ErrNotExist) && o.Sealed(ctx, p) {
 		o.ClearDebris(ctx)
@@ -150,7 +169,7 @@ func prepareInStore(ctx context.Context, o *folder.Remote, r request.Rules, m re
 	if err != nil {
 		return request.Prepared{}, err
 	}
-	p, err := request.MakePlan(ctx, r, m, "")
+	p, err := request.MakePlan(ctx, r, m, o.URL)
 	if err != nil {
 		return request.Prepared{}, err
 	}

@@ -7,7 +7,9 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/folder"
+	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
@@ -37,6 +39,10 @@ func Rethreshold(ctx context.Context, dir, at string, m request.Means, o RunOpti
 	if p.RunID, err = p.ComputeRunID(); err != nil {
 		return fail(err)
 	}
+	again := func(job *task.Job) ([]progress.Timing, error) { return decideAgain(ctx, job, from, &sealed, m) }
+	if object.IsName(o.Out) {
+		return rethresholdRemote(ctx, p, again, m, o)
+	}
 	release, err := folder.Occupy(o.Out, "rethreshold")
 	if err != nil {
 		return fail(err)
@@ -53,23 +59,33 @@ func Rethreshold(ctx context.Context, dir, at string, m request.Means, o RunOpti
 		return fail(err)
 	}
 	job.Strict = o.Strict
+	timings, err := again(job)
+	if err != nil {
+		return fail(err)
+	}
+	return finish(ctx, job, m, timings, o)
+}
+
+// decideAgain does all stages of job with what the run from kept, whose manifest
+// is sealed, and returns their timings.
+func decideAgain(ctx context.Context, job, from *task.Job, sealed *manifest.Manifest, m request.Means) ([]progress.Timing, error) {
 	var engines []string
-	if t, err := readTimings(dir); err == nil { // they only describe
+	if t, err := readTimings(from.Dir); err == nil { // they only describe
 		engines = []string{t.Machine.Engine}
 	}
 	track := progress.Start(m.Progress, "rethreshold", 0, "bytes")
-	if err := stage.Rethreshold(ctx, job, from, engines, &sealed); err != nil {
-		return fail(err)
+	if err := stage.Rethreshold(ctx, job, from, engines, sealed); err != nil {
+		return nil, err
 	}
 	timings := []progress.Timing{track.End(1, 0)}
 	for _, name := range []task.Stage{task.Tally, task.Seal} {
 		t, err := runStage(ctx, job, name, m)
 		if err != nil {
-			return fail(err)
+			return nil, err
 		}
 		timings = append(timings, t)
 	}
-	return finish(ctx, job, m, timings, o)
+	return timings, nil
 }
 
 // notItself refuses an output folder without a name, or that of the run itself.

@@ -89,20 +89,10 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 		}
 	}
 	job.Fence = func() error { return folder.Fence(o.Out, p.RunID) }
-	recs := make([]task.Record, min(n, total-first))
-	track := progress.Start(m.Progress, string(name), int64(len(recs)), "tasks")
-	var bytes atomic.Int64
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(job.AtOnce(name))
-	for i := range recs {
-		group.Go(func() (err error) {
-			recs[i], err = runTask(groupCtx, job, m, o, name, first+i)
-			track.Add(1)
-			bytes.Add(recs[i].Bytes)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
+	recs, err := tellTasks(ctx, job, m, name, min(n, total-first), func(ctx context.Context, i int) (task.Record, error) {
+		return runTask(ctx, job, m, o, name, first+i)
+	})
+	if err != nil {
 		// Files are taken away from a task that is late when the run is sealed.
 		if ctx.Err() == nil && errors.Is(err, fs.ErrNotExist) && folder.Sealed(ctx, p, o.Out) {
 			folder.ClearDebris(o.Out)
@@ -110,10 +100,31 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 		}
 		return nil, err
 	}
-	track.End(len(recs), bytes.Load())
 	if name != task.Seal && folder.Settled(ctx, p, o.Out) {
 		folder.ClearDebris(o.Out)
 	}
+	return recs, nil
+}
+
+// tellTasks does n tasks of a stage, several at once, and reports each.
+func tellTasks(ctx context.Context, job *task.Job, m request.Means, name task.Stage, n int, do func(ctx context.Context, i int) (task.Record, error)) ([]task.Record, error) {
+	recs := make([]task.Record, n)
+	track := progress.Start(m.Progress, string(name), int64(n), "tasks")
+	var bytes atomic.Int64
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(job.AtOnce(name))
+	for i := range recs {
+		group.Go(func() (err error) {
+			recs[i], err = do(ctx, i)
+			track.Add(1)
+			bytes.Add(recs[i].Bytes)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	track.End(n, bytes.Load())
 	return recs, nil
 }
 

@@ -2,34 +2,21 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/object"
+	"github.com/tallystick/tallystick/engine/sweepable"
 	"github.com/tallystick/tallystick/engine/task"
 )
 
-// local refuses the folder of a run that is in a store to commands that read
-// and write local files only.
-func local(folders ...string) error {
-	for _, f := range folders {
-		if object.IsName(f) {
-			return fmt.Errorf("%s is not a local folder; copy the run from its store first (aws s3 cp --recursive)", f)
-		}
-	}
-	return nil
-}
-
-// Validate is called when the arguments are parsed.
-func (c *sweepCmd) Validate() error { return local(c.Out) }
-
-// Validate is called when the arguments are parsed.
-func (c *rethresholdCmd) Validate() error { return local(c.Dir, c.Out) }
-
-// wholeRun are all files of a run, payFiles those that say what is owed.
+// wholeRun are all files of a run, payFiles those that say what is owed, and
+// sweepFiles those that answer for other thresholds (timings.json names the engine).
 func wholeRun(string) bool      { return true }
 func payFiles(name string) bool { return name == task.PlanFile || name == "tally.jsonl" }
+func sweepFiles(name string) bool {
+	return name == task.PlanFile || name == "timings.json" || strings.HasPrefix(name, sweepable.Dir+"/")
+}
 
 // localRun is the folder of a finished run: dir itself, or, of one that is in a
 // store, a copy of those of its files that want holds for, until cleanup,
@@ -52,3 +39,12 @@ func named(said, copied, dir string) string {
 	}
 	return strings.ReplaceAll(said, copied, strings.TrimSuffix(dir, "/"))
 }
+
+// errOfCopy is an error about the copy of a run that speaks of the run.
+type errOfCopy struct {
+	error
+	copied, dir string
+}
+
+func (e errOfCopy) Error() string { return named(e.error.Error(), e.copied, e.dir) }
+func (e errOfCopy) Unwrap() error { return e.error }

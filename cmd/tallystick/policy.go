@@ -15,7 +15,7 @@ type policyFlags struct {
 	Priority   string   `enum:"created,longest,source" default:"created" help:"Which of several duplicates is kept: the earliest, the longest, or that of the source ranked first; then by created, content, contributor, id (default: created)."`
 	SourceRank []string `placeholder:"A,B,C" help:"Sources from first to last, for --priority source; @FILE reads one a line. Others come after."`
 	scopeFlags
-	Against []string `sep:"none" placeholder:"RUN" help:"Output folder of an earlier run (made with --index): what it kept comes first and is not tallied again. Repeatable."`
+	Against []string `sep:"none" placeholder:"RUN" help:"Output folder of an earlier run (made with --index), or s3://bucket/prefix: what it kept comes first and is not tallied again. Repeatable."`
 	Index   bool     `help:"Keep DIR/index, which a later run --against this one needs."`
 }
 

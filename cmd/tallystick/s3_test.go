@@ -1,28 +1,39 @@
 package main
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/lease"
 	"github.com/tallystick/tallystick/engine/store/s3"
 	"github.com/tallystick/tallystick/engine/store/s3server"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 // TestS3Scripts runs the program over testdata/scripts/s3 against a real S3
 // server, whose bucket corpora holds testdata/corpus. "put FILE URL" uploads,
-// "get URL FOLDER" downloads all files below a URL.
+// "get URL FOLDER" downloads all files below a URL, "empty FOLDER" fails if there
+// is anything in it. After "stall NAME" programs get no answer when they read
+// an object of that name; "stalled" waits until one asks for it.
 func TestS3Scripts(t *testing.T) {
 	server := s3server.Start(t)
-	for _, bucket := range []string{"corpora", "changing", "kept", "outs", "leases"} { // one for each script that writes
+	for _, bucket := range []string{"corpora", "changing", "kept", "outs", "leases", "earlier"} { // one for each script that writes
 		server.Bucket(t, bucket)
 	}
 	client, err := s3.Connect(s3.Options{
@@ -93,6 +104,7 @@ func TestS3Scripts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	asked := make(chan struct{}, 100)
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join(testdata, "scripts", "s3"), RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
@@ -124,6 +136,39 @@ func TestS3Scripts(t *testing.T) {
 					beat.UTC().Format(time.RFC3339)), 0o666))
 				ts.Check(put(file, args[1]))
 			},
+			"stall": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 1 {
+					ts.Fatalf("usage: stall NAME")
+				}
+				ts.Setenv("AWS_ENDPOINT_URL_S3", stalling(t, server.Endpoint, args[0], asked))
+			},
+			"stalled": func(ts *testscript.TestScript, neg bool, args []string) {
+				select {
+				case <-asked:
+				case <-time.After(time.Minute):
+					ts.Fatalf("nobody asked for it")
+				}
+			},
+			"empty": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 1 {
+					ts.Fatalf("usage: empty FOLDER")
+				}
+				entries, err := os.ReadDir(ts.MkAbs(args[0]))
+				ts.Check(err)
+				for _, e := range entries {
+					ts.Fatalf("%s holds %s", args[0], e.Name())
+				}
+			},
+			// Two folders hold the same outputs of plans that differ in names.
+			"same": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) != 2 {
+					ts.Fatalf("usage: same FOLDER FOLDER")
+				}
+				a, b := outputs(ts, ts.MkAbs(args[0])), outputs(ts, ts.MkAbs(args[1]))
+				if diff := cmp.Diff(a, b); diff != "" {
+					ts.Fatalf("the outputs differ:\n%s", diff)
+				}
+			},
 			"get": func(ts *testscript.TestScript, neg bool, args []string) {
 				if neg || len(args) != 2 {
 					ts.Fatalf("usage: get URL FOLDER")
@@ -132,4 +177,41 @@ func TestS3Scripts(t *testing.T) {
 			},
 		},
 	})
+}
+
+// outputs are the digests of the files that the manifest of a run lists, without
+// its plan and without its id.
+func outputs(ts *testscript.TestScript, dir string) map[string]string {
+	m, err := folder.ReadManifest(dir)
+	ts.Check(err)
+	sums := make(map[string]string, len(m.Files))
+	for _, f := range m.Files {
+		if f.Path != task.PlanFile {
+			data, err := os.ReadFile(filepath.Join(dir, f.Path))
+			ts.Check(err)
+			sums[f.Path] = fmt.Sprintf("%x", sha256.Sum256(bytes.ReplaceAll(data, []byte(m.RunID), nil)))
+		}
+	}
+	return sums
+}
+
+// stalling is the endpoint of a server that answers for another one, but not
+// those who read objects whose names end in name: it tells asked of them.
+func stalling(t *testing.T, endpoint, name string, asked chan<- struct{}) string {
+	t.Helper()
+	to, err := url.Parse(endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(to) // leaves the host, which is signed, as it was
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, name) {
+			asked <- struct{}{}
+			<-r.Context().Done()
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
 }

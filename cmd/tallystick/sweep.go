@@ -12,6 +12,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/sweep"
@@ -19,7 +20,7 @@ import (
 )
 
 type sweepCmd struct {
-	Inputs        []string `arg:"" name:"input" help:"The folder of a sweepable run; or files, folders, globs, s3://bucket/prefix, or - for standard input: JSONL, plain, .gz or .zst."`
+	Inputs        []string `arg:"" name:"input" help:"The folder of a sweepable run, or s3://bucket/prefix of one; or files, folders, globs, s3://bucket/prefix, or - for standard input: JSONL, plain, .gz or .zst."`
 	documentFlags `embed:"" group:"Documents:"`
 	rejectFlags   `embed:"" group:"Documents:"`
 	Tokenizer     []string `sep:"none" group:"Counting:" placeholder:"[NAME=]FILE" help:"A tokenizer.json or a built-in one (${builtins}; default: ${default_tokenizer})."`
@@ -37,7 +38,7 @@ type sweepCmd struct {
 	HTML    string   `group:"What is shown:" placeholder:"FILE" help:"Also write a page with curves, losers and samples."`
 	Losers  natural  `group:"What is shown:" default:"10" placeholder:"N" help:"Contributors who lose most, listed per threshold in jsonl and the page; 0: all (default: 10)."`
 	Samples natural  `group:"What is shown:" default:"3" placeholder:"N" help:"Documents on the edge, per threshold (default: 3)."`
-	Out     string   `group:"What is shown:" placeholder:"DIR" help:"Keep the sweepable run of the inputs here, for rethreshold and explain; must be empty or new."`
+	Out     string   `group:"What is shown:" placeholder:"DIR" help:"Keep the sweepable run of the inputs here (a folder, or s3://bucket/prefix), for rethreshold and explain; must be empty or new."`
 }
 
 // Help is shown by "tallystick sweep --help".
@@ -52,7 +53,8 @@ decided as a run decides, from true Jaccard scores; "recall" is the predicted
 probability that a pair of just that score is looked at.
 
 The folder of a run with --sweepable is swept without reading the corpus, but for
-the samples. Of inputs such a run is made first.
+the samples. Of inputs such a run is made first. What a run in a store kept is
+copied to a temporary folder (TMPDIR) first.
 
 Examples:
   tallystick sweep corpus/ --html sweep.html
@@ -76,7 +78,7 @@ func (c *sweepCmd) Run(ctx context.Context, env *environment) error {
 		At: c.At, Floor: c.Floor, Step: c.Step, Losers: int(c.Losers), Samples: int(c.Samples), Scratch: dir,
 	}
 	run, rejected := c.Inputs[0], natural(0)
-	if ofRun := len(c.Inputs) == 1 && folder.IsRun(run); ofRun {
+	if ofRun := len(c.Inputs) == 1 && folder.IsRun(ctx, run); ofRun {
 		if len(c.Tokenizer) > 0 || c.Out != "" {
 			return fmt.Errorf("%w: %s is a finished run: it has counted already, and --tokenizer and --out are for inputs", doc.ErrUsage, run)
 		}
@@ -91,9 +93,14 @@ func (c *sweepCmd) Run(ctx context.Context, env *environment) error {
 			return err
 		}
 	}
-	res, err := threshold.Sweep(ctx, run, o, m)
+	copied, forget, err := localRun(ctx, run, sweepFiles)
+	defer forget()
 	if err != nil {
 		return err
+	}
+	res, err := threshold.Sweep(ctx, copied, o, m)
+	if err != nil {
+		return errOfCopy{err, copied, run}
 	}
 	env.close()
 	if res.NoText != nil && c.Samples > 0 && (c.Format == "jsonl" || c.HTML != "") {
@@ -137,9 +144,9 @@ func (c *sweepCmd) runOnInputs(ctx context.Context, m request.Means, out string)
 }
 
 type rethresholdCmd struct {
-	Dir       string  `arg:"" help:"Output folder of a finished run with --sweepable."`
+	Dir       string  `arg:"" help:"Output folder of a finished run with --sweepable, or s3://bucket/prefix."`
 	Threshold string  `required:"" placeholder:"T" help:"Jaccard at which a document is a near duplicate; not below the floor of the run."`
-	Out       string  `required:"" placeholder:"DIR" help:"Output folder; must be empty or new."`
+	Out       string  `required:"" placeholder:"DIR" help:"Output folder, or s3://bucket/prefix; must be empty or new."`
 	Force     bool    `help:"Replace the run in the output folder."`
 	Strict    bool    `help:"Stop before a tally is written if there is an alarm."`
 	Workers   natural `default:"0" placeholder:"N" help:"Goroutines that work (default: one per core); the results are the same."`
@@ -149,19 +156,29 @@ type rethresholdCmd struct {
 func (*rethresholdCmd) Help() string {
 	return `Writes a complete run at another threshold, without reading the corpus: byte for
 byte what "tallystick run --sweepable" with the same floor writes at that threshold.
+What a run in a store kept is copied to a temporary folder (TMPDIR) first.
 
 Examples:
   tallystick run corpus/ --tokenizer gpt2 --sweepable --out out
   tallystick rethreshold out --threshold 0.75 --out out75
+  tallystick rethreshold s3://bucket/runs/1 --threshold 0.75 --out s3://bucket/runs/1-75
   tallystick verify out75 --inputs`
 }
 
 // Run decides again.
 func (c *rethresholdCmd) Run(ctx context.Context, env *environment) error {
 	m := request.Means{Parser: "native", Workers: workers(c.Workers), Progress: env.progress()}
-	res, err := engine.Rethreshold(ctx, c.Dir, c.Threshold, m, engine.RunOptions{Out: c.Out, Force: c.Force, Strict: c.Strict})
+	if object.IsName(c.Dir) && folder.CleanInput(c.Dir) == folder.CleanInput(c.Out) {
+		return fmt.Errorf("%w: the output folder is that of the run itself", doc.ErrUsage)
+	}
+	copied, forget, err := localRun(ctx, c.Dir, sweepFiles)
+	defer forget()
 	if err != nil {
 		return err
+	}
+	res, err := engine.Rethreshold(ctx, copied, c.Threshold, m, engine.RunOptions{Out: c.Out, Force: c.Force, Strict: c.Strict})
+	if err != nil {
+		return errOfCopy{err, copied, c.Dir}
 	}
 	env.close()
 	if env.output.Quiet {

@@ -120,7 +120,13 @@ func ReadManifest(dir string) (manifest.Manifest, error) {
 }
 
 // IsRun reports whether path is the folder of a finished run.
-func IsRun(path string) bool {
-	_, err := os.Stat(filepath.Join(path, manifest.Name))
+func IsRun(ctx context.Context, path string) bool {
+	name := object.Join(path, manifest.Name)
+	var err error
+	if object.IsName(name) {
+		_, err = object.Stat(ctx, name)
+	} else {
+		_, err = os.Stat(name)
+	}
 	return err == nil
 }

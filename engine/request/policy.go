@@ -217,7 +217,7 @@ func loadEarlier(ctx context.Context, p *plan.Plan, path, dir string) (plan.Plan
 	case err != nil:
 		return fail("%w: it holds no finished run: %w", doc.ErrInput, err)
 	}
-	old, err := folder.LoadPlan(filepath.Join(path, task.PlanFile))
+	old, err := folder.LoadPlan(object.Join(path, task.PlanFile))
 	switch {
 	case err != nil:
 		return fail("%w", err)
@@ -302,8 +302,12 @@ func canonical(path string) string {
 	return path
 }
 
-// sameFile reports whether two paths lead to one existing file or folder.
+// sameFile reports whether two paths lead to one existing file or folder, or
+// are one name in a store.
 func sameFile(a, b string) bool {
+	if object.IsName(a) {
+		return folder.CleanInput(a) == folder.CleanInput(b)
+	}
 	x, errX := os.Stat(a)
 	y, errY := os.Stat(b)
 	return errX == nil && errY == nil && os.SameFile(x, y)

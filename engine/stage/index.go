@@ -6,13 +6,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"path/filepath"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
+	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
-	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
@@ -137,14 +137,14 @@ func scanEarlier(ctx context.Context, t *taskRun) error {
 	if run == nil {
 		return fmt.Errorf("%w: shard %d is of no earlier run of the plan", doc.ErrCorrupt, shard)
 	}
-	name := IndexPath(shard - run.FirstShard)
-	file, err := store.NewLocal(run.Folder).Open(ctx, name)
+	name := object.Join(run.Folder, IndexPath(shard-run.FirstShard))
+	file, err := corpus.OpenRaw(ctx, name)
 	if err != nil {
-		return fmt.Errorf("%w: index of earlier run %s: %w", doc.ErrInput, run.Folder, err)
+		return fmt.Errorf("index of earlier run %s: %w", run.Folder, err)
 	}
 	defer file.Close()
 	if err := t.readIndex(ctx, run, file); err != nil {
-		return fmt.Errorf("%s: %w", filepath.Join(run.Folder, name), err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }

@@ -2,8 +2,11 @@ package verify
 
 import (
 	"context"
-	"path/filepath"
 
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/tallystick/tallystick/engine/corpus"
+	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/verify/wary"
 )
 
@@ -11,10 +14,10 @@ import (
 // the plan, and finds the witnesses there among what the earlier run kept.
 func (c *checker) checkEarlier(ctx context.Context, f *findings) (witnesses uint64, err error) {
 	for _, e := range c.plan.Earlier {
-		err := c.parallel(ctx, e.Shards, f, func(_ context.Context, i int, f *findings) error {
+		err := c.parallel(ctx, e.Shards, f, func(ctx context.Context, i int, f *findings) error {
 			shard := e.FirstShard + i
-			name := filepath.Join(e.Folder, filepath.FromSlash(indexName(i)))
-			kept, digest, err := wary.Index(name, c.plan.Fields.Source != "")
+			name := object.Join(e.Folder, indexName(i))
+			kept, digest, err := readIndex(ctx, name, c.plan.Fields.Source != "")
 			switch {
 			case err != nil:
 				f.add("%s: of earlier run %.12s: cannot be read: %v", name, e.RunID, err)
@@ -43,4 +46,13 @@ func (c *checker) checkEarlier(ctx context.Context, f *findings) (witnesses uint
 		}
 	}
 	return witnesses, nil
+}
+
+func readIndex(ctx context.Context, name string, sources bool) (kept *roaring.Bitmap, digest string, err error) {
+	file, err := corpus.OpenRaw(ctx, name)
+	if err != nil {
+		return nil, "", err
+	}
+	defer file.Close()
+	return wary.Index(file, sources)
 }

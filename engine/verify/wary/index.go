@@ -8,19 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/RoaringBitmap/roaring/v2"
 )
 
 // Index returns the ordinals of the documents that an index file has as
 // kept, and its digest: those with a record and without a decision.
-func Index(name string, sources bool) (kept *roaring.Bitmap, digest string, err error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, "", err
-	}
-	defer file.Close()
+func Index(file io.Reader, sources bool) (kept *roaring.Bitmap, digest string, err error) {
 	sum := sha256.New()
 	in := indexReader{r: bufio.NewReader(io.TeeReader(file, sum))}
 	const magic = "tallystick index 1\n"
