@@ -47,7 +47,7 @@ func runRemote(ctx context.Context, r request.Rules, m request.Means, opt RunOpt
 		}
 		return finishIn(ctx, o, job, m, nil, opt)
 	}
-	timings, err := runStages(ctx, job, p.Timing, m)
+	timings, err := runStages(ctx, job, p.Timing, m, doTask)
 	if err != nil {
 		return Result{}, err
 	}

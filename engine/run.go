@@ -64,10 +64,14 @@ func Run(ctx context.Context, r request.Rules, m request.Means, o RunOptions) (R
 		return Result{}, err
 	}
 	defer release()
-	p, err := prepare(ctx, r, m, o)
+	scan := early{means: m, dir: o.Out}
+	defer scan.stop()
+	p, err := prepare(ctx, r, m, o, func(draft request.Prepared) { scan.begin(ctx, draft) })
 	if err != nil {
+		scan.discard()
 		return Result{}, err
 	}
+	scan.planned(&p.Plan)
 	job, err := newJob(p.Plan, p.Counters, m, o.Out)
 	if err != nil {
 		return Result{}, err
@@ -84,18 +88,21 @@ func Run(ctx context.Context, r request.Rules, m request.Means, o RunOptions) (R
 		}
 		return finish(ctx, job, m, oldTimings(job), o)
 	}
-	timings, err := runStages(ctx, job, p.Timing, m)
+	timings, err := runStages(ctx, job, p.Timing, m, scan.do)
 	if err != nil {
 		return Result{}, err
 	}
 	return finish(ctx, job, m, timings, o)
 }
 
+// taskDoer does a task unless it is done, and says in fresh whether it did.
+type taskDoer func(ctx context.Context, job *task.Job, name task.Stage, number int) (rec task.Record, fresh bool, err error)
+
 // runStages does all stages, and returns their timings after that of planning.
-func runStages(ctx context.Context, job *task.Job, planning progress.Timing, m request.Means) ([]progress.Timing, error) {
+func runStages(ctx context.Context, job *task.Job, planning progress.Timing, m request.Means, do taskDoer) ([]progress.Timing, error) {
 	timings := []progress.Timing{planning}
 	for _, name := range task.Order {
-		t, err := runStage(ctx, job, name, m)
+		t, err := runStageBy(ctx, job, name, m, do)
 		if err != nil {
 			return nil, err
 		}
@@ -125,7 +132,7 @@ func Prepare(ctx context.Context, r request.Rules, m request.Means, o RunOptions
 		return request.Prepared{}, err
 	}
 	defer release()
-	return prepare(ctx, r, m, o)
+	return prepare(ctx, r, m, o, nil)
 }
 
 func newJob(p plan.Plan, counters []*tokenize.Counter, m request.Means, dir string) (*task.Job, error) {
@@ -140,6 +147,10 @@ func newJob(p plan.Plan, counters []*tokenize.Counter, m request.Means, dir stri
 
 // runStage does every task of a stage that is not done yet, on all workers.
 func runStage(ctx context.Context, job *task.Job, name task.Stage, m request.Means) (progress.Timing, error) {
+	return runStageBy(ctx, job, name, m, doTask)
+}
+
+func runStageBy(ctx context.Context, job *task.Job, name task.Stage, m request.Means, do taskDoer) (progress.Timing, error) {
 	tasks, err := job.Tasks(name)
 	if err != nil {
 		return progress.Timing{}, err
@@ -174,7 +185,7 @@ func runStage(ctx context.Context, job *task.Job, name task.Stage, m request.Mea
 	space := watchSpace(&job.Plan, job.Dir, m.Progress)
 	for i := range tasks {
 		group.Go(func() error {
-			rec, fresh, err := doTask(ctx, job, name, i)
+			rec, fresh, err := do(ctx, job, name, i)
 			if err != nil {
 				return err
 			}
@@ -226,13 +237,17 @@ func forStage(counters []*tokenize.Counter) []task.Counter {
 	return out
 }
 
-// prepare is Prepare for who occupies the folder.
-func prepare(ctx context.Context, r request.Rules, m request.Means, o RunOptions) (request.Prepared, error) {
+// prepare is Prepare for who occupies the folder. draft is told what the plan will be
+// (request.MakePlanFrom) if the folder is empty.
+func prepare(ctx context.Context, r request.Rules, m request.Means, o RunOptions, draft func(request.Prepared)) (request.Prepared, error) {
 	claimed, err := folder.Claim(ctx, o.Out, o.Resume, o.Force)
 	if err != nil {
 		return request.Prepared{}, err
 	}
-	p, err := request.MakePlan(ctx, r, m, o.Out)
+	if !claimed.IsNew() {
+		draft = nil
+	}
+	p, err := request.MakePlanFrom(ctx, r, m, o.Out, draft)
 	if err != nil {
 		return request.Prepared{}, err
 	}

@@ -38,6 +38,20 @@ func EachPlannedLine(ctx context.Context, f plan.File, s plan.Shard, maxLine int
 	return r.each(ctx, progress, fn)
 }
 
+// EachSummedLine is EachLine that also returns the XXH64 of the shard's bytes, as a
+// plan has it, for a plan that does not have it yet. The file is a plain one (Draft).
+func EachSummedLine(ctx context.Context, f plan.File, s plan.Shard, maxLine int64, fn func(*Line) error) (sum string, err error) {
+	r, err := Open(ctx, f, s, maxLine)
+	if err != nil {
+		return "", err
+	}
+	r.sum, r.unplanned = xxhash.New(), true
+	if err := r.each(ctx, nil, fn); err != nil {
+		return "", err
+	}
+	return hexSum(r.sum), nil
+}
+
 // each is EachLine of r, which it closes.
 func (r *Reader) each(ctx context.Context, progress func(bytes int64), fn func(*Line) error) error {
 	defer r.Close()

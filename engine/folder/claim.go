@@ -75,6 +75,9 @@ func Claim(ctx context.Context, dir string, resume, force bool) (*Claimed, error
 	return c, nil
 }
 
+// IsNew reports whether no run is in the folder, to go on or to be replaced.
+func (c *Claimed) IsNew() bool { return c.resumed == nil && !c.replace }
+
 // Begin writes the plan p of the run, or checks that it is that of the run to
 // resume.
 func (c *Claimed) Begin(ctx context.Context, p plan.Plan) error {

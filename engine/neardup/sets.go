@@ -1,7 +1,6 @@
 package neardup
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -47,10 +46,14 @@ type setIndex struct {
 type SetFile struct {
 	mu      sync.Mutex
 	file    *os.File
-	out     *bufio.Writer
-	written uint64 // elements
-	err     error  // the first failure: the file is useless after it
+	buffer  []byte   // of the end of the file, which has a place there but is not written
+	spare   [][]byte // buffers without content
+	written uint64   // elements that have a place
+	err     error    // the first failure: the file is useless after it
 }
+
+// setBuffer is how many bytes are written at once, unless a set has more.
+const setBuffer = 1 << 17
 
 // SetRef is a set in a SetFile.
 type SetRef struct {
@@ -67,43 +70,105 @@ func NewSetFile(dir string) (*SetFile, error) {
 	// An open file outlives its name, so a killed run leaves nothing behind.
 	// Where a system refuses, Close removes it.
 	_ = os.Remove(f.Name())
-	return &SetFile{file: f, out: bufio.NewWriterSize(f, 1<<17)}, nil
+	return &SetFile{file: f}, nil
 }
 
 // Append stores a set, distinct and ascending, and returns where it is. It does not
-// keep set.
+// keep set. It is safe for concurrent use.
 func (w *SetFile) Append(set []uint64) (SetRef, error) {
 	if len(set) > maxSetSize {
 		return SetRef{}, errTooLarge(len(set))
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.append(set)
+	ref, due := w.append(set)
+	err := w.err
+	w.mu.Unlock()
+	if err == nil {
+		err = w.write(due)
+	}
+	return ref, err
 }
 
 func errTooLarge(shingles int) error {
 	return fmt.Errorf("store shingle set: %d shingles, at most %d: %w", shingles, maxSetSize, doc.ErrInput)
 }
 
-func (w *SetFile) append(set []uint64) (SetRef, error) {
-	ref := SetRef{At: w.written, Size: uint32(len(set))}
-	if len(set) == 0 || w.err != nil {
-		return ref, w.err
-	}
-	if _, err := w.out.Write(bytesOf(set)); err != nil {
-		w.err = fmt.Errorf("store shingle set: %w", err)
-	}
-	w.written += uint64(len(set))
-	return ref, w.err
+// unwritten is a part of the file that has a place in it.
+type unwritten struct {
+	buffer, set []byte // either may be empty; set is the caller's and comes after buffer
+	at          int64  // of the first of both, bytes
 }
 
-func (w *SetFile) flush() error {
-	if w.err == nil {
-		if err := w.out.Flush(); err != nil {
-			w.err = fmt.Errorf("store shingle sets: %w", err)
+// append gives a set its place in the file. What is due to be written then its
+// caller writes, once it has given back the lock: to fill pages of the system takes
+// longer than all else, and threads can do it side by side.
+func (w *SetFile) append(set []uint64) (ref SetRef, due unwritten) {
+	ref = SetRef{At: w.written, Size: uint32(len(set))}
+	if len(set) == 0 {
+		return ref, due
+	}
+	b := bytesOf(set)
+	if len(w.buffer)+len(b) > setBuffer {
+		due.at = int64(w.written)*8 - int64(len(w.buffer))
+		due.buffer, w.buffer = w.buffer, nil
+	}
+	w.written += uint64(len(set))
+	if len(b) > setBuffer {
+		due.set = b
+		return ref, due
+	}
+	if w.buffer == nil {
+		if last := len(w.spare) - 1; last >= 0 {
+			w.buffer, w.spare = w.spare[last], w.spare[:last]
+		} else {
+			w.buffer = make([]byte, 0, setBuffer)
 		}
 	}
+	w.buffer = append(w.buffer, b...)
+	return ref, due
+}
+
+// write writes what is due. The lock is not held.
+func (w *SetFile) write(due unwritten) error {
+	at := due.at
+	for _, b := range [][]byte{due.buffer, due.set} {
+		if len(b) == 0 {
+			continue
+		}
+		if _, err := w.file.WriteAt(b, at); err != nil {
+			return w.fail(err)
+		}
+		at += int64(len(b))
+	}
+	if cap(due.buffer) > 0 {
+		w.mu.Lock()
+		w.spare = append(w.spare, due.buffer[:0])
+		w.mu.Unlock()
+	}
+	return nil
+}
+
+func (w *SetFile) fail(err error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		w.err = fmt.Errorf("store shingle set: %w", err)
+	}
 	return w.err
+}
+
+// flush writes what no Append has. None is under way, or comes later.
+func (w *SetFile) flush() error {
+	w.mu.Lock()
+	due := unwritten{buffer: w.buffer, at: int64(w.written)*8 - int64(len(w.buffer))}
+	w.buffer = nil
+	err := w.err
+	w.mu.Unlock()
+	if err == nil {
+		err = w.write(due)
+	}
+	w.spare = nil
+	return err
 }
 
 // Sets returns some of the sets, as those of documents 0, 1, …, after the last
@@ -138,6 +203,8 @@ type SetWriter struct {
 	index  setIndex
 	room   int64      // bytes that memory still has for sets; negative once they are in the file
 	chunks [][]uint64 // sets in memory
+
+	copying sync.WaitGroup // sets on their way into chunks
 }
 
 // setChunk is the number of elements that memory for sets is allocated in.
@@ -175,31 +242,49 @@ func (w *SetWriter) Append(d uint32, set []uint64) error {
 		return fmt.Errorf("document %d: %w", d, errTooLarge(len(set)))
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	err := w.err
 	if w.index.sizes[d] != 0 {
-		return fmt.Errorf("store shingle set: document %d has one", d)
+		err = fmt.Errorf("store shingle set: document %d has one", d)
 	}
-	at, err := w.store(set)
 	if err != nil {
+		w.mu.Unlock()
+		return err
+	}
+	at, place, due, err := w.place(set)
+	if err != nil {
+		w.mu.Unlock()
 		return fmt.Errorf("document %d: %w", d, err)
 	}
 	w.index.sizes[d], w.index.at[d] = uint32(len(set)), at
-	setParity(w.index.newBitmap(d), set)
+	parity := w.index.newBitmap(d)
+	w.mu.Unlock()
+
+	// Each thread fills its own memory.
+	if place != nil {
+		copy(place, set)
+		w.copying.Done()
+	}
+	setParity(parity, set)
+	if err := w.write(due); err != nil {
+		return fmt.Errorf("document %d: %w", d, err)
+	}
 	return nil
 }
 
-// store returns where a set is now: its chunk<<32 | first element, or its place in the
-// file.
-func (w *SetWriter) store(set []uint64) (uint64, error) {
-	if w.room < 0 {
-		ref, err := w.append(set)
-		return ref.At, err
-	}
-	if w.room -= 8 * int64(len(set)); w.room < 0 {
-		if err := w.toFile(); err != nil {
-			return 0, err
+// place finds a set a place: in memory, where it is to be copied to (then copying
+// waits for it), or in the file, with what is due to be written. at is its chunk<<32 |
+// first element, or its place in the file. The lock is held.
+func (w *SetWriter) place(set []uint64) (at uint64, place []uint64, due unwritten, err error) {
+	if w.room >= 0 {
+		if w.room -= 8 * int64(len(set)); w.room < 0 {
+			if err := w.toFile(); err != nil {
+				return 0, nil, due, err
+			}
 		}
-		return w.store(set)
+	}
+	if w.room < 0 {
+		ref, due := w.append(set)
+		return ref.At, nil, due, nil
 	}
 	last := len(w.chunks) - 1
 	if last < 0 || cap(w.chunks[last])-len(w.chunks[last]) < len(set) {
@@ -207,19 +292,23 @@ func (w *SetWriter) store(set []uint64) (uint64, error) {
 		last++
 	}
 	begin := len(w.chunks[last])
-	w.chunks[last] = append(w.chunks[last], set...)
-	return uint64(last)<<32 | uint64(begin), nil
+	end := begin + len(set)
+	w.chunks[last] = w.chunks[last][:end]
+	w.copying.Add(1)
+	return uint64(last)<<32 | uint64(begin), w.chunks[last][begin:end:end], due, nil
 }
 
-// toFile moves the sets from memory to the file.
+// toFile moves the sets from memory to the file. The lock is held.
 func (w *SetWriter) toFile() error {
+	w.copying.Wait()
 	begin := make([]uint64, len(w.chunks))
 	for i, c := range w.chunks {
-		ref, err := w.append(c)
-		if err != nil {
-			return err
+		if _, err := w.file.WriteAt(bytesOf(c), int64(w.written)*8); err != nil {
+			w.err = fmt.Errorf("store shingle set: %w", err)
+			return w.err
 		}
-		begin[i] = ref.At
+		begin[i] = w.written
+		w.written += uint64(len(c))
 	}
 	for d, size := range w.index.sizes {
 		if size > 0 {
@@ -234,8 +323,6 @@ func (w *SetWriter) toFile() error {
 // Finish ends writing and returns the sets. The writer is spent, also when it
 // fails.
 func (w *SetWriter) Finish() (*FileSets, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if err := w.flush(); err != nil {
 		return nil, errors.Join(err, closeScratch(w.file))
 	}

@@ -2,6 +2,7 @@ package request
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/folder"
@@ -25,8 +26,10 @@ func (in *Inputs) Open(i int) plan.File {
 	return f
 }
 
-// readInputs lists, shards and, if digests is set, digests the inputs.
-func readInputs(ctx context.Context, r Rules, m Means, dir string, digests bool) (*Inputs, error) {
+// readInputs lists, shards and, if digests is set, digests the inputs. draft, if not
+// nil, is told before they are read what will be found (corpus.Draft), if that is
+// known.
+func readInputs(ctx context.Context, r Rules, m Means, dir string, digests bool, draft func(*Inputs)) (*Inputs, error) {
 	paths, err := corpus.Expand(ctx, r.Inputs)
 	if err != nil {
 		return nil, err
@@ -47,6 +50,12 @@ func readInputs(ctx context.Context, r Rules, m Means, dir string, digests bool)
 	track := progress.Start(m.Progress, "plan", total, "bytes")
 	if in.shardSize = r.ShardSize; in.shardSize == 0 {
 		in.shardSize = shardSizeOf(total)
+	}
+	if draft != nil && !slices.Contains(paths, "-") {
+		var known bool
+		if in.Files, in.Shards, known = corpus.Draft(ctx, in.opened, in.shardSize); known {
+			draft(in)
+		}
 	}
 	in.Files, in.Shards, err = corpus.Plan(ctx, in.opened, corpus.PlanOptions{
 		ShardSize: in.shardSize, Workers: m.Workers, SkipDigest: !digests, Progress: track.Add,
@@ -77,7 +86,7 @@ func shardSizeOf(total int64) int64 {
 // FindInputs lists and shards the inputs, those of a reference corpus after the
 // others, without digests. dir is where standard input is copied to.
 func FindInputs(ctx context.Context, r Rules, m Means, dir string) (*Inputs, error) {
-	in, err := readInputs(ctx, r, m, dir, false)
+	in, err := readInputs(ctx, r, m, dir, false, nil)
 	if err != nil || len(r.Policy.Reference) == 0 {
 		return in, err
 	}

@@ -126,7 +126,7 @@ func (p *Policy) addReference(ctx context.Context, r Rules, m Means, dir string,
 // in the delivery.
 func readReference(ctx context.Context, r Rules, m Means, dir string, delivery []plan.File, digests bool) (*Inputs, error) {
 	r.Inputs = r.Policy.Reference
-	in, err := readInputs(ctx, r, m, dir, digests)
+	in, err := readInputs(ctx, r, m, dir, digests, nil)
 	if err != nil {
 		return nil, fmt.Errorf("reference corpus: %w", err)
 	}

@@ -65,6 +65,13 @@ type Prepared struct {
 // MakePlan resolves inputs and rules. dir is where standard input is spooled
 // when "-" is among the inputs.
 func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, error) {
+	return MakePlanFrom(ctx, r, m, dir, nil)
+}
+
+// MakePlanFrom is MakePlan that tells draft, if that is not nil, what the plan will
+// be unless an input changes, before it reads them: everything but the run id and
+// what corpus.Draft leaves out. It does not where more than the inputs is read.
+func MakePlanFrom(ctx context.Context, r Rules, m Means, dir string, draft func(Prepared)) (Prepared, error) {
 	fail := func(err error) (Prepared, error) { return Prepared{}, err }
 	if err := r.checkPolicy(); err != nil {
 		return fail(err)
@@ -111,7 +118,16 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 	if err != nil {
 		return fail(err)
 	}
-	in, err := readInputs(ctx, r, m, dir, true)
+	var told func(*Inputs)
+	if draft != nil && len(r.Policy.Reference) == 0 && len(earlier) == 0 {
+		told = func(in *Inputs) {
+			d := p
+			d.Files, d.Shards, d.ShardSize = in.Files, in.Shards, in.shardSize
+			r.complete(&d)
+			draft(Prepared{Plan: d, Counters: tokenizers.Counters})
+		}
+	}
+	in, err := readInputs(ctx, r, m, dir, true, told)
 	if err != nil {
 		return fail(err)
 	}
@@ -122,10 +138,7 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 	for _, e := range earlier {
 		e.addTo(&p)
 	}
-	if r.Audit && p.Unaudited() == "" {
-		p.AuditPPM, p.AuditLeast, p.AuditMost = plan.DefaultAuditPPM, plan.DefaultAuditLeast, plan.DefaultAuditMost
-	}
-	p.Partitions = min(256, max(4, len(p.Shards)))
+	r.complete(&p)
 	if err := p.Check(); err != nil { // whoever reads it would refuse it
 		return fail(fmt.Errorf("%w: %w", doc.ErrUsage, err))
 	}
@@ -133,6 +146,14 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 		return fail(err)
 	}
 	return Prepared{p, tokenizers.Counters, in.timing}, nil
+}
+
+// complete decides what depends on the inputs.
+func (r Rules) complete(p *plan.Plan) {
+	if r.Audit && p.Unaudited() == "" {
+		p.AuditPPM, p.AuditLeast, p.AuditMost = plan.DefaultAuditPPM, plan.DefaultAuditLeast, plan.DefaultAuditMost
+	}
+	p.Partitions = min(256, max(4, len(p.Shards)))
 }
 
 // ShingleRule names the rule for shingles.

@@ -27,7 +27,7 @@ func readIndexFile(t testing.TB, data []byte, planned string) (task.Record, stor
 		Shards:     []plan.Shard{{Index: planned}},
 		Earlier:    []plan.Earlier{{Folder: "earlier", Shards: 3}},
 	}}
-	run := &taskRun{j.Begin(task.Scan, 0)}
+	run := &taskRun{Task: j.Begin(task.Scan, 0)}
 	defer run.Abort()
 	if err := run.readIndex(t.Context(), &j.Plan.Earlier[0], bytes.NewReader(data)); err != nil {
 		return run.Record, nil, err

@@ -47,7 +47,12 @@ func scan(ctx context.Context, t *taskRun) error {
 			return err
 		}
 	}
-	err = corpus.EachPlannedLine(ctx, file, shard, t.Plan.MaxLine, t.Read, s.line)
+	if t.sums != nil {
+		*t.sums, err = corpus.EachSummedLine(ctx, file, shard, t.Plan.MaxLine, s.line)
+		t.Record.Bytes = shard.Length
+	} else {
+		err = corpus.EachPlannedLine(ctx, file, shard, t.Plan.MaxLine, t.Read, s.line)
+	}
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,10 @@ import (
 )
 
 // taskRun is a task under way: what all tasks have, and what only some stages do.
-type taskRun struct{ *task.Task }
+type taskRun struct {
+	*task.Task
+	sums *string // where scan leaves the checksum of a shard whose plan has none
+}
 
 // Do runs one task unless its record shows that it is done, and returns the
 // record. fresh is false for a task that an earlier run had finished.
@@ -35,7 +38,7 @@ func Do(ctx context.Context, j *task.Job, n task.Stage, number int) (rec task.Re
 		return task.Record{}, false, err
 	}
 	start := time.Now()
-	t := &taskRun{j.Begin(n, number)}
+	t := &taskRun{Task: j.Begin(n, number)}
 	defer t.Abort()
 	run := map[task.Stage]func(context.Context, *taskRun) error{
 		task.Scan: scan, task.Match: match, task.Resolve: resolveAll, task.Tally: tallyShard, task.Seal: seal,
@@ -48,6 +51,23 @@ func Do(ctx context.Context, j *task.Job, n task.Stage, number int) (rec task.Re
 		return task.Record{}, false, fmt.Errorf("%s task %d: %w", n, number, err)
 	}
 	return t.Record, true, nil
+}
+
+// ScanDraft scans a shard of a draft, a plan that has as yet no run id and of the
+// shard no checksum, which it returns. The files are visible then; who knows the
+// run id writes the record, which lacks it.
+func ScanDraft(ctx context.Context, j *task.Job, number int) (rec task.Record, sum string, err error) {
+	start := time.Now()
+	t := &taskRun{Task: j.Begin(task.Scan, number), sums: &sum}
+	defer t.Abort()
+	if err := scan(ctx, t); err != nil {
+		return task.Record{}, "", err
+	}
+	t.Record.Seconds = time.Since(start).Seconds()
+	if err := t.Publish(); err != nil {
+		return task.Record{}, "", err
+	}
+	return t.Record, sum, nil
 }
 
 // resolveAll is the task of resolve, which package resolve does.
