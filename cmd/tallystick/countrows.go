@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/tallystick/tallystick/engine/count"
 	"github.com/tallystick/tallystick/engine/doc"
@@ -123,7 +124,7 @@ func (c *countWriter) table(w io.Writer, labels []string) {
 		for _, n := range r.further {
 			line += fmt.Sprintf("\t%d", n)
 		}
-		_, err := fmt.Fprintf(t, "%s\t %s\n", line, escapeTSV(r.name))
+		_, err := fmt.Fprintf(t, "%s\t %s\n", line, shown(r.name))
 		return err
 	}
 	c.finish = func(total *countRow) error {
@@ -190,3 +191,16 @@ func (c *countWriter) close() error {
 var tsvEscaper = strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
 
 func escapeTSV(s string) string { return tsvEscaper.Replace(s) }
+
+// shown is a name of a stranger's choice, safe to show on a terminal.
+func shown(s string) string {
+	var b strings.Builder
+	for _, r := range escapeTSV(s) {
+		if unicode.IsGraphic(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		}
+	}
+	return b.String()
+}

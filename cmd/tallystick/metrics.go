@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strconv"
+	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/progress"
 )
@@ -64,7 +66,7 @@ func newMetrics(where string) (*metrics, error) {
 	m.reg.MustRegister(info, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector())
 
 	if _, port, err := net.SplitHostPort(where); err == nil {
-		if _, err := strconv.ParseUint(port, 10, 16); err == nil {
+		if strings.Trim(port, "0123456789") == "" { // a number too large for one is no file either
 			if err := m.listen(where); err != nil {
 				return nil, err
 			}
@@ -73,6 +75,12 @@ func newMetrics(where string) (*metrics, error) {
 	}
 	if object.IsName(where) {
 		return nil, fmt.Errorf("%w: --metrics %s: who collects metrics reads an address or a local file, no object", doc.ErrUsage, where)
+	}
+	if info, err := os.Stat(where); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%w: --metrics %s: not a regular file, which is what is replaced", doc.ErrUsage, where)
+	}
+	if err := folder.RefuseInRun(where); err != nil {
+		return nil, err
 	}
 	m.file = where
 	m.write()

@@ -84,6 +84,19 @@ func TestMetricsOfCommands(t *testing.T) {
 	}
 }
 
+// TestMetricsOfNoFile: a mistyped port makes no file, and a device is not replaced.
+func TestMetricsOfNoFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, where := range []string{":99999", "localhost:1234567", os.DevNull} {
+		if m, err := newMetrics(where); err == nil {
+			t.Errorf("%s: %v", where, m.file)
+		}
+	}
+	if entries, err := os.ReadDir("."); err != nil || len(entries) > 0 {
+		t.Errorf("left: %v, %v", entries, err)
+	}
+}
+
 func TestMetricsInNoStore(t *testing.T) {
 	if _, err := newMetrics("s3://bucket/tallystick.prom"); !errors.Is(err, doc.ErrUsage) {
 		t.Error(err)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/pay"
 	"github.com/tallystick/tallystick/engine/store"
 )
@@ -53,6 +54,11 @@ func (c *payCmd) Run(ctx context.Context, env *environment) error {
 			return fmt.Errorf("carry in: %s: %v", c.CarryIn, err)
 		}
 		o.CarryIn = &carry
+	}
+	if c.Output != "" {
+		if err := folder.RefuseInRun(c.Output); err != nil {
+			return err
+		}
 	}
 	dir, cleanup, err := localRun(ctx, c.Dir, payFiles)
 	defer cleanup()

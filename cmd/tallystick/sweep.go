@@ -66,6 +66,11 @@ Examples:
 
 // Run sweeps.
 func (c *sweepCmd) Run(ctx context.Context, env *environment) error {
+	if c.HTML != "" {
+		if err := folder.RefuseInRun(c.HTML); err != nil {
+			return err
+		}
+	}
 	dir, cleanup, err := scratch()
 	if err != nil {
 		return err

@@ -59,11 +59,11 @@ const MaxWitnessed = 20
 // without them), so they must still be there; if they are not, what was found
 // without them comes with the error.
 func Find(ctx context.Context, dir, id string, o Options, m request.Means) (plan.Plan, []Explanation, error) {
+	if _, err := folder.ReadManifest(dir); err != nil {
+		return plan.Plan{}, nil, err
+	}
 	p, err := folder.LoadPlan(filepath.Join(dir, task.PlanFile))
 	if err != nil {
-		return p, nil, err
-	}
-	if _, err := folder.ReadManifest(dir); err != nil {
 		return p, nil, err
 	}
 	var found []Explanation

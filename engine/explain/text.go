@@ -70,7 +70,7 @@ func printExplanation(w *strings.Builder, p plan.Plan, e *Explanation) {
 	if e.ID != "" {
 		row("document", "%s", label(e.ID))
 	}
-	row("place", "%s:%d", e.File, e.Line)
+	row("place", "%s:%d", label(e.File), e.Line)
 	if e.Origin != "" {
 		row("part of", "%s, which is not tallied here", e.Origin)
 	}
@@ -82,12 +82,12 @@ func printExplanation(w *strings.Builder, p plan.Plan, e *Explanation) {
 	case doc.Kept:
 		row("why", "%s", whyKept(p, e))
 		for _, w := range e.Witnessed {
-			row("witness of", "%s:%d  %s  by %s  %s, Jaccard %.6f", p.Files[p.Shards[w.Shard].File].Path, w.Line, label(w.ID), label(w.Contributor), w.Class, w.Jaccard)
+			row("witness of", "%s:%d  %s  by %s  %s, Jaccard %.6f", label(p.Files[p.Shards[w.Shard].File].Path), w.Line, label(w.ID), label(w.Contributor), w.Class, w.Jaccard)
 		}
 	default:
 		d := e.Decision
 		row("tokens", "%s", tokensOf(p, d))
-		row("witness", "%s:%d  %s", p.Files[p.Shards[d.WitnessShard].File].Path, d.WitnessLine, label(d.WitnessID))
+		row("witness", "%s:%d  %s", label(p.Files[p.Shards[d.WitnessShard].File].Path), d.WitnessLine, label(d.WitnessID))
 		if origin := p.Origin(int(d.WitnessShard)); origin != "" {
 			row("", "by %s, of %s", label(d.WitnessContributor), origin)
 		} else {
@@ -130,7 +130,7 @@ func printExplanation(w *strings.Builder, p plan.Plan, e *Explanation) {
 }
 
 func refText(r sweep.Ref) string {
-	place := fmt.Sprintf("%s:%d", r.File, r.Line)
+	place := fmt.Sprintf("%s:%d", label(r.File), r.Line)
 	if r.ID == "" {
 		return place
 	}

@@ -46,6 +46,10 @@ func (o *Remote) Occupy(ctx context.Context, command string) (release func(), er
 	case err != nil:
 		return nil, fmt.Errorf("output folder: %w", err)
 	}
+	if err := l.Renew(); err != nil {
+		l.Release()
+		return nil, fmt.Errorf("output folder: %w", err)
+	}
 	// In the same order as in a local folder: one of both sees the other.
 	tasks, err := lease.HeldIn(ctx, o, runningPrefix)
 	var dead []string

@@ -77,6 +77,21 @@ func LeaveOutRuns(ctx context.Context, paths, args []string, p progress.Listener
 	return kept, nil
 }
 
+// RefuseInRun returns an error (doc.ErrUsage) if a local file is, or would be, in
+// the output folder of a run, which holds what the run writes and nothing else.
+func RefuseInRun(name string) error {
+	name, err := filepath.Abs(name)
+	if err != nil {
+		return err
+	}
+	for dir := filepath.Dir(name); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if _, err := LoadPlan(filepath.Join(dir, task.PlanFile)); err == nil {
+			return fmt.Errorf("%w: %s is in the output folder of a run, %s; choose another place", doc.ErrUsage, name, dir)
+		}
+	}
+	return nil
+}
+
 // CleanInput is one way to write an input.
 func CleanInput(path string) string {
 	if object.IsName(path) {

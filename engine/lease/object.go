@@ -45,10 +45,11 @@ var own sync.Map
 type StoreLease struct {
 	in      Store
 	name    string
+	mu      sync.Mutex // of the next four
 	content object
-	version string    // of the object; belongs to beat until it has ended
-	beaten  time.Time // of the last beat that arrived; likewise
-	lost    bool      // to somebody else; likewise
+	version string    // of the object
+	beaten  time.Time // of the last beat that arrived
+	lost    bool      // to somebody else
 	ctx     context.Context
 	stop    context.CancelFunc
 	beats   sync.WaitGroup
@@ -113,24 +114,40 @@ func (l *StoreLease) write(ctx context.Context, version string) (string, error) 
 func (l *StoreLease) beat() {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
-	for !l.lost {
+	for {
 		select {
 		case <-l.ctx.Done():
 			return
 		case <-tick.C:
-			l.touch()
+			if lost, _ := l.touch(); lost {
+				return
+			}
 		}
 	}
 }
 
+// Renew is a beat out of turn, that tells whether there can be any: the error
+// wraps errors.ErrUnsupported where the store does not write on the condition
+// that an object is as it was. A lease there looks like one of a dead process
+// after [Lost], and nobody can take it over. Whatever else fails is made up for
+// by the next beat.
+func (l *StoreLease) Renew() error {
+	if _, err := l.touch(); errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return nil
+}
+
 // touch is one beat. One that fails is made up for by the next.
-func (l *StoreLease) touch() {
+func (l *StoreLease) touch() (lost bool, _ error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	ctx, cancel := context.WithTimeout(l.ctx, requestTime)
 	defer cancel()
-	version, err := l.write(ctx, l.version)
-	if err == nil {
+	version, refused := l.write(ctx, l.version)
+	if refused == nil {
 		l.version, l.beaten = version, l.content.Beat
-		return
+		return false, nil
 	}
 	switch now, version, err := fetch(ctx, l.in, l.name); {
 	case err == nil && now.ID == l.content.ID:
@@ -142,6 +159,7 @@ func (l *StoreLease) touch() {
 	case err == nil:
 		l.lost = true
 	}
+	return l.lost, refused
 }
 
 // Release gives the lease back and removes its object, unless somebody else

@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -199,6 +200,47 @@ func TestBeats(t *testing.T) {
 	l.Release()
 	if h, living, err := LookIn(t.Context(), s, "lock"); err != nil || !living || h != other {
 		t.Errorf("after the release of who lost it: %v, %v, %v", h, living, err)
+	}
+}
+
+// unconditional is a store without If-Match.
+type unconditional struct{ *store.Mem }
+
+func (s unconditional) Swap(ctx context.Context, name, version string, data []byte) (string, error) {
+	if version != "" {
+		return "", fmt.Errorf("commit: %w", errors.ErrUnsupported)
+	}
+	return s.Mem.Swap(ctx, name, version, data)
+}
+
+// TestRenew: a store in which a lease cannot be renewed is known at once; one that
+// is only overloaded is none.
+func TestRenew(t *testing.T) {
+	mem := store.NewMem()
+	l, err := TakeIn(t.Context(), unconditional{mem}, "lock", "run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Renew(); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("without conditional writes: %v", err)
+	}
+	l.Release()
+	if _, _, err := LookIn(t.Context(), mem, "lock"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("after the release: %v", err)
+	}
+
+	if l, err = TakeIn(t.Context(), mem, "lock", "run"); err != nil {
+		t.Fatal(err)
+	}
+	defer l.Release()
+	before := l.beaten
+	mem.Fail = func(store.Op, string) error { return errors.New("503 slow down") }
+	if err := l.Renew(); err != nil || l.beaten != before {
+		t.Errorf("overloaded: %v", err)
+	}
+	mem.Fail = nil
+	if err := l.Renew(); err != nil || !l.beaten.After(before) {
+		t.Errorf("%v, beaten %v", err, l.beaten.Sub(before))
 	}
 }
 

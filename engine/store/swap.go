@@ -19,7 +19,8 @@ type Swapper interface {
 	// Swap writes a small file, if that of its name still has a version that
 	// Fetch or Swap returned, or, if version is empty, if there is none. It
 	// returns the new version. Otherwise the error wraps fs.ErrExist, and nothing
-	// changes. After any other error the file may have been written.
+	// changes; where it wraps errors.ErrUnsupported, the store does not know such
+	// conditions. After any other error the file may have been written.
 	// Versions tell contents apart: no two of a name should be the same.
 	Swap(ctx context.Context, name, version string, data []byte) (string, error)
 }

@@ -234,6 +234,26 @@ func TestSimpleServerIsRefused(t *testing.T) {
 	}
 }
 
+// TestNoConditionalWrites: a store that lacks one of the conditions is named, with
+// the way out.
+func TestNoConditionalWrites(t *testing.T) {
+	for header, version := range map[string]string{"If-Match": sumOf([]byte("old")), "If-None-Match": ""} {
+		f, c := newFake(t)
+		f.objects["some/prefix/f"] = fakeObject{[]byte("old"), sumOf([]byte("old")), http.Header{}}
+		f.fault = func(w http.ResponseWriter, r *http.Request, _ func(http.ResponseWriter)) bool {
+			if r.Header.Get(header) != "" {
+				refuse(w, http.StatusNotImplemented, "NotImplemented")
+				return true
+			}
+			return false
+		}
+		_, err := f.store(t, c).(store.Swapper).Swap(t.Context(), "f", version, []byte("new"))
+		if !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), c.endpoint) || !strings.Contains(err.Error(), "PUT with "+header) {
+			t.Errorf("%s: %v", header, err)
+		}
+	}
+}
+
 // The answer to the request that makes a file visible may be lost; the client
 // asks again and is refused, for the file is there.
 func TestLostAnswers(t *testing.T) {

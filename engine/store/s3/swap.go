@@ -39,7 +39,9 @@ func (s *Store) Swap(ctx context.Context, name, version string, data []byte) (st
 	}
 	id := rand.Text()
 	o := minio.PutObjectOptions{UserMetadata: map[string]string{writerKey: id}, DisableContentSha256: true}
+	header := "If-Match"
 	if version == "" {
+		header = "If-None-Match"
 		o.SetMatchETagExcept("*")
 	} else {
 		o.SetMatchETag(version)
@@ -61,6 +63,9 @@ func (s *Store) Swap(ctx context.Context, name, version string, data []byte) (st
 			if answer.StatusCode != http.StatusNotFound || answer.Code == minio.NoSuchKey {
 				return "", fmt.Errorf("commit %s: %w: %w", s.url(name), fs.ErrExist, err)
 			}
+		case http.StatusNotImplemented:
+			return "", fmt.Errorf("commit %s: %w: %w (%s writes no object on a condition, PUT with %s, without which nobody sees that a run is still alive: name an output folder on a disk, or in a store that has conditional writes)",
+				s.url(name), errors.ErrUnsupported, err, s.c.endpoint, header)
 		}
 	}
 	return "", fmt.Errorf("commit %s: %w", s.url(name), s.c.explain(ctx, s.bucket, err))

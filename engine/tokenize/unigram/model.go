@@ -25,6 +25,10 @@ type model struct {
 // infinity.
 const mostScore = 1e290
 
+// mostPiece bounds the bytes of a piece, as every goroutine remembers so many
+// places ([viterbi]). The longest of a real vocabulary have some hundreds.
+const mostPiece = 1 << 16
+
 // unknownPenalty is by how much an unknown character scores below all pieces.
 const unknownPenalty = 10
 
@@ -66,6 +70,9 @@ func loadModel(o pipeline.Object, mark string) (*model, error) {
 	for _, e := range entries {
 		if math.Abs(e.score) > mostScore {
 			return nil, pipeline.Unsupported("a score of %v", e.score)
+		}
+		if len(e.piece) > mostPiece {
+			return nil, pipeline.Unsupported("a piece of %d bytes (at most %d)", len(e.piece), mostPiece)
 		}
 		m.penalty = min(m.penalty, e.score)
 	}

@@ -171,6 +171,7 @@ func TestRefused(t *testing.T) {
 		"first, words":    toy(`null`, `{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Metaspace","replacement":"▁","prepend_scheme":"first"}]}`, false),
 		"prefix space":    toy(`null`, `{"type":"Metaspace","replacement":"▁","add_prefix_space":false}`, false),
 		"no unk":          []byte(strings.Replace(string(toy(`null`, old, false)), `"unk_id":1`, `"unk_id":null`, 1)),
+		"a long piece":    []byte(strings.Replace(string(toy(`null`, old, false)), `"한국"`, `"`+strings.Repeat("a", mostPiece+1)+`"`, 1)),
 		"some bytes":      []byte(strings.Replace(string(toy(`null`, old, true)), `0x41`, `0x4`, 1)),
 	} {
 		file, err := pipeline.Parse(config)
