@@ -201,17 +201,23 @@ func (w *window) at(offset int64, n int) ([]byte, error) {
 		return w.buf[offset-w.base:], nil
 	}
 	size := int(min(int64(max(n, w.block)), w.end-offset))
+	var have []byte // of what is asked for
+	if !w.input.isObject() && offset >= w.base && offset < w.base+int64(len(w.buf)) {
+		have = w.buf[offset-w.base:]
+	}
 	if cap(w.own) < size {
 		w.own = make([]byte, size+size/4)
 	}
 	w.base, w.buf = offset, w.own[:size]
-	read, err := w.input.ReadAt(w.buf, offset)
-	w.buf = w.buf[:read]
-	if read == size {
+	got := copy(w.buf, have)
+	read, err := w.input.ReadAt(w.buf[got:], offset+int64(got))
+	got += read
+	w.buf = w.buf[:got]
+	if got == size {
 		return w.buf, nil
 	}
 	if err == io.EOF {
-		return nil, changed(w.planned, "it ends at byte %d, the plan says %d", offset+int64(read), w.planned.Size)
+		return nil, changed(w.planned, "it ends at byte %d, the plan says %d", offset+int64(got), w.planned.Size)
 	}
 	return nil, inputError(w.planned.Path, err)
 }
@@ -237,16 +243,18 @@ func (w *window) reach(offset int64, n int) (bool, error) {
 // line returns the line that begins at offset without its LF, and its length
 // with it. Of a line far longer than the limit it returns a beginning.
 func (w *window) line(offset, maxLine int64) (data []byte, length int64, err error) {
-	for n := 1; ; n = 2 * len(data) {
+	for n, seen := 1, 0; ; n = 2 * len(data) {
 		data, err = w.at(offset, n)
 		if err != nil {
 			return nil, 0, err
 		}
-		if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		if i := bytes.IndexByte(data[seen:], '\n'); i >= 0 {
+			i += seen
 			return data[:i], int64(i) + 1, nil
 		}
 		if offset+int64(len(data)) >= w.end || int64(len(data))-1 > maxLine {
 			return data, int64(len(data)), nil
 		}
+		seen = len(data)
 	}
 }

@@ -116,6 +116,47 @@ func checkFetch(t testing.TB, f plan.File, s plan.Shard, maxLine int64, lines []
 	}
 }
 
+// Lines that end about where blocks do, or go on over several, whichever are wanted.
+func TestFetchOverBlocks(t *testing.T) {
+	random := rand.New(rand.NewPCG(9, 9))
+	for range 20 {
+		var data []byte
+		var wants []Want
+		var ends []int64
+		for i := range 60 {
+			n := []int{random.IntN(50), fetchBlock, fetchMore, random.IntN(fetchBlock), random.IntN(3 * fetchMore)}[random.IntN(5)] + random.IntN(5)
+			wants = append(wants, Want{uint32(i), int64(len(data))})
+			data = append(data, 'x')
+			for range n {
+				data = append(data, byte('a'+random.IntN(26)))
+			}
+			ends = append(ends, int64(len(data)))
+			data = append(data, '\n')
+		}
+		path := writeFile(t, "lines", data)
+		files, shards := planFiles(t, 1<<30, path, putObject(t, "blocks"+path, data))
+		for i := range files {
+			for _, share := range []int{1, 2, 10} {
+				var some []Want
+				for _, w := range wants {
+					if random.IntN(share) == 0 {
+						some = append(some, w)
+					}
+				}
+				err := Fetch(t.Context(), files[i], shards[i], testMaxLine, some, func(k int, line []byte) error {
+					if want := data[some[k].Offset:ends[some[k].Ordinal]]; !bytes.Equal(line, want) {
+						t.Errorf("%s: line %d has %d bytes, want %d, or others", files[i].Path, some[k].Ordinal, len(line), len(want))
+					}
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+}
+
 func FuzzLines(f *testing.F) {
 	for _, seed := range []string{"", "\n", "a\r\n\r\nbb", "  \n123456\n", "\x1f\x8b", "x\x00\n\r\n\n"} {
 		f.Add([]byte(seed), uint8(4), uint8(3))

@@ -78,6 +78,9 @@ type Parser interface {
 	// Parse fills rec from the line (without its line break) and returns
 	// doc.OK, or the reason why the line cannot be used.
 	Parse(line []byte, rec *Record) doc.Reason
+	// Release leaves the parser's memory to a later one. Neither the parser nor its
+	// records may be used afterwards. Nobody has to release one.
+	Release()
 }
 
 // Kinds of parsers, for New. They give the same records for every line.

@@ -1,6 +1,10 @@
 package jsonl
 
-import "github.com/tallystick/tallystick/engine/doc"
+import (
+	"sync"
+
+	"github.com/tallystick/tallystick/engine/doc"
+)
 
 // native is our own parser: one pass over the line that validates all of it and
 // picks up the wanted values on the way.
@@ -23,6 +27,17 @@ func (p *native) Parse(line []byte, rec *Record) doc.Reason {
 		return p.reason
 	}
 	return p.found.record(rec, p.requireContributor)
+}
+
+// released are buffers for decoded strings, touched already, that parsers left.
+var released sync.Pool // of *[]byte
+
+// Release implements Parser.
+func (p *native) Release() {
+	if b := p.scratch; b != nil {
+		p.scratch = nil
+		released.Put(&b)
+	}
 }
 
 // kind is the JSON type of a wanted value.

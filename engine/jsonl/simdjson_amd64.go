@@ -53,6 +53,9 @@ func (p *viaSimdjson) Parse(line []byte, rec *Record) doc.Reason {
 	return p.native.Parse(line, rec)
 }
 
+// Release implements Parser.
+func (p *viaSimdjson) Release() { p.native.Release() }
+
 // safe reports whether the line has nothing in it that the library is known to
 // judge in another way before there is a tape to look at.
 func safe(line []byte) bool {

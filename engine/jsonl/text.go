@@ -70,6 +70,11 @@ func (w *walker) readString(i int) (int, []byte) {
 	// All decoded strings of a line are together no longer than the line, and
 	// so are at every point those up to there: the scratch never grows under a
 	// string already given out, and dst always has room for the rest of the line.
+	if w.scratch == nil {
+		if b, ok := released.Get().(*[]byte); ok {
+			w.scratch = (*b)[:0]
+		}
+	}
 	if cap(w.scratch) < len(w.line) {
 		w.scratch = make([]byte, 0, len(w.line)+len(w.line)/4)
 	}

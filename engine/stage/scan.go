@@ -40,6 +40,7 @@ func scan(ctx context.Context, t *taskRun) error {
 		return err
 	}
 	defer s.shingles.Release()
+	defer s.parser.Release()
 	s.keys.Tables = tables
 	s.standing = t.Plan.IsStanding(t.Record.Task)
 	if t.Plan.AuditPPM > 0 {

@@ -86,6 +86,7 @@ func (t *Task) fetchOf(ctx context.Context, shard int, list []int32, of func(n i
 	if err != nil {
 		return err
 	}
+	defer parser.Release()
 	var rec jsonl.Record
 	s := t.Plan.Shards[shard]
 	file := t.File(s.File)
