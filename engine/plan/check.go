@@ -117,6 +117,8 @@ func (p *Plan) checkSizes() error {
 		return fmt.Errorf("shards of %d bytes, lines of up to %d", p.ShardSize, p.MaxLine)
 	case p.AuditPPM < 0 || p.AuditPPM > 1e6 || min(p.AuditLeast, p.AuditMost) < 0 || max(p.AuditLeast, p.AuditMost) > maxSample:
 		return fmt.Errorf("an audit of %d ppm of the texts, %d to %d", p.AuditPPM, p.AuditLeast, p.AuditMost)
+	case p.AuditPPM > 0 && (p.Scope != "" || len(p.Earlier) > 0): // pairs that no rule drops would count as missed
+		return fmt.Errorf("an audit, which looks for pairs in the whole corpus, with scope %q and %d earlier runs", p.Scope, len(p.Earlier))
 	case min(a.LossPPM, a.LossExcessPPM, a.NeighboursPPM, a.ComponentPPM) < 0:
 		return errors.New("alarms with a negative limit")
 	}

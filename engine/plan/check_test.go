@@ -23,7 +23,6 @@ func sound() Plan {
 			ThresholdNum: 4, ThresholdDen: 5, Recall: "0.99", Bands: 16, Rows: 5, PrefixUpTo: 8,
 			FloorNum: 1, FloorDen: 2, Curve: []Point{{JaccardPercent: 80, RecallPPM: 990_000}},
 		},
-		AuditPPM: 1000, AuditLeast: 100, AuditMost: 1000,
 		ShardSize: 1, MaxLine: 1, Partitions: 4,
 		Earlier: []Earlier{{Folder: "feb", RunID: digest, FirstShard: 3, Shards: 1}},
 		Files: []File{
@@ -40,10 +39,22 @@ func sound() Plan {
 	}
 }
 
+// audited is a sound plan that has an audit, and so nothing that stands.
+func audited() Plan {
+	p := sound()
+	p.AuditPPM, p.AuditLeast, p.AuditMost = 1000, 100, 1000
+	p.Earlier, p.Files, p.Shards = nil, p.Files[:2], p.Shards[:3]
+	return p
+}
+
 func TestCheckTakesASoundPlan(t *testing.T) {
 	p := sound()
 	if err := p.Check(); err != nil {
 		t.Error(err)
+	}
+	p = audited()
+	if err := p.Check(); err != nil {
+		t.Errorf("with an audit: %v", err)
 	}
 	p.Shards, p.Files, p.Earlier = nil, nil, nil
 	if err := p.Check(); err != nil {
@@ -86,8 +97,11 @@ func TestCheckRefuses(t *testing.T) {
 		"partitions beyond memory":  func(p *Plan) { p.Partitions = math.MaxInt },
 		"no line":                   func(p *Plan) { p.MaxLine = 0 },
 		"shards of nothing":         func(p *Plan) { p.ShardSize = 0 },
-		"audit of more than all":    func(p *Plan) { p.AuditPPM = 1_000_001 },
-		"audit of fewer than none":  func(p *Plan) { p.AuditLeast = -1 },
+		"audit of more than all":    func(p *Plan) { *p = audited(); p.AuditPPM = 1_000_001 },
+		"audit of fewer than none":  func(p *Plan) { *p = audited(); p.AuditLeast = -1 },
+		"audit within a source":     func(p *Plan) { *p = audited(); p.Scope, p.Fields.Source = ScopeSource, "s" },
+		"audit against a reference": func(p *Plan) { *p = audited(); p.Scope, p.Files[1].Reference = ScopeReference, true },
+		"audit against earlier":     func(p *Plan) { p.AuditPPM = 1000 },
 		"negative alarm":            func(p *Plan) { p.Alarms = &Alarms{LossPPM: -1} },
 		"file without a name":       func(p *Plan) { p.Files[0].Path = "" },
 		"negative file":             func(p *Plan) { p.Files[0].Size = -10 },
