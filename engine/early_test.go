@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tallystick/tallystick/engine/request"
@@ -69,11 +70,11 @@ func TestEarlyScan(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			scanned := 0
+			var scanned atomic.Int64
 			if _, err := runStages(t.Context(), job, p.Timing, request.Means{Workers: 1}, func(ctx context.Context, job *task.Job, name task.Stage, i int) (task.Record, bool, error) {
 				rec, fresh, err := e.do(ctx, job, name, i)
 				if name == task.Scan && fresh {
-					scanned++
+					scanned.Add(1)
 				}
 				return rec, fresh, err
 			}); err != nil {
@@ -83,8 +84,8 @@ func TestEarlyScan(t *testing.T) {
 			if want == all {
 				want = shards
 			}
-			if scanned != want {
-				t.Errorf("%d of %d shards scanned again, want %d", scanned, shards, want)
+			if n := int(scanned.Load()); n != want {
+				t.Errorf("%d of %d shards scanned again, want %d", n, shards, want)
 			}
 			alone := runPolicy(t, rules, policyMeans(1), filepath.Join(dir, "alone")).Dir
 			sameBytes(t, filepath.Join(alone, "manifest.json"), filepath.Join(out, "manifest.json"))

@@ -9,7 +9,7 @@ import (
 )
 
 // draftWindow is how far behind a nominal cut Draft looks for the end of a line.
-const draftWindow = 1 << 20
+const draftWindow = 16 << 20
 
 // Draft returns the files and shards that Plan finds unless the files change, but for
 // digests, checksums and the numbers of lines: it reads no more than the lines at
@@ -74,7 +74,7 @@ func draftFile(ctx context.Context, path string, shardSize int64) (file plan.Fil
 // lineEnd returns the place after the first newline from offset on, of those in the
 // window there.
 func lineEnd(in *input, offset, size int64) (end int64, found bool) {
-	const step = 16 << 10
+	const step = 64 << 10
 	block := make([]byte, step)
 	for at := offset; at < min(size, offset+draftWindow); at += step {
 		b := block[:min(step, size-at)]

@@ -37,6 +37,11 @@ func Fetch(ctx context.Context, f plan.File, s plan.Shard, maxLine int64, wants 
 	return fetchPlain(ctx, f, s, maxLine, wants, fn)
 }
 
+// IsPlain reports whether a file is a local one that can be read at any place.
+func IsPlain(f plan.File) bool {
+	return f.Compression == compressionNone && !object.IsName(f.Path)
+}
+
 func notThere(f plan.File, w Want) error {
 	return changed(f, "no usable line begins at byte %d", w.Offset)
 }

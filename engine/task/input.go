@@ -45,7 +45,7 @@ type Text struct {
 	Length uint64 // of the text, bytes
 }
 
-// Fetch reads texts again, shard by shard on all workers: those with the numbers
+// Fetch reads texts again, in portions of a shard on all workers: those with the numbers
 // some, which ascend with their places. newFn makes the consumer of one worker,
 // which owns its scratch.
 func (t *Task) Fetch(ctx context.Context, some []int32, of func(n int32) Text, newFn func() func(n int32, text []byte) error) error {
@@ -64,15 +64,40 @@ func (t *Task) Fetch(ctx context.Context, some []int32, of func(n int32) Text, n
 			continue
 		}
 		slices.Sort(list)
-		group.Go(func() error {
-			err := t.fetchOf(ctx, shard, list, of, newFn())
-			if origin := t.Plan.Origin(shard); err != nil && origin != "" {
-				err = fmt.Errorf("%w (texts of %s are read again to prove duplicates of them)", err, origin)
-			}
-			return err
-		})
+		for _, part := range t.portions(shard, list, of) {
+			group.Go(func() error {
+				err := t.fetchOf(ctx, shard, part, of, newFn())
+				if origin := t.Plan.Origin(shard); err != nil && origin != "" {
+					err = fmt.Errorf("%w (texts of %s are read again to prove duplicates of them)", err, origin)
+				}
+				return err
+			})
+		}
 	}
 	return group.Wait()
+}
+
+// fetchPortion is about how many bytes of text a worker fetches before it takes
+// others: whole shards of texts end too far apart, above all where one has most.
+const fetchPortion = 2 << 20
+
+// portions cuts what is wanted of a shard for several workers. A compressed file is
+// read from its beginning for each, and of an object one asks for many lines at once, so
+// of these the list is left whole.
+func (t *Task) portions(shard int, list []int32, of func(n int32) Text) (parts [][]int32) {
+	if f := t.File(t.Plan.Shards[shard].File); !corpus.IsPlain(f) {
+		return [][]int32{list}
+	}
+	begin, size := 0, uint64(0)
+	for i, n := range list {
+		if size += of(n).Length; size >= fetchPortion {
+			parts, begin, size = append(parts, list[begin:i+1]), i+1, 0
+		}
+	}
+	if begin < len(list) {
+		parts = append(parts, list[begin:])
+	}
+	return parts
 }
 
 // fetchOf reads texts of one shard, in order of place.
