@@ -13,9 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/request"
+	"github.com/tallystick/tallystick/engine/request/requesttest"
 )
 
 // notices collects what a user is told.
@@ -35,11 +35,7 @@ func countIn(t *testing.T, kind InputKind, inputs ...string) (counts []string, t
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := request.Rules{
-		Inputs: inputs, Fields: plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
-		MaxLine: 1 << 20, ShardSize: 1 << 20,
-	}
-	err = Each(t.Context(), r, m, tokenizers.Counters, kind, t.TempDir(), func(batch []Counted) error {
+	err = Each(t.Context(), requesttest.Rules(inputs...), m, tokenizers.Counters, kind, t.TempDir(), func(batch []Counted) error {
 		for i := range batch {
 			counts = append(counts, fmt.Sprintf("%s %d", filepath.Base(batch[i].Label()), batch[i].Counts.Tokens))
 		}
