@@ -2,6 +2,10 @@
 package requesttest
 
 import (
+	"os"
+	"path/filepath"
+	"testing"
+
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/request"
 )
@@ -16,4 +20,20 @@ func Rules(inputs ...string) request.Rules {
 		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
 		Threshold: "0.8", Recall: 0.99, Seed: 7, ShardSize: 1 << 20, MaxLine: 1 << 20,
 	}
+}
+
+// Folder is a new folder that holds files.
+func Folder(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
