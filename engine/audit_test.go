@@ -16,8 +16,8 @@ import (
 	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/folder"
-	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/request"
+	"github.com/tallystick/tallystick/engine/request/requesttest"
 	"github.com/tallystick/tallystick/engine/shingle"
 	"github.com/tallystick/tallystick/engine/task"
 )
@@ -63,11 +63,9 @@ func auditOf(t *testing.T, lines []string, files, bands, workers int, ppm int64)
 	for k := range files {
 		tree[fmt.Sprintf("%02d.jsonl", k)] = strings.Join(lines[k*len(lines)/files:(k+1)*len(lines)/files], "\n")
 	}
-	r := request.Rules{
-		Inputs: []string{writeFiles(t, tree)}, Tokenizers: []string{"../testdata/tokenizers/bytes.json"}, AddedTokens: "match",
-		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
-		Threshold: "0.7", Recall: 0.99, Seed: 7, AuditPPM: ppm, MaxLine: 1 << 20, ShardSize: int64(max(8000, 10*len(lines))),
-	}
+	r := requesttest.Rules(requesttest.Folder(t, tree))
+	r.Tokenizers, r.Threshold, r.AuditPPM = []string{"../testdata/tokenizers/bytes.json"}, "0.7", ppm
+	r.ShardSize = int64(max(8000, 10*len(lines)))
 	m := request.Means{Engine: "native", Parser: "native", Workers: workers}
 	out := t.TempDir()
 	p, err := request.MakePlan(t.Context(), r, m, out)
@@ -224,12 +222,9 @@ func TestAuditIsAFunctionOfTheDocuments(t *testing.T) {
 // A text that changes between scan and audit is not audited.
 func TestAuditOfChangedInput(t *testing.T) {
 	lines := []string{`{"text":"one two three four five six seven","id":"a"}`, `{"text":"eight nine ten eleven twelve","id":"b"}`}
-	dir := writeFiles(t, map[string]string{"a.jsonl": strings.Join(lines, "\n")})
-	r := request.Rules{
-		Inputs: []string{dir}, Tokenizers: []string{"../testdata/tokenizers/bytes.json"}, AddedTokens: "match",
-		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
-		Threshold: "0.7", Recall: 0.99, Seed: 7, AuditPPM: 1e6, MaxLine: 1 << 20, ShardSize: 1 << 20,
-	}
+	dir := requesttest.Folder(t, map[string]string{"a.jsonl": strings.Join(lines, "\n")})
+	r := requesttest.Rules(dir)
+	r.Tokenizers, r.Threshold, r.AuditPPM = []string{"../testdata/tokenizers/bytes.json"}, "0.7", 1e6
 	m := request.Means{Engine: "native", Parser: "native", Workers: 1}
 	out := t.TempDir()
 	p, err := request.MakePlan(t.Context(), r, m, out)
@@ -252,20 +247,4 @@ func TestAuditOfChangedInput(t *testing.T) {
 	if _, err := runStage(t.Context(), job, task.Resolve, m); err == nil || !strings.Contains(err.Error(), doc.ErrInputChanged.Error()) {
 		t.Errorf("error %v, want %v", err, doc.ErrInputChanged)
 	}
-}
-
-// writeFiles writes a folder of files.
-func writeFiles(t *testing.T, files map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, content := range files {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
 }

@@ -34,7 +34,7 @@ var layers = [][]string{
 	{"engine/stage", "engine/verify"},
 	{"engine/folder"},
 	{"engine/estimate", "engine/pay", "engine/request"},
-	{"engine/count", "engine/pairs", "engine/threshold"},
+	{"engine/count", "engine/pairs", "engine/threshold", "engine/request/requesttest"},
 	{"engine", "engine/cluster", "engine/explain"},
 	{"bench", "bench/rivals/*", "bench/tinydocs"},
 	{"cmd/*"},
@@ -51,7 +51,7 @@ var forbidden = map[string][]string{
 }
 
 // testSupport are packages that only tests import.
-var testSupport = []string{"engine/internal/growth", "engine/internal/refdata", "engine/tokenize/internal/tricky", "kernels/internal/guardpage", "engine/store/s3server", "engine/store/storetest", "engine/task/tasktest"}
+var testSupport = []string{"engine/internal/growth", "engine/internal/refdata", "engine/tokenize/internal/tricky", "kernels/internal/guardpage", "engine/store/s3server", "engine/store/storetest", "engine/task/tasktest", "engine/request/requesttest"}
 
 func layerOf(pkg string) int {
 	for i, layer := range layers {

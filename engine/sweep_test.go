@@ -15,20 +15,19 @@ import (
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/request"
+	"github.com/tallystick/tallystick/engine/request/requesttest"
 	"github.com/tallystick/tallystick/engine/sweep"
 	"github.com/tallystick/tallystick/engine/threshold"
 	"github.com/tallystick/tallystick/engine/verify"
 )
 
 func sweepRules(floor, threshold string, inputs ...string) request.Rules {
-	return request.Rules{
-		Inputs: inputs, Tokenizers: []string{"gpt2"}, AddedTokens: "match",
-		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
-		Threshold: threshold, Floor: floor, Recall: 0.99, Seed: 7, ShardSize: 1 << 20, MaxLine: 1 << 20,
-	}
+	r := requesttest.Rules(inputs...)
+	r.Floor, r.Threshold = floor, threshold
+	return r
 }
 
-var sweepMeans = request.Means{Engine: "native", Parser: "native", Workers: 2}
+var sweepMeans = requesttest.Means
 
 func runAt(t *testing.T, r request.Rules) string {
 	t.Helper()

@@ -193,6 +193,35 @@ type podFlags struct {
 	User        natural `placeholder:"UID" help:"User and group that may write to the volume (default: the image's, 65532)."`
 }
 
+// podHelp is what the help of all of them ends with: options are further ones of
+// the first example, submit is what runs its jobs.
+func podHelp(name, options, submit string) string {
+	return fmt.Sprintf(`Examples:
+  cd /mnt/corpus                    # the volume of the claim "corpus"
+  tallystick plan in/ --tokenizer gpt2 --out out --estimate
+  tallystick cluster %[1]s --plan out/plan.json --out jobs %[2]s\
+      --image registry.example/tallystick:1 --claim corpus
+  %[3]s
+  tallystick status out
+  tallystick cluster %[1]s --plan s3://corpora/out/plan.json --out jobs \
+      --image registry.example/tallystick:1 --secret s3-credentials
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`, name, options, submit)
+}
+
+// run writes the files made of the plan, and says what there is to do next.
+func (c *podFlags) run(env *environment, files func(plan.Plan, cluster.KubernetesOptions) ([]cluster.File, []cluster.Stage, error), next func(plan.Plan) string) error {
+	p, o, err := c.options()
+	if err != nil {
+		return err
+	}
+	made, stages, err := files(p, o)
+	if err != nil {
+		return err
+	}
+	return c.write(env, made, stages, next(p))
+}
+
 type kubernetesCmd struct {
 	podFlags
 }
@@ -206,30 +235,12 @@ replaced; apply.sh itself can be repeated. Inputs and output folder are on one v
 or in a store. Run this in the folder where "tallystick plan" ran, which must be on the
 volume.
 
-Examples:
-  cd /mnt/corpus                    # the volume of the claim "corpus"
-  tallystick plan in/ --tokenizer gpt2 --out out --estimate
-  tallystick cluster kubernetes --plan out/plan.json --out jobs \
-      --image registry.example/tallystick:1 --claim corpus
-  jobs/apply.sh
-  tallystick status out
-  tallystick cluster kubernetes --plan s3://corpora/out/plan.json --out jobs \
-      --image registry.example/tallystick:1 --secret s3-credentials
-
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`
+` + podHelp("kubernetes", "", "jobs/apply.sh")
 }
 
 // Run writes the files.
 func (c *kubernetesCmd) Run(env *environment) error {
-	p, o, err := c.options()
-	if err != nil {
-		return err
-	}
-	files, stages, err := cluster.Kubernetes(p, o)
-	if err != nil {
-		return err
-	}
-	return c.write(env, files, stages, filepath.Join(c.Out, "apply.sh"))
+	return c.run(env, cluster.Kubernetes, func(plan.Plan) string { return filepath.Join(c.Out, "apply.sh") })
 }
 
 type argoCmd struct {
@@ -248,35 +259,22 @@ it is as "tallystick cluster kubernetes": inputs and output folder are on one vo
 in a store; run this in the folder where "tallystick plan" ran, which must be on the
 volume.
 
-Examples:
-  cd /mnt/corpus                    # the volume of the claim "corpus"
-  tallystick plan in/ --tokenizer gpt2 --out out --estimate
-  tallystick cluster argo --plan out/plan.json --out jobs --service-account argo \
-      --image registry.example/tallystick:1 --claim corpus
-  kubectl apply -f jobs/workflow.yaml
-  argo submit --from workflowtemplate/tallystick-0123abcd --watch    # named above
-  tallystick status out
-  tallystick cluster argo --plan s3://corpora/out/plan.json --out jobs \
-      --image registry.example/tallystick:1 --secret s3-credentials
-
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`
+` + podHelp("argo", "--service-account argo ", `kubectl apply -f jobs/workflow.yaml
+  argo submit --from workflowtemplate/tallystick-0123abcd --watch    # named above`)
 }
 
 // Run writes the files.
 func (c *argoCmd) Run(env *environment) error {
-	p, o, err := c.options()
-	if err != nil {
-		return err
+	files := func(p plan.Plan, o cluster.KubernetesOptions) ([]cluster.File, []cluster.Stage, error) {
+		return cluster.Argo(p, cluster.ArgoOptions{KubernetesOptions: o, Binary: c.Binary, ServiceAccount: c.ServiceAccount})
 	}
-	files, stages, err := cluster.Argo(p, cluster.ArgoOptions{KubernetesOptions: o, Binary: c.Binary, ServiceAccount: c.ServiceAccount})
-	if err != nil {
-		return err
-	}
-	namespace := ""
-	if c.Namespace != "" {
-		namespace = " --namespace " + c.Namespace
-	}
-	return c.write(env, files, stages, fmt.Sprintf("kubectl apply -f %s && argo submit%s --from workflowtemplate/%s --watch", filepath.Join(c.Out, "workflow.yaml"), namespace, cluster.WorkflowName(p)))
+	return c.run(env, files, func(p plan.Plan) string {
+		namespace := ""
+		if c.Namespace != "" {
+			namespace = " --namespace " + c.Namespace
+		}
+		return fmt.Sprintf("kubectl apply -f %s && argo submit%s --from workflowtemplate/%s --watch", filepath.Join(c.Out, "workflow.yaml"), namespace, cluster.WorkflowName(p))
+	})
 }
 
 // options loads the plan, and says how its pods are to be.

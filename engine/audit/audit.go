@@ -93,10 +93,10 @@ const BinWidth = 5
 // z is the 97.5 % quantile of the normal distribution.
 const z = 1.959963984540054
 
-// Wilson returns the interval for a share of found/pairs out of as many
+// wilson returns the interval for a share of found/pairs out of as many
 // observations. Products are rounded one by one, so that every machine gets the
 // same numbers: Go may fuse them otherwise.
-func Wilson(found, pairs uint64, observations float64) Interval {
+func wilson(found, pairs uint64, observations float64) Interval {
 	if pairs == 0 || observations <= 0 {
 		return Interval{0, 1e6}
 	}
@@ -132,8 +132,8 @@ func (f *File) Settle(families []uint64, predicted uint64) {
 	if squares > 0 {
 		observations = float64(float64(f.Pairs)*float64(f.Pairs)) / squares
 	}
-	f.ByPairs = Wilson(f.Found, f.Pairs, float64(f.Pairs))
-	f.ByFamilies = Wilson(f.Found, f.Pairs, observations)
+	f.ByPairs = wilson(f.Found, f.Pairs, float64(f.Pairs))
+	f.ByFamilies = wilson(f.Found, f.Pairs, observations)
 }
 
 // Sentence says what was measured, for people, with the wider of the intervals.

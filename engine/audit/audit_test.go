@@ -18,15 +18,15 @@ func TestWilson(t *testing.T) {
 		found, pairs uint64
 		low, high    int64 // in 10⁻⁴
 	}{{81, 263, 2553, 3662}, {15, 148, 624, 1605}, {0, 20, 0, 1611}, {1, 29, 61, 1718}} {
-		got := Wilson(c.found, c.pairs, float64(c.pairs))
+		got := wilson(c.found, c.pairs, float64(c.pairs))
 		if (got.LowPPM+50)/100 != c.low || (got.HighPPM+50)/100 != c.high {
 			t.Errorf("%d of %d: %+v, want %d and %d", c.found, c.pairs, got, c.low, c.high)
 		}
 	}
-	if got := Wilson(5, 5, 5); got.HighPPM != 1e6 || got.LowPPM > 600_000 || got.LowPPM < 500_000 {
+	if got := wilson(5, 5, 5); got.HighPPM != 1e6 || got.LowPPM > 600_000 || got.LowPPM < 500_000 {
 		t.Errorf("all of five: %+v", got)
 	}
-	if got := Wilson(0, 0, 0); got != (Interval{0, 1e6}) {
+	if got := wilson(0, 0, 0); got != (Interval{0, 1e6}) {
 		t.Errorf("none of none: %+v", got)
 	}
 }
@@ -39,7 +39,7 @@ func TestFamiliesWiden(t *testing.T) {
 	if many.ByFamilies != many.ByPairs {
 		t.Errorf("independent pairs: %+v and %+v", many.ByPairs, many.ByFamilies)
 	}
-	if want := Wilson(990, 1000, 1); one.ByFamilies != want || one.ByPairs != many.ByPairs {
+	if want := wilson(990, 1000, 1); one.ByFamilies != want || one.ByPairs != many.ByPairs {
 		t.Errorf("one family: %+v, want %+v", one.ByFamilies, want)
 	}
 	if one.RecallPPM != 990_000 || one.PredictedPPM != 995_000 || one.Families != 1 || many.Families != 1000 {

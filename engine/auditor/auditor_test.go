@@ -2,13 +2,11 @@ package auditor_test
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/tallystick/tallystick/engine/audit"
-	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/task"
@@ -22,7 +20,7 @@ import (
 func TestWorkersNumberSources(t *testing.T) {
 	const shards, families = 8, 40
 	dir := t.TempDir()
-	var paths []string
+	var contents []string
 	for s := range shards {
 		var b strings.Builder
 		for f := range families {
@@ -32,25 +30,12 @@ func TestWorkersNumberSources(t *testing.T) {
 			}
 			fmt.Fprintf(&b, `{"id":"%d-%d","source":"s%d-%d","text":"%s by %d"}`+"\n", s, f, s, f, strings.Join(words, " "), s)
 		}
-		paths = append(paths, filepath.Join(dir, fmt.Sprintf("%d.jsonl", s)))
-		if err := os.WriteFile(paths[s], []byte(b.String()), 0o666); err != nil {
-			t.Fatal(err)
-		}
+		contents = append(contents, b.String())
 	}
-	files, cut, err := corpus.Plan(t.Context(), paths, corpus.PlanOptions{ShardSize: 1 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := plan.Plan{
-		Version: plan.Version, Rules: plan.Rules{Shingle: plan.RuleShingle, Priority: plan.RulePriority}, Scope: plan.ScopeSource,
-		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created", Source: "source"},
-		NearDup:   plan.NearDup{ThresholdNum: 4, ThresholdDen: 5, Recall: "0.99", Bands: 16, Rows: 5},
-		Tokenizer: plan.Tokenizer{Name: "words", SHA256: strings.Repeat("0", 64), AddedTokens: "match"},
-		Seed:      1, ShardSize: 1 << 20, MaxLine: 1 << 20, Partitions: 3, AuditPPM: 1e6, Files: files, Shards: cut,
-	}
-	if p.RunID, err = p.ComputeRunID(); err != nil {
-		t.Fatal(err)
-	}
+	p := tasktest.Plan(t, dir, contents, func(p *plan.Plan) {
+		p.Scope, p.Rules.Priority, p.Fields.Source = plan.ScopeSource, plan.RulePriority, "source"
+		p.NearDup.Recall, p.Seed, p.Partitions, p.AuditPPM = "0.99", 1, 3, 1e6
+	})
 	var want string
 	for _, workers := range []int{1, 2, shards} {
 		j := tasktest.Job(t, p, filepath.Join(dir, fmt.Sprint("out", workers)))

@@ -16,8 +16,8 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 )
 
-// FormatVersion of the two tables and of the candidates.
-const FormatVersion = "1"
+// formatVersion of the two tables and of the candidates.
+const formatVersion = "1"
 
 // Names in the footer metadata of the tables.
 const (
@@ -104,9 +104,9 @@ type tableWriter[Row any] struct {
 func newTableWriter[Row any](w io.Writer, runID string) *tableWriter[Row] {
 	return &tableWriter[Row]{
 		w: parquet.NewGenericWriter[Row](w,
-			parquet.CreatedBy("tallystick", FormatVersion, "none"),
+			parquet.CreatedBy("tallystick", formatVersion, "none"),
 			parquet.KeyValueMetadata(MetaRunID, runID),
-			parquet.KeyValueMetadata(MetaVersion, FormatVersion),
+			parquet.KeyValueMetadata(MetaVersion, formatVersion),
 			parquet.Compression(&parquet.Zstd),
 			parquet.DataPageVersion(1),
 			parquet.MaxRowsPerRowGroup(rowGroupRows),

@@ -248,9 +248,9 @@ func (c *cutter) finish() []plan.Shard {
 
 func hexSum(d *xxhash.Digest) string { return fmt.Sprintf("%016x", d.Sum64()) }
 
-// CheckShard reads the bytes of a shard and returns an error that wraps
+// checkShard reads the bytes of a shard and returns an error that wraps
 // doc.ErrInputChanged unless they are the ones that were planned.
-func CheckShard(ctx context.Context, f plan.File, s plan.Shard) error {
+func checkShard(ctx context.Context, f plan.File, s plan.Shard) error {
 	in, err := openPlanned(ctx, f)
 	if err != nil {
 		return err

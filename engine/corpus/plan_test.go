@@ -126,7 +126,7 @@ func TestPlanManyFiles(t *testing.T) {
 // A file that was changed in place keeps its size: only its bytes tell.
 func TestCheckShard(t *testing.T) {
 	for _, check := range []func(plan.File, plan.Shard) error{func(f plan.File, s plan.Shard) error {
-		return CheckShard(t.Context(), f, s)
+		return checkShard(t.Context(), f, s)
 	}, func(f plan.File, s plan.Shard) error {
 		return EachPlannedLine(t.Context(), f, s, 100, nil, func(*Line) error { return nil })
 	}} {

@@ -127,7 +127,7 @@ func (r *Reader) check(ctx context.Context) error {
 		return nil // Next has checked it
 	}
 	if r.stream != nil {
-		return CheckShard(ctx, r.planned, r.shard) // a broken stream was not read to its end
+		return checkShard(ctx, r.planned, r.shard) // a broken stream was not read to its end
 	}
 	r.sum.Write(r.mapped[r.summed:])
 	if r.unplanned {

@@ -13,9 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/request"
+	"github.com/tallystick/tallystick/engine/request/requesttest"
 )
 
 // notices collects what a user is told.
@@ -35,32 +35,13 @@ func countIn(t *testing.T, kind InputKind, inputs ...string) (counts []string, t
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := request.Rules{
-		Inputs: inputs, Fields: plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
-		MaxLine: 1 << 20, ShardSize: 1 << 20,
-	}
-	err = Each(t.Context(), r, m, tokenizers.Counters, kind, t.TempDir(), func(batch []Counted) error {
+	err = Each(t.Context(), requesttest.Rules(inputs...), m, tokenizers.Counters, kind, t.TempDir(), func(batch []Counted) error {
 		for i := range batch {
 			counts = append(counts, fmt.Sprintf("%s %d", filepath.Base(batch[i].Label()), batch[i].Counts.Tokens))
 		}
 		return nil
 	})
 	return counts, p.texts, err
-}
-
-func writeTree(t *testing.T, files map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, content := range files {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
 }
 
 func zipped(t *testing.T, text string) string {
@@ -79,7 +60,7 @@ func zipped(t *testing.T, text string) string {
 // In a folder only texts count; a file that is named counts whatever it is, or
 // is refused by the name of its format.
 func TestCountTellsTextsFromOthers(t *testing.T) {
-	dir := writeTree(t, map[string]string{
+	dir := requesttest.Folder(t, map[string]string{
 		"a.txt":       "Hello world",
 		"b.txt.gz":    zipped(t, "Hello world, hello"),
 		"c.png":       "\x89PNG\x00\x01",
@@ -107,7 +88,7 @@ func TestCountTellsTextsFromOthers(t *testing.T) {
 	if _, _, err = countIn(t, InputAuto, filepath.Join(dir, "d.zip")); !errors.Is(err, doc.ErrInput) || !strings.Contains(err.Error(), "zip data") {
 		t.Errorf("zip: %v", err)
 	}
-	cut := filepath.Join(writeTree(t, map[string]string{"cut.gz": zipped(t, "Hello world")[:20]}), "cut.gz")
+	cut := filepath.Join(requesttest.Folder(t, map[string]string{"cut.gz": zipped(t, "Hello world")[:20]}), "cut.gz")
 	if _, _, err = countIn(t, InputAuto, cut); !errors.Is(err, doc.ErrInput) {
 		t.Errorf("a stream that is cut: %v", err)
 	}
@@ -146,7 +127,7 @@ func TestCountKeepsOrder(t *testing.T) {
 		want = append(want, fmt.Sprintf("%s %d", name, (60-i)*100))
 		inputs = append(inputs, name)
 	}
-	dir := writeTree(t, files)
+	dir := requesttest.Folder(t, files)
 	for i := range inputs {
 		inputs[i] = filepath.Join(dir, inputs[i])
 	}

@@ -18,13 +18,13 @@ import (
 
 // Names in the footer metadata of a decisions file.
 const (
-	MetaRunID     = "tallystick.run_id"
+	metaRunID     = "tallystick.run_id"
 	MetaTokenizer = "tallystick.tokenizer" // SHA-256 of tokenizer.json, hex; that of a further one: with "." and its label
 	MetaVersion   = "tallystick.version"   // of the format
 )
 
-// FormatVersion of decisions files and rejects.jsonl.
-const FormatVersion = "1"
+// formatVersion of decisions files and rejects.jsonl.
+const formatVersion = "1"
 
 // Row is one dropped document and the kept document, its witness, that it
 // duplicates. Lines are one-based numbers in the input file, as an editor
@@ -116,15 +116,15 @@ type Writer struct {
 // of Row.Further.
 func NewWriter(w io.Writer, shard int, m Meta, further ...plan.Tokenizer) *Writer {
 	metadata := map[string]string{
-		MetaRunID:     m.RunID,
+		metaRunID:     m.RunID,
 		MetaTokenizer: m.TokenizerSHA256,
-		MetaVersion:   FormatVersion,
+		MetaVersion:   formatVersion,
 	}
 	for _, t := range further {
 		metadata[MetaTokenizer+"."+t.Label] = t.SHA256
 	}
 	return &Writer{
-		w:     table.NewWriter[Row](w, FormatVersion, metadata, furtherColumns(further), nil),
+		w:     table.NewWriter[Row](w, formatVersion, metadata, furtherColumns(further), nil),
 		shard: int32(shard),
 	}
 }
@@ -229,8 +229,8 @@ func NewReader(r io.ReaderAt, size int64, shard int, further ...plan.Tokenizer) 
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", Path(shard), err)
 	}
-	if v, _ := tr.Metadata(MetaVersion); v != FormatVersion {
-		return nil, fmt.Errorf("%s: %w: version %q is not %q", Path(shard), doc.ErrCorrupt, v, FormatVersion)
+	if v, _ := tr.Metadata(MetaVersion); v != formatVersion {
+		return nil, fmt.Errorf("%s: %w: version %q is not %q", Path(shard), doc.ErrCorrupt, v, formatVersion)
 	}
 	return &Reader{r: tr, shard: int32(shard)}, nil
 }
@@ -238,7 +238,7 @@ func NewReader(r io.ReaderAt, size int64, shard int, further ...plan.Tokenizer) 
 // Meta returns the footer metadata.
 func (r *Reader) Meta() Meta {
 	var m Meta
-	m.RunID, _ = r.r.Metadata(MetaRunID)
+	m.RunID, _ = r.r.Metadata(metaRunID)
 	m.TokenizerSHA256, _ = r.r.Metadata(MetaTokenizer)
 	return m
 }

@@ -50,8 +50,8 @@ type Explanation struct {
 	place doc.Place
 }
 
-// MaxWitnessed bounds Explanation.Witnessed.
-const MaxWitnessed = 20
+// maxWitnessed bounds Explanation.Witnessed.
+const maxWitnessed = 20
 
 // Find finds every document of a finished run with the given id, or the one
 // that stands at "file:line". Ids are labels: several documents may share one.
@@ -97,7 +97,7 @@ func Find(ctx context.Context, dir, id string, o Options, m request.Means) (plan
 				ID: row.WitnessID, Contributor: row.WitnessContributor, File: witnessFile, Line: row.WitnessLine, Class: doc.Kept, Origin: origin,
 			})
 		}
-		if e := &found[i]; len(e.Witnessed) < MaxWitnessed {
+		if e := &found[i]; len(e.Witnessed) < maxWitnessed {
 			e.Witnessed = append(e.Witnessed, *row)
 		}
 		return nil
@@ -124,7 +124,7 @@ func Find(ctx context.Context, dir, id string, o Options, m request.Means) (plan
 	}
 	for _, k := range kept {
 		for _, w := range witnessed {
-			if w.WitnessLine == k.Line && p.Files[p.Shards[w.WitnessShard].File].Path == k.File && len(k.Witnessed) < MaxWitnessed {
+			if w.WitnessLine == k.Line && p.Files[p.Shards[w.WitnessShard].File].Path == k.File && len(k.Witnessed) < maxWitnessed {
 				k.Witnessed = append(k.Witnessed, w)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/tallystick/tallystick/engine/explain"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/request"
+	"github.com/tallystick/tallystick/engine/request/requesttest"
 )
 
 const first = "the old lamp in the hall was lit every evening by a man who never gave his name"
@@ -29,16 +30,6 @@ var corpus = []string{
 	`{"id":"twins","text":"and yet another one","contributor":"Eve\u001b[31m"}`,
 	`{"id":"broken","text":5,"contributor":"Bob"}`,
 	`{"text":"somebody without a name"}`,
-}
-
-var means = request.Means{Engine: "native", Parser: "native", Workers: 1}
-
-func rules() request.Rules {
-	return request.Rules{
-		Inputs: []string{"in.jsonl"}, Tokenizers: []string{"gpt2"}, AddedTokens: "match",
-		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
-		Threshold: "0.8", Recall: 0.99, Seed: 7, ShardSize: 1 << 20, MaxLine: 1 << 20,
-	}
 }
 
 // run writes the corpus and runs on it, in a folder of its own that becomes the
@@ -61,7 +52,7 @@ func options(t *testing.T) explain.Options {
 
 func find(t *testing.T, dir, id string) (plan.Plan, []explain.Explanation) {
 	t.Helper()
-	p, found, err := explain.Find(t.Context(), dir, id, options(t), means)
+	p, found, err := explain.Find(t.Context(), dir, id, options(t), requesttest.Means)
 	if err != nil {
 		t.Fatalf("%s: %v", id, err)
 	}
@@ -106,7 +97,7 @@ func TestFind(t *testing.T) {
 		"bounded, sweepable": func(r *request.Rules, m *request.Means) { r.Floor, m.Memory, r.ShardSize = "0.5", 64<<20, 100 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, m := rules(), means
+			r, m := requesttest.Rules("in.jsonl"), requesttest.Means
 			change(&r, &m)
 			dir := run(t, r, m)
 			for id, want := range want {
@@ -131,9 +122,9 @@ func TestFind(t *testing.T) {
 // TestOtherThresholds of a sweepable run: whose duplicate a document would be, and
 // what is nearest to a kept one.
 func TestOtherThresholds(t *testing.T) {
-	r := rules()
+	r := requesttest.Rules("in.jsonl")
 	r.Floor, r.Threshold = "0.5", "0.9" // near is kept
-	dir := run(t, r, means)
+	dir := run(t, r, requesttest.Means)
 	_, found := find(t, dir, "near")
 	e := &found[0]
 	if len(found) != 1 || e.Class != doc.Kept {
@@ -148,11 +139,11 @@ func TestOtherThresholds(t *testing.T) {
 	}
 	o := options(t)
 	o.Neighbours = 0
-	if _, found, err := explain.Find(t.Context(), dir, "near", o, means); err != nil || len(found[0].Neighbours) > 0 {
+	if _, found, err := explain.Find(t.Context(), dir, "near", o, requesttest.Means); err != nil || len(found[0].Neighbours) > 0 {
 		t.Errorf("no neighbours wanted: %v, %v", found, err)
 	}
 	o.Step = "0"
-	if _, _, err := explain.Find(t.Context(), dir, "near", o, means); !errors.Is(err, doc.ErrUsage) {
+	if _, _, err := explain.Find(t.Context(), dir, "near", o, requesttest.Means); !errors.Is(err, doc.ErrUsage) {
 		t.Errorf("a step of 0: %v", err)
 	}
 }
@@ -160,36 +151,36 @@ func TestOtherThresholds(t *testing.T) {
 // TestWithoutInputs: decisions are told without the corpus, with why their texts are
 // missing; a kept document is only found in it.
 func TestWithoutInputs(t *testing.T) {
-	dir := run(t, rules(), means)
+	dir := run(t, requesttest.Rules("in.jsonl"), requesttest.Means)
 	if err := os.Rename("in.jsonl", "away.jsonl"); err != nil {
 		t.Fatal(err)
 	}
-	_, found, err := explain.Find(t.Context(), dir, "near", options(t), means)
+	_, found, err := explain.Find(t.Context(), dir, "near", options(t), requesttest.Means)
 	if err == nil || len(found) != 1 || found[0].NoText == nil || len(found[0].Diff) > 0 || found[0].Decision.Overlap != 13 {
 		t.Errorf("a dropped document: %v, %v", found, err)
 	}
-	if _, found, err := explain.Find(t.Context(), dir, "first", options(t), means); !errors.Is(err, os.ErrNotExist) || len(found) > 0 {
+	if _, found, err := explain.Find(t.Context(), dir, "first", options(t), requesttest.Means); !errors.Is(err, os.ErrNotExist) || len(found) > 0 {
 		t.Errorf("a kept document: %v, %v", found, err)
 	}
 	if err := os.WriteFile("in.jsonl", []byte("{}\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, found, err := explain.Find(t.Context(), dir, "near", options(t), means); err == nil && found[0].NoText == nil {
+	if _, found, err := explain.Find(t.Context(), dir, "near", options(t), requesttest.Means); err == nil && found[0].NoText == nil {
 		t.Error("another corpus passes for that of the run")
 	}
-	if _, _, err := explain.Find(t.Context(), "nowhere", "near", options(t), means); !errors.Is(err, doc.ErrInput) || !strings.Contains(err.Error(), "holds no finished run") {
+	if _, _, err := explain.Find(t.Context(), "nowhere", "near", options(t), requesttest.Means); !errors.Is(err, doc.ErrInput) || !strings.Contains(err.Error(), "holds no finished run") {
 		t.Errorf("no run: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := explain.Find(ctx, dir, "first", options(t), means); err == nil {
+	if _, _, err := explain.Find(ctx, dir, "first", options(t), requesttest.Means); err == nil {
 		t.Error("interrupted, and nothing is said")
 	}
 }
 
 // TestWritten is what people and programs read.
 func TestWritten(t *testing.T) {
-	dir := run(t, rules(), means)
+	dir := run(t, requesttest.Rules("in.jsonl"), requesttest.Means)
 	for id, want := range map[string][]string{
 		"near": {
 			"class        near_dup\n", "witness      in.jsonl:1  first\n", "by Ann, kept: it comes first in priority order",

@@ -6,12 +6,12 @@ import (
 	"sync"
 )
 
-// Window is how many bytes a Reader asks for at once; windowsAhead is how many
+// window is how many bytes a Reader asks for at once; windowsAhead is how many
 // windows it fetches beside the one being read. A store answers one request
 // at tens of megabytes a second after tens of milliseconds, so that several
 // must be under way to keep one core busy.
 const (
-	Window       = 4 << 20
+	window       = 4 << 20
 	windowsAhead = 3
 )
 
@@ -115,7 +115,7 @@ type Reader struct {
 func NewReader(ctx context.Context, s Source, o Info, r Range) *Reader {
 	next, end := r.Offset, r.Offset+r.Length
 	return &Reader{Ahead: NewAhead(ctx, s, o, windowsAhead, func() (Range, bool) {
-		w := Range{next, min(Window, end-next)}
+		w := Range{next, min(window, end-next)}
 		next += w.Length
 		return w, w.Length > 0
 	})}

@@ -14,7 +14,7 @@ import (
 // a plan that somebody forged from asking for any amount of memory, or for
 // numbers that do not fit.
 const (
-	MaxPartitions = 1 << 16 // a scan holds a block of keys for each
+	maxPartitions = 1 << 16 // a scan holds a block of keys for each
 	maxBands      = 1 << 12 // likewise rows
 	maxPrefix     = 1 << 20 // shingles; times a term of the threshold it fits
 	maxTerm       = 1 << 31 // of the threshold, as a fraction
@@ -111,8 +111,8 @@ func (p *Plan) checkNearDup() error {
 func (p *Plan) checkSizes() error {
 	a := p.AlarmLimits()
 	switch {
-	case p.Partitions < 1 || p.Partitions > MaxPartitions:
-		return fmt.Errorf("%d partitions, not 1 to %d", p.Partitions, MaxPartitions)
+	case p.Partitions < 1 || p.Partitions > maxPartitions:
+		return fmt.Errorf("%d partitions, not 1 to %d", p.Partitions, maxPartitions)
 	case p.ShardSize < 1 || p.MaxLine < 1:
 		return fmt.Errorf("shards of %d bytes, lines of up to %d", p.ShardSize, p.MaxLine)
 	case p.AuditPPM < 0 || p.AuditPPM > 1e6 || min(p.AuditLeast, p.AuditMost) < 0 || max(p.AuditLeast, p.AuditMost) > maxSample:

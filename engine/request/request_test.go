@@ -14,11 +14,10 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/request"
+	"github.com/tallystick/tallystick/engine/request/requesttest"
 )
 
 const tokenizer = "../../testdata/tokenizers/bytes.json"
-
-var means = request.Means{Engine: "native", Parser: "native", Workers: 1}
 
 // place returns a folder that holds in.jsonl and other.jsonl.
 func place(t *testing.T) string {
@@ -37,11 +36,9 @@ func write(t *testing.T, name, text string) {
 }
 
 func rulesIn(dir string) request.Rules {
-	return request.Rules{
-		Inputs: []string{filepath.Join(dir, "in.jsonl")}, Tokenizers: []string{tokenizer}, AddedTokens: "match",
-		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created", Source: "source"},
-		Threshold: "0.8", Recall: 0.99, Seed: 7, ShardSize: 1 << 20, MaxLine: 1 << 20,
-	}
+	r := requesttest.Rules(filepath.Join(dir, "in.jsonl"))
+	r.Tokenizers, r.Fields.Source = []string{tokenizer}, "source"
+	return r
 }
 
 func planOf(t *testing.T, r request.Rules, m request.Means) plan.Plan {
@@ -106,7 +103,7 @@ func TestRefused(t *testing.T) {
 		"parser":                    {func(_ *request.Rules, m *request.Means) { m.Parser = "quick" }, "quick"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, m := rulesIn(dir), means
+			r, m := rulesIn(dir), requesttest.Means
 			c.change(&r, &m)
 			out := t.TempDir()
 			if _, err := request.MakePlan(t.Context(), r, m, out); !errors.Is(err, doc.ErrUsage) || !strings.Contains(err.Error(), c.want) {
@@ -119,12 +116,12 @@ func TestRefused(t *testing.T) {
 	}
 	r := rulesIn(dir)
 	r.Inputs = []string{filepath.Join(dir, "missing.jsonl")}
-	if _, err := request.MakePlan(t.Context(), r, means, dir); !errors.Is(err, doc.ErrInput) {
+	if _, err := request.MakePlan(t.Context(), r, requesttest.Means, dir); !errors.Is(err, doc.ErrInput) {
 		t.Errorf("no input: %v", err)
 	}
 	r = rulesIn(dir)
 	r.Tokenizers = []string{"nothing"}
-	if _, err := request.MakePlan(t.Context(), r, means, dir); !errors.Is(err, doc.ErrInput) || !strings.Contains(err.Error(), "built in: ") {
+	if _, err := request.MakePlan(t.Context(), r, requesttest.Means, dir); !errors.Is(err, doc.ErrInput) || !strings.Contains(err.Error(), "built in: ") {
 		t.Errorf("no tokenizer: %v", err)
 	}
 }
@@ -138,7 +135,7 @@ func TestEarlierRunsThatAreRefused(t *testing.T) {
 	run := func(name string, r request.Rules) string {
 		t.Helper()
 		out := filepath.Join(dir, name)
-		if _, err := engine.Run(t.Context(), r, means, engine.RunOptions{Out: out}); err != nil {
+		if _, err := engine.Run(t.Context(), r, requesttest.Means, engine.RunOptions{Out: out}); err != nil {
 			t.Fatal(err)
 		}
 		return out
@@ -171,7 +168,7 @@ func TestEarlierRunsThatAreRefused(t *testing.T) {
 			r := rulesIn(dir)
 			r.Policy.Against = []string{earlier}
 			c.change(&r)
-			if _, err := request.MakePlan(t.Context(), r, means, c.out); !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.want) {
+			if _, err := request.MakePlan(t.Context(), r, requesttest.Means, c.out); !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v; want %q", err, c.want)
 			}
 		})
@@ -179,12 +176,12 @@ func TestEarlierRunsThatAreRefused(t *testing.T) {
 
 	r := rulesIn(dir)
 	r.Policy.Against = []string{earlier}
-	p := planOf(t, r, means)
+	p := planOf(t, r, requesttest.Means)
 	if len(p.Earlier) != 1 || p.Earlier[0].FirstShard != 1 || p.Delivery() != 1 || p.Files[1].Run != p.Earlier[0].RunID || p.Shards[1].Index == "" {
 		t.Errorf("earlier %+v, files %+v, shards %+v", p.Earlier, p.Files, p.Shards)
 	}
 	write(t, filepath.Join(dir, "other.jsonl"), "{\"text\":\"changed\"}\n")
-	if _, err := request.MakePlan(t.Context(), r, means, ""); !errors.Is(err, doc.ErrInput) || !strings.Contains(err.Error(), "not there as it was") {
+	if _, err := request.MakePlan(t.Context(), r, requesttest.Means, ""); !errors.Is(err, doc.ErrInput) || !strings.Contains(err.Error(), "not there as it was") {
 		t.Errorf("an input that changed: %v", err)
 	}
 }
@@ -194,9 +191,9 @@ func TestEarlierRunsThatAreRefused(t *testing.T) {
 func TestPlanIsOfTheRules(t *testing.T) {
 	dir := place(t)
 	r := rulesIn(dir)
-	p := planOf(t, r, means)
+	p := planOf(t, r, requesttest.Means)
 	if diff := gocmp.Diff(p, planOf(t, r, request.Means{Engine: "auto", CacheBytes: 1 << 20, Parser: "simdjson", Workers: 5, Memory: 1 << 30})); diff != "" {
-		t.Errorf("by other means (-want +got):\n%s", diff)
+		t.Errorf("by other requesttest.Means (-want +got):\n%s", diff)
 	}
 	if p.Fields.Source != "" {
 		t.Errorf("nobody asks for the source, which is read from %q", p.Fields.Source)
@@ -225,7 +222,7 @@ func TestPlanIsOfTheRules(t *testing.T) {
 	} {
 		r := rulesIn(dir)
 		change(&r)
-		id := planOf(t, r, means).RunID
+		id := planOf(t, r, requesttest.Means).RunID
 		if other, taken := seen[id]; taken {
 			t.Errorf("%s: the run has the id of %s", name, other)
 		}
@@ -240,7 +237,7 @@ func TestPlanIsOfTheRules(t *testing.T) {
 	} {
 		r := rulesIn(dir)
 		same(&r)
-		if id := planOf(t, r, means).RunID; id != p.RunID {
+		if id := planOf(t, r, requesttest.Means).RunID; id != p.RunID {
 			t.Errorf("%s: what is the default makes another run", name)
 		}
 	}
@@ -253,11 +250,11 @@ func TestReferenceAndInputs(t *testing.T) {
 	r := rulesIn(dir)
 	r.Policy.Reference = []string{filepath.Join(dir, "other.jsonl")}
 	r.Audit = true // goes with no reference, and is not asked for in so many words
-	p := planOf(t, r, means)
+	p := planOf(t, r, requesttest.Means)
 	if p.Scope != plan.ScopeReference || p.AuditPPM != 0 || len(p.Files) != 2 || p.Files[0].Reference || !p.Files[1].Reference || p.Shards[1].File != 1 || p.Delivery() != 1 {
 		t.Errorf("scope %q, audit %d, files %+v, shards %+v", p.Scope, p.AuditPPM, p.Files, p.Shards)
 	}
-	in, err := request.FindInputs(t.Context(), r, means, t.TempDir())
+	in, err := request.FindInputs(t.Context(), r, requesttest.Means, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +279,7 @@ func TestOpenCounters(t *testing.T) {
 	dir := place(t)
 	r := rulesIn(dir)
 	r.Tokenizers = []string{"main=" + tokenizer, "gpt2"}
-	p := planOf(t, r, means)
+	p := planOf(t, r, requesttest.Means)
 	if p.Tokenizer.Label != "main" || p.Further[0].Label != "gpt2" {
 		t.Errorf("labels %q and %q", p.Tokenizer.Label, p.Further[0].Label)
 	}
@@ -293,7 +290,7 @@ func TestOpenCounters(t *testing.T) {
 	}
 	write(t, moved, string(b))
 	for _, specs := range [][]string{nil, {moved}, {"main=" + moved}, {moved, "gpt2"}} {
-		if counters, err := request.OpenCounters(p, specs, means); err != nil || len(counters) != 2 {
+		if counters, err := request.OpenCounters(p, specs, requesttest.Means); err != nil || len(counters) != 2 {
 			t.Errorf("%q: %d counters, %v", specs, len(counters), err)
 		}
 	}
@@ -307,7 +304,7 @@ func TestOpenCounters(t *testing.T) {
 		{[]string{moved, "gpt2", "gpt2"}, doc.ErrUsage},
 		{[]string{filepath.Join(dir, "missing.json")}, doc.ErrInput},
 	} {
-		if _, err := request.OpenCounters(p, c.specs, means); !errors.Is(err, c.is) {
+		if _, err := request.OpenCounters(p, c.specs, requesttest.Means); !errors.Is(err, c.is) {
 			t.Errorf("%q: %v, want %v", c.specs, err, c.is)
 		}
 	}

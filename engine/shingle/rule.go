@@ -14,5 +14,5 @@ func HasherFor(rule string, seed uint64) (*Hasher, error) {
 	if !known {
 		return nil, fmt.Errorf("%w: shingle rule %q", doc.ErrUnsupported, rule)
 	}
-	return NewHasherOf(seed, words), nil
+	return newHasherOf(seed, words), nil
 }

@@ -8,7 +8,7 @@
 // non-spacing marks (Mn), in lower case rune by rune (simple mapping), except
 // that every rune of the scripts Han, Hiragana and Katakana is a word of its
 // own. Everything else, bytes that are not UTF-8 included, separates words. The
-// classes are those of UnicodeVersion, never those of the Go release.
+// classes are those of unicodeVersion, never those of the Go release.
 //
 // # Shingles
 //

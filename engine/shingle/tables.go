@@ -2,8 +2,8 @@
 
 package shingle
 
-// UnicodeVersion is the one version that decides what a word is.
-const UnicodeVersion = "16.0.0"
+// unicodeVersion is the one version that decides what a word is.
+const unicodeVersion = "16.0.0"
 
 // classIndex is the block in classBlocks of each 128 code points.
 var classIndex = [8704]uint8{

@@ -2,13 +2,13 @@ package shingle
 
 import "github.com/tallystick/tallystick/engine/plan"
 
-// MaxWidth is the most words that a shingle can have.
-const MaxWidth = plan.MaxShingleWords
+// maxWidth is the most words that a shingle can have.
+const maxWidth = plan.MaxShingleWords
 
-// NewHasherOf returns a hasher for shingles of width words, 1 to MaxWidth: rule
+// newHasherOf returns a hasher for shingles of width words, 1 to maxWidth: rule
 // w1-v1, w2-v1 and so on. That of Width words is NewHasher's; only it is fast.
-func NewHasherOf(seed uint64, width int) *Hasher {
-	if width < 1 || width > MaxWidth {
+func newHasherOf(seed uint64, width int) *Hasher {
+	if width < 1 || width > maxWidth {
 		panic("shingle: no such width")
 	}
 	h := NewHasher(seed)

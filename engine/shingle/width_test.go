@@ -22,8 +22,8 @@ func TestWidths(t *testing.T) {
 		}
 		return b.String()
 	}
-	for width := 1; width <= MaxWidth; width++ {
-		a, b := NewHasherOf(9, width).NewScanner(), NewHasherOf(9, width).NewScanner()
+	for width := 1; width <= maxWidth; width++ {
+		a, b := newHasherOf(9, width).NewScanner(), newHasherOf(9, width).NewScanner()
 		for _, words := range []int{0, 1, 2, width - 1, width, width + 1, 3 * width, 200} {
 			x := text(max(words, 0))
 			y := x + text(7)
@@ -53,11 +53,11 @@ func TestWidthsAreRules(t *testing.T) {
 	for width, want := range map[int]uint64{
 		1: 0x802b9d5ee4c1ec03, 3: 0x46669e07897cb604, 8: 0x61553e68f2f800b2,
 	} {
-		if got := NewHasherOf(1, width).NewScanner().Shingles(text)[0]; got != want {
+		if got := newHasherOf(1, width).NewScanner().Shingles(text)[0]; got != want {
 			t.Errorf("width %d: %#x, want %#x", width, got, want)
 		}
 	}
-	if five, plain := NewHasherOf(1, 5).NewScanner().Set(text), NewHasher(1).NewScanner().Set(text); !slices.Equal(five, plain) {
+	if five, plain := newHasherOf(1, 5).NewScanner().Set(text), NewHasher(1).NewScanner().Set(text); !slices.Equal(five, plain) {
 		t.Error("five words are not those of w5-v1")
 	}
 	for rule, words := range map[string]int{"w1-v1": 1, "w5-v1": 5, "w32-v1": 32, "w0-v1": 0, "w33-v1": 0, "w5-v2": 0, "w05-v1": 0, "": 0} {

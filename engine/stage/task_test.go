@@ -12,7 +12,6 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
-	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/store"
@@ -25,31 +24,15 @@ import (
 func newJob(t *testing.T, seed uint64) *task.Job {
 	t.Helper()
 	dir := t.TempDir()
-	var paths []string
+	var contents []string
 	for i := range 3 {
 		var b strings.Builder
 		for n := range 40 {
 			fmt.Fprintf(&b, `{"id":"%d-%d","contributor":"c%d","text":"one two three four five six seven eight nine ten eleven twelve number %d of %d"}`+"\n", i, n, n%4, n%9, (n+i)%2)
 		}
-		b.WriteString("[]\n\n{\"text\":\"last\"}")
-		paths = append(paths, filepath.Join(dir, fmt.Sprintf("%d.jsonl", i)))
-		if err := os.WriteFile(paths[i], []byte(b.String()), 0o666); err != nil {
-			t.Fatal(err)
-		}
+		contents = append(contents, b.String()+"[]\n\n{\"text\":\"last\"}")
 	}
-	files, shards, err := corpus.Plan(t.Context(), paths, corpus.PlanOptions{ShardSize: 1 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := plan.Plan{
-		Version: plan.Version, Rules: plan.Rules{Shingle: plan.RuleShingle}, Fields: plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
-		NearDup:   plan.NearDup{ThresholdNum: 4, ThresholdDen: 5, Bands: 16, Rows: 5},
-		Tokenizer: plan.Tokenizer{Name: "words", SHA256: strings.Repeat("0", 64), AddedTokens: "match"},
-		Seed:      seed, ShardSize: 1 << 20, MaxLine: 1 << 20, Partitions: 4, Index: true, Files: files, Shards: shards,
-	}
-	if p.RunID, err = p.ComputeRunID(); err != nil {
-		t.Fatal(err)
-	}
+	p := tasktest.Plan(t, dir, contents, func(p *plan.Plan) { p.Seed, p.Index = seed, true })
 	return tasktest.Job(t, p, filepath.Join(dir, "out"))
 }
 

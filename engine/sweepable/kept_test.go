@@ -10,7 +10,6 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
-	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/shingle"
@@ -27,7 +26,7 @@ func newSweepable(t *testing.T, seed uint64) (*task.Job, map[string]string) {
 	dir := t.TempDir()
 	rng := rand.New(rand.NewPCG(seed, 2))
 	texts := map[string]string{} // by id
-	var paths []string
+	var contents []string
 	for f := range 2 {
 		var b strings.Builder
 		var words []string
@@ -52,24 +51,11 @@ func newSweepable(t *testing.T, seed uint64) (*task.Job, map[string]string) {
 				b.WriteString("[]\n")
 			}
 		}
-		paths = append(paths, filepath.Join(dir, fmt.Sprintf("%d.jsonl", f)))
-		if err := os.WriteFile(paths[f], []byte(b.String()), 0o666); err != nil {
-			t.Fatal(err)
-		}
+		contents = append(contents, b.String())
 	}
-	files, shards, err := corpus.Plan(t.Context(), paths, corpus.PlanOptions{ShardSize: 1 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := plan.Plan{
-		Version: plan.Version, Rules: plan.Rules{Shingle: plan.RuleShingle}, Fields: plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
-		NearDup:   plan.NearDup{ThresholdNum: 4, ThresholdDen: 5, Bands: 40, Rows: 3, FloorNum: 3, FloorDen: 10},
-		Tokenizer: plan.Tokenizer{Name: "words", SHA256: strings.Repeat("0", 64), AddedTokens: "match"},
-		Seed:      seed, ShardSize: 1 << 20, MaxLine: 1 << 20, Partitions: 4, Files: files, Shards: shards,
-	}
-	if p.RunID, err = p.ComputeRunID(); err != nil {
-		t.Fatal(err)
-	}
+	p := tasktest.Plan(t, dir, contents, func(p *plan.Plan) {
+		p.NearDup, p.Seed = plan.NearDup{ThresholdNum: 4, ThresholdDen: 5, Bands: 40, Rows: 3, FloorNum: 3, FloorDen: 10}, seed
+	})
 	j := tasktest.Job(t, p, filepath.Join(dir, "out"))
 	tasktest.Run(t, stage.Do, j, task.Order...)
 	return j, texts

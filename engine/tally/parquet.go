@@ -19,8 +19,8 @@ const (
 	MetaVersion   = "tallystick.version"   // of the format
 )
 
-// FormatVersion of tally.parquet and tally.jsonl.
-const FormatVersion = "1"
+// formatVersion of tally.parquet and tally.jsonl.
+const formatVersion = "1"
 
 // parquetRow is a row of tally.parquet. Integers are signed because few
 // readers of Parquet agree on unsigned ones.
@@ -137,12 +137,12 @@ type ParquetWriter struct {
 // tokenizer.json) in the footer. further are the tokenizers of Row.Further; shared
 // says that rows have credit.
 func NewParquetWriter(w io.Writer, tokenizerSHA256 string, shared bool, further ...plan.Tokenizer) *ParquetWriter {
-	metadata := map[string]string{MetaTokenizer: tokenizerSHA256, MetaVersion: FormatVersion}
+	metadata := map[string]string{MetaTokenizer: tokenizerSHA256, MetaVersion: formatVersion}
 	for _, t := range further {
 		metadata[MetaTokenizer+"."+t.Label] = t.SHA256
 	}
 	integers, texts := columns(further, shared)
-	return &ParquetWriter{w: table.NewWriter[parquetRow](w, FormatVersion, metadata, integers, texts)}
+	return &ParquetWriter{w: table.NewWriter[parquetRow](w, formatVersion, metadata, integers, texts)}
 }
 
 // Write writes a row. All rows together must satisfy a Checker.
@@ -222,8 +222,8 @@ func EachParquet(r io.ReaderAt, size int64, fn func(*Row) error, further ...plan
 	if err != nil {
 		return "", fmt.Errorf("tally.parquet: %w", err)
 	}
-	if v, _ := tr.Metadata(MetaVersion); v != FormatVersion {
-		return "", fmt.Errorf("tally.parquet: %w: version %q is not %q", doc.ErrCorrupt, v, FormatVersion)
+	if v, _ := tr.Metadata(MetaVersion); v != formatVersion {
+		return "", fmt.Errorf("tally.parquet: %w: version %q is not %q", doc.ErrCorrupt, v, formatVersion)
 	}
 	for number := 1; ; number++ {
 		p, err := tr.Next()

@@ -13,25 +13,21 @@ import (
 
 	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/request"
+	"github.com/tallystick/tallystick/engine/request/requesttest"
 	"github.com/tallystick/tallystick/engine/threshold"
 )
 
 func rules(floor, threshold string, inputs ...string) request.Rules {
-	return request.Rules{
-		Inputs: inputs, Tokenizers: []string{"gpt2"}, AddedTokens: "match",
-		Fields:    plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
-		Threshold: threshold, Floor: floor, Recall: 0.99, Seed: 7, ShardSize: 1 << 20, MaxLine: 1 << 20,
-	}
+	r := requesttest.Rules(inputs...)
+	r.Floor, r.Threshold = floor, threshold
+	return r
 }
-
-var means = request.Means{Engine: "native", Parser: "native", Workers: 2}
 
 func runAt(t *testing.T, r request.Rules) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "out")
-	if _, err := engine.Run(t.Context(), r, means, engine.RunOptions{Out: dir}); err != nil {
+	if _, err := engine.Run(t.Context(), r, requesttest.Means, engine.RunOptions{Out: dir}); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -42,7 +38,7 @@ func TestSamplesAreNearTheirThreshold(t *testing.T) {
 	base := runAt(t, rules("0.5", "0.8", "../../testdata/corpus/peps-history.jsonl.gz"))
 	for _, at := range []string{"0.8", "0.95", "0.99"} {
 		o := threshold.Options{At: []string{"0.6", at}, Step: "0.05", Samples: 50, Scratch: t.TempDir()}
-		res, err := threshold.Sweep(t.Context(), base, o, means)
+		res, err := threshold.Sweep(t.Context(), base, o, requesttest.Means)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,28 +66,28 @@ func TestSweepRefuses(t *testing.T) {
 	}
 	o := threshold.Options{Step: "0.1", Scratch: t.TempDir()}
 	plain := runAt(t, rules("", "0.8", input))
-	if _, err := threshold.Sweep(t.Context(), plain, o, means); !errors.Is(err, doc.ErrUsage) || !strings.Contains(err.Error(), "--sweepable") {
+	if _, err := threshold.Sweep(t.Context(), plain, o, requesttest.Means); !errors.Is(err, doc.ErrUsage) || !strings.Contains(err.Error(), "--sweepable") {
 		t.Errorf("a run that kept nothing: %v", err)
 	}
-	if _, err := request.MakePlan(t.Context(), rules("0.8", "0.7", input), means, ""); !errors.Is(err, doc.ErrUsage) {
+	if _, err := request.MakePlan(t.Context(), rules("0.8", "0.7", input), requesttest.Means, ""); !errors.Is(err, doc.ErrUsage) {
 		t.Errorf("a threshold below the floor: %v", err)
 	}
 	kept := runAt(t, rules("0.6", "0.8", input))
 	for _, at := range []string{"0.59", "0", "1.1", "x"} {
-		if _, err := engine.Rethreshold(t.Context(), kept, at, means, engine.RunOptions{Out: filepath.Join(t.TempDir(), "o")}); !errors.Is(err, doc.ErrUsage) {
+		if _, err := engine.Rethreshold(t.Context(), kept, at, requesttest.Means, engine.RunOptions{Out: filepath.Join(t.TempDir(), "o")}); !errors.Is(err, doc.ErrUsage) {
 			t.Errorf("rethreshold at %s: %v", at, err)
 		}
-		if _, err := threshold.Sweep(t.Context(), kept, threshold.Options{At: []string{at}, Scratch: t.TempDir()}, means); !errors.Is(err, doc.ErrUsage) {
+		if _, err := threshold.Sweep(t.Context(), kept, threshold.Options{At: []string{at}, Scratch: t.TempDir()}, requesttest.Means); !errors.Is(err, doc.ErrUsage) {
 			t.Errorf("sweep at %s: %v", at, err)
 		}
 	}
-	if _, err := threshold.Sweep(t.Context(), kept, threshold.Options{Step: "0.0001", Scratch: t.TempDir()}, means); !errors.Is(err, doc.ErrUsage) {
+	if _, err := threshold.Sweep(t.Context(), kept, threshold.Options{Step: "0.0001", Scratch: t.TempDir()}, requesttest.Means); !errors.Is(err, doc.ErrUsage) {
 		t.Errorf("thousands of thresholds: %v", err)
 	}
-	if _, err := engine.Rethreshold(t.Context(), kept, "0.7", means, engine.RunOptions{Out: kept, Force: true}); !errors.Is(err, doc.ErrUsage) {
+	if _, err := engine.Rethreshold(t.Context(), kept, "0.7", requesttest.Means, engine.RunOptions{Out: kept, Force: true}); !errors.Is(err, doc.ErrUsage) {
 		t.Errorf("onto itself: %v", err)
 	}
-	res, err := threshold.Sweep(t.Context(), kept, o, means)
+	res, err := threshold.Sweep(t.Context(), kept, o, requesttest.Means)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +109,7 @@ func TestSweepRefuses(t *testing.T) {
 	if err := os.WriteFile(name, data, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := threshold.Sweep(t.Context(), kept, o, means); !errors.Is(err, doc.ErrCorrupt) {
+	if _, err := threshold.Sweep(t.Context(), kept, o, requesttest.Means); !errors.Is(err, doc.ErrCorrupt) {
 		t.Errorf("a damaged file: %v", err)
 	}
 }

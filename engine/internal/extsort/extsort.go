@@ -22,8 +22,8 @@ type entry struct {
 
 const entrySize = 24
 
-// MaxRecord bounds a record, key and value together, in bytes.
-const MaxRecord = 1<<31 - 1
+// maxRecord bounds a record, key and value together, in bytes.
+const maxRecord = 1<<31 - 1
 
 // leastMemory is what a sorter uses at least, bytes.
 const leastMemory = 1 << 16
@@ -53,7 +53,7 @@ func (s *Sorter) fan() int { return max(s.memory/(2*s.blocks), 4) }
 
 // Add takes a record. It keeps neither key nor value.
 func (s *Sorter) Add(key, value []byte) error {
-	if len(key)+len(value) > MaxRecord {
+	if len(key)+len(value) > maxRecord {
 		return errTooLong
 	}
 	s.mu.Lock()

@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	errTooLong = fmt.Errorf("%w: a record of more than %d bytes", doc.ErrInput, MaxRecord)
+	errTooLong = fmt.Errorf("%w: a record of more than %d bytes", doc.ErrInput, maxRecord)
 	errClosed  = errors.New("sorted records: closed")
 )
 

@@ -12,7 +12,7 @@ func NewSpool(dir string) (*Spool, error) {
 
 // Add appends a record. It keeps neither key nor value.
 func (s *Spool) Add(key, value []byte) error {
-	if len(key)+len(value) > MaxRecord {
+	if len(key)+len(value) > maxRecord {
 		return errTooLong
 	}
 	return s.run.add(key, value)

@@ -86,7 +86,7 @@ func Connect(o Options) (*Client, error) {
 	}, nil
 }
 
-// FromEnvironment makes a client from what the AWS tools are told by as well:
+// fromEnvironment makes a client from what the AWS tools are told by as well:
 // AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, AWS_REGION or AWS_DEFAULT_REGION,
 // and the endpoint_url and region of the profile AWS_PROFILE in the shared
 // configuration. Credentials are the first of AWS_ACCESS_KEY_ID and
@@ -94,7 +94,7 @@ func Connect(o Options) (*Client, error) {
 // credential_process), and those of the container or machine (IRSA, ECS, EC2)
 // unless AWS_EC2_METADATA_DISABLED is true. With none, requests are not
 // signed, which public buckets allow.
-func FromEnvironment() (*Client, error) {
+func fromEnvironment() (*Client, error) {
 	p := sharedProfile()
 	providers := []credentials.Provider{&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}}
 	if !strings.EqualFold(os.Getenv("AWS_EC2_METADATA_DISABLED"), "true") {
@@ -145,9 +145,9 @@ func sharedProfile() map[string]string {
 }
 
 // Register makes the inputs and output folders of this process take s3:// URLs,
-// by the client of FromEnvironment, which is made when the first is met.
+// by the client of fromEnvironment, which is made when the first is met.
 func Register() {
-	connect := sync.OnceValues(FromEnvironment)
+	connect := sync.OnceValues(fromEnvironment)
 	object.Register("s3", func() (object.Source, error) {
 		c, err := connect()
 		if err != nil {

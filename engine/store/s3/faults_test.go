@@ -111,7 +111,7 @@ func TestReadGoesOnWhereABodyBrokeOff(t *testing.T) {
 	}
 	got := make([]byte, 10_000)
 	o := object.Info{Name: "s3://bucket/k", Size: int64(len(want)), ETag: "one"}
-	if err := NewSource(c).ReadAt(t.Context(), o, got, 500); err != nil {
+	if err := newSource(c).ReadAt(t.Context(), o, got, 500); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want[500:10_500]) {
@@ -125,7 +125,7 @@ func TestReadGoesOnWhereABodyBrokeOff(t *testing.T) {
 		cut(w, serve, 0)
 		return true
 	}
-	if err := NewSource(c).ReadAt(t.Context(), o, got, 0); err == nil || !strings.Contains(err.Error(), "broke off") {
+	if err := newSource(c).ReadAt(t.Context(), o, got, 0); err == nil || !strings.Contains(err.Error(), "broke off") {
 		t.Errorf("an answer that always breaks off: %v", err)
 	}
 }
@@ -182,7 +182,7 @@ func TestStalledBodyIsAskedForAgain(t *testing.T) {
 	}
 	got := make([]byte, len(want))
 	o := object.Info{Name: "s3://bucket/k", Size: int64(len(want)), ETag: "one"}
-	if err := NewSource(c).ReadAt(t.Context(), o, got, 0); err != nil || !bytes.Equal(got, want) {
+	if err := newSource(c).ReadAt(t.Context(), o, got, 0); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("read %q, %v, after %d tries", got, err, tries)
 	}
 }
@@ -224,7 +224,7 @@ func TestSimpleServerIsRefused(t *testing.T) {
 	}
 	read := func(o object.Info, offset int64) error {
 		o.Name = "s3://bucket/k"
-		return NewSource(c).ReadAt(t.Context(), o, make([]byte, 4), offset)
+		return newSource(c).ReadAt(t.Context(), o, make([]byte, 4), offset)
 	}
 	if err := read(object.Info{Size: 10, ETag: "one"}, 3); err == nil || !strings.Contains(err.Error(), "does not know ranges") {
 		t.Errorf("no ranges: %v", err)
@@ -410,7 +410,7 @@ func TestErrorsHaveHints(t *testing.T) {
 				refuse(w, tc.status, tc.code)
 				return true
 			}
-			s := NewSource(c)
+			s := newSource(c)
 			_, listErr := s.List(t.Context(), "s3://bucket/x")
 			_, statErr := s.Stat(t.Context(), "s3://bucket/x")
 			readErr := s.ReadAt(t.Context(), object.Info{Name: "s3://bucket/x", Size: 1}, make([]byte, 1), 0)

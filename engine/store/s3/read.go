@@ -20,8 +20,8 @@ import (
 // Source reads objects by their URLs.
 type Source struct{ c *Client }
 
-// NewSource returns the objects of all buckets that a client can read.
-func NewSource(c *Client) Source { return Source{c} }
+// newSource returns the objects of all buckets that a client can read.
+func newSource(c *Client) Source { return Source{c} }
 
 // List implements object.Source.
 func (s Source) List(ctx context.Context, prefix string) ([]object.Info, error) {

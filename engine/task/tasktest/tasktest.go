@@ -4,11 +4,13 @@ package tasktest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/task"
@@ -19,6 +21,34 @@ type words struct{}
 
 func (words) TryCount(text []byte) (int, error) { return len(bytes.Fields(text)), nil }
 func (words) Engine() string                    { return "words" }
+
+// Plan is a plan of files with the contents given, in dir, after change. Its
+// tokens are words.
+func Plan(t *testing.T, dir string, contents []string, change func(*plan.Plan)) plan.Plan {
+	t.Helper()
+	paths := make([]string, len(contents))
+	for i, text := range contents {
+		paths[i] = filepath.Join(dir, fmt.Sprintf("%d.jsonl", i))
+		if err := os.WriteFile(paths[i], []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := plan.Plan{
+		Version: plan.Version, Rules: plan.Rules{Shingle: plan.RuleShingle}, Fields: plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
+		NearDup:   plan.NearDup{ThresholdNum: 4, ThresholdDen: 5, Bands: 16, Rows: 5},
+		Tokenizer: plan.Tokenizer{Name: "words", SHA256: strings.Repeat("0", 64), AddedTokens: "match"},
+		ShardSize: 1 << 20, MaxLine: 1 << 20, Partitions: 4,
+	}
+	change(&p)
+	var err error
+	if p.Files, p.Shards, err = corpus.Plan(t.Context(), paths, corpus.PlanOptions{ShardSize: p.ShardSize}); err != nil {
+		t.Fatal(err)
+	}
+	if p.RunID, err = p.ComputeRunID(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
 
 // Job is a job of a plan whose tokens are words, in folder dir.
 func Job(t *testing.T, p plan.Plan, dir string) *task.Job {

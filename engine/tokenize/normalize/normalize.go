@@ -90,7 +90,7 @@ func parse(kind string, o pipeline.Object) ([]Step, error) {
 		if err := o.Require("precompiled_charsmap", &charsmap); err != nil {
 			return nil, err
 		}
-		p, err := NewPrecompiled(charsmap)
+		p, err := newPrecompiled(charsmap)
 		return []Step{p}, err
 	case "NFC":
 		return []Step{nfc{}}, nil

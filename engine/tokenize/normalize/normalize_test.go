@@ -153,7 +153,7 @@ func TestMoreRefused(t *testing.T) {
 		}
 	}
 	for _, charsmap := range []string{"", "AAAA", "!", "BAAAAA==", "/////w=="} {
-		if _, err := NewPrecompiled(charsmap); err == nil {
+		if _, err := newPrecompiled(charsmap); err == nil {
 			t.Errorf("charsmap %q is accepted", charsmap)
 		}
 	}

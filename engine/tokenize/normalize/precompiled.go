@@ -40,8 +40,8 @@ const (
 	notByte
 )
 
-// NewPrecompiled reads a precompiled_charsmap in base64.
-func NewPrecompiled(charsmap string) (*Precompiled, error) {
+// newPrecompiled reads a precompiled_charsmap in base64.
+func newPrecompiled(charsmap string) (*Precompiled, error) {
 	raw, err := base64.StdEncoding.DecodeString(charsmap)
 	if err != nil {
 		return nil, fmt.Errorf("precompiled_charsmap: %w", err)

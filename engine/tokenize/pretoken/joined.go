@@ -2,11 +2,8 @@ package pretoken
 
 import "github.com/tallystick/tallystick/kernels/classmask"
 
-// MaxJoined is how many bytes StartJoined takes.
-const MaxJoined = (window + 1) * Block
-
 // StartJoined begins several texts at once, for BitsOf. In joined, which must be
-// UTF-8, each begins at a multiple of Block, and there are spaces behind it, one
+// UTF-8 and window+1 blocks at most, each begins at a multiple of Block, and there are spaces behind it, one
 // or more, up to the next; after the last there is one block more of spaces.
 func (s *Scanner) StartJoined(r *Rules, joined []byte) {
 	s.setRules(r)
