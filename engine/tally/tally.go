@@ -158,8 +158,17 @@ func (t *Tally) Each(fn func(*Row)) error {
 	if t.spilled != nil {
 		return t.eachSpilled(fn)
 	}
-	for _, i := range t.order() {
-		fn(t.row(i))
+	// Rows lie in the order in which they came, far from each other: to copy some at
+	// once waits for the memory of all of them at the same time.
+	some := make([]Row, min(t.Len(), 16))
+	for order := t.order(); len(order) > 0; order = order[len(some):] {
+		some = some[:min(len(some), len(order))]
+		for k := range some {
+			some[k] = *t.row(order[k])
+		}
+		for k := range some {
+			fn(&some[k])
+		}
 	}
 	return t.err
 }
