@@ -64,7 +64,7 @@ func Claim(ctx context.Context, dir string, resume, force bool) (*Claimed, error
 			return nil, fmt.Errorf("work folder: %w", err)
 		}
 	default:
-		return nil, fmt.Errorf("%w: output folder %s is not empty (--resume goes on with it, --force replaces the run in it)", doc.ErrUsage, dir)
+		return nil, errNotEmpty(dir)
 	}
 	// Nobody else writes here now, so unfinished files have been left behind.
 	if _, err := store.NewLocal(dir).Sweep(ctx, 0); err != nil {
@@ -195,4 +195,8 @@ func ClearDebris(dir string) {
 		_ = emptyWork(dir) // nothing depends on it
 		release()
 	}
+}
+
+func errNotEmpty(name string) error {
+	return fmt.Errorf("%w: output folder %s is not empty (run --resume goes on with it, --force replaces the run in it)", doc.ErrUsage, name)
 }

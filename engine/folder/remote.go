@@ -206,7 +206,7 @@ func (o *Remote) Claim(ctx context.Context, resume, force bool) (*ClaimedRemote,
 	case force:
 		return nil, fmt.Errorf("%w: %s is not empty and holds no run; --force replaces a run, never other files", doc.ErrUsage, o.URL)
 	default:
-		return nil, fmt.Errorf("%w: output folder %s is not empty (--resume goes on with it, --force replaces the run in it)", doc.ErrUsage, o.URL)
+		return nil, errNotEmpty(o.URL)
 	}
 	return c, nil
 }
