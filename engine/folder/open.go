@@ -32,7 +32,7 @@ func LoadPlan(path string) (plan.Plan, error) {
 	b, err := ReadFile(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return p, fmt.Errorf("%w: %v (make one with \"tallystick plan\")", doc.ErrInput, err)
+			return p, fmt.Errorf("%w: %w (make one with \"tallystick plan\")", doc.ErrInput, err)
 		}
 		return p, err
 	}
