@@ -39,14 +39,13 @@ type earlyTask struct {
 
 // begin starts to scan the shards of a draft, in their order.
 func (e *early) begin(ctx context.Context, p request.Prepared) {
-	// Making the plan takes a worker for each file.
-	workers := min(e.means.Workers-len(p.Plan.Files), len(p.Plan.Shards))
-	if workers <= 0 {
-		return
-	}
 	job, err := newJob(p.Plan, p.Counters, e.means, e.dir)
 	if err != nil {
 		return // as will be found out
+	}
+	workers := idle(job)
+	if workers <= 0 {
+		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	e.draft, e.cancel = job, cancel
@@ -58,6 +57,12 @@ func (e *early) begin(ctx context.Context, p request.Prepared) {
 			}
 		})
 	}
+}
+
+// idle is how many workers have nothing to do while the plan is made, which takes one
+// for each file, as far as the bound on memory lets them scan.
+func idle(job *task.Job) int {
+	return min(job.Workers-len(job.Plan.Files), job.AtOnce(task.Scan))
 }
 
 // next returns a task to do and its number, or nil.

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/task"
 )
@@ -90,6 +91,24 @@ func TestEarlyScan(t *testing.T) {
 			alone := runPolicy(t, rules, policyMeans(1), filepath.Join(dir, "alone")).Dir
 			sameBytes(t, filepath.Join(alone, "manifest.json"), filepath.Join(out, "manifest.json"))
 		})
+	}
+}
+
+// Of the workers that making the plan leaves idle, no more scan than would later.
+func TestEarlyScanIsBounded(t *testing.T) {
+	job := task.Job{Plan: plan.Plan{Files: make([]plan.File, 3), Shards: make([]plan.Shard, 40), Partitions: 40}}
+	for _, c := range []struct {
+		workers int
+		memory  int64
+		want    int
+	}{
+		{workers: 3, want: 0}, {workers: 5, want: 2}, {workers: 100, want: 40},
+		{workers: 100, memory: 64 << 20, want: 1}, {workers: 3, memory: 64 << 20, want: 0},
+	} {
+		job.Workers, job.Memory = c.workers, c.memory
+		if got := max(0, idle(&job)); got != c.want {
+			t.Errorf("%d workers, %d bytes: %d scan early, want %d", c.workers, c.memory, got, c.want)
+		}
 	}
 }
 

@@ -66,6 +66,9 @@ func newMetrics(where string) (*metrics, error) {
 	m.reg.MustRegister(info, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector())
 
 	if _, port, err := net.SplitHostPort(where); err == nil {
+		if port == "" {
+			return nil, fmt.Errorf("%w: --metrics %s: an address needs its port, as in :9090, or nobody finds it", doc.ErrUsage, where)
+		}
 		if strings.Trim(port, "0123456789") == "" { // a number too large for one is no file either
 			if err := m.listen(where); err != nil {
 				return nil, err

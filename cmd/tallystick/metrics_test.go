@@ -87,7 +87,7 @@ func TestMetricsOfCommands(t *testing.T) {
 // TestMetricsOfNoFile: a mistyped port makes no file, and a device is not replaced.
 func TestMetricsOfNoFile(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for _, where := range []string{":99999", "localhost:1234567", os.DevNull} {
+	for _, where := range []string{":99999", "localhost:1234567", ":", "localhost:", os.DevNull} {
 		if m, err := newMetrics(where); err == nil {
 			t.Errorf("%s: %v", where, m.file)
 		}

@@ -32,7 +32,10 @@ func LoadPlan(path string) (plan.Plan, error) {
 	b, err := ReadFile(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return p, fmt.Errorf("%w: %v (make one with \"tallystick plan\")", doc.ErrInput, err)
+			err = fmt.Errorf("%w (make one with \"tallystick plan\")", err)
+			if !errors.Is(err, doc.ErrInput) { // as it does of an object
+				err = fmt.Errorf("%w: %w", doc.ErrInput, err)
+			}
 		}
 		return p, err
 	}

@@ -84,6 +84,9 @@ func RefuseInRun(name string) error {
 	if err != nil {
 		return err
 	}
+	if real, err := filepath.EvalSymlinks(filepath.Dir(name)); err == nil {
+		name = filepath.Join(real, filepath.Base(name))
+	}
 	for dir := filepath.Dir(name); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
 		if _, err := LoadPlan(filepath.Join(dir, task.PlanFile)); err == nil {
 			return fmt.Errorf("%w: %s is in the output folder of a run, %s; choose another place", doc.ErrUsage, name, dir)

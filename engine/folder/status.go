@@ -54,33 +54,41 @@ type RunningTask struct {
 func ReadStatus(ctx context.Context, dir string) (Status, error) {
 	s := Status{Dir: dir}
 	p, err := LoadPlan(object.Join(dir, task.PlanFile))
-	if err != nil {
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
 		return s, err
+	}
+	out, running, askErr := s.ask(ctx)
+	switch {
+	case missing && s.Alone != nil:
+		return s, fmt.Errorf("%s has no plan yet, and %s is at work in it", dir, s.Alone)
+	case missing:
+		return s, err
+	case askErr != nil:
+		return s, askErr
 	}
 	s.RunID = p.RunID
-	if object.IsName(dir) {
-		out, err := leasesAt(dir)
+	err = s.read(ctx, &task.Job{Plan: p, Out: out, Dir: dir}, running)
+	return s, err
+}
+
+// ask is what the leases tell, and where the files are.
+func (s *Status) ask(ctx context.Context) (out store.Store, running []RunningTask, err error) {
+	if object.IsName(s.Dir) {
+		leases, err := leasesAt(s.Dir)
 		if err != nil {
-			return s, err
+			return nil, nil, err
 		}
-		running, err := s.askStore(ctx, out)
-		if err != nil {
-			return s, err
-		}
-		err = s.read(ctx, &task.Job{Plan: p, Out: out, Dir: dir}, running)
-		return s, err
+		running, err = s.askStore(ctx, leases)
+		return leases, running, err
 	}
-	if h, living, err := lease.Look(lockPath(dir)); err == nil && living {
+	if h, living, err := lease.Look(lockPath(s.Dir)); err == nil && living {
 		s.Alone = &h
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return s, err
+		return nil, nil, err
 	}
-	running, err := announced(dir)
-	if err != nil {
-		return s, err
-	}
-	err = s.read(ctx, &task.Job{Plan: p, Out: store.NewLocal(dir), Dir: dir}, running)
-	return s, err
+	running, err = announced(s.Dir)
+	return store.NewLocal(s.Dir), running, err
 }
 
 // read adds what the files of a job tell.

@@ -28,7 +28,7 @@ func (in *Inputs) Open(i int) plan.File {
 
 // readInputs lists, shards and, if digests is set, digests the inputs. draft, if not
 // nil, is told before they are read what will be found (corpus.Draft), if that is
-// known.
+// known and there are workers who would wait for it.
 func readInputs(ctx context.Context, r Rules, m Means, dir string, digests bool, draft func(*Inputs)) (*Inputs, error) {
 	paths, err := corpus.Expand(ctx, r.Inputs)
 	if err != nil {
@@ -51,7 +51,7 @@ func readInputs(ctx context.Context, r Rules, m Means, dir string, digests bool,
 	if in.shardSize = r.ShardSize; in.shardSize == 0 {
 		in.shardSize = shardSizeOf(total)
 	}
-	if draft != nil && !slices.Contains(paths, "-") {
+	if draft != nil && len(paths) < m.Workers && !slices.Contains(paths, "-") {
 		var known bool
 		if in.Files, in.Shards, known = corpus.Draft(ctx, in.opened, in.shardSize); known {
 			draft(in)

@@ -70,7 +70,8 @@ func MakePlan(ctx context.Context, r Rules, m Means, dir string) (Prepared, erro
 
 // MakePlanFrom is MakePlan that tells draft, if that is not nil, what the plan will
 // be unless an input changes, before it reads them: everything but the run id and
-// what corpus.Draft leaves out. It does not where more than the inputs is read.
+// what corpus.Draft leaves out. It does not where more than the inputs is read, or all
+// workers read: one does for each file.
 func MakePlanFrom(ctx context.Context, r Rules, m Means, dir string, draft func(Prepared)) (Prepared, error) {
 	fail := func(err error) (Prepared, error) { return Prepared{}, err }
 	if err := r.checkPolicy(); err != nil {

@@ -275,9 +275,10 @@ func (p *parts) spill(ctx context.Context) error {
 		}
 		sizes := make([]uint32, len(c.nodes))
 		err := p.Fetch(ctx, read, c.textOf, func() func(n int32, text []byte) error {
-			s := hasher.NewScanner()
 			var key, value []byte
 			return func(n int32, text []byte) error {
+				s := hasher.NewScanner()
+				defer s.Release()
 				set := s.Set(text)
 				sizes[n] = uint32(len(set))
 				value = value[:0]
