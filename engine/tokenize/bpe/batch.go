@@ -45,7 +45,7 @@ func (g *merger) counts(text []byte, spans []countcache.Span, counts []int) {
 		key := text[spans[i].Start:spans[i].End]
 		if g.isWhole(key) {
 			counts[i] = 1
-		} else if g.lanes != nil && g.lanes.add(g.model, text, spans[i], i) {
+		} else if g.lanes != nil && g.addToLanes(text, laneKey{spans[i], i, false}, counts) {
 			continue
 		} else if g.junctions != nil && hasUncut(key) {
 			counts[i] = 0
@@ -96,19 +96,19 @@ func hasUncut(text []byte) bool {
 	return false
 }
 
-// sum adds up what lies between the safe cuts of a key, but for long pieces, which
-// are left to longLanes to add to counts[to]. Pieces repeat where words do not.
+// sum adds up what lies between the safe cuts of a key, but for those that
+// lanes are to add to counts[to]. Pieces repeat where words do not.
 func (g *merger) sum(text []byte, span countcache.Span, to int, counts []int) (n int) {
 	key := text[span.Start:span.End]
 	begin := 0
 	add := func(end int) {
-		piece := key[begin:end]
-		if !g.isLong(len(piece)) {
+		piece, at := key[begin:end], countcache.Span{Start: span.Start + begin, End: span.Start + end}
+		if len(piece) <= maxPiece || g.lanes == nil {
 			n += g.piece(piece)
 		} else if known, ok := g.cache.Lookup(piece); ok {
 			n += known
-		} else {
-			g.addLong(text, longKey{countcache.Span{Start: span.Start + begin, End: span.Start + end}, to, true}, counts)
+		} else if !g.addToLanes(text, laneKey{at, to, true}, counts) {
+			g.addLong(text, longKey{at, to, true}, counts)
 		}
 		begin = end
 	}

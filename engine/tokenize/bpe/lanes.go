@@ -28,7 +28,8 @@ type laneKind struct {
 
 type laneKey struct {
 	span countcache.Span
-	to   int // the count that it adds to
+	to   int  // the count that it adds to
+	part bool // of a key, which the cache holds apart as well
 }
 
 // fastLanes returns nil where one key after another is faster.
@@ -54,27 +55,36 @@ func newLanes(m *model) *lanes {
 	return l
 }
 
-// add takes a key of text, whose tokens belong to counts[to]; false if it is
-// none for lanes. There is room for a batch.
-func (l *lanes) add(m *model, text []byte, span countcache.Span, to int) bool {
-	key := text[span.Start:span.End]
+// addToLanes takes a key of text; false if it is none for lanes.
+func (g *merger) addToLanes(text []byte, k laneKey, counts []int) bool {
+	m, key := g.model, text[k.span.Start:k.span.End]
 	if m.junctions != nil && !isASCII(key) {
 		var symbols [pairmerge.Long]symbol
 		if n, ok := m.charSymbols(&symbols, key); ok {
-			kind := l.kind(true, n)
+			kind := g.laneKind(true, n, text, counts)
 			group, lane := &kind.groups[kind.n/pairmerge.Lanes], kind.n%pairmerge.Lanes
 			for i, id := range symbols[:n] {
 				group.Symbols[i][lane] = id
 			}
-			kind.add(span, to, n)
+			kind.add(k, n)
 			return true
 		}
 	}
 	if len(key) > pairmerge.Long {
 		return false
 	}
-	l.kind(false, len(key)).add(span, to, len(key))
+	g.laneKind(false, len(key), text, counts).add(k, len(key))
 	return true
+}
+
+// laneKind returns the one for texts that begin with so many bytes or characters,
+// in which there is room.
+func (g *merger) laneKind(chars bool, size int, text []byte, counts []int) *laneKind {
+	kind := g.lanes.kind(chars, size)
+	if kind.n == len(kind.keys) {
+		g.mergeKind(kind, text, counts)
+	}
+	return kind
 }
 
 // kind returns the one for texts that begin with so many bytes or characters.
@@ -89,8 +99,8 @@ func (l *lanes) kind(chars bool, size int) *laneKind {
 	return &l.kinds[i]
 }
 
-func (k *laneKind) add(span countcache.Span, to, size int) {
-	k.keys[k.n], k.size[k.n] = laneKey{span, to}, uint32(size)
+func (k *laneKind) add(key laneKey, size int) {
+	k.keys[k.n], k.size[k.n] = key, uint32(size)
 	k.n++
 }
 
@@ -137,7 +147,7 @@ func (g *merger) mergeKind(kind *laneKind, text []byte, counts []int) {
 	const lanes = pairmerge.Lanes
 	if kind.n < fewest {
 		for _, key := range kind.keys[:kind.n] {
-			counts[key.to] = g.merge(text[key.span.Start:key.span.End])
+			g.addCount(text, key, g.merge(text[key.span.Start:key.span.End]), counts)
 		}
 		kind.n = 0
 		return
@@ -169,9 +179,19 @@ func (g *merger) mergeKind(kind *laneKind, text []byte, counts []int) {
 		if !ok {
 			n = g.merge(text[key.span.Start:key.span.End])
 		}
-		counts[key.to] = n
+		g.addCount(text, key, n, counts)
 	}
 	kind.n = 0
+}
+
+// addCount adds the tokens of a key, or of a part of one.
+func (g *merger) addCount(text []byte, key laneKey, n int, counts []int) {
+	if !key.part {
+		counts[key.to] = n
+		return
+	}
+	counts[key.to] += n
+	g.cache.Insert(text[key.span.Start:key.span.End], n)
 }
 
 // sort brings the keys into the order of their sizes: those of a group should

@@ -70,7 +70,12 @@ func (l *longLanes) countOne(text []byte) int {
 	return job[0].N
 }
 
-// Start, Merge and Same make it a longrow.Text.
+// rowWindow is the bytes of a window whose tokens are found without merging: it need
+// not be in the first cache, and the less of it is that of another one as well the
+// better.
+const rowWindow = 2048
+
+// Start, Merge, Same and Window make it a longrow.Text.
 func (l *longLanes) Start(g *pairmerge.Group, at *[pairmerge.Lanes]int, size *[pairmerge.Lanes]uint32) {
 	for lane, from := range at {
 		row := &l.lanes.text[lane]
@@ -92,4 +97,11 @@ func (l *longLanes) Merge(t *pairtree.Tree, from, to int) {
 
 func (l *longLanes) Same(from, to, from2, to2 int) bool {
 	return bytes.Equal(l.text[from:to], l.text[from2:to2])
+}
+
+func (l *longLanes) Window() int {
+	if l.finder != nil {
+		return rowWindow
+	}
+	return longrow.Window
 }

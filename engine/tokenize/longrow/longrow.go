@@ -27,6 +27,8 @@ type Text interface {
 	Merge(t *pairtree.Tree, from, to int)
 	// Same tells whether the symbols of two windows are equal.
 	Same(from, to, from2, to2 int) bool
+	// Window returns how many symbols Merge is best given at once, Window or more.
+	Window() int
 }
 
 // Job is a row to be counted.
@@ -75,9 +77,9 @@ const (
 	overlap = pairmerge.Long - step
 	// Span is the symbols that the windows have together.
 	Span = step*(windows-1) + pairmerge.Long
-	// window is the symbols of a larger window; an eighth of it is longer than
-	// nearly all tokens.
-	window = 512
+	// Window is the symbols of the smallest larger window; an eighth of it is longer
+	// than nearly all tokens.
+	Window = 512
 	// mostSkipped bounds how many larger windows come before lanes are tried again.
 	mostSkipped = 64
 )
@@ -94,7 +96,7 @@ func (l *Lanes) Run(t Text, jobs []Job) {
 			l.skip = max(l.skip, 4) // the first windows tell of a text that repeats itself
 		}
 		switch {
-		case job.Failed || job.From == job.End || job.Open && job.End-job.From < 2*window:
+		case job.Failed || job.From == job.End || job.Open && job.End-job.From < 2*Window:
 			jobs = jobs[1:]
 		case l.skip > 0 && job.End-job.From > pairmerge.Long:
 			again := l.oneWindow(t, job)
@@ -105,7 +107,7 @@ func (l *Lanes) Run(t Text, jobs []Job) {
 			l.together(t, jobs)
 		}
 	}
-	if l.tree.Cap() > 128*window { // a strange text
+	if l.tree.Cap() > 128*Window { // a strange text
 		l.tree = pairtree.Tree{}
 	}
 }
@@ -257,14 +259,14 @@ func (l *Lanes) merge(t Text, job *Job, size int) (ok bool) {
 // oneWindow goes on by a larger window. It tells whether that was the same as the
 // one before.
 func (l *Lanes) oneWindow(t Text, job *Job) (again bool) {
-	again = l.to > 0 && t.Same(l.from, l.to, job.From, min(job.From+window, job.End))
-	if l.advance(t, job, window) {
+	again = l.to > 0 && t.Same(l.from, l.to, job.From, min(job.From+t.Window(), job.End))
+	if l.advance(t, job, t.Window()) {
 		return again
 	}
 	// More of the text changes the token at From.
 	last := job.From
 	job.Joint = job.before
-	if !l.advance(t, job, 2*(last-job.From)+window) || job.From <= last {
+	if !l.advance(t, job, 2*(last-job.From)+Window) || job.From <= last {
 		job.Failed = true // also at last itself: its token may be too long for any window there
 	}
 	return false
@@ -283,7 +285,7 @@ func (l *Lanes) advance(t Text, job *Job, size int) (ok bool) {
 			job.Joint = Joint{N: job.N + l.tree.Count(size), From: job.End}
 			return true
 		}
-		for back := window / 8; back < size; back *= 2 {
+		for back := Window / 8; back < size; back *= 2 {
 			// at is the first token from there on.
 			if at := l.tree.Next(size - back); 0 < at && at < size {
 				length := min(l.tree.Next(at+1), size) - at

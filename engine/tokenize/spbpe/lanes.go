@@ -153,7 +153,7 @@ func (l *longLanes) stream(r reader) (n int, ok bool) {
 	return job[0].N, true
 }
 
-// Start, Merge and Same make it a longrow.Text.
+// Start, Merge, Same and Window make it a longrow.Text.
 func (l *longLanes) Start(g *pairmerge.Group, at *[pairmerge.Lanes]int, size *[pairmerge.Lanes]uint32) {
 	for lane, from := range at {
 		if size[lane] == 0 {
@@ -173,3 +173,5 @@ func (l *longLanes) Merge(t *pairtree.Tree, from, to int) {
 func (l *longLanes) Same(from, to, from2, to2 int) bool {
 	return slices.Equal(l.symbols[from:to], l.symbols[from2:to2])
 }
+
+func (l *longLanes) Window() int { return longrow.Window }

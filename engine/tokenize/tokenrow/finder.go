@@ -9,7 +9,8 @@ import (
 // Finder finds rows, for one goroutine.
 type Finder struct {
 	vocabulary *Vocabulary
-	memo       [1 << memoBits]fit
+	frequent   frequent
+	memo       [1 << memoBits]fit // of pairs that frequent does not know
 	row        []uint32
 	failed     []uint64 // bit i: no row goes on from place i
 	patience   int      // pairs of symbols that may be looked at to merge tokens out of order
@@ -30,7 +31,7 @@ const (
 
 // NewFinder returns a Finder.
 func NewFinder(v *Vocabulary) *Finder {
-	f := &Finder{vocabulary: v, patience: mostPatience}
+	f := &Finder{vocabulary: v, frequent: newFrequent(len(v.size)), patience: mostPatience}
 	f.known(0, 0).left = none // or two bytes of 0 would seem to be known
 	return f
 }
@@ -38,6 +39,41 @@ func NewFinder(v *Vocabulary) *Finder {
 // fit returns the longest symbol that right is or begins with, and that stays
 // beside left; none if there is none.
 func (f *Finder) fit(left, right uint32) uint32 {
+	hops := f.frequent.at(left, right)
+	if hops == nil {
+		return f.rareFit(left, right)
+	}
+	switch n := *hops; n {
+	case 0:
+		found := f.rareFit(left, right)
+		*hops = f.hops(right, found)
+		return found
+	case noHops:
+		return none
+	default:
+		for range n - 1 {
+			right = f.vocabulary.prefix[right]
+		}
+		return right
+	}
+}
+
+// hops returns what frequent remembers of a symbol and a prefix of it.
+func (f *Finder) hops(symbol, prefix uint32) uint8 {
+	if prefix == none {
+		return noHops
+	}
+	n := uint8(1)
+	for ; symbol != prefix; symbol = f.vocabulary.prefix[symbol] {
+		if n++; n == noHops {
+			return 0
+		}
+	}
+	return n
+}
+
+// rareFit is fit by the pairs met last, of any symbols.
+func (f *Finder) rareFit(left, right uint32) uint32 {
 	if known := f.known(left, right); known.left == left && known.right == right {
 		return known.symbol
 	}

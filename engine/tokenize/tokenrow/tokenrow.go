@@ -22,6 +22,7 @@ import (
 type Vocabulary struct {
 	halves []Halves // by symbol; of bytes none
 	nodes  []trie.Node
+	runs   runTable
 	symbol []uint32 // by node, if one ends there
 	prefix []uint32 // by symbol: the longest other one that it begins with, or none
 	size   []uint16 // by symbol, in bytes
@@ -160,6 +161,11 @@ func (v *Vocabulary) spell(all int) (ok bool) {
 	v.symbol = hugepage.Make[uint32](len(t.Nodes))
 	copy(v.nodes, t.Nodes)
 	copy(v.symbol, t.Values)
+	runs := runMaker{nodes: v.nodes, heads: map[uint64]runHead{}}
+	for id, size := range v.size {
+		runs.add(text[begin[id]:][:size])
+	}
+	v.runs = runs.table()
 	return true
 }
 
@@ -168,7 +174,22 @@ func (v *Vocabulary) longest(text []byte) uint32 {
 	nodes := v.nodes
 	state, best := uint32(0), uint32(0)
 	base := nodes[0].Base()
-	for _, c := range text {
+	last := -1
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if int(c) == last && isRun(text[i:]) {
+			if steps := v.runs.find(state, c); len(steps) > 0 {
+				n := runLength(text[i:], len(steps))
+				step := steps[n-1]
+				if step.best != 0 {
+					best = step.best
+				}
+				state, base = step.node, nodes[step.node].Base()
+				i += n - 1
+				continue
+			}
+		}
+		last = int(c)
 		next := base ^ uint32(c)
 		node := nodes[next]
 		if node.Parent() != state {

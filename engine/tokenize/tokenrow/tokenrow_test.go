@@ -1,6 +1,7 @@
 package tokenrow
 
 import (
+	"bytes"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -153,6 +154,66 @@ func shuffled(rng *rand.Rand, halves []Halves, texts []string, symbols []uint32,
 		if complete {
 			return made, list, newTexts, newSymbols
 		}
+	}
+}
+
+// Rows are the same while pairs of few symbols are remembered, when there are too
+// many of them, and when they are few again; and where prefixes are many.
+func TestFrequent(t *testing.T) {
+	made, halves := map[[2]uint32]uint32{}, []Halves{}
+	add := func(left, right uint32) {
+		made[[2]uint32{left, right}] = uint32(First + len(halves))
+		halves = append(halves, Halves{left, right})
+	}
+	for left := range uint32(64) {
+		for right := range uint32(32) {
+			add(left, 64+right)
+		}
+	}
+	add('y', 'z')
+	for len(halves) < 64*32+300 {
+		add(uint32(First+len(halves)-1), 'z')
+	}
+	f := NewFinder(New(halves))
+	last := uint32(First + len(halves) - 1)
+	for hops, want := range map[uint32]uint8{0: 1, 1: 2, 253: 254, 254: 0, 290: 0} {
+		if got := f.hops(last, last-hops); got != want {
+			t.Errorf("%d for %d hops, want %d", got, hops, want)
+		}
+	}
+	if f.hops(last, none) != noHops {
+		t.Error("none is not known as none")
+	}
+	rng := rand.New(rand.NewPCG(1, 0))
+	var tree pairtree.Tree
+	check := func(left, right int) {
+		t.Helper()
+		var text []byte
+		for len(text) < 1000 {
+			text = append(text, byte(rng.IntN(left)), 64+byte(rng.IntN(right)))
+			if n := rng.IntN(40); n < 8 {
+				text = append(text, append([]byte("y"), bytes.Repeat([]byte("z"), 1<<n+rng.IntN(4))...)...)
+			}
+		}
+		if !f.Find(&tree, text) || tree.Count(len(text)) != len(merged(made, text)) {
+			t.Fatalf("%q: %d tokens, want %d", text, tree.Count(len(text)), len(merged(made, text)))
+		}
+	}
+	for range 20 {
+		check(3, 3)
+	}
+	for n := 0; f.frequent.off == 0; n++ {
+		if check(64, 32); n == 1000 {
+			t.Fatal("symbols are never too many")
+		}
+	}
+	check(64, 32)
+	f.frequent.off = 100
+	for range 20 {
+		check(3, 3)
+	}
+	if f.frequent.off > 0 || f.frequent.given == 0 {
+		t.Error("it is not tried again")
 	}
 }
 
