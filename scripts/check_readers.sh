@@ -14,6 +14,7 @@ printf '%s\n' '{"text":1}' 'no JSON' '{"id":1,"text":"one that can be used"}' >"
 go run ./cmd/tallystick run testdata/corpus "$bad" --tokenizer gpt2 --out "$run" --force --quiet --max-rejects 2
 "$venv/bin/python" scripts/check_parquet.py "$run"
 rm -rf build/readers-schemas
+go run ./cmd/tallystick pay "$run" --pool 1000000 --currency EUR --format jsonl --output build/readers-statement.jsonl
 cp -r "$run" build/readers-schemas
-go run ./cmd/tallystick pay "$run" --pool 1000000 --currency EUR --format jsonl --output build/readers-schemas/statement.jsonl
+mv build/readers-statement.jsonl build/readers-schemas/statement.jsonl
 "$venv/bin/python" scripts/check_schemas.py build/readers-schemas
