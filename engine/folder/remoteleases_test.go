@@ -1,29 +1,18 @@
 package folder_test
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"testing"
 
 	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/store/storetest"
 )
-
-// unconditional is a store without If-Match.
-type unconditional struct{ *store.Mem }
-
-func (s unconditional) Swap(ctx context.Context, name, version string, data []byte) (string, error) {
-	if version != "" {
-		return "", fmt.Errorf("commit: %w", errors.ErrUnsupported)
-	}
-	return s.Mem.Swap(ctx, name, version, data)
-}
 
 // TestOccupyNeedsLeases: where nobody would see after two minutes that a run lives,
 // none begins, and none leaves anything.
 func TestOccupyNeedsLeases(t *testing.T) {
-	s := unconditional{store.NewMem()}
+	s := storetest.Unconditional{Mem: store.NewMem()}
 	o := &folder.Remote{Store: s, URL: "s3://bucket/run"}
 	if _, err := o.Occupy(t.Context(), "run"); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("occupied: %v", err)

@@ -1,7 +1,6 @@
 package lease
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/store/storetest"
 )
 
 // leave writes a lease as a holder leaves it whose last beat was that long ago.
@@ -203,21 +203,11 @@ func TestBeats(t *testing.T) {
 	}
 }
 
-// unconditional is a store without If-Match.
-type unconditional struct{ *store.Mem }
-
-func (s unconditional) Swap(ctx context.Context, name, version string, data []byte) (string, error) {
-	if version != "" {
-		return "", fmt.Errorf("commit: %w", errors.ErrUnsupported)
-	}
-	return s.Mem.Swap(ctx, name, version, data)
-}
-
 // TestRenew: a store in which a lease cannot be renewed is known at once; one that
 // is only overloaded is none.
 func TestRenew(t *testing.T) {
 	mem := store.NewMem()
-	l, err := TakeIn(t.Context(), unconditional{mem}, "lock", "run")
+	l, err := TakeIn(t.Context(), storetest.Unconditional{Mem: mem}, "lock", "run")
 	if err != nil {
 		t.Fatal(err)
 	}
