@@ -95,6 +95,23 @@ def target(tokenizer, text, which, byte_level):
     return 2
 
 
+def table(rows, ours):
+    """Our rates and those of the best rivals in each cell, in Markdown: a pair of
+    lines for a tokenizer, a column for a text."""
+    of = {c.ours.cell: c for c in cells(rows, ours)}
+    texts = list(dict.fromkeys(text for _, text in of))
+    lines = ["| cold, warm | " + " | ".join(t.capitalize() for t in texts) + " |", "|---|" + "---:|" * len(texts)]
+
+    def line(name, rates):
+        lines.append(f"| {name} | " + " | ".join(", ".join(f"{r:.0f}" for r in pair) or "–" for pair in rates) + " |")
+
+    for tokenizer in dict.fromkeys(name for name, _ in of):
+        row = [of.get((tokenizer, t)) for t in texts]
+        line(f"**{tokenizer}**", [(c.ours.cold, c.ours.warm) if c else () for c in row])
+        line("best rivals", [(c.cold.cold, c.warm.warm) if c and c.cold else () for c in row])
+    return "\n".join(lines)
+
+
 def floor(rows, byte_level, ours):
     """Our standing, as text: every cell, what is short of its target, and how
     far more threads carry."""

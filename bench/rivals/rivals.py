@@ -84,6 +84,7 @@ def arguments():
     p.add_argument("--prepare", action="store_true", help="make texts and reference counts, measure nothing")
     p.add_argument("--record", action="store_true", help="keep the results in bench/rivals/results; else they are build/rivals/last.{csv,svg}")
     p.add_argument("--floor", action="store_true", help="compare with the best rival of each cell and the targets")
+    p.add_argument("--table", action="store_true", help="print the results as a table in Markdown")
     p.add_argument("--from", dest="source", type=pathlib.Path, metavar="CSV", help="measure nothing; take an earlier record, and draw its chart anew")
     a = p.parse_args()
 
@@ -326,6 +327,8 @@ def main():
         print(f"wrote {out}.csv and .svg")
     if a.floor:
         print(record.floor(rows, BYTE_LEVEL, OURS))
+    if a.table:
+        print(record.table(rows, OURS))
     if any(r.tool == OURS and r.counts != "exact" for r in rows):
         sys.exit("our own counts are wrong")
 

@@ -9,6 +9,7 @@
 #   bench/rivals/run.sh --prepare                    only what can be done beforehand
 #   bench/rivals/run.sh --record                     writes bench/rivals/results/DATE-CPU.{csv,svg}
 #   bench/rivals/run.sh --from FILE.csv --floor      judges a record, measures nothing
+#   bench/rivals/run.sh --from FILE.csv --table      a record as a table in Markdown
 #   bench/rivals/run.sh --help                       all options
 #
 # OURS=FILE (an absolute path) takes FILE, an earlier build of bench/rivals/ours, for ours.

@@ -88,13 +88,13 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// TestJudge runs the tests of what judges the tools, which is in Python.
-func TestJudge(t *testing.T) {
+// TestPython runs the tests of what judges the tools and spells records out.
+func TestPython(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil || exec.Command(python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))").Run() != nil {
 		t.Skip("no python3 (3.11 or later)")
 	}
-	command := exec.Command(python, "-B", "-m", "unittest", "-q", "dedup_test")
+	command := exec.Command(python, "-B", "-m", "unittest", "-q", "dedup_test", "record_test")
 	command.Dir = ".."
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
