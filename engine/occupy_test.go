@@ -38,6 +38,7 @@ func newCluster(t *testing.T, dir string, seed uint64) *cluster {
 	rng := rand.New(rand.NewPCG(seed, 6))
 	in := writeDocs(t, filepath.Join(dir, "in"), policyCorpus(rng, 60, "d"), 3, rng)
 	c := &cluster{t: t, dir: filepath.Join(dir, "out"), rules: policyRules(request.Policy{}, 7, in)}
+	c.rules.DecideTasks = 2
 	c.prepare(RunOptions{Out: c.dir})
 	return c
 }
@@ -208,7 +209,7 @@ func (c *cluster) lateTask(name task.Stage, number int, meanwhile func()) error 
 // TestLateWriter: a worker that was thought dead finishes its task when another
 // has done it, when the run is sealed, and when the folder holds another run.
 func TestLateWriter(t *testing.T) {
-	for _, name := range []task.Stage{task.Scan, task.Match, task.Resolve, task.Tally} {
+	for _, name := range []task.Stage{task.Scan, task.Match, task.Decide, task.Resolve, task.Tally} {
 		if testing.Short() && name != task.Tally { // whose files are those of the finished run
 			continue
 		}
@@ -254,7 +255,7 @@ func TestLateWriter(t *testing.T) {
 // TestLateWriterOfAnotherRun: the folder was given to another run meanwhile.
 func TestLateWriterOfAnotherRun(t *testing.T) {
 	c := newCluster(t, t.TempDir(), 4)
-	c.must(task.Scan, task.Match, task.Resolve)
+	c.must(task.Scan, task.Match, task.Decide, task.Resolve)
 	old := *c
 	other := c.rules
 	other.Threshold = "0.5"

@@ -54,7 +54,7 @@ func TestScalesAsTheCorpus(t *testing.T) {
 	if c.Documents != 3_200_000 || c.Bytes != 6400<<20 || math.Abs(c.Sampled-0.01) > 1e-9 {
 		t.Errorf("corpus %+v", c)
 	}
-	for i, name := range task.Order {
+	for i, name := range (&task.Job{Plan: p}).Stages() {
 		if small[i].Name != name || large[i].Name != name {
 			t.Fatalf("stage %d is %s and %s, not %s", i, small[i].Name, large[i].Name, name)
 		}

@@ -1,4 +1,7 @@
 package resolve
 
-// DoIn is Do in a room of so many bytes.
-var DoIn = resolveIn
+// DoIn is Do, or Decide, in a room of so many bytes; MergeIn is Merge in one.
+var (
+	DoIn    = resolveIn
+	MergeIn = mergeIn
+)
