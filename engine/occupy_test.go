@@ -289,7 +289,7 @@ func TestStatus(t *testing.T) {
 		}
 		return s
 	}
-	if s := read(); s.Finished || len(s.Stages) != 5 || s.Stages[0].Done != 0 || !slices.Equal(s.Stages[0].Missing, []int{0, 1, 2}) {
+	if s := read(); s.Finished || len(s.Stages) != 6 || s.Stages[0].Done != 0 || !slices.Equal(s.Stages[0].Missing, []int{0, 1, 2}) {
 		t.Fatalf("after plan: %+v", s)
 	}
 	c.must(task.Scan, task.Match)
@@ -307,14 +307,14 @@ func TestStatus(t *testing.T) {
 		}
 	}
 	s := read()
-	scan, match, resolve := s.Stages[0], s.Stages[1], s.Stages[2]
+	scan, match, resolve := s.Stages[0], s.Stages[1], s.Stages[3]
 	if scan.Done != 2 || !slices.Equal(scan.Missing, []int{1}) || scan.BytesDone >= scan.Bytes || scan.BytesDone == 0 || match.Done != match.Tasks ||
 		resolve.Done != 0 || len(resolve.Missing) != 0 || len(resolve.Running) != 1 || resolve.Running[0].Holder.PID != os.Getpid() {
 		t.Fatalf("in the middle: %+v", s)
 	}
 	l.Release()
-	c.must(task.Scan, task.Resolve, task.Tally, task.Seal)
-	if s := read(); !s.Finished || s.Stages[0].Done != 3 || s.Stages[4].Done != 1 {
+	c.must(task.Scan, task.Decide, task.Resolve, task.Tally, task.Seal)
+	if s := read(); !s.Finished || s.Stages[0].Done != 3 || s.Stages[5].Done != 1 {
 		t.Fatalf("at the end: %+v", s)
 	}
 }
