@@ -31,19 +31,15 @@ const mostWeight = 1 << 31
 type sharedOut struct {
 	taken     bool   // places are those of the share alone
 	documents uint64 // that share a key
-	own       uint64 // of them of the task
 	digest    uint64 // of who has which
 }
 
 func (s *sharedOut) put(e *wire.Encoder) {
 	e.Uint(s.documents)
-	e.Uint(s.own)
 	e.Fixed64(s.digest)
 }
 
-func (s *sharedOut) get(d *wire.Decoder) {
-	s.documents, s.own, s.digest = d.Uint(), d.Uint(), d.Fixed64()
-}
+func (s *sharedOut) get(d *wire.Decoder) { s.documents, s.digest = d.Uint(), d.Fixed64() }
 
 // takeShare forgets the places of all documents that other tasks resolve.
 func (r *resolver) takeShare(ctx context.Context) error {
@@ -85,7 +81,7 @@ func (r *resolver) takeShare(ctx context.Context) error {
 	}
 	r.places = own
 	r.number = own.number()
-	r.shared = sharedOut{taken: true, documents: uint64(number), own: uint64(r.number), digest: digest.Sum64()}
+	r.shared = sharedOut{taken: true, documents: uint64(number), digest: digest.Sum64()}
 	return nil
 }
 
