@@ -30,8 +30,7 @@ type Evidence struct {
 // those of others; so that of all is made of that of parts.
 type evidence struct {
 	stats     neardup.Stats
-	shingles  int64 // of all sets
-	component uint64
+	component uint64      // the largest one of kept documents
 	most      fate.Node   // the document of stats.MostCandidates
 	groups    []sizeGroup // the largest ones; of equal ones the first in priority order
 }
@@ -87,26 +86,22 @@ func (e *evidence) group(witness *fate.Node, dropped uint64) {
 	}
 }
 
-// numbers are those of evidence that is written.
-func (e *evidence) numbers() []*uint64 {
-	s := &e.stats
-	return []*uint64{
-		&s.Documents, &s.Dropped, &s.Candidates, &s.RejectedBySize, &s.RejectedByBitmap, &s.Merged,
-		&s.KeptCandidates, &s.MostCandidates, &s.HotBuckets, &e.component,
-	}
-}
-
+// put writes what the alarms need to know. What else there is to tell of the work is in
+// the record of the task: it depends on how components are cut.
 func (e *evidence) put(to *wire.Encoder) {
-	for _, n := range e.numbers() {
-		to.Uint(*n)
+	s := &e.stats
+	for _, n := range []uint64{s.KeptCandidates, s.HotBuckets, s.MostCandidates, e.component, uint64(s.LargestBucketKept)} {
+		to.Uint(n)
 	}
-	to.Uint(uint64(e.stats.LargestBucketKept))
-	to.Uint(uint64(e.shingles))
-	(&nodeRecord{Node: e.most}).put(to)
+	put := func(n fate.Node) {
+		n.Source = 0 // numbered as they were met
+		(&nodeRecord{Node: n}).put(to)
+	}
+	put(e.most)
 	to.Uint(uint64(len(e.groups)))
 	for i := range e.groups {
 		to.Uint(e.groups[i].dropped)
-		(&nodeRecord{Node: e.groups[i].witness}).put(to)
+		put(e.groups[i].witness)
 	}
 }
 
@@ -119,10 +114,8 @@ func (e *evidence) get(d *wire.Decoder, shards int) {
 		}
 		return n.Node
 	}
-	for _, n := range e.numbers() {
-		*n = d.Uint()
-	}
-	e.stats.LargestBucketKept, e.shingles = d.Uint32(), d.Size()
+	s := &e.stats
+	s.KeptCandidates, s.HotBuckets, s.MostCandidates, e.component, s.LargestBucketKept = d.Uint(), d.Uint(), d.Uint(), d.Uint(), d.Uint32()
 	e.most = node()
 	for n := d.Below(groupsKept + 1); n > 0 && d.Err == nil; n-- {
 		e.groups = append(e.groups, sizeGroup{dropped: d.Uint(), witness: node()})

@@ -59,14 +59,16 @@ func (m *merger) gather(ctx context.Context) error {
 			return fmt.Errorf("%w: tasks 0 and %d of decide did not see the same groups; remove %s/%s and decide again", doc.ErrCorrupt, number, task.WorkDir, task.Decide)
 		}
 		m.all.add(&e.stats, &e.most, e.component)
-		m.all.shingles += e.shingles
 		for i := range e.groups {
 			m.all.group(&e.groups[i].witness, e.groups[i].dropped)
 		}
-		m.Record.Numbers["exact_groups"] += rec.Numbers["exact_groups"]
+		for name, n := range rec.Numbers {
+			if name == "largest_kept_bucket" || name == "most_candidates" {
+				n = max(n-m.Record.Numbers[name], 0)
+			}
+			m.Record.Numbers[name] += n
+		}
 	}
-	m.Record.Numbers["sharing_documents"] = int64(first.documents)
-	m.tell(&m.all.stats, m.all.shingles)
 	if m.Plan.AuditPPM == 0 {
 		return nil
 	}

@@ -183,6 +183,11 @@ func (r *resolver) collapseExact(ctx context.Context) error {
 			}
 			r.All[n].First = first
 		}
+		if sum := r.All[g[0]].Sum; r.isShare() && !slices.ContainsFunc(g, func(n int32) bool { return r.All[n].Sum != sum }) {
+			for _, n := range g { // it tells nobody from another; and parts do not know it
+				r.All[n].Sum = [sha256.Size]byte{}
+			}
+		}
 	}
 	r.Record.Numbers["exact_groups"] = int64(len(groups))
 	return nil
@@ -309,7 +314,7 @@ func (r *resolver) write(ctx context.Context) error {
 	if err := r.writeCopies(ctx, func(number uint32) bool { return r.All[number].First != int32(number) }); err != nil {
 		return err
 	}
-	e := evidence{shingles: r.Sets.Shingles()}
+	var e evidence
 	e.take(r.Nodes, members)
 	return r.writeEvidence(ctx, &e)
 }

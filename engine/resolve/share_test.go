@@ -3,6 +3,7 @@ package resolve_test
 import (
 	"encoding/binary"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -30,6 +31,7 @@ func TestTasksDecideAsOne(t *testing.T) {
 		tasktest.Run(t, stage.Do, j, task.Scan, task.Match)
 		want := resolved(t, j, 0)
 		numbers := records(t, j, task.Resolve)[0].Numbers
+		var passed map[string]string // of three tasks
 		for _, c := range []struct {
 			tasks int
 			room  int64
@@ -41,6 +43,15 @@ func TestTasksDecideAsOne(t *testing.T) {
 			if diff := gocmp.Diff(numbers, records(t, j, task.Resolve)[0].Numbers); diff != "" && c.room == 0 { // blocks prove more
 				t.Fatalf("%d tasks: numbers (-want +got):\n%s", c.tasks, diff)
 			}
+			if c.tasks != 3 {
+				continue
+			}
+			all := tasktest.Contents(t, j)
+			maps.DeleteFunc(all, func(name, _ string) bool { return !strings.HasPrefix(name, task.WorkDir+"/decide/0000") || name[len(task.WorkDir+"/decide/0000")] > '2' })
+			if diff := gocmp.Diff(passed, all); passed != nil && diff != "" {
+				t.Fatalf("room %d: what is passed to resolve (-want +got):\n%s", c.room, diff)
+			}
+			passed = all
 		}
 	})
 }
