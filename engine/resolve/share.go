@@ -6,8 +6,10 @@ import (
 	"context"
 	"encoding/binary"
 	"slices"
+	"sync/atomic"
 
 	"github.com/cespare/xxhash/v2"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/wire"
@@ -56,11 +58,7 @@ func (r *resolver) takeShare(ctx context.Context) error {
 		firsts.add(together[n])
 	}
 	components, count := firsts.rank()
-	weights := make([]uint64, count)
-	err = r.eachDoc(ctx, func(number uint32, _ doc.Place, rec *wire.Document, _ *wire.Decision) error {
-		weights[components.of(together[number])] += documentWeight + min(rec.Bytes, mostWeight)
-		return nil
-	})
+	weights, err := r.weigh(ctx, count, func(number uint32) uint32 { return components.of(together[number]) })
 	if err != nil {
 		return err
 	}
@@ -113,6 +111,25 @@ func (r *resolver) hanging(ctx context.Context) (forest, error) {
 		}
 	}
 	return f, nil
+}
+
+// weigh returns what so many components weigh. It reads shards on all workers.
+func (r *resolver) weigh(ctx context.Context, count int, component func(number uint32) uint32) ([]uint64, error) {
+	weights := make([]uint64, count)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, r.Workers))
+	for shard := range r.Plan.Shards {
+		group.Go(func() error {
+			var rec wire.Document
+			return r.eachDocOf(ctx, shard, &rec, func(p doc.Place, _ *wire.Decision) error {
+				if number, shares := r.places.find(p); shares {
+					atomic.AddUint64(&weights[component(number)], documentWeight+min(rec.Bytes, mostWeight))
+				}
+				return nil
+			})
+		})
+	}
+	return weights, group.Wait()
 }
 
 // isOthers reports whether a group is of the share of another task: all of its members

@@ -47,7 +47,9 @@ func TestTasksDecideAsOne(t *testing.T) {
 				continue
 			}
 			all := tasktest.Contents(t, j)
-			maps.DeleteFunc(all, func(name, _ string) bool { return !strings.HasPrefix(name, task.WorkDir+"/decide/0000") || name[len(task.WorkDir+"/decide/0000")] > '2' })
+			maps.DeleteFunc(all, func(name, _ string) bool {
+				return !strings.HasPrefix(name, task.WorkDir+"/decide/0000") || name[len(task.WorkDir+"/decide/0000")] > '2'
+			})
 			if diff := gocmp.Diff(passed, all); passed != nil && diff != "" {
 				t.Fatalf("room %d: what is passed to resolve (-want +got):\n%s", c.room, diff)
 			}
