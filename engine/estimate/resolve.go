@@ -111,8 +111,9 @@ func (m *model) resolve() Stage {
 	return s
 }
 
-// decide estimates the stage: each task reads all groups and all records of documents twice, to share
-// the documents out and for what it needs of its own, then does its share of the rest.
+// decide estimates the stage: each task reads all groups and all records of documents
+// twice, to share the documents out and for what it needs of its own, then does its
+// share of the rest.
 func (m *model) decide() Stage {
 	s := Stage{Name: task.Decide, Tasks: m.p.DecideTasks}
 	f := &m.s.Files
@@ -120,13 +121,23 @@ func (m *model) decide() Stage {
 	s.AtOnce = min(s.Tasks, m.f.Machines)
 	cpu, clock := m.steps(func(step string) float64 {
 		switch step {
-		case "sharing", "collect":
-			return 2
+		case "sharing":
+			return sharingTwice
+		case "collect":
+			return 1
 		case "exact", "graph", "sets", "decide", "write":
 			return 1 / tasks
 		}
 		return 0
 	})
+	// Weights are collected from the same records, on all cores.
+	weights, _ := m.steps(func(step string) float64 {
+		if step == "collect" {
+			return 1
+		}
+		return 0
+	})
+	cpu, clock = cpu.plus(weights), clock.plus(weights.times(1/float64(m.f.Cores)))
 	m.unpack(&cpu, &clock, m.passes())
 	s.CPU = cpu.times(tasks)
 	s.Reads = int64(m.compared() + m.packed()*m.passes()*tasks)
@@ -229,6 +240,10 @@ func (m *model) inOne(s *Stage, clock Range, rounds float64) {
 	s.Longest = each.Expected
 	m.bound(s, clock.Expected, wait)
 }
+
+// sharingTwice is how much longer than to number documents it takes to find out as well
+// what hangs together.
+const sharingTwice = 3
 
 // setShare is about the size of a shingle set by that of its text: 8 bytes for
 // a word.
