@@ -288,7 +288,7 @@ var optional = map[string]bool{
 	"diff": true, "witness": true, "score": true, "shared_buckets": true, "bucket_keys": true, "witness_of": true, "neighbours": true, "at": true, "reason": true, "dropped_tokens": true,
 	"source": true, "source_rank": true, "scope": true, "earlier_runs": true, "index": true, "reference": true, "run": true, "standing": true,
 	"credit": true, "further_credit": true, "fraction": true,
-	"alarms": true, "of": true, "audit_ppm": true,
+	"alarms": true, "of": true, "audit_ppm": true, "decide_tasks": true,
 	// Of the record of a task.
 	"work": true, "numbers": true, "steps": true, "engines": true,
 }
