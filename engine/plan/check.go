@@ -15,7 +15,7 @@ import (
 // numbers that do not fit.
 const (
 	maxPartitions = 1 << 16 // a scan holds a block of keys for each
-	maxDecide     = 1 << 10 // tasks; resolve holds a buffer for each
+	maxDecide     = 1 << 8  // tasks; resolve reads a file of each at once
 	maxBands      = 1 << 12 // likewise rows
 	maxPrefix     = 1 << 20 // shingles; times a term of the threshold it fits
 	maxTerm       = 1 << 31 // of the threshold, as a fraction
