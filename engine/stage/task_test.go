@@ -55,6 +55,34 @@ func runAll(t *testing.T, j *task.Job) (fresh int) {
 	return tasktest.Run(t, Do, j, task.Order...)
 }
 
+// What tasks decide, and whatever comes behind it up to the manifest, is the same to a
+// byte as what resolve decides alone.
+func TestDecideChangesNothing(t *testing.T) {
+	change := func(p *plan.Plan) {
+		p.Rules.Credit, p.AuditPPM, p.NearDup.Recall, p.Index = plan.RuleCredit, 300_000, "0.9", true
+	}
+	alone := newJobOf(t, change)
+	runAll(t, alone)
+	want := tasktest.Contents(t, alone)
+	for _, tasks := range []int{2, 3, 7} {
+		dir := t.TempDir()
+		j := tasktest.Job(t, alone.Plan, dir) // whose plan.json, and so run id, is the same
+		j.Plan.DecideTasks = tasks
+		runAll(t, j)
+		got := tasktest.Contents(t, j)
+		decided := 0
+		for name := range got {
+			if strings.HasPrefix(name, task.WorkDir+"/decide/") {
+				delete(got, name)
+				decided++
+			}
+		}
+		if diff := gocmp.Diff(want, got); diff != "" || decided != 4*tasks {
+			t.Errorf("%d tasks, %d files (-want +got):\n%s", tasks, decided, diff)
+		}
+	}
+}
+
 // TestDamagedTask damages every file that a finished job left, one at a time,
 // in two of several ways that take turns. The task that wrote it is done
 // again, and only that; the result is the same.
