@@ -141,6 +141,7 @@ func TestAgainstIsAFunctionOfThePlan(t *testing.T) {
 	dir := t.TempDir()
 	first := runPolicy(t, policyRules(request.Policy{Index: true}, 7, writeDocs(t, filepath.Join(dir, "a"), docs[:60], 2, rng)), policyMeans(2), filepath.Join(dir, "first"))
 	r := policyRules(request.Policy{Against: []string{first.Dir}, Index: true}, 7, writeDocs(t, filepath.Join(dir, "b"), docs[60:], 3, rng))
+	r.DecideTasks = 3
 	one := runPolicy(t, r, policyMeans(1), filepath.Join(dir, "one"))
 	runPolicy(t, r, policyMeans(7), filepath.Join(dir, "seven"))
 

@@ -262,8 +262,8 @@ func (d *damage) replace(name string, names []string, other string) {
 
 // TestChangedInputs: an input that is not the one that was planned, by a bit, is found
 // by scan and by verify --inputs, which name it. Once it has been scanned nothing that
-// happens to it changes a result: resolve, which reads some texts again, fails or
-// gives what it would have given.
+// happens to it changes a result: decide and resolve, which read some texts again, fail
+// or give what they would have given.
 func TestChangedInputs(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -277,8 +277,13 @@ func TestChangedInputs(t *testing.T) {
 		return c.do(task.Scan, 0, 1<<20)
 	}
 	resolved := func() error {
-		if err := os.RemoveAll(filepath.Join(c.dir, task.WorkDir, string(task.Resolve))); err != nil {
-			t.Fatal(err)
+		for _, name := range []task.Stage{task.Decide, task.Resolve} {
+			if err := os.RemoveAll(filepath.Join(c.dir, task.WorkDir, string(name))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.do(task.Decide, 0, 1<<20); err != nil {
+			return err
 		}
 		return c.do(task.Resolve, 0, 1)
 	}
@@ -311,7 +316,7 @@ func TestChangedInputs(t *testing.T) {
 	if err := scanned(); err != nil {
 		t.Fatal(err)
 	}
-	c.must(task.Match, task.Resolve)
+	c.must(task.Match, task.Decide, task.Resolve)
 	want := decisions()
 	failed := 0
 	for i, f := range c.plan.Files {

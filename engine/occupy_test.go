@@ -38,6 +38,7 @@ func newCluster(t *testing.T, dir string, seed uint64) *cluster {
 	rng := rand.New(rand.NewPCG(seed, 6))
 	in := writeDocs(t, filepath.Join(dir, "in"), policyCorpus(rng, 60, "d"), 3, rng)
 	c := &cluster{t: t, dir: filepath.Join(dir, "out"), rules: policyRules(request.Policy{}, 7, in)}
+	c.rules.DecideTasks = 2
 	c.prepare(RunOptions{Out: c.dir})
 	return c
 }
@@ -208,7 +209,7 @@ func (c *cluster) lateTask(name task.Stage, number int, meanwhile func()) error 
 // TestLateWriter: a worker that was thought dead finishes its task when another
 // has done it, when the run is sealed, and when the folder holds another run.
 func TestLateWriter(t *testing.T) {
-	for _, name := range []task.Stage{task.Scan, task.Match, task.Resolve, task.Tally} {
+	for _, name := range []task.Stage{task.Scan, task.Match, task.Decide, task.Resolve, task.Tally} {
 		if testing.Short() && name != task.Tally { // whose files are those of the finished run
 			continue
 		}
@@ -254,7 +255,7 @@ func TestLateWriter(t *testing.T) {
 // TestLateWriterOfAnotherRun: the folder was given to another run meanwhile.
 func TestLateWriterOfAnotherRun(t *testing.T) {
 	c := newCluster(t, t.TempDir(), 4)
-	c.must(task.Scan, task.Match, task.Resolve)
+	c.must(task.Scan, task.Match, task.Decide, task.Resolve)
 	old := *c
 	other := c.rules
 	other.Threshold = "0.5"
@@ -288,7 +289,7 @@ func TestStatus(t *testing.T) {
 		}
 		return s
 	}
-	if s := read(); s.Finished || len(s.Stages) != 5 || s.Stages[0].Done != 0 || !slices.Equal(s.Stages[0].Missing, []int{0, 1, 2}) {
+	if s := read(); s.Finished || len(s.Stages) != 6 || s.Stages[0].Done != 0 || !slices.Equal(s.Stages[0].Missing, []int{0, 1, 2}) {
 		t.Fatalf("after plan: %+v", s)
 	}
 	c.must(task.Scan, task.Match)
@@ -306,14 +307,14 @@ func TestStatus(t *testing.T) {
 		}
 	}
 	s := read()
-	scan, match, resolve := s.Stages[0], s.Stages[1], s.Stages[2]
+	scan, match, resolve := s.Stages[0], s.Stages[1], s.Stages[3]
 	if scan.Done != 2 || !slices.Equal(scan.Missing, []int{1}) || scan.BytesDone >= scan.Bytes || scan.BytesDone == 0 || match.Done != match.Tasks ||
 		resolve.Done != 0 || len(resolve.Missing) != 0 || len(resolve.Running) != 1 || resolve.Running[0].Holder.PID != os.Getpid() {
 		t.Fatalf("in the middle: %+v", s)
 	}
 	l.Release()
-	c.must(task.Scan, task.Resolve, task.Tally, task.Seal)
-	if s := read(); !s.Finished || s.Stages[0].Done != 3 || s.Stages[4].Done != 1 {
+	c.must(task.Scan, task.Decide, task.Resolve, task.Tally, task.Seal)
+	if s := read(); !s.Finished || s.Stages[0].Done != 3 || s.Stages[5].Done != 1 {
 		t.Fatalf("at the end: %+v", s)
 	}
 }

@@ -35,7 +35,7 @@ func (d *diary) End(t progress.Timing) {
 func TestRemoteTasksReport(t *testing.T) {
 	registerMem(store.NewMem())
 	r := sweepRules("", "0.8", "../testdata/corpus/tldr.jsonl")
-	r.ShardSize = 1 << 17
+	r.ShardSize, r.DecideTasks = 1<<17, 2
 	reported := func(out string) []string {
 		p, err := Prepare(t.Context(), r, sweepMeans, RunOptions{Out: out})
 		if err != nil {

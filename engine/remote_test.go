@@ -297,7 +297,9 @@ func TestRemoteSealGoesOn(t *testing.T) {
 	mem := store.NewMem()
 	registerMem(mem)
 	ctx := t.Context()
-	p, err := Prepare(ctx, sweepRules("", "0.8", "../testdata/corpus/phpdoc.jsonl"), sweepMeans, RunOptions{Out: memURL})
+	r := sweepRules("", "0.8", "../testdata/corpus/phpdoc.jsonl")
+	r.DecideTasks = 3
+	p, err := Prepare(ctx, r, sweepMeans, RunOptions{Out: memURL})
 	if err != nil {
 		t.Fatal(err)
 	}

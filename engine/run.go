@@ -101,7 +101,7 @@ type taskDoer func(ctx context.Context, job *task.Job, name task.Stage, number i
 // runStages does all stages, and returns their timings after that of planning.
 func runStages(ctx context.Context, job *task.Job, planning progress.Timing, m request.Means, do taskDoer) ([]progress.Timing, error) {
 	timings := []progress.Timing{planning}
-	for _, name := range task.Order {
+	for _, name := range job.Stages() {
 		t, err := runStageBy(ctx, job, name, m, do)
 		if err != nil {
 			return nil, err
@@ -165,7 +165,7 @@ func runStageBy(ctx context.Context, job *task.Job, name task.Stage, m request.M
 				total += s.Length
 			}
 		}
-	case task.Resolve:
+	case task.Decide, task.Resolve:
 		unit = "bytes" // of the texts to compare; how many is not known before
 	case task.Tally:
 		unit = "documents"

@@ -53,6 +53,9 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 	if err != nil {
 		return nil, err
 	}
+	if total == 0 && name == task.Decide {
+		return nil, fmt.Errorf("%w: this plan has no stage decide: resolve decides everything (plan --decide-tasks)", doc.ErrUsage)
+	}
 	if total == 0 {
 		return nil, fmt.Errorf("%w: stage %s has no tasks, as there is nothing in the inputs", doc.ErrUsage, name)
 	}
@@ -158,7 +161,7 @@ func runTask(ctx context.Context, job *task.Job, m request.Means, o RunOptions, 
 // processes: seconds are then sums over tasks.
 func taskTimings(ctx context.Context, job *task.Job) ([]progress.Timing, error) {
 	var out []progress.Timing
-	for _, name := range task.Order {
+	for _, name := range job.Stages() {
 		recs, err := job.Records(ctx, name)
 		if err != nil {
 			return nil, err

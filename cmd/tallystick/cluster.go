@@ -27,7 +27,7 @@ type jobFlags struct {
 	PlanFile   string   `name:"plan" required:"" placeholder:"FILE" help:"The plan.json in the output folder."`
 	Out        string   `required:"" placeholder:"DIR" help:"Folder for the files of the jobs; must be empty or new."`
 	Force      bool     `help:"Replace the files of jobs in the folder; others stay."`
-	PerJob     natural  `name:"tasks-per-job" placeholder:"N" help:"Tasks of a job of scan, match and tally (default: as many as CPUs, or as make no more than --most-jobs jobs)."`
+	PerJob     natural  `name:"tasks-per-job" placeholder:"N" help:"Tasks of a job of scan, match and tally (default: as many as CPUs, or as make no more than --most-jobs jobs; of decide one)."`
 	MostJobs   natural  `default:"1000" placeholder:"N" help:"Most jobs of a stage (default: 1000)."`
 	CPUs       natural  `name:"cpus" default:"4" placeholder:"N" help:"CPUs of a job; so many tasks run at once in it (default: 4)."`
 	Mem        byteSize `placeholder:"SIZE" help:"Memory of a job (default: from the plan's estimate, else a guess, for each stage)."`

@@ -39,8 +39,8 @@ var ways = []struct {
 }
 
 // TestMetamorphicRuns does the same corpus in ways drawn by lot, each run with its
-// own files, shards, partitions, workers, memory bounds, kernels, parsers, stores,
-// kills and repeats, and compares every byte with a plain run of the same plan, and
+// own files, shards, partitions, tasks that decide, workers, memory bounds, kernels,
+// parsers, stores, kills and repeats, and compares every byte with a plain run of the same plan, and
 // the tally and decisions with those of all plans. TALLYSTICK_METAMORPHIC says how
 // many (make metamorphic: 500). What a failed run left is kept.
 func TestMetamorphicRuns(t *testing.T) {
@@ -80,7 +80,7 @@ type metamorphic struct {
 	dir   string
 	tools []string         // programs
 	forms []string         // folders with the documents
-	bases map[string]files // plain runs by folder and shard size
+	bases map[string]files // plain runs by folder, shard size and tasks that decide
 	tally []byte           // of all of them
 	kept  []decision.Row   // likewise
 	s3    *s3server.Server // nil: none is there
@@ -141,6 +141,7 @@ type metamorphicRun struct {
 	rng     *rand.Rand
 	in      string
 	shard   string
+	decide  int    // tasks that decide
 	dir     string // of the run's own files
 	out     string
 	mem     *store.Mem // with faults, in place of out
@@ -156,6 +157,7 @@ func (m *metamorphic) one(t *testing.T, rng *rand.Rand, way int) {
 	r := &metamorphicRun{metamorphic: m, T: t, rng: rng, dir: dir, out: filepath.Join(dir, "out")}
 	r.in = m.forms[rng.IntN(len(m.forms))]
 	r.shard = []string{"20KB", "50KB", "150KB", "10MB"}[rng.IntN(4)]
+	r.decide = []int{1, 1, 2, 3, 9}[rng.IntN(5)]
 	base := r.base()
 	defer func() {
 		if t.Failed() {
@@ -173,7 +175,7 @@ func (m *metamorphic) one(t *testing.T, rng *rand.Rand, way int) {
 // base returns what a plain run of the same plan wrote.
 func (r *metamorphicRun) base() files {
 	r.Helper()
-	name := filepath.Base(r.in) + "-" + r.shard
+	name := fmt.Sprintf("%s-%s-%d", filepath.Base(r.in), r.shard, r.decide)
 	if b, ok := r.bases[name]; ok {
 		return b
 	}
@@ -195,7 +197,10 @@ func (r *metamorphicRun) base() files {
 }
 
 func (r *metamorphicRun) args(verb, in, out string, more ...string) []string {
-	return append([]string{verb, in, "--tokenizer", "gpt2", "--tokenizer", bytesTokenizer, "--out", out, "--shard-size", r.shard, "--quiet"}, more...)
+	return append([]string{
+		verb, in, "--tokenizer", "gpt2", "--tokenizer", bytesTokenizer, "--out", out, "--shard-size", r.shard,
+		"--decide-tasks", fmt.Sprint(r.decide), "--quiet",
+	}, more...)
 }
 
 func (r *metamorphicRun) compare(base files) {

@@ -120,7 +120,7 @@ func (r *metamorphicRun) jobs(out string) (stages [][]stageJob) {
 	if err != nil {
 		r.Fatal(err)
 	}
-	for _, name := range task.Order {
+	for _, name := range (&task.Job{Plan: p}).Stages() {
 		n, err := (&task.Job{Plan: p}).Tasks(name)
 		if err != nil {
 			r.Fatal(err)
@@ -289,7 +289,7 @@ func (r *metamorphicRun) inProcess() {
 				Plan: p, Out: out, Dir: r.out, Scratch: r.dir, Counters: forStage(counters), Parser: "native",
 				Workers: 1 + r.rng.IntN(4), Memory: []int64{0, 1, 1 << 14, 1 << 18, 1 << 30}[r.rng.IntN(5)],
 			}
-			if j.name == task.Resolve && job.Memory > 0 {
+			if (j.name == task.Decide || j.name == task.Resolve) && job.Memory > 0 {
 				job.Memory = engine.LeastMemory // it refuses what it cannot keep to
 			}
 			if r.rng.IntN(2) == 0 && simdjsonHere() {

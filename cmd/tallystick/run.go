@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/estimate"
@@ -21,11 +22,16 @@ type runCmd struct {
 	creditFlags    `embed:"" group:"Credit:"`
 	alarmFlags     `embed:"" group:"Alarms:"`
 	auditFlags
+	decideFlags
 	outFlags
 	Memory byteSize `placeholder:"SIZE" help:"Bound on memory, mapped files apart, such as 2GiB: what does not fit is sorted on disk (default: none); the results are the same."`
 	Resume bool     `xor:"existing" help:"Go on with the unfinished run in the output folder."`
 	Force  bool     `xor:"existing" help:"Replace the run in the output folder."`
 	Strict bool     `help:"Stop before a tally is written if there is an alarm."`
+}
+
+type decideFlags struct {
+	DecideTasks natural `default:"1" placeholder:"N" help:"Share what resolve decides out among so many tasks of a stage of its own, decide (default: 1, no such stage); the results are the same."`
 }
 
 type outFlags struct {
@@ -86,6 +92,7 @@ func (c *runCmd) Run(ctx context.Context, env *environment) error {
 	}
 	r.Credit, r.Alarms = c.Credit, c.limits()
 	c.auditFlags.apply(&r)
+	r.DecideTasks = int(min(c.DecideTasks, 1<<30))
 	res, err := engine.Run(ctx, r, m, engine.RunOptions{
 		Out: c.Out, Resume: c.Resume, Force: c.Force, KeepWork: c.KeepWork, Strict: c.Strict,
 	})
@@ -123,6 +130,7 @@ type planCmd struct {
 	creditFlags    `embed:"" group:"Credit:"`
 	alarmFlags     `embed:"" group:"Alarms:"`
 	auditFlags
+	decideFlags
 	Out           string `required:"" placeholder:"DIR" help:"Output folder, or s3://bucket/prefix; must be empty or new."`
 	Force         bool   `help:"Replace the run in the output folder."`
 	estimateFlags `embed:"" group:"Estimate:"`
@@ -142,6 +150,14 @@ done by another process:
   tallystick stage seal    --plan out/plan.json
 
 "tallystick run" does the same in one process, with the same bytes.
+
+resolve is one task, the longest where many documents are like others.
+--decide-tasks N adds a stage before it with N tasks, which decide about a share of
+the documents each; resolve then puts together what they decided. It changes
+nothing but the plan and so the run id. Not with --sweepable.
+
+  tallystick plan corpus/ --tokenizer gpt2 --out out --decide-tasks 16
+  tallystick stage decide  --plan out/plan.json --task 0     (0 to 15; after match)
 
 --estimate does all stages with a sample of the corpus, which takes some seconds,
 and shows what a run takes on so many machines: tasks, memory, files, bytes moved
@@ -164,6 +180,7 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 	}
 	r.Credit, r.Alarms = c.Credit, c.limits()
 	c.auditFlags.apply(&r)
+	r.DecideTasks = int(min(c.DecideTasks, 1<<30))
 	if err := c.estimateFlags.check(); err != nil {
 		return err
 	}
@@ -207,7 +224,16 @@ func (c *planCmd) Run(ctx context.Context, env *environment) error {
 			fmt.Fprintf(out, "  %.2f  %.4f\n", float64(pt.JaccardPercent)/100, float64(pt.RecallPPM)/1e6)
 		}
 	}
-	fmt.Fprintf(out, "\ntasks       scan %s, match %s, resolve 0, tally %s, seal 0\n", taskNumbers(len(p.Shards)), taskNumbers(p.Partitions), taskNumbers(p.TallyTasks()))
+	var tasks []string
+	job := task.Job{Plan: p}
+	for _, name := range job.Stages() {
+		n, err := job.Tasks(name)
+		if err != nil {
+			return err
+		}
+		tasks = append(tasks, fmt.Sprintf("%s %s", name, taskNumbers(n)))
+	}
+	fmt.Fprintf(out, "\ntasks       %s\n", strings.Join(tasks, ", "))
 	if c.Estimate {
 		fmt.Fprintln(out)
 		return expected.WriteTable(out)

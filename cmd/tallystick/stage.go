@@ -14,7 +14,7 @@ import (
 )
 
 type stageCmd struct {
-	Name       string   `arg:"" enum:"scan,match,resolve,tally,seal" help:"scan, match, resolve, tally or seal."`
+	Name       string   `arg:"" enum:"scan,match,decide,resolve,tally,seal" help:"scan, match, decide, resolve, tally or seal."`
 	PlanFile   string   `name:"plan" required:"" placeholder:"FILE" help:"The plan.json in the output folder."`
 	Task       natural  `default:"0" env:"JOB_COMPLETION_INDEX" placeholder:"I" help:"Which task of the stage (default: $$JOB_COMPLETION_INDEX, as Kubernetes sets it, or 0)."`
 	PerJob     natural  `name:"tasks-per-job" default:"1" placeholder:"N" help:"Do tasks I*N to I*N+N-1, as many of them as there are, at once as many as there are workers (default: 1)."`

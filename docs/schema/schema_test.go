@@ -54,7 +54,7 @@ var examples = []example{
 		"fields": {"text": "text", "id": "id", "contributor": "meta.author", "created": "", "require_contributor": false, "source": "meta.source"},
 		"tokenizer": {"name": "gpt2", "sha256": "` + digest + `", "added_tokens": "match"},
 		"near_dup": {"threshold_num": 4, "threshold_den": 5, "recall": "0.99", "bands": 16, "rows": 5, "prefix_up_to": 8, "predicted_recall": []},
-		"seed": 1, "shard_size": 67108864, "max_line": 16777216, "partitions": 4,
+		"seed": 1, "shard_size": 67108864, "max_line": 16777216, "partitions": 4, "decide_tasks": 3,
 		"source_rank": ["wiki", "web"], "scope": "source", "earlier_runs": [{"folder": "jan", "run_id": "` + digest + `", "first_shard": 1, "shards": 1}], "index": true,
 		"files": [{"path": "a.jsonl", "size": 10, "sha256": "` + digest + `", "compression": "none", "reference": false, "run": "` + digest + `"}],
 		"shards": [{"file": 0, "offset": 0, "length": 10, "first_line": 1, "xxh64": "0123456789abcdef", "index": "` + digest + `"}]}`},
@@ -288,7 +288,7 @@ var optional = map[string]bool{
 	"diff": true, "witness": true, "score": true, "shared_buckets": true, "bucket_keys": true, "witness_of": true, "neighbours": true, "at": true, "reason": true, "dropped_tokens": true,
 	"source": true, "source_rank": true, "scope": true, "earlier_runs": true, "index": true, "reference": true, "run": true, "standing": true,
 	"credit": true, "further_credit": true, "fraction": true,
-	"alarms": true, "of": true, "audit_ppm": true,
+	"alarms": true, "of": true, "audit_ppm": true, "decide_tasks": true,
 	// Of the record of a task.
 	"work": true, "numbers": true, "steps": true, "engines": true,
 }

@@ -75,8 +75,8 @@ func (s Stage) Last() int { return s.Jobs - 1 }
 // Stages cuts the tasks of a plan into jobs, in the order in which the stages
 // must run. Stages without tasks, as scan of an empty corpus, are left out.
 //
-// A job has as many tasks as CPUs, or more where a stage would have more than
-// MostJobs jobs. What it may use comes from the plan's estimate, with a margin;
+// A job has as many tasks as CPUs, of decide one, or more where a stage would have more
+// than MostJobs jobs. What it may use comes from the plan's estimate, with a margin;
 // where none was made, it is supposed, generously, from the size of the inputs.
 // A bound on memory that was estimated with is one for the jobs.
 func Stages(p plan.Plan, size Size) ([]Stage, error) {
@@ -102,7 +102,10 @@ func Stages(p plan.Plan, size Size) ([]Stage, error) {
 		}
 		s := Stage{Name: name, Tasks: tasks, CPUs: cpus, RunID: p.RunID, Counts: name == task.Scan, Deletes: name == task.Seal}
 		s.PerJob = max(cpus, (tasks+most-1)/most)
-		if size.TasksPerJob > 0 {
+		switch {
+		case name == task.Decide: // parallel inside
+			s.PerJob = (tasks + most - 1) / most
+		case size.TasksPerJob > 0:
 			s.PerJob = size.TasksPerJob
 		}
 		s.PerJob = min(s.PerJob, tasks)

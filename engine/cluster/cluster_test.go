@@ -33,6 +33,12 @@ func planOf(n int) plan.Plan {
 	return p
 }
 
+// withDecide is a plan with tasks that decide.
+func withDecide(p plan.Plan) plan.Plan {
+	p.DecideTasks = 16
+	return p
+}
+
 // golden compares files with those in testdata/NAME.
 func golden(t *testing.T, name string, files []File) {
 	t.Helper()
@@ -68,12 +74,20 @@ func golden(t *testing.T, name string, files []File) {
 func TestStages(t *testing.T) {
 	for _, shards := range []int{1, 3, 4, 5, 999, 1001, 4001, 80_000} {
 		for _, size := range []Size{{}, {CPUs: 1}, {CPUs: 64}, {MostJobs: 7}, {TasksPerJob: 100}} {
-			stages, err := Stages(planOf(shards), size)
+			p := planOf(shards)
+			stages, err := Stages(p, size)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(stages) != len(task.Order) {
+			if len(stages) != len(task.Order)-1 { // without decide
 				t.Fatalf("%d stages", len(stages))
+			}
+			p.DecideTasks = 12
+			if stages, err = Stages(p, size); err != nil || len(stages) != len(task.Order) {
+				t.Fatalf("%d stages, %v", len(stages), err)
+			}
+			if s := stages[2]; s.Name != task.Decide || s.PerJob != (12+cmp.Or(size.MostJobs, 12)-1)/cmp.Or(size.MostJobs, 12) || s.CPUs != cmp.Or(size.CPUs, DefaultCPUs) {
+				t.Errorf("%d shards, %+v: %+v", shards, size, s)
 			}
 			for _, s := range stages {
 				if s.Jobs < 1 || s.Last()*s.PerJob >= s.Tasks || s.Jobs*s.PerJob < s.Tasks {
@@ -100,7 +114,7 @@ func TestStages(t *testing.T) {
 }
 
 func TestSlurmFiles(t *testing.T) {
-	files, _, err := Slurm(planOf(5000), SlurmOptions{
+	files, _, err := Slurm(withDecide(planOf(5000)), SlurmOptions{
 		Binary: "/opt/tally stick/bin/tallystick", Plan: "/data/out/plan.json", Workdir: "/data", Jobs: "/data/50% jobs",
 		Tokenizers: []string{"llama3=/models/llama 3/tokenizer.json"}, Partition: "batch", Account: "nlp", ArrayLimit: 50, MaxRejects: 10,
 		Sbatch: []string{"--qos=low"}, StageArgs: []string{"--parser=simdjson"},
@@ -126,7 +140,7 @@ func TestKubernetesFiles(t *testing.T) {
 	o := good
 	o.Namespace, o.Tokenizers, o.MaxRejects, o.Size = "nlp", []string{"llama3=/data/$(HOME)/llama 3.json"}, 10, Size{CPUs: 8, Memory: 12 << 30, Time: 6 * time.Hour}
 	o.Timed, o.User, o.StageArgs = true, 1000, []string{"--parser=simdjson"}
-	files, _, err := Kubernetes(planOf(5000), o)
+	files, _, err := Kubernetes(withDecide(planOf(5000)), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +185,7 @@ func TestArgoFiles(t *testing.T) {
 	o := good
 	o.Namespace, o.Tokenizers, o.MaxRejects, o.Size = "nlp", []string{"llama3=/data/$(HOME)/llama 3.json"}, 10, Size{CPUs: 8, Memory: 12 << 30, Time: 6 * time.Hour}
 	o.Timed, o.User, o.StageArgs, o.ServiceAccount = true, 1000, []string{"--parser=simdjson"}, "argo"
-	files, _, err := Argo(planOf(5000), o)
+	files, _, err := Argo(withDecide(planOf(5000)), o)
 	if err != nil {
 		t.Fatal(err)
 	}

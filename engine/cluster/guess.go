@@ -57,8 +57,17 @@ func (g guess) of(s *Stage) (memory int64, limit time.Duration) {
 		keys := g.documents * int64(g.p.NearDup.Bands+1) / int64(max(1, g.p.Partitions)) * keySize
 		memory += busy * keys * sortedTwice
 		limit += time.Duration(rounds) * seconds(keys*sortedTwice)
+	case task.Decide:
+		// All tasks look at all documents, then each at its share.
+		tasks := int64(s.Tasks)
+		memory += int64(s.CPUs)*perWorker + g.documents/memberShare*memberSize/tasks + g.documents
+		limit += time.Duration(s.PerJob) * (seconds(g.text/tasks)/time.Duration(s.CPUs) + seconds(g.text/100))
 	case task.Resolve:
-		memory += int64(s.CPUs)*perWorker + g.documents/memberShare*memberSize
+		members := g.documents / memberShare * memberSize
+		if g.p.DecideTasks > 0 {
+			members = g.documents
+		}
+		memory += int64(s.CPUs)*perWorker + members
 		limit += seconds(g.text) / time.Duration(s.CPUs)
 	case task.Tally:
 		limit += time.Duration(rounds) * seconds(g.largest/10)

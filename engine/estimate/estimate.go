@@ -152,8 +152,8 @@ func (e *File) Job(p plan.Plan, name task.Stage, tasks, cores int) (memory int64
 			continue
 		}
 		seconds := float64((tasks+cores-1)/cores) * s.Longest
-		if s.Name == task.Resolve || s.Name == task.Seal {
-			seconds = s.Seconds.High
+		if s.Name == task.Decide || s.Name == task.Resolve || s.Name == task.Seal {
+			seconds = s.Seconds.High * float64(tasks) / float64(s.Tasks)
 		}
 		if f.Network > 0 && s.Tasks > 0 {
 			seconds = math.Max(seconds, float64(s.Moved())/float64(s.Tasks)*float64(tasks)/f.Network)

@@ -166,7 +166,7 @@ func measure(t *testing.T, file string, size int64) {
 		took = append(took, time.Since(begun).Seconds())
 		estimates = append(estimates, e)
 		sum := 0.0
-		for _, name := range task.Order {
+		for _, name := range (&task.Job{Plan: prepared.Plan}).Stages() {
 			u := apart(t, dir, name)
 			runs[name] = append(runs[name], u)
 			sum += u.Seconds

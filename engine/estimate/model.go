@@ -4,7 +4,6 @@ import (
 	"container/heap"
 	"math"
 
-	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/task"
@@ -182,7 +181,11 @@ func (m *model) bound(s *Stage, cpu, files float64) {
 			s.Bound = "network"
 		}
 	}
-	if s.Tasks < m.f.Machines*m.f.Cores && s.Bound != "network" {
+	slots := m.f.Machines * m.f.Cores
+	if s.Name == task.Decide { // whose tasks use all cores
+		slots = m.f.Machines
+	}
+	if s.Tasks < slots && s.Bound != "network" {
 		s.Bound += ", too few tasks"
 		if s.Tasks == 1 {
 			s.Bound = s.Bound[:len(s.Bound)-len("too few tasks")] + "one task"
@@ -312,106 +315,6 @@ func (m *model) match() Stage {
 	return s
 }
 
-// resolve estimates the stage: one task, some of whose steps use all cores.
-func (m *model) resolve() Stage {
-	s := Stage{Name: task.Resolve, Tasks: 1, AtOnce: 1}
-	g, f := &m.s.Growth, &m.s.Files
-	shards := float64(len(m.p.Shards))
-	same, per := Range{m.scale, m.scale, m.scale}, Range{1, 1, 1}
-	text, copies := m.grown(g.Text), m.grown(g.CopyText)
-	// What a step grows with, whether it uses all cores, and whether it also
-	// takes its part that does not grow for every shard.
-	drivers := map[string]struct {
-		by                 Range
-		parallel, perShard bool
-	}{
-		"sharing":  {m.grown(g.Keys), false, false},
-		"collect":  {same, false, true},
-		"exact":    {copies, true, false},
-		"graph":    {m.grown(g.Compared), false, false},
-		"sets":     {text, true, false},
-		"decide":   {m.dropped(), true, false},
-		"sample":   {same, true, true}, // of an audit, as the next three
-		"index":    {per, false, false},
-		"outlines": {same, true, true},
-		"judge":    {per, true, false},
-		"keep":     {text, false, false},
-		"write":    {m.dropped(), false, true},
-	}
-	cores := float64(m.f.Cores)
-	var clock Range
-	for name, line := range m.s.Cost.Resolve {
-		d, known := drivers[name]
-		if !known {
-			d.by = same
-		}
-		fixed := line.Each
-		if d.perShard {
-			fixed *= shards / 2
-		}
-		seconds := d.by.times(line.Whole).plus(Range{fixed, fixed, fixed})
-		s.CPU = s.CPU.plus(seconds)
-		if d.parallel {
-			seconds = seconds.times(1 / cores)
-		}
-		clock = clock.plus(seconds)
-	}
-	// Compressed inputs are read whole for each of the texts to find again.
-	packed := 0.0
-	for i, shard := range m.p.Shards {
-		if m.plain[i] != float64(shard.Length) {
-			packed += float64(shard.Length)
-		}
-	}
-	passes := 0.0
-	for _, c := range []Curve{g.CopyText, g.Text} {
-		if c.All > 0 {
-			passes++
-		}
-	}
-	if m.p.AuditPPM > 0 {
-		passes++
-	}
-	expand := packed * m.s.Cost.Expand * passes
-	s.CPU = s.CPU.plus(Range{expand, expand, expand})
-	clock = clock.plus(Range{expand / cores, expand / cores, expand / cores})
-
-	// Texts that an audit compares grow with the corpus, as its sample does not.
-	audited := math.Max(0, float64(m.s.ComparedText)-float64(m.s.Text)*(g.CopyText.All+g.Text.All)) * m.scale
-	s.Reads = int64(m.of(m.s.Text)*(m.share(g.CopyText).Expected+m.share(g.Text).Expected) + audited + packed*passes)
-	s.Work = int64(m.of(f.Documents)+2*m.of(f.Outlines)) + 2*int64(m.groups())
-	s.Writes = int64(float64(f.Decisions) * m.dropped().Expected)
-	sets := 8*float64(m.s.Shingles)*text.Expected + audited*setShare
-	held := math.Min(sets, setsHeld)
-	if m.f.Memory > 0 {
-		held = 0 // of the bound, which memory is cut to
-	}
-	s.Scratch = int64(sets - held)
-	s.Files = int64(shards) + 4
-	s.Opens = int64(4*shards) + 4*int64(m.p.Partitions)
-	labels, parity := m.labelSize(), float64(neardup.ParityBytes(int(m.s.Shingles/max(1, m.s.Compared))))
-	keys := float64(m.s.BandKeys) / math.Max(1, float64(m.s.Documents))
-	nodes := func(documents, sharing, compared float64) float64 {
-		return documents * (lineSize + sharing*(nodeSize+labels) + compared*(setSize+parity+bucketSize*keys))
-	}
-	s.Memory = m.memory(task.Resolve, 1, held+nodes(float64(m.documents()), m.share(g.Sharing).Expected, m.share(g.Compared).Expected), math.Min(setsHeld, 8*float64(m.s.Shingles))+nodes(float64(m.s.Documents), g.Sharing.All, g.Compared.All)) +
-		int64(m.f.Cores-1)*workerSize
-	wait := float64(s.Files)*m.s.Cost.Create + float64(s.Opens)*m.s.Cost.Open
-	s.Seconds = clock.plus(Range{wait, wait, wait})
-	s.Longest = s.Seconds.Expected
-	m.bound(&s, clock.Expected, wait)
-	return s
-}
-
-// setShare is about the size of a shingle set by that of its text: 8 bytes for
-// a word.
-const setShare = 1
-
-// labelSize are the bytes of id and contributor of a document.
-func (m *model) labelSize() float64 {
-	return math.Max(0, float64(m.s.Files.Documents)/math.Max(1, float64(m.s.Documents))-24)
-}
-
 // tally estimates the stage.
 func (m *model) tally() Stage {
 	s := Stage{Name: task.Tally, Tasks: m.p.TallyTasks()}
@@ -461,6 +364,9 @@ func (r Range) times(f float64) Range { return Range{r.Low * f, r.Expected * f, 
 func (s *Sample) Of(p plan.Plan, f Fleet) (Corpus, []Stage) {
 	m := newModel(&p, s, f)
 	stages := []Stage{m.scan(), m.match(), m.resolve(), m.tally(), m.seal()}
+	if p.DecideTasks > 0 {
+		stages = []Stage{m.scan(), m.match(), m.decide(), m.merge(), m.tally(), m.seal()}
+	}
 	for i := range stages {
 		if f.Memory > 0 {
 			stages[i].Memory = min(stages[i].Memory, f.Memory)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"testing"
+	"time"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
@@ -54,7 +55,7 @@ func TestScalesAsTheCorpus(t *testing.T) {
 	if c.Documents != 3_200_000 || c.Bytes != 6400<<20 || math.Abs(c.Sampled-0.01) > 1e-9 {
 		t.Errorf("corpus %+v", c)
 	}
-	for i, name := range task.Order {
+	for i, name := range (&task.Job{Plan: p}).Stages() {
 		if small[i].Name != name || large[i].Name != name {
 			t.Fatalf("stage %d is %s and %s, not %s", i, small[i].Name, large[i].Name, name)
 		}
@@ -94,6 +95,39 @@ func TestFleet(t *testing.T) {
 	_, slow := s.Of(p, Fleet{Machines: 64, Cores: 8, Network: 1e6})
 	if slow[0].Bound != "network" || slow[0].Seconds.Expected < float64(slow[0].Moved())/64/1e6 {
 		t.Errorf("scan: %+v", slow[0])
+	}
+}
+
+// TestDecideTasks: tasks of decide do together what resolve does alone, and each reads
+// all groups besides; each holds less, and resolve little.
+func TestDecideTasks(t *testing.T) {
+	p, s := made(1000)
+	s.Cost.Resolve = map[string]Line{"sharing": {0, 0.01}, "collect": {0, 0.01}, "graph": {0, 0.05}, "sets": {0, 1}, "decide": {0, 0.5}, "outlines": {0, 0.01}, "write": {0, 0.01}}
+	f := Fleet{Machines: 64, Cores: 8}
+	_, alone := s.Of(p, f)
+	before := alone[2]
+	for _, tasks := range []int{2, 16, 64, 256} {
+		p.DecideTasks = tasks
+		_, stages := s.Of(p, f)
+		decide, resolve := stages[2], stages[3]
+		if decide.Name != task.Decide || decide.Tasks != tasks || decide.AtOnce != min(tasks, f.Machines) || resolve.Name != task.Resolve || len(stages) != len(alone)+1 {
+			t.Fatalf("%d tasks: %+v", tasks, stages)
+		}
+		if decide.CPU.Expected+resolve.CPU.Expected < alone[2].CPU.Expected || resolve.CPU.Expected > alone[2].CPU.Expected/10 {
+			t.Errorf("%d tasks take %v and %v CPU, resolve alone %v", tasks, decide.CPU, resolve.CPU, alone[2].CPU)
+		}
+		if tasks <= f.Machines && (decide.Seconds.Expected >= before.Seconds.Expected || decide.Memory >= before.Memory) {
+			t.Errorf("%d tasks take %v and %d bytes, fewer %v and %d", tasks, decide.Seconds, decide.Memory, before.Seconds, before.Memory)
+		}
+		if decide.Longest > decide.Seconds.Expected || tasks > f.Machines && decide.Longest > 0.5*decide.Seconds.Expected {
+			t.Errorf("%d tasks: the longest takes %v of %v", tasks, decide.Longest, decide.Seconds)
+		}
+		e := New(p, s, f, "a processor")
+		_, one := e.Job(p, task.Decide, 1, 8)
+		if _, all := e.Job(p, task.Decide, tasks, 8); all-leastTime < time.Duration(tasks-1)*(one-leastTime) {
+			t.Errorf("a job of %d tasks has %v, of one %v", tasks, all, one)
+		}
+		before = decide
 	}
 }
 

@@ -192,7 +192,7 @@ func (r *rehearsal) planSample(ctx context.Context, names []string) error {
 	if p.Files, p.Shards, err = corpus.Plan(ctx, names, corpus.PlanOptions{ShardSize: 1 << 40, Workers: 1, SkipDigest: true}); err != nil {
 		return err
 	}
-	p.Partitions, p.Index = partitions, false
+	p.Partitions, p.DecideTasks, p.Index = partitions, 0, false
 	if p.AuditPPM > 0 {
 		// As many texts are compared with all others as in the whole corpus.
 		probes := auditProbes(p, float64(r.sampler.lines[0]+r.sampler.lines[1])*scale)
@@ -225,7 +225,7 @@ func (r *rehearsal) once(ctx context.Context, s *Sample) error {
 	job := &task.Job{Plan: r.plan, Out: out, Dir: dir, Counters: r.counters, Parser: r.o.Parser, Workers: 1}
 	again := len(r.first) > 0
 	records := map[task.Stage][]task.Record{}
-	for _, name := range task.Order {
+	for _, name := range job.Stages() {
 		var base int64
 		if !again {
 			debug.FreeOSMemory()

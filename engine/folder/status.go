@@ -93,7 +93,7 @@ func (s *Status) ask(ctx context.Context) (out store.Store, running []RunningTas
 
 // read adds what the files of a job tell.
 func (s *Status) read(ctx context.Context, job *task.Job, running []RunningTask) error {
-	for _, name := range task.Order {
+	for _, name := range job.Stages() {
 		st, err := stageStatus(ctx, job, name, running)
 		if err != nil {
 			return err

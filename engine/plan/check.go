@@ -15,6 +15,7 @@ import (
 // numbers that do not fit.
 const (
 	maxPartitions = 1 << 16 // a scan holds a block of keys for each
+	maxDecide     = 1 << 8  // tasks; resolve reads a file of each at once
 	maxBands      = 1 << 12 // likewise rows
 	maxPrefix     = 1 << 20 // shingles; times a term of the threshold it fits
 	maxTerm       = 1 << 31 // of the threshold, as a fraction
@@ -27,7 +28,7 @@ const (
 // not look at the version, nor whether p has the run id that it says.
 func (p *Plan) Check() error {
 	for _, check := range []func() error{
-		p.checkRules, p.checkTokenizers, p.checkNearDup, p.checkSizes, p.checkFiles, p.checkShards, p.checkStanding,
+		p.checkRules, p.checkTokenizers, p.checkNearDup, p.checkSizes, p.CheckDecide, p.checkFiles, p.checkShards, p.checkStanding,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -121,6 +122,17 @@ func (p *Plan) checkSizes() error {
 		return fmt.Errorf("an audit, which looks for pairs in the whole corpus, with scope %q and %d earlier runs", p.Scope, len(p.Earlier))
 	case min(a.LossPPM, a.LossExcessPPM, a.NeighboursPPM, a.ComponentPPM) < 0:
 		return errors.New("alarms with a negative limit")
+	}
+	return nil
+}
+
+// CheckDecide is the part of Check that is about decide.
+func (p *Plan) CheckDecide() error {
+	switch {
+	case p.DecideTasks < 0 || p.DecideTasks == 1 || p.DecideTasks > maxDecide:
+		return fmt.Errorf("%d tasks of decide, not 2 to %d, or none", p.DecideTasks, maxDecide)
+	case p.DecideTasks > 0 && p.NearDup.Sweepable():
+		return fmt.Errorf("%d tasks of decide for a sweepable run: what that keeps needs all documents together", p.DecideTasks)
 	}
 	return nil
 }

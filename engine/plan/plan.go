@@ -44,6 +44,9 @@ type Plan struct {
 	ShardSize  int64       `json:"shard_size"` // bytes, nominal
 	MaxLine    int64       `json:"max_line"`   // bytes; a longer line is rejected
 	Partitions int         `json:"partitions"` // of band and exact keys
+	// DecideTasks is among how many tasks what resolve decides is shared out; absent:
+	// it decides all by itself.
+	DecideTasks int `json:"decide_tasks,omitempty"`
 	// SourceRank orders the sources under RulePrioritySource, first to last.
 	SourceRank []string  `json:"source_rank,omitempty"`
 	Scope      string    `json:"scope,omitempty"`        // ScopeSource or ScopeReference; absent: the whole corpus

@@ -36,6 +36,7 @@ type Rules struct {
 	Alarms      *plan.Alarms // nil: plan.DefaultAlarms
 	ShardSize   int64        // bytes; 0: by the size of the inputs
 	MaxLine     int64        // bytes
+	DecideTasks int          // among how many tasks what resolve decides is shared out; up to 1: none
 	Policy      Policy
 }
 
@@ -102,6 +103,12 @@ func MakePlanFrom(ctx context.Context, r Rules, m Means, dir string, draft func(
 		Tokenizer: tokenizers.Plan[0], Further: tokenizers.Plan[1:],
 		NearDup: near,
 		Seed:    r.Seed, MaxLine: r.MaxLine,
+	}
+	if r.DecideTasks != 1 {
+		p.DecideTasks = r.DecideTasks
+	}
+	if err := p.CheckDecide(); err != nil { // before inputs are read
+		return fail(fmt.Errorf("%w: %w", doc.ErrUsage, err))
 	}
 	r.Policy.apply(&p)
 	if p.Rules.Credit, err = creditRule(r.Credit); err != nil {

@@ -140,16 +140,9 @@ func (b *blocks) connected() (uint64, error) {
 		return 0, err
 	}
 	defer kept.close()
-	parent := b.ranks // which are not needed any more
+	parent := forest(b.ranks) // which are not needed any more
 	for i := range parent {
 		parent[i] = uint32(i)
-	}
-	find := func(d uint32) uint32 {
-		for parent[d] != d {
-			parent[d] = parent[parent[d]]
-			d = parent[d]
-		}
-		return d
 	}
 	isKept := newBitset(b.docs)
 	bucket, first, witnesses := uint32(0), uint32(0), uint32(0)
@@ -167,8 +160,7 @@ func (b *blocks) connected() (uint64, error) {
 			end()
 			started, bucket, first, witnesses = true, of, rank, 0
 		}
-		x, y := find(first), find(rank)
-		parent[max(x, y)] = min(x, y)
+		parent.unite(first, rank)
 		witnesses += uint32(value[0])
 		return nil
 	})
@@ -177,7 +169,7 @@ func (b *blocks) connected() (uint64, error) {
 	largest := uint32(0)
 	for d := range parent {
 		if isKept.has(uint32(d)) {
-			top := find(uint32(d))
+			top := parent.find(uint32(d))
 			sizes[top]++
 			largest = max(largest, sizes[top])
 		}

@@ -43,11 +43,8 @@ func (r *resolver) audit(ctx context.Context) error {
 	return r.auditWith(ctx, d, r.Sets)
 }
 
-// audit is that of resolver: sets are not to be had any more, nor is the graph.
-func (p *parts) audit(ctx context.Context) error { return p.auditWith(ctx, p, nil) }
-
 func (r *resolver) auditWith(ctx context.Context, d auditor.Decided, sets *neardup.FileSets) (err error) {
-	if r.Plan.AuditPPM == 0 {
+	if r.Plan.AuditPPM == 0 || r.isShare() {
 		return nil
 	}
 	room := int64(0)
@@ -58,18 +55,26 @@ func (r *resolver) auditWith(ctx context.Context, d auditor.Decided, sets *neard
 	return err
 }
 
-func (p *parts) StandsFor(place doc.Place) (int32, bool) {
-	n, shares := p.places.find(place)
+// elsewhere tells an audit what was resolved in parts, or by the tasks of decide: sets
+// are not to be had any more, nor is the graph.
+type elsewhere struct {
+	r       *resolver
+	isCopy  func(number uint32) bool
+	dropped bitset // by number
+}
+
+func (d elsewhere) StandsFor(place doc.Place) (int32, bool) {
+	n, shares := d.r.places.find(place)
 	if !shares {
 		return -1, true
 	}
-	return int32(n), !p.isCopy(n)
+	return int32(n), !d.isCopy(n)
 }
 
-func (p *parts) RankOf(int32) int32          { return -1 }
-func (p *parts) IsDropped(number int32) bool { return p.dropped.has(uint32(number)) }
+func (d elsewhere) RankOf(int32) int32          { return -1 }
+func (d elsewhere) IsDropped(number int32) bool { return d.dropped.has(uint32(number)) }
 
-func (p *parts) Share(ctx context.Context, pairs []auditor.Pair) error {
+func (d elsewhere) Share(ctx context.Context, pairs []auditor.Pair) error {
 	of := map[uint32][]int{} // pairs by document
 	for i, s := range pairs {
 		of[uint32(s.A)] = append(of[uint32(s.A)], i)
@@ -77,7 +82,7 @@ func (p *parts) Share(ctx context.Context, pairs []auditor.Pair) error {
 	}
 	in := map[uint32]int{} // the last bucket of each
 	bucket := 0
-	return p.eachBucket(ctx, func(members []uint32) error {
+	return d.r.eachBucketOf(ctx, d.isCopy, func(members []uint32) error {
 		bucket++
 		for _, m := range members {
 			if len(of[m]) > 0 {
@@ -93,4 +98,9 @@ func (p *parts) Share(ctx context.Context, pairs []auditor.Pair) error {
 		}
 		return nil
 	})
+}
+
+// audit is that of resolver.
+func (p *parts) audit(ctx context.Context) error {
+	return p.auditWith(ctx, elsewhere{p.resolver, p.isCopy, p.dropped}, nil)
 }

@@ -151,13 +151,6 @@ func (g *group) tell(hi uint32) error {
 	if err != nil {
 		return err
 	}
-	for n, dropped := range members {
-		p.out.group(&r.All[n], dropped)
-	}
-	var most *fate.Node
-	if r.Stats.MostCandidates > 0 {
-		most = &r.All[r.ByRank[r.Stats.MostCandidatesDoc]]
-	}
-	p.out.add(&r.Stats, most, uint64(neardup.LargestComponent(r.Graph, r.Verdicts)))
+	p.out.take(r, members)
 	return nil
 }

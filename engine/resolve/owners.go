@@ -5,7 +5,7 @@ import (
 	"context"
 	"slices"
 
-	"github.com/tallystick/tallystick/engine/task"
+	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -37,29 +37,28 @@ func (r *resolver) writeOwners(ctx context.Context) error {
 		return cmp.Or(cmp.Compare(a.kept, b.kept), cmp.Compare(a.contributor, b.contributor))
 	})
 	r.owners = slices.Compact(r.owners)
-	rest := r.owners
-	for shard := range r.delivery {
-		e, err := r.Encode(ctx, task.WorkPath(task.Resolve, shard, "owners"), wire.MagicOwners)
+	out := r.begin("owners")
+	var names [][]byte
+	for rest := r.owners; len(rest) > 0; rest = rest[len(names):] { // nodes, and so owners, are in order of place
+		names = names[:0]
+		for n := 0; n < len(rest) && rest[n].kept == rest[0].kept; n++ {
+			names = append(names, []byte(rest[n].contributor))
+		}
+		place := r.All[rest[0].kept].Place
+		e, err := out.to(ctx, place.Shard)
 		if err != nil {
 			return err
 		}
-		// Nodes, and so owners, are in order of place.
-		for len(rest) > 0 && r.All[rest[0].kept].Place.Shard == uint32(shard) {
-			kept := rest[0].kept
-			n := 1
-			for n < len(rest) && rest[n].kept == kept {
-				n++
-			}
-			e.Uint(uint64(r.All[kept].Place.Ordinal))
-			e.Uint(uint64(n))
-			for _, o := range rest[:n] {
-				e.Str(o.contributor)
-			}
-			rest = rest[n:]
-		}
-		if err := e.Flush(); err != nil {
-			return err
-		}
+		putOwners(e, place, names)
 	}
-	return nil
+	return out.end(ctx)
+}
+
+// putOwners writes the contributors beside the document's own.
+func putOwners(e *wire.Encoder, kept doc.Place, names [][]byte) {
+	e.Uint(uint64(kept.Ordinal))
+	e.Uint(uint64(len(names)))
+	for _, name := range names {
+		e.Bytes(name)
+	}
 }

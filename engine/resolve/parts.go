@@ -34,7 +34,7 @@ type parts struct {
 
 	// links leads from a document to its exact group's representative, marked as
 	// copy; from a representative to its component's first one.
-	links    []uint32
+	links    forest
 	inBucket bitset // representatives that share a bucket
 	inHot    bitset // or a large one
 	copied   bitset // representatives of copies in the delivery
@@ -81,10 +81,7 @@ func newParts(r *resolver) (*parts, error) {
 		return nil, r.tooLittle("even in parts", fixed/2+leastToResolve)
 	}
 	p.sums = map[uint32][sha256.Size]byte{}
-	p.links = make([]uint32, n)
-	for i := range p.links {
-		p.links[i] = uint32(i)
-	}
+	p.links = newForest(r.number)
 	for _, b := range []*bitset{&p.inBucket, &p.inHot, &p.copied, &p.dropped} {
 		*b = newBitset(r.number)
 	}
@@ -154,35 +151,9 @@ func (p *parts) eachChunk(ctx context.Context, wanted func(number uint32, place 
 	return flush()
 }
 
-// find returns the first representative of the component of one. It halves paths
-// (Tarjan and van Leeuwen 1984).
-func (p *parts) find(n uint32) uint32 {
-	for p.links[n] != n {
-		p.links[n] = p.links[p.links[n]]
-		n = p.links[n]
-	}
-	return n
-}
-
 // eachBucket calls fn for every bucket that two representatives share.
 func (p *parts) eachBucket(ctx context.Context, fn func(members []uint32) error) error {
-	var bucket []uint32
-	return p.readGroups(ctx, "buckets", func(members []doc.Place) error {
-		bucket = bucket[:0]
-		for _, place := range members {
-			n, err := p.at(place)
-			if err != nil {
-				return err
-			}
-			if !p.isCopy(uint32(n)) {
-				bucket = append(bucket, uint32(n))
-			}
-		}
-		if len(bucket) < 2 {
-			return nil
-		}
-		return fn(bucket)
-	})
+	return p.eachBucketOf(ctx, p.isCopy, fn)
 }
 
 // connect finds the components of the graph of buckets. A representative that
@@ -194,8 +165,7 @@ func (p *parts) connect(ctx context.Context) error {
 			if len(members) > neardup.HotBucket {
 				p.inHot.add(m)
 			}
-			a, b := p.find(members[0]), p.find(m)
-			p.links[max(a, b)] = min(a, b)
+			p.links.unite(members[0], m)
 		}
 		return nil
 	})
@@ -212,7 +182,7 @@ func (p *parts) connect(ctx context.Context) error {
 	roots := newBitset(p.number)
 	for n := range p.links {
 		if n := uint32(n); p.takesPart(n) {
-			p.links[n] = p.find(n)
+			p.links[n] = p.links.find(n)
 			roots.add(p.links[n])
 		}
 	}

@@ -135,55 +135,75 @@ func resolved(t *testing.T, j *task.Job, room int64) map[string]string {
 	return out
 }
 
+// resolveAgain does resolve, and decide before it if the plan has that.
 func resolveAgain(t *testing.T, j *task.Job, room int64) {
 	t.Helper()
 	os.Remove(filepath.Join(j.Dir, task.RecordPath(task.Resolve, 0)))
-	run := j.Begin(task.Resolve, 0)
-	defer run.Abort()
-	scanned, err := j.Records(t.Context(), task.Scan)
-	if err != nil {
-		t.Fatal(err)
+	scanned, matched := records(t, j, task.Scan), records(t, j, task.Match)
+	do := func(n task.Stage, number int, run func(*task.Task) error) {
+		t.Helper()
+		task := j.Begin(n, number)
+		defer task.Abort()
+		err := run(task)
+		if err == nil {
+			err = task.Commit(t.Context())
+		}
+		if err != nil {
+			t.Fatalf("room %d: %v", room, err)
+		}
 	}
-	matched, err := j.Records(t.Context(), task.Match)
-	if err != nil {
-		t.Fatal(err)
+	decide := func(run *task.Task) error { return resolve.DoIn(t.Context(), run, scanned, matched, room) }
+	for number := range j.Plan.DecideTasks {
+		do(task.Decide, number, decide)
 	}
-	if err = resolve.DoIn(t.Context(), run, scanned, matched, room); err == nil {
-		err = run.Commit(t.Context())
-	}
-	if err != nil {
-		t.Fatalf("room %d: %v", room, err)
+	if j.Plan.DecideTasks > 0 {
+		do(task.Resolve, 0, func(run *task.Task) error {
+			return resolve.MergeIn(t.Context(), run, scanned, matched, records(t, j, task.Decide), room)
+		})
+	} else {
+		do(task.Resolve, 0, decide)
 	}
 }
 
-// TestPartsDecideAsAll resolves random corpora under all policies with several
-// bounds, and once without: what is written is the same to a byte.
-func TestPartsDecideAsAll(t *testing.T) {
-	policies := []struct {
-		name      string
-		reference int
-		earlier   bool
-		change    func(p *plan.Plan)
-	}{
-		{"plain", 0, false, func(*plan.Plan) {}},
-		{"shared credit", 0, false, func(p *plan.Plan) { p.Rules.Credit = plan.RuleCredit }},
-		{"low threshold", 0, false, func(p *plan.Plan) {
-			p.NearDup = plan.NearDup{ThresholdNum: 1, ThresholdDen: 2, Bands: 30, Rows: 3}
-		}},
-		{"audited", 0, false, func(p *plan.Plan) {
-			p.AuditPPM, p.NearDup = 300_000, plan.NearDup{ThresholdNum: 3, ThresholdDen: 4, Bands: 6, Rows: 5, Recall: "0.9"}
-		}},
-		{"longest", 0, false, func(p *plan.Plan) { p.Rules.Priority = plan.RulePriorityLongest }},
-		{"ranked sources", 0, false, func(p *plan.Plan) {
-			p.Fields.Source, p.Rules.Priority, p.SourceRank = "source", plan.RulePrioritySource, []string{"s1", "s0"}
-		}},
-		{"within a source", 0, false, func(p *plan.Plan) {
-			p.Fields.Source, p.Scope, p.Rules.Credit = "source", plan.ScopeSource, plan.RuleCredit
-		}},
-		{"reference", 1, false, func(p *plan.Plan) { p.Scope = plan.ScopeReference }},
-		{"beside a reference", 1, false, func(p *plan.Plan) { p.Rules.Credit = plan.RuleCredit }},
-		{"against", 0, true, func(p *plan.Plan) { p.Index, p.Rules.Credit = true, plan.RuleCredit }},
+func records(t *testing.T, j *task.Job, n task.Stage) []task.Record {
+	t.Helper()
+	recs, err := j.Records(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return recs
+}
+
+// policies are those that tests resolve random corpora under.
+var policies = []struct {
+	name      string
+	reference int
+	earlier   bool
+	change    func(p *plan.Plan)
+}{
+	{"plain", 0, false, func(*plan.Plan) {}},
+	{"shared credit", 0, false, func(p *plan.Plan) { p.Rules.Credit = plan.RuleCredit }},
+	{"low threshold", 0, false, func(p *plan.Plan) {
+		p.NearDup = plan.NearDup{ThresholdNum: 1, ThresholdDen: 2, Bands: 30, Rows: 3}
+	}},
+	{"audited", 0, false, func(p *plan.Plan) {
+		p.AuditPPM, p.NearDup = 300_000, plan.NearDup{ThresholdNum: 3, ThresholdDen: 4, Bands: 6, Rows: 5, Recall: "0.9"}
+	}},
+	{"longest", 0, false, func(p *plan.Plan) { p.Rules.Priority = plan.RulePriorityLongest }},
+	{"ranked sources", 0, false, func(p *plan.Plan) {
+		p.Fields.Source, p.Rules.Priority, p.SourceRank = "source", plan.RulePrioritySource, []string{"s1", "s0"}
+	}},
+	{"within a source", 0, false, func(p *plan.Plan) {
+		p.Fields.Source, p.Scope, p.Rules.Credit = "source", plan.ScopeSource, plan.RuleCredit
+	}},
+	{"reference", 1, false, func(p *plan.Plan) { p.Scope = plan.ScopeReference }},
+	{"beside a reference", 1, false, func(p *plan.Plan) { p.Rules.Credit = plan.RuleCredit }},
+	{"against", 0, true, func(p *plan.Plan) { p.Index, p.Rules.Credit = true, plan.RuleCredit }},
+}
+
+// eachCorpus calls fn with a plan of a random corpus under each of the policies, and a
+// room in which resolve goes in parts of another kind with each of them.
+func eachCorpus(t *testing.T, fn func(t *testing.T, p plan.Plan, room int64)) {
 	for _, policy := range policies {
 		for seed, c := range []struct {
 			documents, families int
@@ -197,21 +217,27 @@ func TestPartsDecideAsAll(t *testing.T) {
 			t.Run(fmt.Sprint(policy.name, "/", seed), func(t *testing.T) {
 				all := lines(rand.New(rand.NewPCG(uint64(seed), 7)), c.documents, c.families)
 				files := [][]string{all[:c.documents/3], all[c.documents/3 : c.documents/2], all[c.documents/2:]}
-				var p plan.Plan
 				if policy.earlier {
-					p = planAfter(t, files[:1], files[1:], policy.change)
+					fn(t, planAfter(t, files[:1], files[1:], policy.change), c.room)
 				} else {
-					p = planOf(t, files, policy.reference, policy.change)
-				}
-				j := tasktest.Job(t, p, filepath.Join(t.TempDir(), "out"))
-				tasktest.Run(t, stage.Do, j, task.Scan, task.Match)
-				want := resolved(t, j, 0)
-				if diff := gocmp.Diff(want, resolved(t, j, c.room)); diff != "" {
-					t.Fatalf("room %d (-want +got):\n%s", c.room, diff)
+					fn(t, planOf(t, files, policy.reference, policy.change), c.room)
 				}
 			})
 		}
 	}
+}
+
+// TestPartsDecideAsAll resolves random corpora under all policies with several
+// bounds, and once without: what is written is the same to a byte.
+func TestPartsDecideAsAll(t *testing.T) {
+	eachCorpus(t, func(t *testing.T, p plan.Plan, room int64) {
+		j := tasktest.Job(t, p, filepath.Join(t.TempDir(), "out"))
+		tasktest.Run(t, stage.Do, j, task.Scan, task.Match)
+		want := resolved(t, j, 0)
+		if diff := gocmp.Diff(want, resolved(t, j, room)); diff != "" {
+			t.Fatalf("room %d (-want +got):\n%s", room, diff)
+		}
+	})
 }
 
 // planAfter plans a run after an earlier one, which it does.

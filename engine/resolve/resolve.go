@@ -3,7 +3,9 @@
 // sets and writes decisions, owners of shared credit, and evidence for the alarms.
 // What fits into memory is decided at once by package fate; what does not, in parts:
 // components of the graph of buckets, or blocks of one component, with what lies
-// between sorted on disk. The result is the same to a byte.
+// between sorted on disk. Where the plan has a stage decide, its tasks do that for a
+// share of the documents each (share.go), and resolve merges what they decided
+// (merge.go). The result is the same to a byte.
 package resolve
 
 import (
@@ -27,6 +29,12 @@ import (
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
+// Decide is a task of decide: it resolves a share of the documents that share a key
+// with another one.
+func Decide(ctx context.Context, t *task.Task, scanned, matched []task.Record) error {
+	return resolveIn(ctx, t, scanned, matched, 0)
+}
+
 // Do decides every document that shares a key with another one.
 func Do(ctx context.Context, t *task.Task, scanned, matched []task.Record) error {
 	return resolveIn(ctx, t, scanned, matched, 0)
@@ -41,6 +49,11 @@ func resolveIn(ctx context.Context, t *task.Task, scanned, matched []task.Record
 	begin := func(ctx context.Context) (err error) {
 		if err := r.sharing(ctx); err != nil {
 			return err
+		}
+		if r.isShare() {
+			if err := r.takeShare(ctx); err != nil {
+				return err
+			}
 		}
 		fits, err = r.fits(ctx)
 		return err
@@ -82,10 +95,9 @@ type resolver struct {
 	matched   []task.Record // by partition
 	places    placeSet      // of the nodes, by their numbers
 	number    int           // of places
-	edges     int64         // members of all buckets
+	shared    sharedOut     // of a task of decide
 	needed    int64         // memory that takes everything, bytes; with a bound only
 	fixedRoom int64         // what may be held instead of a part of Job.Memory, bytes; 0: that
-	hot       bool          // a bucket has more than neardup.HotBucket members
 	audited   *alarm.Audit  // nil without an audit
 	owners    []ownership
 	carried   map[int32]*wire.Decision // of nodes that an earlier run dropped
@@ -170,6 +182,11 @@ func (r *resolver) collapseExact(ctx context.Context) error {
 				first = n
 			}
 			r.All[n].First = first
+		}
+		if sum := r.All[g[0]].Sum; r.isShare() && !slices.ContainsFunc(g, func(n int32) bool { return r.All[n].Sum != sum }) {
+			for _, n := range g { // it tells nobody from another; and parts do not know it
+				r.All[n].Sum = [sha256.Size]byte{}
+			}
 		}
 	}
 	r.Record.Numbers["exact_groups"] = int64(len(groups))
@@ -259,41 +276,47 @@ func (r *resolver) tell(stats *neardup.Stats, shingles int64) {
 	}
 }
 
-// write spells the decisions out, a file per shard.
+// write spells out what was decided.
 func (r *resolver) write(ctx context.Context) error {
 	r.Record.Bytes = r.TextBytes()
 	fates := r.Fates()
-	at := 0
 	members := make(map[int32]uint64)
-	for shard := range r.delivery {
-		e, err := r.Encode(ctx, task.WorkPath(task.Resolve, shard, "decisions"), wire.MagicDecisions)
+	out := r.begin("decisions")
+	for i := range r.All {
+		n := &r.All[i]
+		if int(n.Place.Shard) >= r.delivery {
+			break
+		}
+		var d wire.Decision
+		f := &fates[i]
+		if c := r.carried[n.First]; c != nil && f.Class != doc.NearDup {
+			d = *c
+			d.Ordinal = n.Place.Ordinal
+		} else if f.Class != doc.Kept {
+			members[f.Witness]++
+			r.own(int32(i), f.Witness)
+			d = r.decision(n.Place, f, &r.All[f.Witness])
+		} else {
+			continue
+		}
+		e, err := out.to(ctx, n.Place.Shard)
 		if err != nil {
 			return err
 		}
-		for ; at < len(r.All) && r.All[at].Place.Shard == uint32(shard); at++ {
-			if c := r.carried[r.All[at].First]; c != nil && fates[at].Class != doc.NearDup {
-				copied := *c
-				copied.Ordinal = r.All[at].Place.Ordinal
-				e.Decision(&copied)
-				continue
-			}
-			f := &fates[at]
-			if f.Class == doc.Kept {
-				continue
-			}
-			members[f.Witness]++
-			r.own(int32(at), f.Witness)
-			d := r.decision(r.All[at].Place, f, &r.All[f.Witness])
-			e.Decision(&d)
-		}
-		if err := e.Flush(); err != nil {
-			return err
-		}
+		e.Decision(&d)
 	}
-	if err := r.writeEvidence(ctx, members); err != nil {
+	if err := out.end(ctx); err != nil {
 		return err
 	}
-	return r.writeOwners(ctx)
+	if err := r.writeOwners(ctx); err != nil {
+		return err
+	}
+	if err := r.writeCopies(ctx, func(number uint32) bool { return r.All[number].First != int32(number) }); err != nil {
+		return err
+	}
+	var e evidence
+	e.take(r.Nodes, members)
+	return r.writeEvidence(ctx, &e)
 }
 
 // decision spells out what became of the document of a place that was dropped.

@@ -59,10 +59,18 @@ func (r *resolver) fits(ctx context.Context) (bool, error) {
 	if !r.bounded() {
 		return true, nil
 	}
-	r.needed = r.edges * edgeBytes
-	err := r.eachDoc(ctx, func(_ uint32, _ doc.Place, rec *wire.Document, _ *wire.Decision) error {
+	hot := false
+	err := r.readGroups(ctx, "buckets", func(members []doc.Place) error {
+		r.needed += edgeBytes * int64(len(members))
+		hot = hot || len(members) > neardup.HotBucket
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	err = r.eachDoc(ctx, func(_ uint32, _ doc.Place, rec *wire.Document, _ *wire.Decision) error {
 		n := fate.Node{Length: rec.Bytes}
-		r.needed += int64(len(rec.ID)+len(rec.Contributor)) + r.weight(&nodeRecord{Node: n, buckets: true, hot: r.hot, shingle: shinglesOf(rec.Bytes)})
+		r.needed += int64(len(rec.ID)+len(rec.Contributor)) + r.weight(&nodeRecord{Node: n, buckets: true, hot: hot, shingle: shinglesOf(rec.Bytes)})
 		return nil
 	})
 	return r.needed <= r.roomLeft(), err

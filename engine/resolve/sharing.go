@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
@@ -80,10 +79,6 @@ func (r *resolver) eachDocOf(ctx context.Context, shard int, rec *wire.Document,
 func (r *resolver) sharing(ctx context.Context) error {
 	for _, kind := range []string{"exact", "buckets"} {
 		err := r.readGroups(ctx, kind, func(members []doc.Place) error {
-			if kind == "buckets" {
-				r.edges += int64(len(members))
-				r.hot = r.hot || len(members) > neardup.HotBucket
-			}
 			for _, p := range members {
 				if int(p.Shard) >= len(r.Plan.Shards) || uint64(p.Ordinal) >= r.Plan.MostLines(int(p.Shard)) {
 					return fmt.Errorf("%w: a group of %s names line %d of shard %d of %d", doc.ErrCorrupt, kind, p.Ordinal, p.Shard, len(r.Plan.Shards))
@@ -103,7 +98,8 @@ func (r *resolver) sharing(ctx context.Context) error {
 }
 
 // readGroups calls fn for every group of one kind that can decide anything, in
-// order of partition and key. members is reused.
+// order of partition and key, and is of the share of a task that has taken one.
+// members is reused.
 func (r *resolver) readGroups(ctx context.Context, kind string, fn func(members []doc.Place) error) error {
 	for number := range r.matched {
 		path := task.WorkPath(task.Match, number, kind)
@@ -112,7 +108,7 @@ func (r *resolver) readGroups(ctx context.Context, kind string, fn func(members 
 			return err
 		}
 		err = wire.EachGroup(f, func(members []doc.Place) error {
-			if !r.matters(members) {
+			if !r.matters(members) || r.isOthers(members) {
 				return nil
 			}
 			return fn(members)
@@ -123,6 +119,28 @@ func (r *resolver) readGroups(ctx context.Context, kind string, fn func(members 
 		}
 	}
 	return nil
+}
+
+// eachBucketOf calls fn for every bucket that two documents share that are no copies.
+// members is reused.
+func (r *resolver) eachBucketOf(ctx context.Context, isCopy func(number uint32) bool, fn func(members []uint32) error) error {
+	var bucket []uint32
+	return r.readGroups(ctx, "buckets", func(members []doc.Place) error {
+		bucket = bucket[:0]
+		for _, place := range members {
+			n, err := r.at(place)
+			if err != nil {
+				return err
+			}
+			if !isCopy(uint32(n)) {
+				bucket = append(bucket, uint32(n))
+			}
+		}
+		if len(bucket) < 2 {
+			return nil
+		}
+		return fn(bucket)
+	})
 }
 
 // carriedOf reads what an earlier run decided about the documents of a shard that it

@@ -111,7 +111,9 @@ func TestCandidates(t *testing.T) {
 		t.Run(fmt.Sprintf("index %v", index), func(t *testing.T) {
 			j := newJob(t, 1)
 			p := j.Plan
-			p.Index = index
+			if p.Index = index; index {
+				p.DecideTasks = 2
+			}
 			var err error
 			if p.RunID, err = p.ComputeRunID(); err != nil {
 				t.Fatal(err)

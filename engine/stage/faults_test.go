@@ -22,7 +22,7 @@ import (
 // was, and takes its time: tasks that fail are done again, and every output is
 // what it is on a good day.
 func TestFaultyStore(t *testing.T) {
-	good := newJob(t, 1)
+	good := newDecideJob(t, 1)
 	runAll(t, good)
 	want := tasktest.Contents(t, good)
 	overloaded := errors.New("503 slow down")
@@ -33,9 +33,9 @@ func TestFaultyStore(t *testing.T) {
 			mem.MaxRead, mem.Stale, mem.Latency = 30_000, 3, time.Microsecond
 			failed := map[store.Op]int{}
 			mem.Fail = func(op store.Op, _ string) error {
-				often := 10
+				often := 20
 				if op == store.OpRead {
-					often = 100 // a task reads much more often than it writes
+					often = 200 // a task reads much more often than it writes
 				}
 				if dice.IntN(often) > 0 {
 					return nil

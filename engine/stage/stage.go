@@ -1,6 +1,6 @@
 // Package stage does the stages of a job one task at a time: scan (a task per
-// shard), match (a task per partition), resolve (one), tally (a task per
-// shard), seal (one). A task reads named files and writes named files; the same
+// shard), match (a task per partition), decide (as many as the plan says, or none),
+// resolve (one), tally (a task per shard), seal (one). A task reads named files and writes named files; the same
 // task gives the same bytes whoever does it.
 package stage
 
@@ -41,7 +41,7 @@ func Do(ctx context.Context, j *task.Job, n task.Stage, number int) (rec task.Re
 	t := &taskRun{Task: j.Begin(n, number)}
 	defer t.Abort()
 	run := map[task.Stage]func(context.Context, *taskRun) error{
-		task.Scan: scan, task.Match: match, task.Resolve: resolveAll, task.Tally: tallyShard, task.Seal: seal,
+		task.Scan: scan, task.Match: match, task.Decide: decide, task.Resolve: resolveAll, task.Tally: tallyShard, task.Seal: seal,
 	}[n]
 	if err := run(ctx, t); err != nil {
 		return task.Record{}, false, fmt.Errorf("%s task %d: %w", n, number, err)
@@ -70,18 +70,38 @@ func ScanDraft(ctx context.Context, j *task.Job, number int) (rec task.Record, s
 	return t.Record, sum, nil
 }
 
-// resolveAll is the task of resolve, which package resolve does.
+// decide is a task of decide, which package resolve does.
+func decide(ctx context.Context, t *taskRun) error {
+	scanned, matched, err := t.found(ctx)
+	if err != nil {
+		return err
+	}
+	return resolve.Decide(ctx, t.Task, scanned, matched)
+}
+
+// resolveAll is the task of resolve, likewise.
 func resolveAll(ctx context.Context, t *taskRun) error {
-	scanned, err := t.Records(ctx, task.Scan)
+	scanned, matched, err := t.found(ctx)
 	if err != nil {
 		return err
 	}
-	matched, err := t.Records(ctx, task.Match)
+	if t.Plan.DecideTasks == 0 {
+		return resolve.Do(ctx, t.Task, scanned, matched)
+	}
+	decided, err := t.Records(ctx, task.Decide)
 	if err != nil {
 		return err
 	}
-	if err := checkCandidates(matched); err != nil {
-		return err
+	return resolve.Merge(ctx, t.Task, scanned, matched, decided)
+}
+
+// found returns the records of scan and match.
+func (t *taskRun) found(ctx context.Context) (scanned, matched []task.Record, err error) {
+	if scanned, err = t.Records(ctx, task.Scan); err != nil {
+		return nil, nil, err
 	}
-	return resolve.Do(ctx, t.Task, scanned, matched)
+	if matched, err = t.Records(ctx, task.Match); err != nil {
+		return nil, nil, err
+	}
+	return scanned, matched, checkCandidates(matched)
 }

@@ -23,6 +23,19 @@ import (
 // newJob plans a corpus of three files with duplicates across them and rejects.
 func newJob(t *testing.T, seed uint64) *task.Job {
 	t.Helper()
+	return newJobOf(t, func(p *plan.Plan) { p.Seed, p.Index = seed, true })
+}
+
+// newDecideJob is newJob with all that tasks of decide pass on to resolve.
+func newDecideJob(t *testing.T, seed uint64) *task.Job {
+	t.Helper()
+	return newJobOf(t, func(p *plan.Plan) {
+		p.Seed, p.DecideTasks, p.Rules.Credit, p.AuditPPM, p.NearDup.Recall = seed, 2, plan.RuleCredit, 300_000, "0.9"
+	})
+}
+
+func newJobOf(t *testing.T, change func(p *plan.Plan)) *task.Job {
+	t.Helper()
 	dir := t.TempDir()
 	var contents []string
 	for i := range 3 {
@@ -32,7 +45,7 @@ func newJob(t *testing.T, seed uint64) *task.Job {
 		}
 		contents = append(contents, b.String()+"[]\n\n{\"text\":\"last\"}")
 	}
-	p := tasktest.Plan(t, dir, contents, func(p *plan.Plan) { p.Seed, p.Index = seed, true })
+	p := tasktest.Plan(t, dir, contents, change)
 	return tasktest.Job(t, p, filepath.Join(dir, "out"))
 }
 
@@ -42,20 +55,51 @@ func runAll(t *testing.T, j *task.Job) (fresh int) {
 	return tasktest.Run(t, Do, j, task.Order...)
 }
 
+// What tasks decide, and whatever comes behind it up to the manifest, is the same to a
+// byte as what resolve decides alone.
+func TestDecideChangesNothing(t *testing.T) {
+	change := func(p *plan.Plan) {
+		p.Rules.Credit, p.AuditPPM, p.NearDup.Recall, p.Index = plan.RuleCredit, 300_000, "0.9", true
+	}
+	alone := newJobOf(t, change)
+	runAll(t, alone)
+	want := tasktest.Contents(t, alone)
+	for _, tasks := range []int{2, 3, 7} {
+		dir := t.TempDir()
+		j := tasktest.Job(t, alone.Plan, dir) // whose plan.json, and so run id, is the same
+		j.Plan.DecideTasks = tasks
+		runAll(t, j)
+		got := tasktest.Contents(t, j)
+		decided := 0
+		for name := range got {
+			if strings.HasPrefix(name, task.WorkDir+"/decide/") {
+				delete(got, name)
+				decided++
+			}
+		}
+		if diff := gocmp.Diff(want, got); diff != "" || decided != 4*tasks {
+			t.Errorf("%d tasks, %d files (-want +got):\n%s", tasks, decided, diff)
+		}
+	}
+}
+
 // TestDamagedTask damages every file that a finished job left, one at a time,
 // in two of several ways that take turns. The task that wrote it is done
 // again, and only that; the result is the same.
 func TestDamagedTask(t *testing.T) {
-	j := newJob(t, 1)
+	testDamagedTask(t, newJob(t, 1), newJob(t, 2))
+	t.Run("decide", func(t *testing.T) { testDamagedTask(t, newDecideJob(t, 1), newDecideJob(t, 2)) })
+}
+
+func testDamagedTask(t *testing.T, j, other *task.Job) {
 	first := runAll(t, j)
-	if want := 3 + 4 + 1 + 3 + 1; first != want {
+	if want := 3 + 4 + j.Plan.DecideTasks + 1 + 3 + 1; first != want {
 		t.Fatalf("%d tasks were done, want %d", first, want)
 	}
 	if again := runAll(t, j); again != 0 {
 		t.Fatalf("%d tasks were done twice", again)
 	}
 	want := tasktest.Contents(t, j)
-	other := newJob(t, 2)
 	runAll(t, other)
 	entries, err := j.Out.List(t.Context(), "")
 	if err != nil {
@@ -117,14 +161,27 @@ func TestDamagedTask(t *testing.T) {
 // A task whose input was cut short, or was never written, says so: cut at the
 // end of a record it would look whole.
 func TestDamagedInput(t *testing.T) {
-	j := newJob(t, 1)
-	runAll(t, j)
-	for _, c := range []struct {
+	plain, shared := newJob(t, 1), newDecideJob(t, 1)
+	runAll(t, plain)
+	runAll(t, shared)
+	type input struct {
 		stage task.Stage
 		task  int
 		file  string
 		magic string
-	}{
+	}
+	for _, c := range []input{
+		{task.Decide, 1, task.WorkPath(task.Match, 3, "buckets"), wire.MagicGroups},
+		{task.Decide, 1, task.WorkPath(task.Match, 0, "exact"), wire.MagicGroups},
+		{task.Decide, 0, task.WorkPath(task.Scan, 1, "docs"), wire.MagicDocs},
+		{task.Resolve, 0, task.WorkPath(task.Decide, 1, "decisions"), wire.MagicDecided},
+		{task.Resolve, 0, task.WorkPath(task.Decide, 0, "owners"), wire.MagicOwnersOfAll},
+		{task.Resolve, 0, task.WorkPath(task.Decide, 1, "copies"), wire.MagicCopies},
+		{task.Resolve, 0, task.WorkPath(task.Decide, 1, "evidence"), wire.MagicEvidence},
+	} {
+		testDamagedInput(t, shared, c.stage, c.task, c.file, c.magic)
+	}
+	for _, c := range []input{
 		{task.Match, 1, task.WorkPath(task.Scan, 2, "keys"), wire.MagicKeys},
 		{task.Resolve, 0, task.WorkPath(task.Match, 3, "buckets"), wire.MagicGroups},
 		{task.Resolve, 0, task.WorkPath(task.Match, 0, "exact"), wire.MagicGroups},
@@ -134,45 +191,50 @@ func TestDamagedInput(t *testing.T) {
 		{task.Seal, 0, task.WorkPath(task.Tally, 2, "sums"), magicSums},
 		{task.Seal, 0, task.WorkPath(task.Tally, 2, "rejects"), ""},
 	} {
-		t.Run(fmt.Sprintf("%s reads %s", c.stage, c.file), func(t *testing.T) {
-			path, record := filepath.Join(j.Dir, c.file), filepath.Join(j.Dir, task.RecordPath(c.stage, c.task))
-			for _, name := range []string{path, record} {
-				whole, err := os.ReadFile(name)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer os.WriteFile(name, whole, 0o666)
-			}
-			if err := os.Remove(record); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(path, []byte(c.magic), 0o666); err != nil {
-				t.Fatal(err)
-			}
-			_, _, err := Do(t.Context(), j, c.stage, c.task)
-			if !errors.Is(err, doc.ErrCorrupt) || !strings.Contains(err.Error(), c.file) {
-				t.Errorf("cut: %v, want an error that names the file", err)
-			}
-			os.Remove(path)
-			_, _, err = Do(t.Context(), j, c.stage, c.task)
-			if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), c.file) {
-				t.Errorf("removed: %v, want an error that names the file", err)
-			}
-			left, err := filepath.Glob(filepath.Join(j.Dir, task.WorkDir, "*", store.TempPrefix+"*"))
-			if err != nil || len(left) != 0 {
-				t.Errorf("the failed task left %q, %v", left, err)
-			}
-		})
+		testDamagedInput(t, plain, c.stage, c.task, c.file, c.magic)
 	}
+}
+
+func testDamagedInput(t *testing.T, j *task.Job, name task.Stage, number int, file, magic string) {
+	t.Run(fmt.Sprintf("%s reads %s", name, file), func(t *testing.T) {
+		path, record := filepath.Join(j.Dir, file), filepath.Join(j.Dir, task.RecordPath(name, number))
+		for _, name := range []string{path, record} {
+			whole, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer os.WriteFile(name, whole, 0o666)
+		}
+		if err := os.Remove(record); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(magic), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := Do(t.Context(), j, name, number)
+		if !errors.Is(err, doc.ErrCorrupt) || !strings.Contains(err.Error(), file) {
+			t.Errorf("cut: %v, want an error that names the file", err)
+		}
+		os.Remove(path)
+		_, _, err = Do(t.Context(), j, name, number)
+		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), file) {
+			t.Errorf("removed: %v, want an error that names the file", err)
+		}
+		left, err := filepath.Glob(filepath.Join(j.Dir, task.WorkDir, "*", store.TempPrefix+"*"))
+		if err != nil || len(left) != 0 {
+			t.Errorf("the failed task left %q, %v", left, err)
+		}
+	})
 }
 
 // Tasks done out of order name the one to do first.
 func TestTaskOrder(t *testing.T) {
-	j := newJob(t, 1)
+	j := newDecideJob(t, 1)
 	for _, c := range []struct {
 		stage task.Stage
 		want  string
 	}{
+		{task.Decide, "scan task 0 has not been run"},
 		{task.Match, "scan task 0 has not been run"},
 		{task.Resolve, "scan task 0 has not been run"},
 		{task.Tally, "scan task 0 has not been run"},
@@ -186,7 +248,7 @@ func TestTaskOrder(t *testing.T) {
 	for _, c := range []struct {
 		stage task.Stage
 		task  int
-	}{{task.Scan, -1}, {task.Scan, 3}, {task.Match, 4}, {task.Resolve, 1}, {task.Seal, 1}, {"grind", 0}} {
+	}{{task.Scan, -1}, {task.Scan, 3}, {task.Match, 4}, {task.Decide, 2}, {task.Resolve, 1}, {task.Seal, 1}, {"grind", 0}} {
 		if _, _, err := Do(t.Context(), j, c.stage, c.task); !errors.Is(err, doc.ErrUsage) {
 			t.Errorf("%s task %d: %v, want %v", c.stage, c.task, err, doc.ErrUsage)
 		}

@@ -29,10 +29,11 @@ func (j *Job) fixed(n Stage) int64 {
 }
 
 // AtOnce is how many tasks of a stage this process does at once: no more than it has
-// workers or the stage tasks, nor than the bound on memory has room for.
+// workers or the stage tasks, nor than the bound on memory has room for. A task of
+// decide is parallel inside.
 func (j *Job) AtOnce(n Stage) int {
 	tasks, err := j.Tasks(n)
-	if err != nil {
+	if err != nil || n == Decide {
 		return 1
 	}
 	most := max(1, min(tasks, j.Workers))

@@ -11,20 +11,24 @@ import (
 // stay below it from a gigabyte up; a larger bound never means
 // less of either; and without one there is no limit.
 func TestRoomsStayBelowTheBound(t *testing.T) {
-	j := Job{Plan: plan.Plan{Files: make([]plan.File, 1), Shards: make([]plan.Shard, 40), Partitions: 40}, Workers: 16}
+	j := Job{Plan: plan.Plan{Files: make([]plan.File, 1), Shards: make([]plan.Shard, 40), Partitions: 40, DecideTasks: 40}, Workers: 16}
 	for _, n := range Order {
 		j.Memory = 0
 		tasks, err := j.Tasks(n)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if at := j.AtOnce(n); at != min(tasks, j.Workers) || j.RoomFor(n) != math.MaxInt64 {
+		most := min(tasks, j.Workers)
+		if n == Decide { // parallel inside
+			most = 1
+		}
+		if at := j.AtOnce(n); at != most || j.RoomFor(n) != math.MaxInt64 {
 			t.Errorf("%s: %d at once in %d bytes without a bound", n, at, j.RoomFor(n))
 		}
 		atOnce, all := 0, int64(0)
 		for j.Memory = 64 << 20; j.Memory <= 64<<30; j.Memory += j.Memory / 8 {
 			at, room := j.AtOnce(n), j.RoomFor(n)
-			if at < atOnce || at > min(tasks, j.Workers) || at < 1 || room < tiniestRoom {
+			if at < atOnce || at > most || at < 1 || room < tiniestRoom {
 				t.Errorf("%s, %d bytes: %d at once, in %d bytes each; before %d", n, j.Memory, at, room, atOnce)
 			}
 			if at == atOnce && room*int64(at) < all {

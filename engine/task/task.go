@@ -42,14 +42,15 @@ type Stage string
 const (
 	Scan    Stage = "scan"
 	Match   Stage = "match"
+	Decide  Stage = "decide"
 	Resolve Stage = "resolve"
 	Tally   Stage = "tally"
 	Seal    Stage = "seal"
 )
 
 // Order is the order in which the stages run; each reads what the ones before
-// it wrote.
-var Order = []Stage{Scan, Match, Resolve, Tally, Seal}
+// it wrote. Most plans have no decide: see Job.Stages.
+var Order = []Stage{Scan, Match, Decide, Resolve, Tally, Seal}
 
 // Counter is what scan needs of a tokenizer; a *tokenize.Counter is one.
 type Counter interface {
@@ -130,10 +131,18 @@ func (j *Job) Tasks(n Stage) (int, error) {
 		return j.Plan.TallyTasks(), nil
 	case Match:
 		return j.Plan.Partitions, nil
+	case Decide:
+		return j.Plan.DecideTasks, nil
 	case Resolve, Seal:
 		return 1, nil
 	}
-	return 0, fmt.Errorf("%w: no stage %q; the stages are scan, match, resolve, tally, seal", doc.ErrUsage, n)
+	return 0, fmt.Errorf("%w: no stage %q; the stages are scan, match, decide, resolve, tally, seal", doc.ErrUsage, n)
+}
+
+// Stages are those that the plan has, in their order: decide only where it shares
+// out what resolve would do alone.
+func (j *Job) Stages() []Stage {
+	return slices.DeleteFunc(slices.Clone(Order), func(n Stage) bool { return n == Decide && j.Plan.DecideTasks == 0 })
 }
 
 // RecordPath is where the record of a task is.

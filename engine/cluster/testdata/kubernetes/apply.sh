@@ -35,6 +35,7 @@ stage() { # stage NAME JOB
 
 stage scan tallystick-01234567-scan
 stage match tallystick-01234567-match
+stage decide tallystick-01234567-decide
 stage resolve tallystick-01234567-resolve
 stage tally tallystick-01234567-tally
 stage seal tallystick-01234567-seal

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 mkdir -p logs
 after=()
-for stage in scan match resolve tally seal; do
+for stage in scan match decide resolve tally seal; do
 	id=$(sbatch --parsable --kill-on-invalid-dep=yes ${after[@]+"${after[@]}"} "$@" "$stage.sbatch")
 	id=${id%%;*} # without the name of the cluster
 	echo "$stage $id"

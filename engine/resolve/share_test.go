@@ -1,0 +1,213 @@
+package resolve_test
+
+import (
+	"encoding/binary"
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/resolve"
+	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/task"
+	"github.com/tallystick/tallystick/engine/task/tasktest"
+	"github.com/tallystick/tallystick/engine/wire"
+)
+
+// TestTasksDecideAsOne resolves random corpora under all policies by several tasks, with
+// and without a bound, and by one: what resolve writes is the same to a byte, and
+// so are the figures of its record.
+func TestTasksDecideAsOne(t *testing.T) {
+	eachCorpus(t, func(t *testing.T, p plan.Plan, room int64) {
+		j := tasktest.Job(t, p, filepath.Join(t.TempDir(), "out"))
+		tasktest.Run(t, stage.Do, j, task.Scan, task.Match)
+		want := resolved(t, j, 0)
+		numbers := records(t, j, task.Resolve)[0].Numbers
+		var passed map[string]string // of three tasks
+		for _, c := range []struct {
+			tasks int
+			room  int64
+		}{{2, 0}, {3, 0}, {7, 0}, {3, room}} {
+			j.Plan.DecideTasks = c.tasks
+			if diff := gocmp.Diff(want, resolved(t, j, c.room)); diff != "" {
+				t.Fatalf("%d tasks, room %d (-want +got):\n%s", c.tasks, c.room, diff)
+			}
+			if diff := gocmp.Diff(numbers, records(t, j, task.Resolve)[0].Numbers); diff != "" && c.room == 0 { // blocks prove more
+				t.Fatalf("%d tasks: numbers (-want +got):\n%s", c.tasks, diff)
+			}
+			if c.tasks != 3 {
+				continue
+			}
+			all := tasktest.Contents(t, j)
+			maps.DeleteFunc(all, func(name, _ string) bool {
+				return !strings.HasPrefix(name, task.WorkDir+"/decide/0000") || name[len(task.WorkDir+"/decide/0000")] > '2'
+			})
+			if diff := gocmp.Diff(passed, all); passed != nil && diff != "" {
+				t.Fatalf("room %d: what is passed to resolve (-want +got):\n%s", c.room, diff)
+			}
+			passed = all
+		}
+	})
+}
+
+// decideJob is one of a corpus of many families, and what tasks of decide pass on to
+// resolve.
+func decideJob(t *testing.T, tasks int) *task.Job {
+	t.Helper()
+	all := lines(rand.New(rand.NewPCG(11, 12)), 400, 120)
+	p := planOf(t, [][]string{all[:150], all[150:]}, 0, func(p *plan.Plan) {
+		p.Rules.Credit, p.AuditPPM, p.NearDup.Recall, p.DecideTasks = plan.RuleCredit, 300_000, "0.9", tasks
+	})
+	j := tasktest.Job(t, p, filepath.Join(t.TempDir(), "out"))
+	tasktest.Run(t, stage.Do, j, task.Scan, task.Match)
+	return j
+}
+
+// TestShares: every document that shares a key is of one task, groups are cut nowhere,
+// and all tasks have something to do.
+func TestShares(t *testing.T) {
+	const tasks = 5
+	j := decideJob(t, tasks)
+	share := func(n task.Stage, number int) ([]doc.Place, [][]doc.Place) {
+		t.Helper()
+		own, groups, err := resolve.ShareOf(t.Context(), j.Begin(n, number), records(t, j, task.Scan), records(t, j, task.Match))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return own, groups
+	}
+	var places []doc.Place
+	var groups [][]doc.Place
+	all, allGroups := share(task.Resolve, 0)
+	for number := range tasks {
+		own, of := share(task.Decide, number)
+		if 2*len(own)*tasks < len(all) {
+			t.Errorf("task %d has %d of %d documents", number, len(own), len(all))
+		}
+		for _, g := range of {
+			for _, p := range g {
+				if _, found := slices.BinarySearchFunc(own, p, doc.Place.Compare); !found {
+					t.Fatalf("task %d reads a group with %v, which is another's", number, p)
+				}
+			}
+		}
+		places, groups = append(places, own...), append(groups, of...)
+	}
+	slices.SortFunc(places, doc.Place.Compare)
+	if !slices.Equal(places, all) {
+		t.Errorf("tasks have %d documents, of %d", len(places), len(all))
+	}
+	order := func(a, b []doc.Place) int { return slices.CompareFunc(a, b, doc.Place.Compare) }
+	slices.SortFunc(groups, order)
+	slices.SortFunc(allGroups, order)
+	if !slices.EqualFunc(groups, allGroups, slices.Equal) {
+		t.Errorf("tasks read %d groups, of %d", len(groups), len(allGroups))
+	}
+}
+
+// merged does resolve of what tasks decided, and returns its error.
+func merged(t *testing.T, j *task.Job) error {
+	t.Helper()
+	run := j.Begin(task.Resolve, 0)
+	defer run.Abort()
+	return resolve.Merge(t.Context(), run, records(t, j, task.Scan), records(t, j, task.Match), records(t, j, task.Decide))
+}
+
+// TestMergeRefuses: files of other tasks, of others' groups, and any bytes at all in
+// the place of what tasks decided are errors that name the file, or change
+// nothing but what they say.
+func TestMergeRefuses(t *testing.T) {
+	const tasks = 2
+	j := decideJob(t, tasks)
+	tasktest.Run(t, stage.Do, j, task.Decide)
+	if err := merged(t, j); err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{}
+	path := func(number int, kind string) string { return task.WorkPath(task.Decide, number, kind) }
+	for number := range tasks {
+		for _, kind := range []string{"decisions", "owners", "copies", "evidence"} {
+			b, err := os.ReadFile(filepath.Join(j.Dir, path(number, kind)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[path(number, kind)] = b
+		}
+	}
+	// put writes a file of task 1 and a record that goes with it.
+	put := func(kind string, b []byte) {
+		t.Helper()
+		rec := records(t, j, task.Decide)[1]
+		for i := range rec.Work {
+			if rec.Work[i].Path == path(1, kind) {
+				rec.Work[i].Size = int64(len(b))
+			}
+		}
+		if err := task.WriteBytes(t.Context(), j.Out, path(1, kind), b); err != nil {
+			t.Fatal(err)
+		}
+		if err := task.WriteJSON(t.Context(), j.Out, task.RecordPath(task.Decide, 1), rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restore := func(kind string) { put(kind, files[path(1, kind)]) }
+	for _, c := range []struct {
+		name, kind string
+		data       []byte
+		want       string
+	}{
+		{"decisions of task 0", "decisions", files[path(0, "decisions")], "out of order, or another task's"},
+		{"owners of task 0", "owners", files[path(0, "owners")], "out of order, or another task's"},
+		{"decisions in place of owners", "owners", files[path(1, "decisions")], "not \"tallystick owners"},
+		{"a copy that is none", "copies", []byte(wire.MagicCopies + "\x01\xff\xff\x03"), "shares no key"},
+		{"a shard that is none", "decisions", binary.AppendUvarint([]byte(wire.MagicDecided), uint64(len(j.Plan.Shards))), "where less than"},
+		{"more evidence", "evidence", append(slices.Clone(files[path(1, "evidence")]), 0), "too long"},
+	} {
+		put(c.kind, c.data)
+		if err := merged(t, j); !errors.Is(err, doc.ErrCorrupt) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		restore(c.kind)
+	}
+	other := slices.Clone(files[path(1, "evidence")])
+	other[len(wire.MagicEvidence)+4] ^= 1 // of the digest of who has which
+	put("evidence", other)
+	if err := merged(t, j); !errors.Is(err, doc.ErrCorrupt) || !strings.Contains(err.Error(), "did not see the same groups") {
+		t.Errorf("another digest: %v", err)
+	}
+	restore("evidence")
+	rnd := rand.New(rand.NewPCG(13, 14))
+	refused := 0
+	for kind := range map[string]int{"decisions": 0, "owners": 0, "copies": 0, "evidence": 0} {
+		for range 60 {
+			bad := slices.Clone(files[path(1, kind)])
+			for range 1 + rnd.IntN(3) {
+				bad[rnd.IntN(len(bad))] ^= 1 << rnd.IntN(8)
+			}
+			if rnd.IntN(3) == 0 {
+				bad = bad[:rnd.IntN(len(bad))]
+			}
+			put(kind, bad)
+			if err := merged(t, j); errors.Is(err, doc.ErrCorrupt) {
+				refused++
+			} else if err != nil {
+				t.Errorf("%s: %v", kind, err)
+			}
+		}
+		restore(kind)
+	}
+	if refused < 60 {
+		t.Errorf("%d damaged files were refused", refused)
+	}
+	if err := merged(t, j); err != nil {
+		t.Error(err)
+	}
+}
