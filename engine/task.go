@@ -30,11 +30,7 @@ func doTask(ctx context.Context, job *task.Job, name task.Stage, number int) (re
 		defer l.Release()
 		return stage.Do(ctx, job, name, number)
 	}
-	l, err := folder.Announce(job.Dir, name, number)
-	if err != nil {
-		return rec, false, err
-	}
-	defer l.Release()
+	defer folder.AnnounceLasting(job.Dir, name, number)()
 	return stage.Do(ctx, job, name, number)
 }
 
