@@ -16,6 +16,7 @@ import (
 	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
@@ -78,6 +79,7 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 	if job, err = newJob(p, counters, m, o.Out); err != nil {
 		return nil, err
 	}
+	job.Out, job.Unsynced = store.NewLocal(o.Out), false // others go on with its files, maybe elsewhere
 	job.Strict, job.ParquetKeys = o.Strict, o.ParquetKeys
 	if o.Candidates != "" {
 		if job.Candidates, err = candidateFiles(o.Candidates); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -111,6 +112,72 @@ func TestDamagedTask(t *testing.T) {
 	}
 	if tested < 40 {
 		t.Errorf("only %d damages were tried", tested)
+	}
+}
+
+// TestCrashedMachine damages any number of the files that stages pass on at once, as a
+// crash of the machine does, which may leave of each what it likes. What is not whole
+// is done again, and the result is the same. Another process that goes on, and does not
+// do all tasks, finds what it reads damaged.
+func TestCrashedMachine(t *testing.T) {
+	j := newJob(t, 1)
+	j.Unsynced = true
+	runAll(t, j)
+	want := tasktest.Contents(t, j)
+	entries, err := j.Out.List(t.Context(), task.WorkDir+"/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for range 20 {
+		lost := 0
+		for _, e := range entries {
+			if rng.IntN(4) > 0 {
+				continue
+			}
+			path := filepath.Join(j.Dir, e.Name)
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cut := rng.IntN(len(data) + 1)
+			switch rng.IntN(3) {
+			case 0: // it had no name yet
+				err = os.Remove(path)
+			case 1: // or not its whole size
+				err = os.WriteFile(path, data[:cut], 0o666)
+			case 2: // or not all of its content
+				clear(data[cut:])
+				err = os.WriteFile(path, data, 0o666)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			lost++
+		}
+		if fresh := runAll(t, j); fresh > lost {
+			t.Errorf("%d tasks were done again for %d files", fresh, lost)
+		}
+		if diff := gocmp.Diff(want, tasktest.Contents(t, j)); diff != "" {
+			t.Fatalf("after the crash (-want +got):\n%s", diff)
+		}
+	}
+
+	damaged := task.WorkPath(task.Scan, 1, "docs")
+	path := filepath.Join(j.Dir, damaged)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)-1] ^= 1
+	if err := errors.Join(os.WriteFile(path, data, 0o666), os.Remove(filepath.Join(j.Dir, task.RecordPath(task.Tally, 1)))); err != nil {
+		t.Fatal(err)
+	}
+	j.Unsynced = false
+	if _, _, err := Do(t.Context(), j, task.Tally, 1); !errors.Is(err, doc.ErrCorrupt) || !strings.Contains(err.Error(), damaged) {
+		t.Errorf("a task of another process: %v", err)
 	}
 }
 

@@ -21,11 +21,23 @@ import (
 //
 // Folders are made as needed and are not removed again.
 type Local struct {
-	root string
+	root     string
+	unsynced string // what the names begin with of files that are not synced; "": of none
 }
 
 // NewLocal returns the store in the folder root, which need not exist yet.
 func NewLocal(root string) *Local { return &Local{root: root} }
+
+// Unsynced returns the same store, which leaves it to the system when files of the
+// folder dir of it are on disk. A process that is killed loses none of them, but a
+// machine that crashes may leave parts of them, under their names: whoever reads
+// them then must be able to tell, and to make them again.
+func (l *Local) Unsynced(dir string) *Local { return &Local{root: l.root, unsynced: dir + "/"} }
+
+// syncs reports whether a file is synced.
+func (l *Local) syncs(name string) bool {
+	return l.unsynced == "" || !strings.HasPrefix(name, l.unsynced)
+}
 
 func (l *Local) path(name string) string {
 	return filepath.Join(l.root, filepath.FromSlash(name))
@@ -203,7 +215,7 @@ func (l *Local) create(ctx context.Context, name string, rename func(from, to st
 	}
 	target := l.path(name)
 	dir := filepath.Dir(target)
-	if err := makeFolder(dir); err != nil {
+	if err := makeFolder(dir, l.syncs(name)); err != nil {
 		return nil, err
 	}
 	temp := filepath.Join(dir, TempPrefix+rand.Text())
@@ -211,13 +223,14 @@ func (l *Local) create(ctx context.Context, name string, rename func(from, to st
 	if err != nil {
 		return nil, err
 	}
-	return &localWriter{file: f, target: target, rename: rename}, nil
+	return &localWriter{file: f, target: target, rename: rename, sync: l.syncs(name)}, nil
 }
 
 type localWriter struct {
 	file   *os.File // nil once committed or aborted
 	target string
 	rename func(from, to string) error // gives the file its name
+	sync   bool                        // before it has it, and the folder then
 	err    error                       // of the first failed Write
 }
 
@@ -242,8 +255,10 @@ func (w *localWriter) Commit() error {
 	if w.err != nil {
 		return fmt.Errorf("commit %s: %w", w.target, w.err)
 	}
-	if err := w.file.Sync(); err != nil {
-		return fmt.Errorf("commit %s: %w", w.target, err)
+	if w.sync {
+		if err := w.file.Sync(); err != nil {
+			return fmt.Errorf("commit %s: %w", w.target, err)
+		}
 	}
 	temp := w.file.Name()
 	if err := w.file.Close(); err != nil {
@@ -253,6 +268,9 @@ func (w *localWriter) Commit() error {
 		return fmt.Errorf("commit %s: %w", w.target, err)
 	}
 	w.file = nil
+	if !w.sync {
+		return nil
+	}
 	return syncFolder(filepath.Dir(w.target))
 }
 
@@ -266,15 +284,15 @@ func (w *localWriter) Abort() {
 	w.file = nil
 }
 
-// makeFolder makes dir and its missing parents, and syncs the parent of each
+// makeFolder makes dir and its missing parents. With sync it syncs the parent of each
 // folder made: a synced file in a folder that a crash forgets is lost too.
-func makeFolder(dir string) error {
+func makeFolder(dir string, sync bool) error {
 	if info, err := os.Stat(dir); err == nil && info.IsDir() {
 		return nil
 	}
 	parent := filepath.Dir(dir)
 	if parent != dir {
-		if err := makeFolder(parent); err != nil {
+		if err := makeFolder(parent, sync); err != nil {
 			return err
 		}
 	}
@@ -283,6 +301,9 @@ func makeFolder(dir string) error {
 			return nil
 		}
 		return err
+	}
+	if !sync {
+		return nil
 	}
 	return syncFolder(parent)
 }
