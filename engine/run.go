@@ -141,9 +141,9 @@ func newJob(p plan.Plan, counters []*tokenize.Counter, m request.Means, dir stri
 		return nil, fmt.Errorf("work folder: %w", err)
 	}
 	return &task.Job{
-		Plan: p, Out: store.NewLocal(dir).Unsynced(task.WorkDir), Dir: dir, Counters: forStage(counters),
+		Plan: p, Out: store.NewLocal(dir).Late(task.WorkDir), Dir: dir, Counters: forStage(counters),
 		Parser: m.Parser, Workers: m.Workers, Memory: m.Memory, Flows: newFlows(m),
-		Unsynced: true, // before it goes on with a task's files it compares them with their record
+		Unsynced: true, // before it goes on with a task's files it compares them with its record
 	}, nil
 }
 

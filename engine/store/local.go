@@ -8,11 +8,15 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Local keeps files in a folder. A file is written under a temporary name in
@@ -21,24 +25,65 @@ import (
 //
 // Folders are made as needed and are not removed again.
 type Local struct {
-	root     string
-	unsynced string // what the names begin with of files that are not synced; "": of none
+	root string
+	late *late // nil: each file is synced as it is created
+}
+
+// late is what a store need not sync, or not yet.
+type late struct {
+	never string      // what names begin with that are not synced at all
+	over  atomic.Bool // Sync was called
 }
 
 // NewLocal returns the store in the folder root, which need not exist yet.
 func NewLocal(root string) *Local { return &Local{root: root} }
 
-// Unsynced returns the same store, which leaves it to the system when files of the
-// folder dir of it are on disk. A process that is killed loses none of them, but a
-// machine that crashes may leave parts of them, under their names: whoever reads
-// them then must be able to tell, and to make them again.
-func (l *Local) Unsynced(dir string) *Local { return &Local{root: l.root, unsynced: dir + "/"} }
-
-// syncs reports whether a file is synced.
-func (l *Local) syncs(name string) bool {
-	return l.unsynced == "" || !strings.HasPrefix(name, l.unsynced)
+// Late returns the same store, which syncs no file as it is created before Sync is
+// called, and none of the folder work at all: it is the system that decides when they
+// are on disk. A process that is killed loses none of them, but a machine that crashes
+// may leave parts of them, under their names: whoever goes on then must be able to tell,
+// and to make them again.
+func (l *Local) Late(work string) *Local {
+	return &Local{root: l.root, late: &late{never: work + "/"}}
 }
 
+// syncs reports whether a file is synced as it is created.
+func (l *Local) syncs(name string) bool {
+	return l.late == nil || l.late.over.Load() && !strings.HasPrefix(name, l.late.never)
+}
+
+// syncsAtOnce is how many files are synced at once: most of the time goes to waiting.
+const syncsAtOnce = 8
+
+// Sync implements LateStore.
+func (l *Local) Sync(ctx context.Context, names []string) error {
+	if l.late != nil {
+		l.late.over.Store(true)
+	}
+	folders := map[string]bool{".": true}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(syncsAtOnce)
+	for _, name := range names {
+		for dir := path.Dir(name); !folders[dir]; dir = path.Dir(dir) {
+			folders[dir] = true
+		}
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return syncFile(l.path(name))
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for dir := range folders {
+		if err := syncFolder(l.path(dir)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 func (l *Local) path(name string) string {
 	return filepath.Join(l.root, filepath.FromSlash(name))
 }
@@ -306,6 +351,23 @@ func makeFolder(dir string, sync bool) error {
 		return nil
 	}
 	return syncFolder(parent)
+}
+
+// syncFile syncs a file that was closed. What could not be written since then shows here.
+func syncFile(path string) error {
+	flag := os.O_RDONLY
+	if runtime.GOOS == "windows" { // syncs only what may be written
+		flag = os.O_RDWR
+	}
+	f, err := os.OpenFile(path, flag, 0)
+	if err != nil {
+		return fmt.Errorf("sync: %w", err)
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("sync: %w", err)
+	}
+	return nil
 }
 
 func syncFolder(dir string) error {

@@ -73,7 +73,7 @@ type Job struct {
 	Strict   bool          // seal fails, before it writes a tally, if there is an alarm
 	Advance  func(n int64) // progress in bytes or documents of the running stage; may be nil
 	Fence    func() error  // asked before a task's files become visible; may be nil
-	Unsynced bool          // Out leaves it to the system when work files are on disk
+	Unsynced bool          // Out leaves it to the system when what tasks have done is on disk
 	Flows    *report.Flows // takes in what tally decides of each shard; may be nil
 
 	// ParquetKeys makes scan write keys for the engines of other people, and
@@ -100,7 +100,7 @@ type Record struct {
 	Bytes   int64            `json:"bytes"`             // of input read
 	Engines []string         `json:"engines,omitempty"` // that counted, each once; scan only
 
-	// Unsynced says that a crash of the machine may have damaged Work since.
+	// Unsynced says that a crash of the machine may have damaged the files since.
 	Unsynced bool `json:"unsynced,omitempty"`
 }
 
