@@ -135,13 +135,15 @@ func Prepare(ctx context.Context, r request.Rules, m request.Means, o RunOptions
 	return prepare(ctx, r, m, o, nil)
 }
 
+// newJob is the job of a process that does all tasks in a local folder.
 func newJob(p plan.Plan, counters []*tokenize.Counter, m request.Means, dir string) (*task.Job, error) {
 	if err := os.MkdirAll(filepath.Join(dir, task.WorkDir), 0o777); err != nil {
 		return nil, fmt.Errorf("work folder: %w", err)
 	}
 	return &task.Job{
-		Plan: p, Out: store.NewLocal(dir), Dir: dir, Counters: forStage(counters),
+		Plan: p, Out: store.NewLocal(dir).Late(task.WorkDir), Dir: dir, Counters: forStage(counters),
 		Parser: m.Parser, Workers: m.Workers, Memory: m.Memory, Flows: newFlows(m),
+		Unsynced: true, // before it goes on with a task's files it compares them with its record
 	}, nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
@@ -30,11 +31,7 @@ func doTask(ctx context.Context, job *task.Job, name task.Stage, number int) (re
 		defer l.Release()
 		return stage.Do(ctx, job, name, number)
 	}
-	l, err := folder.Announce(job.Dir, name, number)
-	if err != nil {
-		return rec, false, err
-	}
-	defer l.Release()
+	defer folder.AnnounceLasting(job.Dir, name, number)()
 	return stage.Do(ctx, job, name, number)
 }
 
@@ -85,6 +82,7 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 	if job, err = newJob(p, counters, m, o.Out); err != nil {
 		return nil, err
 	}
+	job.Out, job.Unsynced = store.NewLocal(o.Out), false // others go on with its files, maybe elsewhere
 	job.Strict, job.ParquetKeys = o.Strict, o.ParquetKeys
 	if o.Candidates != "" {
 		if job.Candidates, err = candidateFiles(o.Candidates); err != nil {

@@ -101,7 +101,7 @@ var examples = []example{
 	{"count", `{"bytes": 20, "tokens": 7}`},
 	{"task", `{"stage": "scan", "task": 0, "run_id": "` + digest + `", "files": [{"path": "tally.jsonl", "size": 3, "sha256": "` + digest + `"}],
 		"work": [{"path": ".work/scan/00000.docs", "size": 3, "xxh64": "0123456789abcdef"}], "numbers": {"wordhash": 9}, "seconds": 0.5, "steps": [{"name": "exact", "seconds": 0.1}],
-		"bytes": 10, "engines": ["native"]}`},
+		"bytes": 10, "engines": ["native"], "unsynced": true}`},
 	{"explain", `{"id": "", "file": "a.jsonl", "line": 2, "contributor": "ann", "class": "rejected", "reason": "invalid_json", "threshold": "0.8", "bands": 72}`},
 	{"pay", `{"record": "row", "kind": "contributor", "contributor": "ann", "tokens": 130, "carry_in": "0", "amount": "9", "paid": "9", "carried": "0",
 		"amount_major": "0.00000000009", "paid_major": "0.00"}`},
@@ -290,7 +290,7 @@ var optional = map[string]bool{
 	"credit": true, "further_credit": true, "fraction": true,
 	"alarms": true, "of": true, "audit_ppm": true, "decide_tasks": true,
 	// Of the record of a task.
-	"work": true, "numbers": true, "steps": true, "engines": true,
+	"work": true, "numbers": true, "steps": true, "engines": true, "unsynced": true,
 }
 
 // spoil changes one thing in v after the other, calls fn, and puts it back.

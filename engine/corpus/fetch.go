@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/object"
@@ -93,6 +94,10 @@ func fetchPlain(ctx context.Context, f plan.File, s plan.Shard, maxLine int64, w
 	}
 	defer in.Close()
 	w := window{input: in, planned: f, end: s.Offset + s.Length}
+	if m, ok := windows.Get().(*[]byte); ok {
+		w.own = *m
+	}
+	defer func() { windows.Put(&w.own) }()
 	if in.isObject() {
 		ahead := object.NewAhead(ctx, in.source, in.info, rangesAhead, wantedRanges(s, wants))
 		defer ahead.Close()
@@ -178,6 +183,9 @@ func wantedRanges(s plan.Shard, wants []Want) func() (object.Range, bool) {
 		return object.Range{Offset: start, Length: stop - start}, true
 	}
 }
+
+// windows are memory of windows, touched already, which the next ones take: *[]byte.
+var windows sync.Pool
 
 // window is the part of a plain file that was read last.
 type window struct {

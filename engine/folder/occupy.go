@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/lease"
@@ -152,6 +153,29 @@ func Announce(dir string, name task.Stage, number int) (*lease.Lease, error) {
 		return nil, fmt.Errorf("work folder: %w", err)
 	}
 	return l, nil
+}
+
+// lasting is how long a task of a run takes before others are told of it.
+const lasting = time.Second
+
+// AnnounceLasting is Announce for who occupies the folder, until end: those who look at
+// the folder see it occupied, so that only a task that lasts is worth a file. One that
+// cannot be announced is done all the same.
+func AnnounceLasting(dir string, name task.Stage, number int) (end func()) {
+	var l *lease.Lease
+	announced := make(chan struct{})
+	timer := time.AfterFunc(lasting, func() {
+		defer close(announced)
+		l, _ = Announce(dir, name, number)
+	})
+	return func() {
+		if timer.Stop() {
+			return
+		}
+		if <-announced; l != nil {
+			l.Release()
+		}
+	}
 }
 
 // announced are the tasks that processes said to do in the folder.

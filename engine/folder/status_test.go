@@ -7,10 +7,12 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/task"
 )
 
 func TestRanges(t *testing.T) {
@@ -44,6 +46,27 @@ func TestStatusBeforeThePlan(t *testing.T) {
 				t.Errorf("nobody makes one: %v", err)
 			}
 		})
+	}
+}
+
+// A task of a run is seen once it lasts, until it ends.
+func TestLastingTaskIsSeen(t *testing.T) {
+	dir := t.TempDir()
+	AnnounceLasting(dir, task.Scan, 1)() // it does not last
+	end := AnnounceLasting(dir, task.Scan, 2)
+	var seen []RunningTask
+	for begun := time.Now(); len(seen) == 0 && time.Since(begun) < time.Minute; time.Sleep(lasting / 10) {
+		var err error
+		if seen, err = announced(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(seen) != 1 || seen[0].Stage != task.Scan || seen[0].Task != 2 || !seen[0].Living {
+		t.Errorf("seen: %+v", seen)
+	}
+	end()
+	if seen, err := announced(dir); err != nil || len(seen) > 0 {
+		t.Errorf("after its end: %+v, %v", seen, err)
 	}
 }
 

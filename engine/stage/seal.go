@@ -9,6 +9,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/manifest"
+	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/tally"
 	"github.com/tallystick/tallystick/engine/task"
 )
@@ -84,10 +85,28 @@ func seal(ctx context.Context, t *taskRun) error {
 	if in := m.Totals.In.Documents; in != uint64(documents) {
 		return fmt.Errorf("%w: %d lines scanned, %d tallied", doc.ErrCorrupt, documents, in)
 	}
+	if err := t.sync(ctx, append(slices.Clone(tallied), resolved, t.Record)); err != nil {
+		return err
+	}
 	if w, err = t.Create(ctx, manifest.Name); err != nil {
 		return err
 	}
 	return m.Write(w)
+}
+
+// sync makes the files of tasks durable, as far as they are not, before the manifest
+// lists them.
+func (t *taskRun) sync(ctx context.Context, tasks []task.Record) error {
+	var names []string
+	for _, r := range tasks {
+		if !r.Unsynced {
+			continue
+		}
+		for _, f := range r.Files {
+			names = append(names, f.Path)
+		}
+	}
+	return store.Sync(ctx, t.Out, names)
 }
 
 // checkedRows checks all rows and sums them up, before any is written.

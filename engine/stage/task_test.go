@@ -2,17 +2,22 @@ package stage
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/task"
@@ -155,6 +160,146 @@ func testDamagedTask(t *testing.T, j, other *task.Job) {
 	}
 	if tested < 40 {
 		t.Errorf("only %d damages were tried", tested)
+	}
+}
+
+// TestCrashedMachine damages any number of the files that stages pass on at once, as a
+// crash of the machine does, which may leave of each what it likes. What is not whole
+// is done again, and the result is the same. Another process that goes on, and does not
+// do all tasks, finds what it reads damaged.
+func TestCrashedMachine(t *testing.T) {
+	j := newJob(t, 1)
+	j.Unsynced = true
+	runAll(t, j)
+	want := tasktest.Contents(t, j)
+	entries, err := j.Out.List(t.Context(), task.WorkDir+"/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for range 20 {
+		lost := 0
+		for _, e := range entries {
+			if rng.IntN(4) > 0 {
+				continue
+			}
+			path := filepath.Join(j.Dir, e.Name)
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cut := rng.IntN(len(data) + 1)
+			switch rng.IntN(3) {
+			case 0: // it had no name yet
+				err = os.Remove(path)
+			case 1: // or not its whole size
+				err = os.WriteFile(path, data[:cut], 0o666)
+			case 2: // or not all of its content
+				clear(data[cut:])
+				err = os.WriteFile(path, data, 0o666)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			lost++
+		}
+		if fresh := runAll(t, j); fresh > lost {
+			t.Errorf("%d tasks were done again for %d files", fresh, lost)
+		}
+		if diff := gocmp.Diff(want, tasktest.Contents(t, j)); diff != "" {
+			t.Fatalf("after the crash (-want +got):\n%s", diff)
+		}
+	}
+
+	damaged := task.WorkPath(task.Scan, 1, "docs")
+	path := filepath.Join(j.Dir, damaged)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)-1] ^= 1
+	if err := errors.Join(os.WriteFile(path, data, 0o666), os.Remove(filepath.Join(j.Dir, task.RecordPath(task.Tally, 1)))); err != nil {
+		t.Fatal(err)
+	}
+	j.Unsynced = false
+	if _, _, err := Do(t.Context(), j, task.Tally, 1); !errors.Is(err, doc.ErrCorrupt) || !strings.Contains(err.Error(), damaged) {
+		t.Errorf("a task of another process: %v", err)
+	}
+}
+
+// lateStore says which files it was asked to sync.
+type lateStore struct {
+	store.Store
+	sync func(names []string) error
+}
+
+func (s *lateStore) Sync(_ context.Context, names []string) error { return s.sync(names) }
+
+// TestSyncedBeforeTheManifest: where files are not synced as they are created, all that
+// the manifest lists are before there is a manifest, but for the plan, which is from the
+// beginning. Another process that seals what such a job did syncs that.
+func TestSyncedBeforeTheManifest(t *testing.T) {
+	j := newJob(t, 1)
+	j.Unsynced = true
+	path := filepath.Join(j.Dir, manifest.Name)
+	var synced []string
+	j.Out = &lateStore{j.Out, func(names []string) error {
+		synced = append(synced, names...)
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a manifest before the files are synced: %v", err)
+		}
+		return nil
+	}}
+	tasktest.Run(t, Do, j, task.Scan, task.Match, task.Resolve, task.Tally)
+	tallied := *j
+	runAll(t, j)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := manifest.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed []string
+	var ofSeal []string
+	for _, f := range m.Files {
+		switch {
+		case !strings.Contains(f.Path, "/") && f.Path != task.PlanFile && f.Path != audit.Name:
+			ofSeal = append(ofSeal, f.Path)
+			fallthrough
+		case f.Path != task.PlanFile:
+			listed = append(listed, f.Path)
+		}
+	}
+	slices.Sort(listed)
+	slices.Sort(synced)
+	if diff := gocmp.Diff(listed, synced); diff != "" || len(listed) < 10 || len(ofSeal) < 4 {
+		t.Errorf("listed, synced (-+):\n%s", diff)
+	}
+
+	seal := func(j *task.Job) error {
+		for _, name := range []string{path, filepath.Join(j.Dir, task.RecordPath(task.Seal, 0))} {
+			if err := os.Remove(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synced = nil
+		_, _, err := Do(t.Context(), j, task.Seal, 0)
+		slices.Sort(synced)
+		return err
+	}
+	tallied.Unsynced = false
+	others := slices.DeleteFunc(slices.Clone(listed), func(name string) bool { return slices.Contains(ofSeal, name) })
+	if err := seal(&tallied); err != nil || !slices.Equal(synced, others) {
+		t.Errorf("sealed by another process: %v, synced %q", err, synced)
+	}
+	failed := errors.New("failed")
+	tallied.Out = &lateStore{tallied.Out, func([]string) error { return failed }}
+	if err := seal(&tallied); !errors.Is(err, failed) {
+		t.Errorf("sealed though files were not synced: %v", err)
 	}
 }
 

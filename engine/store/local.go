@@ -8,11 +8,15 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Local keeps files in a folder. A file is written under a temporary name in
@@ -22,11 +26,64 @@ import (
 // Folders are made as needed and are not removed again.
 type Local struct {
 	root string
+	late *late // nil: each file is synced as it is created
+}
+
+// late is what a store need not sync, or not yet.
+type late struct {
+	never string      // what names begin with that are not synced at all
+	over  atomic.Bool // Sync was called
 }
 
 // NewLocal returns the store in the folder root, which need not exist yet.
 func NewLocal(root string) *Local { return &Local{root: root} }
 
+// Late returns the same store, which syncs no file as it is created before Sync is
+// called, and none of the folder work at all: it is the system that decides when they
+// are on disk. A process that is killed loses none of them, but a machine that crashes
+// may leave parts of them, under their names: whoever goes on then must be able to tell,
+// and to make them again.
+func (l *Local) Late(work string) *Local {
+	return &Local{root: l.root, late: &late{never: work + "/"}}
+}
+
+// syncs reports whether a file is synced as it is created.
+func (l *Local) syncs(name string) bool {
+	return l.late == nil || l.late.over.Load() && !strings.HasPrefix(name, l.late.never)
+}
+
+// syncsAtOnce is how many files are synced at once: most of the time goes to waiting.
+const syncsAtOnce = 8
+
+// Sync implements LateStore.
+func (l *Local) Sync(ctx context.Context, names []string) error {
+	if l.late != nil {
+		l.late.over.Store(true)
+	}
+	folders := map[string]bool{".": true}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(syncsAtOnce)
+	for _, name := range names {
+		for dir := path.Dir(name); !folders[dir]; dir = path.Dir(dir) {
+			folders[dir] = true
+		}
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return syncFile(l.path(name))
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for dir := range folders {
+		if err := syncFolder(l.path(dir)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 func (l *Local) path(name string) string {
 	return filepath.Join(l.root, filepath.FromSlash(name))
 }
@@ -203,7 +260,7 @@ func (l *Local) create(ctx context.Context, name string, rename func(from, to st
 	}
 	target := l.path(name)
 	dir := filepath.Dir(target)
-	if err := makeFolder(dir); err != nil {
+	if err := makeFolder(dir, l.syncs(name)); err != nil {
 		return nil, err
 	}
 	temp := filepath.Join(dir, TempPrefix+rand.Text())
@@ -211,13 +268,14 @@ func (l *Local) create(ctx context.Context, name string, rename func(from, to st
 	if err != nil {
 		return nil, err
 	}
-	return &localWriter{file: f, target: target, rename: rename}, nil
+	return &localWriter{file: f, target: target, rename: rename, sync: l.syncs(name)}, nil
 }
 
 type localWriter struct {
 	file   *os.File // nil once committed or aborted
 	target string
 	rename func(from, to string) error // gives the file its name
+	sync   bool                        // before it has it, and the folder then
 	err    error                       // of the first failed Write
 }
 
@@ -242,8 +300,10 @@ func (w *localWriter) Commit() error {
 	if w.err != nil {
 		return fmt.Errorf("commit %s: %w", w.target, w.err)
 	}
-	if err := w.file.Sync(); err != nil {
-		return fmt.Errorf("commit %s: %w", w.target, err)
+	if w.sync {
+		if err := w.file.Sync(); err != nil {
+			return fmt.Errorf("commit %s: %w", w.target, err)
+		}
 	}
 	temp := w.file.Name()
 	if err := w.file.Close(); err != nil {
@@ -253,6 +313,9 @@ func (w *localWriter) Commit() error {
 		return fmt.Errorf("commit %s: %w", w.target, err)
 	}
 	w.file = nil
+	if !w.sync {
+		return nil
+	}
 	return syncFolder(filepath.Dir(w.target))
 }
 
@@ -266,15 +329,15 @@ func (w *localWriter) Abort() {
 	w.file = nil
 }
 
-// makeFolder makes dir and its missing parents, and syncs the parent of each
+// makeFolder makes dir and its missing parents. With sync it syncs the parent of each
 // folder made: a synced file in a folder that a crash forgets is lost too.
-func makeFolder(dir string) error {
+func makeFolder(dir string, sync bool) error {
 	if info, err := os.Stat(dir); err == nil && info.IsDir() {
 		return nil
 	}
 	parent := filepath.Dir(dir)
 	if parent != dir {
-		if err := makeFolder(parent); err != nil {
+		if err := makeFolder(parent, sync); err != nil {
 			return err
 		}
 	}
@@ -284,7 +347,27 @@ func makeFolder(dir string) error {
 		}
 		return err
 	}
+	if !sync {
+		return nil
+	}
 	return syncFolder(parent)
+}
+
+// syncFile syncs a file that was closed. What could not be written since then shows here.
+func syncFile(path string) error {
+	flag := os.O_RDONLY
+	if runtime.GOOS == "windows" { // syncs only what may be written
+		flag = os.O_RDWR
+	}
+	f, err := os.OpenFile(path, flag, 0)
+	if err != nil {
+		return fmt.Errorf("sync: %w", err)
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("sync: %w", err)
+	}
+	return nil
 }
 
 func syncFolder(dir string) error {

@@ -82,6 +82,20 @@ func OpenPart(ctx context.Context, s Store, name string) (File, error) {
 	return s.Open(ctx, name)
 }
 
+// LateStore is a store that may make files durable later than it creates them.
+type LateStore interface {
+	// Sync makes files durable, and from then on every file as it is created.
+	Sync(ctx context.Context, names []string) error
+}
+
+// Sync makes files durable that may not be, and from then on every file as it is created.
+func Sync(ctx context.Context, s Store, names []string) error {
+	if l, ok := s.(LateStore); ok {
+		return l.Sync(ctx, names)
+	}
+	return nil
+}
+
 // Writer is a file in the making, for one goroutine. It ends with Commit or
 // Abort; a failed Write or Commit leaves nothing behind once either was called.
 type Writer interface {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"testing"
 
@@ -57,5 +58,23 @@ func TestWriteFileOfTheUser(t *testing.T) {
 	w.Close()
 	if got, err := io.ReadAll(r); err != nil || string(got) != "text" {
 		t.Errorf("through the pipe came %q, %v", got, err)
+	}
+}
+
+// TestSyncedLate: what a store has left for later can be synced, if it is there.
+func TestSyncedLate(t *testing.T) {
+	s := store.NewLocal(t.TempDir()).Late("work")
+	for _, name := range []string{"a", "b/c/d", "work/x"} {
+		storetest.Put(t, s, name, []byte(name))
+	}
+	if err := store.Sync(t.Context(), s, []string{"a", "b/c/d"}); err != nil {
+		t.Error(err)
+	}
+	storetest.Put(t, s, "b/c/e", nil)
+	if err := store.Sync(t.Context(), s, []string{"a", "gone"}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that is gone: %v", err)
+	}
+	if err := store.Sync(t.Context(), store.NewMem(), []string{"a"}); err != nil { // which leaves nothing for later
+		t.Error(err)
 	}
 }

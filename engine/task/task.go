@@ -74,6 +74,7 @@ type Job struct {
 	Strict   bool          // seal fails, before it writes a tally, if there is an alarm
 	Advance  func(n int64) // progress in bytes or documents of the running stage; may be nil
 	Fence    func() error  // asked before a task's files become visible; may be nil
+	Unsynced bool          // Out leaves it to the system when what tasks have done is on disk
 	Flows    *report.Flows // takes in what tally decides of each shard; may be nil
 
 	// ParquetKeys makes scan write keys for the engines of other people, and
@@ -99,6 +100,9 @@ type Record struct {
 	Steps   []Step           `json:"steps,omitempty"`   // of a task that has several, in their order
 	Bytes   int64            `json:"bytes"`             // of input read
 	Engines []string         `json:"engines,omitempty"` // that counted, each once; scan only
+
+	// Unsynced says that a crash of the machine may have damaged the files since.
+	Unsynced bool `json:"unsynced,omitempty"`
 }
 
 // Step is a part of a task.
@@ -215,9 +219,13 @@ func (j *Job) Records(ctx context.Context, n Stage) ([]Record, error) {
 	return out, nil
 }
 
-// Needs reads the record of a task that must have been done.
+// Needs reads the record of a task that must have been done. Only a job whose own work
+// files are not synced has looked at those of others that are not, when it began.
 func (j *Job) Needs(ctx context.Context, n Stage, task int) (Record, error) {
 	rec, err := j.record(ctx, n, task)
+	if err == nil && rec.Unsynced && !j.Unsynced {
+		rec, err = j.Checked(ctx, n, task)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return rec, fmt.Errorf("%s task %d has not been run: %w", n, task, err)
 	}
@@ -271,7 +279,7 @@ type output struct {
 
 // Begin starts a task, whatever was done of it before.
 func (j *Job) Begin(n Stage, task int) *Task {
-	return &Task{Job: j, Record: Record{Stage: n, Task: task, RunID: j.Plan.RunID, Numbers: map[string]int64{}}}
+	return &Task{Job: j, Record: Record{Stage: n, Task: task, RunID: j.Plan.RunID, Numbers: map[string]int64{}, Unsynced: j.Unsynced}}
 }
 
 // Step does a part of the task and notes how long it took; one without a name
