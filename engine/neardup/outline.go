@@ -43,6 +43,7 @@ type Outliner struct {
 	load  uint64 // bits for each shingle, at least
 	marks []byte // by place, 1 or 0: bytes, for no store waits for the one before
 	bits  []uint64
+	one   [1]uint64 // bits where a word is enough
 }
 
 // NewOutliner returns an Outliner for a threshold of num/den: the lower, the less
@@ -67,7 +68,21 @@ func (o *Outliner) Outline(shingles []uint64) Outline {
 	if n == 0 {
 		return Outline{}
 	}
-	words := 1 << bits.Len64((n*o.load-1)/64)
+	out := Outline{AtMost: n}
+	if n*o.load <= 64 { // as of most short texts
+		o.word(&out, shingles)
+	} else {
+		o.words(&out, shingles)
+	}
+	if n <= maxWhole {
+		out.Whole = whole(shingles)
+	}
+	return out
+}
+
+// words sets the bits of an outline, and AtLeast.
+func (o *Outliner) words(out *Outline, shingles []uint64) {
+	words := 1 << bits.Len64((out.AtMost*o.load-1)/64)
 	if cap(o.bits) < words {
 		o.bits, o.marks = make([]uint64, words), make([]byte, finer*64*words)
 	}
@@ -76,7 +91,7 @@ func (o *Outliner) Outline(shingles []uint64) Outline {
 	for _, s := range shingles {
 		marks[s&uint64(len(marks)-1)] = 1
 	}
-	out := Outline{AtMost: n, Bits: o.bits[:words]}
+	out.Bits = o.bits[:words]
 	for i := range out.Bits {
 		low := (*[64]byte)(marks[64*i:])
 		high := (*[64]byte)(marks[64*(words+i):])
@@ -89,19 +104,37 @@ func (o *Outliner) Outline(shingles []uint64) Outline {
 		out.Bits[i] = w
 		out.AtLeast += sums * 0x0101010101010101 >> 56
 	}
-	if n <= maxWhole {
-		out.Whole = whole(shingles)
+}
+
+// word is words where they are one.
+func (o *Outliner) word(out *Outline, shingles []uint64) {
+	var marks [finer]uint64
+	for _, s := range shingles {
+		marks[s/64%finer] |= 1 << (s % 64)
 	}
-	return out
+	o.one[0] = 0
+	for _, w := range marks {
+		o.one[0] |= w
+		out.AtLeast += uint64(bits.OnesCount64(w))
+	}
+	out.Bits = o.one[:]
 }
 
 // whole hashes a few shingles as a set.
 func whole(shingles []uint64) uint64 {
 	var few [maxWhole]uint64
-	set := few[:copy(few[:], shingles)]
-	slices.Sort(set)
+	for n, s := range shingles {
+		i := n
+		for ; i > 0 && few[i-1] > s; i-- {
+			few[i] = few[i-1]
+		}
+		few[i] = s
+	}
 	h := uint64(0)
-	for _, s := range slices.Compact(set) {
+	for i, s := range few[:len(shingles)] {
+		if i > 0 && s == few[i-1] {
+			continue
+		}
 		h = (h ^ s) * 0x9e3779b97f4a7c15
 		h ^= h >> 32
 	}

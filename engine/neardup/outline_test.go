@@ -54,6 +54,25 @@ func TestOutlinesMissNothing(t *testing.T) {
 	})
 }
 
+// Of short texts the outline is what that of long ones would be.
+func TestOutlinesOfOneWord(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	o := NewOutliner(4, 5)
+	for range 2000 {
+		shingles := make([]uint64, 1+rng.IntN(64))
+		for i := range shingles {
+			if shingles[i] = rng.Uint64(); i > 0 && rng.IntN(3) == 0 {
+				shingles[i] = shingles[rng.IntN(i)]
+			}
+		}
+		want := Outline{AtMost: uint64(len(shingles))}
+		o.words(&want, shingles)
+		if got := o.Outline(shingles); got.AtMost != want.AtMost || got.AtLeast != want.AtLeast || !slices.Equal(got.Bits, want.Bits) {
+			t.Fatalf("%d shingles: %+v, want %+v", len(shingles), got, want)
+		}
+	}
+}
+
 // Bounds are sharp: of equal sets with no room for a difference, at every size, and
 // of sets just at the threshold and below.
 func TestOutlinesAtTheThreshold(t *testing.T) {

@@ -118,5 +118,8 @@ func (j *Job) Decode(ctx context.Context, rec *Record, path, magic string) (*wir
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	d.Further, d.Sources = len(j.Plan.Further), j.Plan.UsesSource()
-	return d, func() { r.Close() }, nil
+	return d, func() {
+		d.Release()
+		r.Close()
+	}, nil
 }

@@ -17,6 +17,7 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"sync"
 
 	"github.com/tallystick/tallystick/engine/doc"
 )
@@ -27,6 +28,16 @@ const maxString = 1 << 31
 
 // codecBuffer is how much an encoder gathers and a decoder reads ahead, bytes.
 const codecBuffer = 1 << 18
+
+// released are buffers of codecBuffer bytes or more, touched already, that encoders
+// and decoders left to later ones.
+var released sync.Pool // of *[]byte
+
+func release(buf []byte) {
+	if cap(buf) >= codecBuffer {
+		released.Put(&buf)
+	}
+}
 
 // Encoder writes numbers and strings. It keeps the first error for Flush.
 type Encoder struct {
@@ -40,6 +51,9 @@ type Encoder struct {
 // NewEncoder begins a file with its magic line.
 func NewEncoder(w io.Writer, magic string) *Encoder {
 	e := &Encoder{w: w} // the buffer grows: most files of a small run are small
+	if b, ok := released.Get().(*[]byte); ok {
+		e.buf = (*b)[:0]
+	}
 	e.buf = append(e.buf, magic...)
 	return e
 }
@@ -47,7 +61,7 @@ func NewEncoder(w io.Writer, magic string) *Encoder {
 // Uint writes a varint.
 func (e *Encoder) Uint(v uint64) {
 	if len(e.buf) > codecBuffer {
-		e.Flush()
+		e.flush()
 	}
 	e.buf = binary.AppendUvarint(e.buf, v)
 }
@@ -70,7 +84,7 @@ func (e *Encoder) Place(p doc.Place) { e.Uint(uint64(p.Shard)); e.Uint(uint64(p.
 // Fixed64 writes 8 bytes, little-endian.
 func (e *Encoder) Fixed64(v uint64) {
 	if len(e.buf) > codecBuffer {
-		e.Flush()
+		e.flush()
 	}
 	e.buf = binary.LittleEndian.AppendUint64(e.buf, v)
 }
@@ -78,18 +92,25 @@ func (e *Encoder) Fixed64(v uint64) {
 // Raw writes what another encoder made.
 func (e *Encoder) Raw(b []byte) {
 	if len(e.buf) > codecBuffer {
-		e.Flush()
+		e.flush()
 	}
 	e.buf = append(e.buf, b...)
 }
 
-// Flush writes what is gathered and returns the first error.
+// Flush ends a file: it writes what is gathered and returns the first error.
 func (e *Encoder) Flush() error {
+	e.flush()
+	release(e.buf)
+	e.buf = nil
+	return e.Err
+}
+
+// flush writes what is gathered.
+func (e *Encoder) flush() {
 	if e.Err == nil && len(e.buf) > 0 {
 		_, e.Err = e.w.Write(e.buf)
 	}
 	e.buf = e.buf[:0]
-	return e.Err
 }
 
 // Decoder reads what an Encoder wrote. After an error, which it keeps, it
@@ -118,7 +139,15 @@ func NewDecoder(r io.Reader, magic string) (*Decoder, error) {
 
 // NewDecoderSize is NewDecoder with a buffer of so many bytes.
 func NewDecoderSize(r io.Reader, magic string, buffer int) (*Decoder, error) {
-	d := &Decoder{src: r, buf: make([]byte, max(buffer, binary.MaxVarintLen64))}
+	d := &Decoder{src: r}
+	if buffer == codecBuffer {
+		if b, ok := released.Get().(*[]byte); ok {
+			d.buf = (*b)[:buffer]
+		}
+	}
+	if d.buf == nil {
+		d.buf = make([]byte, max(buffer, binary.MaxVarintLen64))
+	}
 	head := make([]byte, len(magic))
 	d.Full(head)
 	if d.Err != nil && !errors.Is(d.Err, doc.ErrCorrupt) {
@@ -128,6 +157,13 @@ func NewDecoderSize(r io.Reader, magic string, buffer int) (*Decoder, error) {
 		return nil, fmt.Errorf("%w: not %q", doc.ErrCorrupt, magic[:len(magic)-1])
 	}
 	return d, nil
+}
+
+// Release leaves the decoder's memory to a later one. Nothing may be read any more.
+// Nobody has to release one.
+func (d *Decoder) Release() {
+	release(d.buf)
+	d.buf, d.at, d.to, d.end = nil, 0, 0, io.EOF
 }
 
 // ahead reports whether n bytes, at most as many as the buffer has, are read

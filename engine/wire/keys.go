@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"sync"
 
 	"github.com/tallystick/tallystick/engine/bands"
 	"github.com/tallystick/tallystick/engine/doc"
@@ -44,8 +45,22 @@ const KeyDirectory = 'd'
 
 // NewKeyWriter writes to what others may write to as well.
 func NewKeyWriter(e *Encoder, partitions int) *KeyWriter {
-	return &KeyWriter{e: e, size: uint64(len(MagicKeys)), bands: make([][]byte, partitions), exact: make([][]byte, partitions)}
+	k := &KeyWriter{e: e, size: uint64(len(MagicKeys)), bands: make([][]byte, partitions), exact: make([][]byte, partitions)}
+	for _, blocks := range [][][]byte{k.bands, k.exact} {
+		for p := range blocks { // without one it grows: small runs have few keys
+			if b, ok := releasedBlocks.Get().(*[]byte); ok {
+				blocks[p] = (*b)[:0]
+			}
+		}
+	}
+	return k
 }
+
+// releasedBlocks are memory of blocks, touched already, that key writers left.
+var releasedBlocks sync.Pool // of *[]byte
+
+// leastReleased is the least block worth to be left to another, bytes.
+const leastReleased = KeyBlock / 4
 
 // Band adds a band key of a document.
 func (k *KeyWriter) Band(key uint64, ordinal uint32) {
@@ -101,6 +116,14 @@ func (k *KeyWriter) put(kind KeyKind, p int) {
 // Flush ends a key file.
 func (k *KeyWriter) Flush() error {
 	k.PutAll()
+	for _, blocks := range [][][]byte{k.bands, k.exact} {
+		for p, b := range blocks {
+			if cap(b) >= leastReleased {
+				releasedBlocks.Put(&b)
+			}
+			blocks[p] = nil
+		}
+	}
 	k.e.Byte(KeyDirectory)
 	k.e.Bytes(k.directory)
 	k.e.Fixed64(k.size)

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/bits"
 
 	"github.com/tallystick/tallystick/engine/doc"
@@ -10,8 +11,9 @@ import (
 )
 
 // MagicOutlines begins what scan leaves for an audit of each document that it did not reject: enough to
-// find the text again, and its outline. All numbers are of 64 bits, little-endian.
-const MagicOutlines = "tallystick outlines 1\n"
+// find the text again, and its outline. A record is 64-bit numbers, little-endian: a head of
+// four numbers or, where they have no room for it, the mark and one of eight; then the bits of the outline.
+const MagicOutlines = "tallystick outlines 2\n"
 
 // Outline is that of one document, and where its text is.
 type Outline struct {
@@ -22,9 +24,20 @@ type Outline struct {
 	Outline neardup.Outline
 }
 
-// outlineHead is the number of numbers before the bits of an outline; the last is
+// outlineHead is the number of numbers of a long head before the bits of an outline; the last is
 // how many words of bits follow.
 const outlineHead = 8
+
+// What the first two numbers of a short head are made of, from the lowest bits on: the
+// ordinal, both bounds and the number of words; then the offset and the length of the text.
+// The others are the hash of the text and that of the set.
+const (
+	ordinalBits = 32
+	boundBits   = 14
+	wordsBits   = 64 - ordinalBits - 2*boundBits // log2 of the words plus one; 0: there are none
+	longOutline = 1<<wordsBits - 1               // begins a record with a long head
+	offsetBits  = 40
+)
 
 // maxOutlineWords bounds an outline: 8 bits for each of 2³² shingles.
 const maxOutlineWords = 1 << 29
@@ -43,10 +56,22 @@ func NewOutlineWriter(e *Encoder, num, den int64) *OutlineWriter {
 // Add writes the record of a document with the given shingles.
 func (w *OutlineWriter) Add(d *Document, shingles []uint64) {
 	o := w.outliner.Outline(shingles)
-	w.Fixed64(uint64(d.Ordinal)) // which makes room
+	words := uint64(bits.Len(uint(len(o.Bits))))
+	first := uint64(d.Ordinal) | o.AtMost<<ordinalBits | o.AtLeast<<(ordinalBits+boundBits) | words<<(64-wordsBits)
+	long := o.AtMost >= 1<<boundBits || words >= longOutline || uint64(d.Offset) >= 1<<offsetBits || d.Bytes >= 1<<(64-offsetBits)
+	if long {
+		first = longOutline << (64 - wordsBits)
+	}
+	w.Fixed64(first) // which makes room
 	b := w.buf
-	for _, v := range [outlineHead - 1]uint64{uint64(d.Offset), d.Hash, d.Bytes, o.AtMost, o.AtLeast, o.Whole, uint64(len(o.Bits))} {
-		b = binary.LittleEndian.AppendUint64(b, v)
+	if long {
+		for _, v := range [outlineHead]uint64{uint64(d.Ordinal), uint64(d.Offset), d.Hash, d.Bytes, o.AtMost, o.AtLeast, o.Whole, uint64(len(o.Bits))} {
+			b = binary.LittleEndian.AppendUint64(b, v)
+		}
+	} else {
+		b = binary.LittleEndian.AppendUint64(b, uint64(d.Offset)|d.Bytes<<offsetBits)
+		b = binary.LittleEndian.AppendUint64(b, d.Hash)
+		b = binary.LittleEndian.AppendUint64(b, o.Whole)
 	}
 	for _, v := range o.Bits {
 		b = binary.LittleEndian.AppendUint64(b, v)
@@ -56,25 +81,36 @@ func (w *OutlineWriter) Add(d *Document, shingles []uint64) {
 
 // Outline reads a record into r, whose memory it reuses.
 func (d *Decoder) Outline(r *Outline) {
-	var head [outlineHead]uint64
-	if d.ahead(8 * outlineHead) {
-		b := d.next(8 * outlineHead)
-		for i := range head {
-			head[i] = binary.LittleEndian.Uint64(b[8*i:])
-		}
+	first := d.Fixed64()
+	words := uint64(1) << (first >> (64 - wordsBits)) >> 1
+	if first>>(64-wordsBits) == longOutline {
+		words = d.longOutline(r)
 	} else {
-		for i := range head {
-			head[i] = d.Fixed64()
-		}
+		r.Ordinal = uint32(first)
+		r.Outline.AtMost, r.Outline.AtLeast = first>>ordinalBits&(1<<boundBits-1), first>>(ordinalBits+boundBits)&(1<<boundBits-1)
+		second := d.Fixed64()
+		r.Offset, r.Length = int64(second&(1<<offsetBits-1)), second>>offsetBits
+		r.Hash, r.Outline.Whole = d.Fixed64(), d.Fixed64()
 	}
-	words := head[7]
-	if d.Err == nil && (words > maxOutlineWords || bits.OnesCount64(words) > 1 || head[0] > 1<<32-1 || head[5] > head[4]) {
-		d.Fail(fmt.Errorf("%w: an outline of line %d with %d words for %d shingles", doc.ErrCorrupt, head[0], words, head[4]))
+	if d.Err == nil && (words > maxOutlineWords || bits.OnesCount64(words) > 1 || r.Outline.AtLeast > r.Outline.AtMost) {
+		d.Fail(fmt.Errorf("%w: an outline of line %d with %d words for %d shingles", doc.ErrCorrupt, r.Ordinal, words, r.Outline.AtMost))
 	}
-	r.Ordinal, r.Offset, r.Hash, r.Length = uint32(head[0]), int64(head[1]), head[2], head[3]
-	r.Outline.AtMost, r.Outline.AtLeast, r.Outline.Whole = head[4], head[5], head[6]
 	r.Outline.Bits = r.Outline.Bits[:0]
 	for ; words > 0 && d.Err == nil; words-- { // grown as bytes arrive: a damaged length must not allocate by itself
 		r.Outline.Bits = append(r.Outline.Bits, d.Fixed64())
 	}
+}
+
+// longOutline reads a long head and returns how many words of bits follow.
+func (d *Decoder) longOutline(r *Outline) (words uint64) {
+	var head [outlineHead]uint64
+	for i := range head {
+		head[i] = d.Fixed64()
+	}
+	if d.Err == nil && head[0] > math.MaxUint32 {
+		d.Fail(fmt.Errorf("%w: an outline of line %d", doc.ErrCorrupt, head[0]))
+	}
+	r.Ordinal, r.Offset, r.Hash, r.Length = uint32(head[0]), int64(head[1]), head[2], head[3]
+	r.Outline.AtMost, r.Outline.AtLeast, r.Outline.Whole = head[4], head[5], head[6]
+	return head[7]
 }

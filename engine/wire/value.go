@@ -22,7 +22,7 @@ func (r *Recorder) Value(fn func(e *Encoder)) []byte {
 	if r.long.Len() == 0 {
 		return r.e.buf
 	}
-	r.e.Flush() // to memory: it cannot fail
+	r.e.flush() // to memory: it cannot fail
 	return r.long.Bytes()
 }
 

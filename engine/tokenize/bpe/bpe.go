@@ -54,6 +54,7 @@ type worker struct {
 	cache      *countcache.Cache
 	merger     merger
 	scanner    pretoken.Scanner
+	hangul     hangulCuts
 	text       []byte // that is counted
 	scanned    int    // bytes of it whose bits have been given
 	normalizer ucd.Normalizer
@@ -66,7 +67,7 @@ type worker struct {
 func newWorker(t *tokenizer, cacheBytes int) *worker {
 	cache := countcache.New(countcache.Options{MaxBytes: cacheBytes, BytesAreTokens: true})
 	return &worker{
-		tokenizer: t, cache: cache, merger: newMerger(t.model, cache),
+		tokenizer: t, cache: cache, merger: newMerger(t.model, cache), hangul: newHangulCuts(),
 		chain: normalize.Chain{Steps: t.steps},
 	}
 }
@@ -101,13 +102,14 @@ func (w *worker) Count(text []byte, first bool) (n int) {
 // pieces where they can be cut.
 func (w *worker) Bits(dst []uint64) (blocks int) {
 	blocks = w.scanner.Bits(dst)
-	w.model.cut(w.text, w.scanned, dst[:blocks], &cutBefore)
+	w.model.cut(w.text, w.scanned, dst[:blocks], w.hangul.leads(blocks*pretoken.Block))
 	w.scanned += blocks * pretoken.Block
 	return blocks
 }
 
 // Counts makes the worker the countcache.Model of its cache.
 func (w *worker) Counts(text []byte, pieces []countcache.Span, counts []int) {
+	w.hangul.lack(text, pieces)
 	w.merger.counts(text, pieces, counts)
 }
 

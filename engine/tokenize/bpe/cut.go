@@ -8,8 +8,11 @@ import (
 
 // cutBefore is the scripts that are written without spaces, Han and kana before
 // all. Korean and the scripts of India have spaces, so that whole words repeat:
-// what is cut out of them costs more look-ups than it saves.
+// what is cut out of them costs more look-ups than it saves, but see hangulCuts.
 var cutBefore = cutscan.NewLeads(0b1000_0011_1111_1000)
+
+// cutHangul is cutBefore and Hangul.
+var cutHangul = cutscan.NewLeads(0b1011_1111_1111_1000)
 
 // allScripts is for keys that have not been seen before.
 var allScripts = cutscan.NewLeads(0xFFFF)

@@ -26,7 +26,7 @@ func (w *worker) CountGroup(text []byte, spans []pipeline.Span, counts []int) {
 	for _, s := range spans {
 		blocks := w.scanner.BitsOf(starts[:], s.Start, s.Stop)
 		one := text[s.Start:s.Stop]
-		w.model.cut(one, 0, starts[:blocks], &cutBefore)
+		w.model.cut(one, 0, starts[:blocks], w.hangul.leads(len(one)))
 		w.texts.Add(one, starts[:blocks])
 	}
 	w.cache.CountTexts(&w.texts, w, counts)
