@@ -170,7 +170,7 @@ func (c *Counter) CountTogether(texts [][]byte, counts []int) bool {
 func (c *Counter) countAll(texts [][]byte, counts []int) (err error) {
 	native, ok := c.engine.(*pipeline.Counter)
 	if ok {
-		native.CountShort(texts, counts)
+		native.CountTogether(texts, counts)
 	}
 	for i, text := range texts {
 		if ok && counts[i] != pipeline.Uncounted {

@@ -54,14 +54,19 @@ type Table struct {
 
 // quick is what of a table can be told by two bytes, by the lower half of the
 // first. Of the characters with a first byte from 0xE0 on, all have class3 but
-// some of those with a second byte from low3 to high3. Of those with a first
+// some of those with a second byte from low3 to high3, but for same3. Of those with a first
 // byte from 0xD0 on, all have first2 up to a second byte of split2, which and
-// those up to end2 have second2.
+// those up to end2 have second2. Where most of the others of the first kind are,
+// windows tell their classes: punctuation, kana and wide forms.
 type quick struct {
 	class3          [16]Class
 	low3, high3     [16]byte
 	first2, second2 [16]Class
 	split2, end2    [16]byte
+	same3           [16]byte
+	window20        [64]Class  // U+2000 to U+203F
+	window30        [256]Class // U+3000 to U+30FF
+	windowFF        [128]Class // U+FF00 to U+FF7F
 }
 
 const (
@@ -110,6 +115,9 @@ func (t *Table) setQuick() {
 	}
 	for i := range 16 {
 		rows := t.rows[guard+i*rowSize:][:rowSize]
+		if i == 0xD {
+			rows = rows[:rowSize/2] // behind those is no character
+		}
 		// The class of most rows that have but one.
 		var votes [256]int
 		for _, at := range rows {
@@ -125,6 +133,13 @@ func (t *Table) setQuick() {
 				q.low3[i], q.high3[i] = min(q.low3[i], second), second
 			}
 		}
+		for row, at := range rows {
+			second := byte(utf8.RuneSelf + row)
+			if second > q.low3[i] && uniform[at] && t.classes[at] == q.class3[i] {
+				q.same3[i] = second // 0xE3 has that of ㅋ and ㅠ
+				break
+			}
+		}
 
 		first := rune(0x10+i) << 6
 		split := first
@@ -137,6 +152,14 @@ func (t *Table) setQuick() {
 		}
 		q.first2[i], q.split2[i] = t.Class(first), byte(utf8.RuneSelf+split-first)
 		q.second2[i], q.end2[i] = t.Class(split), byte(utf8.RuneSelf+end-first)
+	}
+	for _, w := range []struct {
+		classes []Class
+		first   rune
+	}{{q.window20[:], 0x2000}, {q.window30[:], 0x3000}, {q.windowFF[:], 0xFF00}} {
+		for i := range w.classes {
+			w.classes[i] = t.Class(w.first + rune(i))
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ type level int
 const (
 	generic level = iota
 	avx2
-	avx512 // of Ice Lake, Zen 4 and later, which do not slow down for it: VBMI2
+	avx512 // of Ice Lake, Zen 4 and later, which do not slow down for it: VBMI, VBMI2
 )
 
 var use = best()
@@ -25,7 +25,7 @@ func best() level {
 	switch {
 	case !kernels.UseAVX2():
 		return generic
-	case kernels.UseAVX512() && cpuid.CPU.Supports(cpuid.AVX512VBMI2):
+	case kernels.UseAVX512() && cpuid.CPU.Supports(cpuid.AVX512VBMI, cpuid.AVX512VBMI2):
 		return avx512
 	}
 	return avx2

@@ -2,18 +2,19 @@
 // AVX2.
 //
 // Algorithm. A lead byte is in the set if it is what VPSHUFB finds at its last four
-// bits; a block without any is passed over. Of other blocks all characters are
-// decoded, in the order of the text: 8 at a time, whose starts are found by TZCNT
-// in a mask of what is no continuation byte, or 32 at a time with AVX-512, where
-// VPCOMPRESSB puts the first, second and third bytes of all characters side by
-// side. With AVX2 the upper half of the lead byte gives what to keep of the bytes and
+// bits; a block without any is passed over. Of other blocks characters are
+// decoded, in the order of the text: all of them, 8 at a time, whose starts are found by
+// TZCNT in a mask of what is no continuation byte; or with AVX-512 those beyond ASCII,
+// all at once, where VPCOMPRESSB puts their first, second and third bytes side by
+// side, and the bytes before them. With AVX2 the upper half of the lead byte gives what to keep of the bytes and
 // the powers of two that VPMADDUBSW and VPMADDWD add them up with; with AVX-512 all
 // three lengths are made, and one is chosen by comparing. A character of four bytes
 // becomes a surrogate, which may not stand beside a cut. Bits of both sets of the
 // table are gathered as double words and shifted by their numbers; neighbours have two
-// numbers, one behind the other, and the bits are ANDed. What is then known
+// numbers, one behind the other, and the bits are ANDed. Whether ASCII may stand
+// beside a cut VPERMI2B tells of all bytes with AVX-512. What is then known
 // is one bit for each character: that of it and of those before, shifted by one
-// and two, are ANDed. PEXT brings the mask of lead bytes from bytes to characters,
+// and two, are ANDed. PEXT brings masks from bytes to characters,
 // PDEP the result back.
 //
 // near loads a block six times, from the bytes around its places, and ANDs what
@@ -30,9 +31,10 @@
 // mask of lead bytes, R13 of characters; AX, BX temporary. AVX2: R14 characters to
 // go, BX characters done, DX and R15 their bits; Y9 the last characters (the last one
 // last), Y10...Y14 constants, Y4 characters, Y0...Y5 temporary. AVX-512: DX
-// bytes left of the text, R15 bits; Z17 the last characters, Z18...Z30 constants, Z0, Z1,
-// Z2 the bytes of the characters, Z4 characters as words, Z3...Z15 temporary; K2 words of
-// odd number, K7 bytes of the block that there are.
+// bytes left of the text, R13 mask of all characters, R14 of those beyond ASCII, R15 bits of
+// beside; Z17 the last of these, Z18...Z30 constants, Z0...Z3 bytes of characters and before
+// them, Z4 characters as words, Z5 those before, Z6...Z13 temporary; K2 and K7 bytes that
+// there are, from the one before the block on and of the block.
 //
 // near: DI near, DX places, SI text, CX blocks left, R8 tables; Y15 the lower half of
 // bytes, Y0, Y1 tables, Y2, Y3 temporary, Y4...Y7 what begins and ends in the halves of
@@ -328,7 +330,7 @@ DATA dword0000001f<>+0(SB)/4, $0x0000001f
 GLOBL dword0000001f<>(SB), RODATA|NOPTR, $4
 
 // func scanAVX512(starts *uint64, text *byte, blocks int, behind int, beside *uint64, crossed *uint64, shift uint32, leads *byte, rest int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI2, AVX512VL, BMI, BMI2, CMOV, POPCNT
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, AVX512VBMI2, AVX512VL, BMI, BMI2, CMOV, POPCNT
 TEXT ·scanAVX512(SB), NOSPLIT, $0-72
 	MOVQ            starts+0(FP), DI
 	MOVQ            text+8(FP), SI
@@ -349,15 +351,23 @@ TEXT ·scanAVX512(SB), NOSPLIT, $0-72
 	VPBROADCASTD    dword00e000e0<>+0(SB), Z24
 	VPBROADCASTD    dword00f000f0<>+0(SB), Z23
 	VPBROADCASTD    dwordd800d800<>+0(SB), Z22
-	VPBROADCASTD    dword0000ffff<>+0(SB), Z21
-	VPBROADCASTD    dword9e3779b1<>+0(SB), Z20
-	VPBROADCASTD    dword00010001<>+0(SB), Z19
-	VMOVDQU64       wordPlaces<>+0(SB), Z18
-	VPXORQ          Z17, Z17, Z17
-	MOVL            $0xaaaaaaaa, AX
-	KMOVD           AX, K2
-	KXNORQ          K7, K7, K7
-	XORL            R11, R11
+	VPBROADCASTD    dword9e3779b1<>+0(SB), Z21
+	VPBROADCASTD    dword00000001<>+0(SB), Z20
+
+	// The bits of ASCII in beside, as bytes
+	KMOVQ    (R8), K1
+	VPMOVM2B K1, Z19
+	KMOVQ    8(R8), K1
+	VPMOVM2B K1, Z18
+	VPXORQ   Z17, Z17, Z17
+	XORL     R11, R11
+	KXNORQ   K7, K7, K7
+	KMOVQ    K7, K2
+	TESTQ    R10, R10
+	JNZ      wideBlock
+
+	// No byte before the text
+	KSHIFTLQ $0x01, K2, K2
 
 wideBlock:
 	CMPQ      DX, $0x42
@@ -374,11 +384,12 @@ wideLeads:
 	MOVL     $0x00000001, R10
 
 wideNext:
-	ADDQ $0x40, SI
-	ADDQ $0x08, DI
-	SUBQ $0x40, DX
-	DECQ CX
-	JNZ  wideBlock
+	KXNORQ K2, K2, K2
+	ADDQ   $0x40, SI
+	ADDQ   $0x08, DI
+	SUBQ   $0x40, DX
+	DECQ   CX
+	JNZ    wideBlock
 	VZEROUPPER
 	RET
 
@@ -387,126 +398,143 @@ wideSome:
 	JNZ   wideContext
 
 wideReady:
-	VPCMPB    $0x06, Z28, Z0, K7, K1
-	KMOVQ     K1, R13
 	CMPQ      DX, $0x42
 	JLT       wideLastBytes
 	VMOVDQU64 1(SI), Z1
 	VMOVDQU64 2(SI), Z2
 
 wideBytes:
+	VMOVDQU8.Z -1(SI), K2, Z3
+	VPCMPB     $0x06, Z28, Z0, K7, K1
+	KMOVQ      K1, R13
+
+	// What of ASCII may stand beside a cut; the others one behind another
+	VMOVDQA64     Z0, Z4
+	VPERMI2B      Z18, Z19, Z4
+	VPMOVB2M      Z0, K3
+	VPMOVB2M      Z4, K4
+	KANDNQ        K4, K3, K4
+	KANDQ         K3, K1, K1
+	KMOVQ         K4, R15
+	KMOVQ         K1, R14
 	VPCOMPRESSB.Z Z0, K1, Z0
 	VPCOMPRESSB.Z Z1, K1, Z1
 	VPCOMPRESSB.Z Z2, K1, Z2
-	PEXTQ         R13, R12, R12
+	VPCOMPRESSB.Z Z3, K1, Z3
+	POPCNTQ       R14, BX
+	VPMOVZXBW     Y0, Z4
+	VPMOVZXBW     Y1, Z5
+	VPMOVZXBW     Y2, Z6
+	VPANDQ        Z27, Z5, Z5
+	VPANDQ        Z27, Z6, Z6
+	VPSLLW        $0x06, Z4, Z7
+	VPORQ         Z5, Z7, Z7
+	VPSLLW        $0x06, Z7, Z8
+	VPORQ         Z6, Z8, Z8
+	VPANDQ        Z26, Z7, Z7
+	VPCMPUW       $0x05, Z25, Z4, K3
+	VPCMPUW       $0x05, Z24, Z4, K4
+	VPCMPUW       $0x05, Z23, Z4, K5
+	VMOVDQU16     Z7, K3, Z4
+	VMOVDQU16     Z8, K4, Z4
+	VMOVDQU16     Z22, K5, Z4
 
-wideGroup:
-	VPMOVZXBW  Y0, Z4
-	VPMOVZXBW  Y1, Z5
-	VPMOVZXBW  Y2, Z6
-	VPANDQ     Z27, Z5, Z5
-	VPANDQ     Z27, Z6, Z6
-	VPSLLW     $0x06, Z4, Z7
-	VPORQ      Z5, Z7, Z7
-	VPSLLW     $0x06, Z7, Z8
-	VPORQ      Z6, Z8, Z8
-	VPANDQ     Z26, Z7, Z7
-	VPCMPUW    $0x05, Z25, Z4, K3
-	VPCMPUW    $0x05, Z24, Z4, K4
-	VPCMPUW    $0x05, Z23, Z4, K5
-	VMOVDQU16  Z7, K3, Z4
-	VMOVDQU16  Z8, K4, Z4
-	VMOVDQU16  Z22, K5, Z4
-	VPANDQ     Z21, Z4, Z9
-	VPSRLD     $0x10, Z4, Z10
-	VPSRLD     $0x05, Z9, Z15
-	VPXORQ     Z13, Z13, Z13
-	KXNORW     K6, K6, K6
-	VPGATHERDD (R8)(Z15*4), K6, Z13
-	VPRORVD    Z9, Z13, Z13
-	VPSRLD     $0x05, Z10, Z15
-	VPXORQ     Z14, Z14, Z14
-	KXNORW     K6, K6, K6
-	VPGATHERDD (R8)(Z15*4), K6, Z14
-	VPRORVD    Z10, Z14, Z14
-	VPSLLD     $0x10, Z14, Z14
-	VMOVDQU16  Z14, K2, Z13
-	VPTESTMW   Z19, Z13, K3
-	KMOVD      K3, R15
-
-	// Neighbours, and whether they are crossed
-	VALIGNQ    $0x06, Z17, Z4, Z11
-	VPALIGNR   $0x0e, Z11, Z4, Z11
-	VPSLLD     $0x10, Z11, Z12
-	VPANDND    Z11, Z21, Z11
-	VPORD      Z12, Z9, Z9
-	VPORD      Z11, Z10, Z10
-	VPMULLD    Z20, Z9, Z9
-	VPMULLD    Z20, Z10, Z10
-	VPSRLD     X31, Z9, Z9
-	VPSRLD     X31, Z10, Z10
-	VPSRLD     $0x0a, Z9, Z15
-	VPXORQ     Z13, Z13, Z13
-	KXNORW     K6, K6, K6
-	VPGATHERDD (R9)(Z15*4), K6, Z13
-	VPSRLD     $0x05, Z9, Z15
-	VPRORVD    Z15, Z13, Z15
-	VPRORVD    Z9, Z13, Z13
-	VPANDD     Z15, Z13, Z13
-	VPSRLD     $0x0a, Z10, Z15
-	VPXORQ     Z14, Z14, Z14
-	KXNORW     K6, K6, K6
-	VPGATHERDD (R9)(Z15*4), K6, Z14
-	VPSRLD     $0x05, Z10, Z15
-	VPRORVD    Z15, Z14, Z15
-	VPRORVD    Z10, Z14, Z14
-	VPANDD     Z15, Z14, Z14
-	VPSLLD     $0x10, Z14, Z14
-	VMOVDQU16  Z14, K2, Z13
-	VPTESTMW   Z19, Z13, K3
-	KMOVD      K3, AX
-
-	// The cuts, as bits of characters and then of bytes
-	SHLQ         $0x02, R15
-	ORQ          R11, R15
-	MOVQ         R15, BX
-	SHRQ         $0x01, BX
-	ANDQ         R15, BX
-	MOVQ         R15, R11
-	SHRQ         $0x02, R11
-	ANDQ         R11, BX
-	ANDNQ        BX, AX, AX
-	ANDQ         R12, AX
-	PDEPQ        R13, AX, AX
-	ORQ          AX, (DI)
-	POPCNTQ      R13, BX
-	CMPL         BX, $0x20
+	// Their neighbours
+	VPMOVZXBW    Y3, Z6
+	VALIGNQ      $0x06, Z17, Z4, Z5
+	VPALIGNR     $0x0e, Z5, Z4, Z5
+	VPTESTNMW    Z25, Z6, K3
+	VMOVDQU16    Z6, K3, Z5
+	LEAL         -1(BX), AX
+	VPBROADCASTW AX, Z9
+	VPERMW       Z4, Z9, Z17
+	VPMOVZXWD    Y4, Z7
+	VPMOVZXWD    Y5, Z8
+	VPSRLD       $0x05, Z7, Z9
+	VPXORQ       Z10, Z10, Z10
+	KXNORW       K6, K6, K6
+	VPGATHERDD   (R8)(Z9*4), K6, Z10
+	VPRORVD      Z7, Z10, Z10
+	VPTESTMD     Z20, Z10, K3
+	KMOVW        K3, AX
+	PDEPQ        R14, AX, AX
+	ORQ          AX, R15
+	VPSLLD       $0x10, Z8, Z11
+	VPORD        Z7, Z11, Z11
+	VPMULLD      Z21, Z11, Z11
+	VPSRLD       X31, Z11, Z11
+	VPSRLD       $0x0a, Z11, Z12
+	VPXORQ       Z13, Z13, Z13
+	KXNORW       K6, K6, K6
+	VPGATHERDD   (R9)(Z12*4), K6, Z13
+	VPSRLD       $0x05, Z11, Z12
+	VPRORVD      Z12, Z13, Z12
+	VPRORVD      Z11, Z13, Z13
+	VPANDD       Z12, Z13, Z13
+	VPTESTMD     Z20, Z13, K3
+	KMOVW        K3, AX
+	CMPL         BX, $0x10
 	JHI          wideMore
-	SHRXQ        BX, R15, R11
-	ANDL         $0x03, R11
-	VPBROADCASTW BX, Z15
-	VPADDW       Z18, Z15, Z15
-	VPERMI2W     Z4, Z17, Z15
-	VMOVDQA64    Z15, Z17
-	JMP          wideNext
 
-	// Characters from the 32nd on
+wideCuts:
+	PDEPQ R14, AX, AX
+	ANDNQ R12, AX, R12
+
+	// R15 as bits of all characters, then of those before
+	PEXTQ R13, R15, R15
+	MOVQ  R11, BX
+	SHRQ  $0x01, BX
+	LEAQ  (BX)(R15*2), BX
+	LEAQ  (R11)(R15*4), AX
+	ANDQ  BX, AX
+	ANDQ  R15, AX
+	PDEPQ R13, AX, AX
+	ANDQ  R12, AX
+	ORQ   AX, (DI)
+
+	// The last two
+	POPCNTQ R13, AX
+	DECL    AX
+	SHRXQ   AX, R15, R15
+	SHRXQ   AX, BX, R11
+	ANDL    $0x01, R15
+	ANDL    $0x01, R11
+	LEAL    (R11)(R15*2), R11
+	JMP     wideNext
+
+	// Characters from the 16th on
 wideMore:
-	MOVL          $0x00000020, BX
-	SHRXQ         BX, R15, R11
-	ANDL          $0x03, R11
-	VPBROADCASTW  BX, Z15
-	VPADDW        Z18, Z15, Z15
-	VPERMI2W      Z4, Z17, Z15
-	VMOVDQA64     Z15, Z17
-	MOVQ          $-1, AX
-	SHLQ          $0x20, AX
-	PDEPQ         R13, AX, R13
-	SHRQ          $0x20, R12
-	VEXTRACTI64X4 $0x01, Z0, Y0
-	VEXTRACTI64X4 $0x01, Z1, Y1
-	VEXTRACTI64X4 $0x01, Z2, Y2
-	JMP           wideGroup
+	VEXTRACTI64X4 $0x01, Z4, Y4
+	VEXTRACTI64X4 $0x01, Z5, Y5
+	VPMOVZXWD     Y4, Z7
+	VPMOVZXWD     Y5, Z8
+	VPSRLD        $0x05, Z7, Z9
+	VPXORQ        Z10, Z10, Z10
+	KXNORW        K6, K6, K6
+	VPGATHERDD    (R8)(Z9*4), K6, Z10
+	VPRORVD       Z7, Z10, Z10
+	VPTESTMD      Z20, Z10, K3
+	KMOVW         K3, BX
+	SHLQ          $0x10, BX
+	PDEPQ         R14, BX, BX
+	ORQ           BX, R15
+	VPSLLD        $0x10, Z8, Z11
+	VPORD         Z7, Z11, Z11
+	VPMULLD       Z21, Z11, Z11
+	VPSRLD        X31, Z11, Z11
+	VPSRLD        $0x0a, Z11, Z12
+	VPXORQ        Z13, Z13, Z13
+	KXNORW        K6, K6, K6
+	VPGATHERDD    (R9)(Z12*4), K6, Z13
+	VPSRLD        $0x05, Z11, Z12
+	VPRORVD       Z12, Z13, Z12
+	VPRORVD       Z11, Z13, Z13
+	VPANDD        Z12, Z13, Z13
+	VPTESTMD      Z20, Z13, K3
+	KMOVW         K3, BX
+	SHLQ          $0x10, BX
+	ORQ           BX, AX
+	JMP           wideCuts
 
 	// The two characters before the block, of which the last may reach into it
 wideContext:
@@ -527,6 +555,7 @@ wideContext:
 	VPCOMPRESSB.Z X3, K1, X3
 	VPCOMPRESSB.Z X1, K1, X1
 	VPCOMPRESSB.Z X2, K1, X2
+	POPCNTL       AX, BX
 	VPMOVZXBW     Y3, Z4
 	VPMOVZXBW     Y1, Z5
 	VPMOVZXBW     Y2, Z6
@@ -543,30 +572,20 @@ wideContext:
 	VMOVDQU16     Z7, K3, Z4
 	VMOVDQU16     Z8, K4, Z4
 	VMOVDQU16     Z22, K5, Z4
-	VPANDQ        Z21, Z4, Z9
-	VPSRLD        $0x10, Z4, Z10
-	VPSRLD        $0x05, Z9, Z15
-	VPXORQ        Z13, Z13, Z13
+	LEAL          -1(BX), AX
+	VPBROADCASTW  AX, Z9
+	VPERMW        Z4, Z9, Z17
+	VPMOVZXWD     Y4, Z7
+	VPSRLD        $0x05, Z7, Z9
+	VPXORQ        Z10, Z10, Z10
 	KXNORW        K6, K6, K6
-	VPGATHERDD    (R8)(Z15*4), K6, Z13
-	VPRORVD       Z9, Z13, Z13
-	VPSRLD        $0x05, Z10, Z15
-	VPXORQ        Z14, Z14, Z14
-	KXNORW        K6, K6, K6
-	VPGATHERDD    (R8)(Z15*4), K6, Z14
-	VPRORVD       Z10, Z14, Z14
-	VPSLLD        $0x10, Z14, Z14
-	VMOVDQU16     Z14, K2, Z13
-	VPTESTMW      Z19, Z13, K3
-	KMOVD         K3, R15
-	SHLQ          $0x02, R15
-	POPCNTL       AX, BX
-	SHRXQ         BX, R15, R11
+	VPGATHERDD    (R8)(Z9*4), K6, Z10
+	VPRORVD       Z7, Z10, Z10
+	VPTESTMD      Z20, Z10, K3
+	KMOVW         K3, R15
+	LEAL          -2(BX), AX
+	SHRXQ         AX, R15, R11
 	ANDL          $0x03, R11
-	VPBROADCASTW  BX, Z15
-	VPADDW        Z18, Z15, Z15
-	VPERMI2W      Z4, Z17, Z15
-	VMOVDQA64     Z15, Z17
 	XORL          R10, R10
 	JMP           wideReady
 
@@ -576,6 +595,7 @@ wideLast:
 	BZHIQ      DX, AX, AX
 	KMOVQ      AX, K7
 	VMOVDQU8.Z (SI), K7, Z0
+	KANDQ      K7, K2, K2
 	JMP        wideLeads
 
 wideLastBytes:
@@ -588,24 +608,6 @@ wideLastBytes:
 	KMOVQ      AX, K3
 	VMOVDQU8.Z 2(SI), K3, Z2
 	JMP        wideBytes
-
-DATA wordPlaces<>+0(SB)/4, $0x00010000
-DATA wordPlaces<>+4(SB)/4, $0x00030002
-DATA wordPlaces<>+8(SB)/4, $0x00050004
-DATA wordPlaces<>+12(SB)/4, $0x00070006
-DATA wordPlaces<>+16(SB)/4, $0x00090008
-DATA wordPlaces<>+20(SB)/4, $0x000b000a
-DATA wordPlaces<>+24(SB)/4, $0x000d000c
-DATA wordPlaces<>+28(SB)/4, $0x000f000e
-DATA wordPlaces<>+32(SB)/4, $0x00110010
-DATA wordPlaces<>+36(SB)/4, $0x00130012
-DATA wordPlaces<>+40(SB)/4, $0x00150014
-DATA wordPlaces<>+44(SB)/4, $0x00170016
-DATA wordPlaces<>+48(SB)/4, $0x00190018
-DATA wordPlaces<>+52(SB)/4, $0x001b001a
-DATA wordPlaces<>+56(SB)/4, $0x001d001c
-DATA wordPlaces<>+60(SB)/4, $0x001f001e
-GLOBL wordPlaces<>(SB), RODATA|NOPTR, $64
 
 DATA dword003f003f<>+0(SB)/4, $0x003f003f
 GLOBL dword003f003f<>(SB), RODATA|NOPTR, $4
@@ -625,11 +627,8 @@ GLOBL dword00f000f0<>(SB), RODATA|NOPTR, $4
 DATA dwordd800d800<>+0(SB)/4, $0xd800d800
 GLOBL dwordd800d800<>(SB), RODATA|NOPTR, $4
 
-DATA dword0000ffff<>+0(SB)/4, $0x0000ffff
-GLOBL dword0000ffff<>(SB), RODATA|NOPTR, $4
-
-DATA dword00010001<>+0(SB)/4, $0x00010001
-GLOBL dword00010001<>(SB), RODATA|NOPTR, $4
+DATA dword00000001<>+0(SB)/4, $0x00000001
+GLOBL dword00000001<>(SB), RODATA|NOPTR, $4
 
 // func nearAVX2(near *uint64, places *uint64, text *byte, blocks int, halves *[6][2][16]byte)
 // Requires: AVX, AVX2, BMI

@@ -98,6 +98,10 @@ func (w *worker) Count(text []byte, first bool) (n int) {
 	return w.cache.Count(text, w, w)
 }
 
+// Defer and Settle make the worker a pipeline.Deferrer.
+func (w *worker) Defer(counts []int, i int) { w.cache.Defer(counts, i) }
+func (w *worker) Settle()                   { w.cache.Settle(w) }
+
 // Bits makes the worker the countcache.Starts of its text: pretokens, and their
 // pieces where they can be cut.
 func (w *worker) Bits(dst []uint64) (blocks int) {

@@ -47,12 +47,17 @@ func (m *model) cut(text []byte, at int, starts []uint64, before *cutscan.Leads)
 // cutWhole is cut where tokens of whole are kept off.
 func (j *junctions) cutWhole(text []byte, at int, starts []uint64, before *cutscan.Leads) {
 	var buf, nearBuf [16]uint64
-	for len(starts) > 0 && at < len(text) {
+	for ; len(starts) > 0 && at < len(text); at, starts = at+64*len(buf), starts[min(len(buf), len(starts)):] {
 		cuts := buf[:min(len(buf), len(starts))]
 		clear(cuts)
 		j.cuts.Scan(cuts, text, at, before)
+		some := uint64(0)
 		for b := range cuts {
 			cuts[b] &^= starts[b] // there is nothing left to keep off
+			some |= cuts[b]
+		}
+		if some == 0 {
+			continue
 		}
 		near := nearBuf[:len(cuts)]
 		j.whole.edges.Near(near, cuts, text, at)
@@ -64,6 +69,5 @@ func (j *junctions) cutWhole(text []byte, at int, starts []uint64, before *cutsc
 			}
 			starts[b] |= word
 		}
-		at, starts = at+64*len(cuts), starts[len(cuts):]
 	}
 }

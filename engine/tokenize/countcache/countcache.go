@@ -88,9 +88,10 @@ type Cache struct {
 
 	// tallies is where the model's answers are added up: one for each text, of
 	// which owner is the one whose keys are looked up.
-	tallies []int
-	owner   int
-	total   [1]int // the tallies of Count
+	tallies  []int
+	owner    int
+	total    [1]int // the tallies of Count
+	deferred deferred
 }
 
 // New returns an empty cache.
@@ -151,8 +152,9 @@ func (c *Cache) Insert(key []byte, count int) {
 // says, the first at 0 in any case. No byte of text is 0xFF, which UTF-8 has no
 // use for.
 func (c *Cache) Count(text []byte, starts Starts, model Model) (total int) {
-	c.total[0] = 0
-	c.tallies, c.owner = c.total[:], 0
+	if c.total[0] = 0; !c.deferred.on {
+		c.tallies, c.owner = c.total[:], 0
+	}
 	open := 0 // where the key begins that has not ended yet
 	for base := 0; base < len(text); {
 		blocks := starts.Bits(c.starts[:blocksAhead])
@@ -176,7 +178,9 @@ func (c *Cache) Count(text []byte, starts Starts, model Model) (total int) {
 			base += n * countprobe.Block
 		}
 	}
-	c.answer(text, model)
+	if !c.deferred.on {
+		c.answer(text, model)
+	}
 	runtime.KeepAlive(c) // the memory of the tables goes when c does
 	return total + c.total[0]
 }
@@ -272,6 +276,8 @@ func (c *Cache) missLong(text []byte, span Span, model Model) {
 	hash := c.long.hash(key)
 	if count, ok := c.long.lookup(hash, key); ok {
 		c.tallies[c.owner] += count
+	} else if c.deferred.on && len(key) > maxDeferred {
+		c.answerOne(text, span, model)
 	} else {
 		c.hashes[c.asked] = hash
 		c.ask(text, span, countprobe.WideKey{}, model)
@@ -280,8 +286,11 @@ func (c *Cache) missLong(text []byte, span Span, model Model) {
 
 // ask leaves a key to the model; key is span's in the tables.
 func (c *Cache) ask(text []byte, span Span, key countprobe.WideKey, model Model) {
+	if c.deferred.on {
+		span = c.deferred.add(text[span.Start:span.End])
+	}
 	c.spans[c.asked], c.keys[c.asked], c.owners[c.asked] = span, key, c.owner
-	if c.asked++; c.asked == Batch {
+	if c.asked++; c.asked == Batch || len(c.deferred.text) > maxDeferred {
 		c.answer(text, model)
 	}
 }
@@ -290,6 +299,9 @@ func (c *Cache) ask(text []byte, span Span, key countprobe.WideKey, model Model)
 func (c *Cache) answer(text []byte, model Model) {
 	if c.asked == 0 {
 		return
+	}
+	if c.deferred.on {
+		text = c.deferred.text
 	}
 	model.Counts(text, c.spans[:c.asked], c.counts[:c.asked])
 	for i, span := range c.spans[:c.asked] {
@@ -306,4 +318,5 @@ func (c *Cache) answer(text []byte, model Model) {
 	}
 	c.answerRepeats(text, model)
 	c.asked, c.probed = 0, false
+	c.deferred.text = c.deferred.text[:0]
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"math"
 
 	"github.com/tallystick/tallystick/kernels/utf8valid"
 )
@@ -31,7 +32,18 @@ const (
 	longest    = 512 // bytes of the longest text that gains by it
 )
 
-// Uncounted is in the place of a count that CountShort left out.
+// Deferrer is a Worker that can leave out of a count what it would rather count
+// later: together with what other texts have of that.
+type Deferrer interface {
+	Worker
+	// Defer makes Count leave that out and add it to counts[i], at Settle at the
+	// latest. The counts are the same in every call before that.
+	Defer(counts []int, i int)
+	// Settle ends what Defer began.
+	Settle()
+}
+
+// Uncounted is in the place of a count that CountTogether left out.
 const Uncounted = -1
 
 // group is short texts put together.
@@ -68,17 +80,45 @@ func (g *group) joined() []byte {
 	return g.text[:end+GroupBlock]
 }
 
-// CountShort sets counts[i] to the number of tokens of texts[i] where many can
-// be counted at once, which is much faster for short texts, and to Uncounted
-// where not: those are left to Count.
-func (c *Counter) CountShort(texts [][]byte, counts []int) {
+// CountTogether sets counts[i] to the number of tokens of texts[i] where that is
+// faster than one by one, and to Uncounted where not, or where Count fails: those
+// are left to Count.
+func (c *Counter) CountTogether(texts [][]byte, counts []int) {
 	for i := range texts {
 		counts[i] = Uncounted
 	}
-	if !c.groups {
+	if !c.groups && !c.defers {
 		return
 	}
 	p := c.workers.Get().(*place)
+	if c.groups {
+		c.countShort(p, texts, counts)
+	}
+	if c.defers {
+		c.countDeferred(p, texts, counts)
+	}
+	p.Trim()
+	c.workers.Put(p) // not after a panic: the group may be half full
+}
+
+// countDeferred counts the texts that have not been counted.
+func (c *Counter) countDeferred(p *place, texts [][]byte, counts []int) {
+	d := p.Worker.(Deferrer)
+	for i, text := range texts {
+		if counts[i] != Uncounted || len(text) > math.MaxInt32 || !utf8valid.Valid(text) {
+			continue
+		}
+		counts[i] = 0
+		d.Defer(counts, i)
+		n := c.count(text, d)
+		counts[i] += n
+		d.Trim()
+	}
+	d.Settle()
+}
+
+// countShort counts short texts, many at once.
+func (c *Counter) countShort(p *place, texts [][]byte, counts []int) {
 	for i, text := range texts {
 		switch {
 		case len(text) == 0:
@@ -91,11 +131,9 @@ func (c *Counter) CountShort(texts [][]byte, counts []int) {
 		}
 	}
 	c.countGroup(p, counts)
-	p.Trim()
-	c.workers.Put(p) // not after a panic: the group may be half full
 }
 
-// Groups tells whether CountShort counts any texts.
+// Groups tells whether many short texts together are faster than one by one.
 func (c *Counter) Groups() bool { return c.groups }
 
 // keep takes those texts out of the group that are not ok. Of the joined texts

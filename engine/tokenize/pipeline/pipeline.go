@@ -80,6 +80,7 @@ type Counter struct {
 	normalized *addedTokens // found in the normalised text
 	joins      bool         // the workers are Joiners and have room
 	groups     bool         // the workers are Groupers and group
+	defers     bool         // the workers are Deferrers
 	workers    sync.Pool    // of *place
 }
 
@@ -110,6 +111,7 @@ func New(file Object, o Options, family string, newWorker func() Worker) (*Count
 	c.joins = ok && j.Room() != nil
 	g, ok := w.(Grouper)
 	c.groups = ok && g.Groups()
+	_, c.defers = w.(Deferrer)
 	c.workers.Put(&place{Worker: w})
 	return c, nil
 }

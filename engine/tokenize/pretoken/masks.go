@@ -64,6 +64,7 @@ func mask(all bool) uint64 {
 func (s *Scanner) matchPrefixed(dst []uint64, planes []classmask.Planes, live uint64) (n int) {
 	c := s.carry
 	marks := mask(s.rules.marks)
+	single, threes := s.rules.digits == 1, mask(s.rules.digits == 3)
 	for n = range dst {
 		p, q := &planes[n], &planes[n+1]
 		letter := p.Upper | p.Lower | p.Other | p.Mark&marks
@@ -72,42 +73,54 @@ func (s *Scanner) matchPrefixed(dst []uint64, planes []classmask.Planes, live ui
 		live = ^uint64(0)
 		glued := p.Blank<<1 | c.blank
 
-		contraction := c.contraction
-		quotes := p.Apostrophe & sign &^ (sign<<1 | c.sign | glued)
+		behindSign := sign<<1 | c.sign
+		alone := sign &^ (behindSign | glued)
 		starts := uint64(0)
-		if quotes|contraction != 0 {
-			starts, contraction, c.contraction = s.contractions(n, quotes, contraction)
+		if quotes := p.Apostrophe & alone; quotes|c.contraction != 0 {
+			var contraction uint64
+			starts, contraction, c.contraction = s.contractions(n, quotes, c.contraction)
 			letter &^= contraction
 			sign &^= contraction
+			behindSign = sign<<1 | c.sign
+			alone = sign &^ (behindSign | glued)
 		}
 		// Line ends behind signs belong to them.
-		tail := newline & (sign<<1 | c.sign | c.tail)
+		tail := newline & (behindSign | c.tail)
 		tail = newline &^ (newline + tail)
 		space &^= tail
 		newline &^= tail
 
-		alone := sign &^ (sign<<1 | c.sign | glued)
 		starts |= alone
-		if inner := sign & p.Inner; inner != 0 {
-			alone = wholeCharacters(alone, c.alone, inner)
-		}
-		prefix := space&^newline | alone
-		starts |= letter &^ (letter<<1 | c.letter | prefix<<1 | c.prefix)
-		if number|c.number != 0 {
+		// With all of its bytes.
+		inner := sign & p.Inner
+		alone |= inner &^ (inner + (alone<<1|c.alone)&inner)
+		inWord := letter | space&^newline | alone
+		starts |= letter &^ (inWord<<1 | c.inWord)
+		switch {
+		case single:
+			starts |= number &^ p.Inner
+		case hardNumbers(number, p.Inner, c.number)|number&^threes != 0:
 			var numbers uint64
 			numbers, c.digits = s.numbers(number, p.Inner, c.number, c.digits)
 			starts |= numbers
+		default:
+			starts |= number &^ (number << 1)
+			c.digits = bits.LeadingZeros64(^number)
 		}
 		starts |= space &^ (space<<1 | c.space)
-		starts |= lastOf(space, q.Space, 0, 0, p, q) &^ newline
+		last := space &^ (space>>1 | q.Space<<63)
+		if next := q.Space &^ (q.Space >> 1) & q.Inner & 7; last&p.Inner|next != 0 {
+			last = firstBytes(last, next, p, q)
+		}
+		starts |= last &^ newline
 		if white := space &^ newline; white&(newline<<1|c.newline) != 0 {
 			starts |= s.behindNewlines(n, white, newline, c.newline, q)
 		}
 		dst[n] = starts
 
-		c.letter, c.number, c.sign, c.blank = letter>>63, number>>63, sign>>63, p.Blank>>63
+		c.inWord, c.number, c.sign, c.blank = inWord>>63, number>>63, sign>>63, p.Blank>>63
 		c.space, c.newline = space>>63, newline>>63
-		c.tail, c.alone, c.prefix = tail>>63, alone>>63, prefix>>63
+		c.tail, c.alone = tail>>63, alone>>63
 	}
 	s.carry = c
 	return len(dst)
@@ -119,6 +132,7 @@ func (s *Scanner) matchPrefixed(dst []uint64, planes []classmask.Planes, live ui
 func (s *Scanner) matchCased(dst []uint64, planes []classmask.Planes, live uint64) (n int, unsure uint64) {
 	c := s.carry
 	contractions, slashes := mask(s.rules.contractions), mask(s.rules.slashes)
+	single, threes := s.rules.digits == 1, mask(s.rules.digits == 3)
 	for n = range dst {
 		p, q := &planes[n], &planes[n+1]
 		upper, lower, both := p.Upper, p.Lower, p.Other|p.Mark
@@ -146,7 +160,8 @@ func (s *Scanner) matchCased(dst []uint64, planes []classmask.Planes, live uint6
 		}
 		// Line ends, and slashes behind them, belong to the signs before them.
 		end := newline | p.Slash&slashes
-		tail := newline&(sign<<1|c.sign) | end&c.tail
+		behindSign := sign<<1 | c.sign
+		tail := newline&behindSign | end&c.tail
 		tail |= end &^ (end + tail)
 		space &^= tail
 		newline &^= tail
@@ -154,11 +169,11 @@ func (s *Scanner) matchCased(dst []uint64, planes []classmask.Planes, live uint6
 
 		alone := sign &^ (sign<<1 | c.sign | glued)
 		starts |= alone
-		if inner := sign & p.Inner; inner != 0 {
-			alone = wholeCharacters(alone, c.alone, inner)
-		}
-		prefix := space&^newline | alone
-		starts |= word &^ (word<<1 | c.letter | prefix<<1 | c.prefix)
+		// With all of its bytes.
+		inner := sign & p.Inner
+		alone |= inner &^ (inner + (alone<<1|c.alone)&inner)
+		inWord := word | space&^newline | alone
+		starts |= word &^ (inWord<<1 | c.inWord)
 		// Upper case behind lower case begins a word, letters without case and
 		// marks between them or not.
 		after := both & (lower<<1 | c.lower | c.after)
@@ -170,13 +185,23 @@ func (s *Scanner) matchCased(dst []uint64, planes []classmask.Planes, live uint6
 		if doubt := upper & (both<<1 | c.both); doubt != 0 {
 			starts |= s.upperAtEnd(n, doubt, upper, lower|both|after, q)
 		}
-		if number|c.number != 0 {
+		switch {
+		case single:
+			starts |= number &^ p.Inner
+		case hardNumbers(number, p.Inner, c.number)|number&^threes != 0:
 			var numbers uint64
 			numbers, c.digits = s.numbers(number, p.Inner, c.number, c.digits)
 			starts |= numbers
+		default:
+			starts |= number &^ (number << 1)
+			c.digits = bits.LeadingZeros64(^number)
 		}
 		starts |= space &^ (space<<1 | c.space)
-		starts |= lastOf(space, q.Space, 0, 0, p, q) &^ newline
+		last := space &^ (space>>1 | q.Space<<63)
+		if next := q.Space &^ (q.Space >> 1) & q.Inner & 7; last&p.Inner|next != 0 {
+			last = firstBytes(last, next, p, q)
+		}
+		starts |= last &^ newline
 		if white := space &^ newline; white&(newline<<1|c.newline) != 0 {
 			starts |= s.behindNewlines(n, white, newline, c.newline, q)
 		}
@@ -187,7 +212,7 @@ func (s *Scanner) matchCased(dst []uint64, planes []classmask.Planes, live uint6
 		c.letter, c.number, c.sign, c.blank = word>>63, number>>63, sign>>63, p.Blank>>63
 		c.space, c.newline = space>>63, newline>>63
 		c.lower, c.after, c.both = lower>>63, after>>63, both>>63
-		c.tail, c.alone, c.prefix = tail>>63, alone>>63, prefix>>63
+		c.tail, c.alone, c.inWord = tail>>63, alone>>63, inWord>>63
 	}
 	s.carry = c
 	return len(dst), 0
@@ -222,10 +247,13 @@ func (s *Scanner) matchPieced(dst []uint64, planes []classmask.Planes, live uint
 		prefix := space&^newline | gap
 		starts |= word &^ ((word<<1|c.letter|prefix<<1|c.prefix)&^piece | taken)
 
-		if number|c.number != 0 {
+		if hardNumbers(number, p.Inner, c.number) != 0 {
 			var numbers uint64
 			numbers, c.digits = s.numbers(number, p.Inner, c.number, c.digits)
 			starts |= numbers
+		} else {
+			starts |= number &^ (number << 1)
+			c.digits = bits.LeadingZeros64(^number)
 		}
 		starts |= space &^ ((space<<1 | c.space) &^ piece)
 		starts |= lastOf(space, q.Space, number|p.Script, q.Number|q.Script, p, q) &^ newline
@@ -268,31 +296,20 @@ func (s *Scanner) contractions(n int, quotes, given uint64) (begin, all, next ui
 	return begin, all, next
 }
 
-// wholeCharacters extends the first bytes of characters to all of their bytes;
-// inner are the other bytes of such characters.
-func wholeCharacters(first, before, inner uint64) uint64 {
-	if inner == 0 {
-		return first
-	}
-	first |= (first<<1 | before) & inner
-	first |= (first<<1 | before) & inner
-	first |= (first<<1 | before) & inner
-	return first
+// hardNumbers is not 0 if a run of numbers goes on from the block before, has more
+// than three characters, or some of more than a byte: else of pretokens of up to
+// three each run is one.
+func hardNumbers(number, inner, before uint64) uint64 {
+	pairs := number & (number << 1)
+	return pairs&(pairs<<2) | number&inner | before
 }
 
 // numbers returns where pretokens of numbers begin, given whether the block
 // before ends in a number and how many the pretoken then has, and how many the
 // last one has if the block does.
 func (s *Scanner) numbers(number, inner, before uint64, digits int) (starts uint64, atEnd int) {
-	switch s.rules.digits {
-	case 1:
-		return number &^ inner, 0
-	case unlimited:
+	if s.rules.digits == unlimited {
 		return number &^ (number<<1 | before), 0
-	}
-	if pairs := number & (number << 1); pairs&(pairs<<2)|number&inner|before == 0 {
-		// No run of more than three.
-		return number &^ (number << 1), bits.LeadingZeros64(^number)
 	}
 	behind := 0 // the last number
 	for rest := number &^ inner; rest != 0; rest &= rest - 1 {

@@ -44,6 +44,7 @@ type carry struct {
 	lower, after, both, script, gap             uint64
 	alone                                       uint64 // a sign that is a pretoken's first character
 	prefix                                      uint64 // what a word takes along from before it
+	inWord                                      uint64 // letter or prefix
 	tail                                        uint64 // a line end that belongs to signs
 	contraction                                 uint64 // the bytes of a contraction that are in the next block
 	punctuated                                  uint64 // a letter of an ASCII word with a sign before it

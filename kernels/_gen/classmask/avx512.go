@@ -17,23 +17,40 @@ const (
 	second2
 	split2
 	end2
+	same3
+	quickFields
+)
+
+// Where the windows of the table's quick are.
+const (
+	window20 = 16 * quickFields
+	window30 = window20 + 64
+	windowFF = window30 + 256
 )
 
 // Predicates of VPCMPUB.
 var (
+	equal    = Imm(0)
 	lessThan = Imm(1)
 	atMost   = Imm(2)
+	notEqual = Imm(4)
 	atLeast  = Imm(5)
 )
 
 // bytes64 is 64 times b in memory.
 func bytes64(b byte) Mem {
+	if m, ok := wide[b]; ok {
+		return m
+	}
 	m := GLOBL(fmt.Sprintf("wide%02x", b), RODATA|NOPTR)
 	for i := 0; i < 64; i += 8 {
 		DATA(i, U64(0x0101010101010101*uint64(b)))
 	}
+	wide[b] = m
 	return m
 }
+
+var wide = map[byte]Mem{}
 
 func classifyAVX512() {
 	TEXT("classifyAVX512", NOSPLIT, "func(dst *byte, text *byte, blocks int, rows *uint16, classes *byte, quick *byte, state uint32) uint32")
@@ -42,13 +59,13 @@ func classifyAVX512() {
 	Load(Param("blocks"), RDX)
 	Load(Param("rows"), R8)
 	Load(Param("classes"), R9)
-	Load(Param("quick"), RBX)
+	Load(Param("quick"), R14)
 	Load(Param("state"), R10L)
 	buffer := AllocLocal(72)
 
 	tables := []VecPhysical{Z16, Z17, Z18, Z19, Z20, Z21, Z22}
 	for i, z := range tables {
-		VBROADCASTI32X4(Mem{Base: RBX, Disp: 16 * i}, z)
+		VBROADCASTI32X4(Mem{Base: R14, Disp: 16 * i}, z)
 	}
 	constant := func(b byte, z VecPhysical) VecPhysical {
 		MOVL(U32(b), EAX)
@@ -148,9 +165,48 @@ func classifyAVX512() {
 	VPCMPUB(atLeast, Z12, Z11, K3, K5)
 	look(high3, Z12)
 	VPCMPUB(atMost, Z12, Z11, K5, K5)
+	VBROADCASTI32X4(Mem{Base: R14, Disp: 16 * same3}, Z12)
+	VPSHUFB(Z30, Z12, Z12)
+	VPCMPUB(notEqual, Z12, Z11, K5, K5)
 	KANDNQ(K3, K5, K6)
 	KMOVQ(K5, R12)
 	VPSHUFB_Z(Z30, tables[class3], K6, Z31)
+	KORTESTQ(K5, K5)
+	JZ(LabelRef("quick2"))
+	Comment("And of the windows, by the second (Z11) and the third byte (Z14)")
+	// inWindow sets k to the exceptions with these bytes.
+	inWindow := func(first byte, second byte, predicate Constant, k OpmaskPhysical) {
+		VPCMPEQB(bytes64(first), Z0, K5, k)
+		VPCMPUB(predicate, bytes64(second), Z11, k, k)
+	}
+	inWindow(0xE2, 0x80, equal, K3)
+	inWindow(0xE3, 0x83, atMost, K4)
+	inWindow(0xEF, 0xBD, atMost, K6)
+	VPCMPUB(atLeast, bytes64(0xBC), Z11, K6, K6)
+	KORQ(K3, K4, K7)
+	KORQ(K6, K7, K7)
+	KANDNQ(K5, K7, K5)
+	KMOVQ(K5, R12)
+	VMOVDQU64(Mem{Base: RSI, Disp: 2}, Z14)
+	window := func(at int) Mem { return Mem{Base: R14, Disp: at} }
+	VPERMB(window(window20), Z14, K3, Z31)
+	// A place in 256 characters: two bits of the second byte, six of the third.
+	VPSLLW(Imm(6), Z11, Z15)
+	VPTERNLOGQ(Imm(0xD8), bytes64(0x3F), Z14, Z15)
+	VPMOVB2M(Z15, K7)
+	// in128 leaves in to the class that 128 characters have by the place.
+	in128 := func(at int, to VecPhysical) {
+		VMOVDQA64(Z15, to)
+		VMOVDQU64(window(at), Z1)
+		VPERMI2B(window(at+64), Z1, to)
+	}
+	in128(windowFF, Z12)
+	VMOVDQU8(Z12, K6, Z31)
+	in128(window30, Z12)
+	in128(window30+128, Z13)
+	VMOVDQU8(Z13, K7, Z12)
+	VMOVDQU8(Z12, K4, Z31)
+	Label("quick2")
 	Comment("Of two bytes (with those: Z12)")
 	VPANDQ(Z0, lead4, Z12)
 	VPCMPEQB(Z12, leadD, K5)

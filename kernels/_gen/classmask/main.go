@@ -29,7 +29,9 @@ const prose = `// Masks of character classes of UTF-8, 64 bytes at a time with A
 // characters are not walked over: of three-byte characters the first byte tells
 // the class, but for a range of second bytes (Han, Hangul); of two-byte ones with
 // a first byte from 0xD0 on there are two ranges of second bytes with a class each
-// (Cyrillic). VPSHUFB looks these up by the lower half of the first byte. The
+// (Cyrillic). VPSHUFB looks these up by the lower half of the first byte. Of the
+// three-byte characters in that range most are in a few windows (punctuation, kana,
+// wide forms), of which VPERMB and VPERMI2B look up the last bits of a character. The
 // classes of first bytes are moved on to the other bytes by VALIGNQ, which puts
 // 16-byte lanes, and VPALIGNR, which puts bytes, behind those of the block before.
 //
@@ -37,7 +39,7 @@ const prose = `// Masks of character classes of UTF-8, 64 bytes at a time with A
 // and DI advance by one block per turn. R11 the mask of bytes >= 0x80, R12, R13,
 // R15 of the characters to walk over; AX, BX, CX temporary. AVX2: Y0, Y1 the
 // block, Y2, Y3 comparisons, Y4...Y14 constants, Y15 temporary. AVX-512: Z0 the
-// block, Z2...Z10 and Z24...Z27 constants, Z16...Z22 tables by lower halves, Z23
+// block, Z2...Z10 and Z24...Z27 constants, R14 quick, Z16...Z22 its tables by lower halves, Z23
 // 0x0F; Z28 and Z29 the quick classes of the first bytes of the block before, of
 // all and of three-byte characters; Z1, Z11...Z15, Z30, Z31 temporary.
 //
@@ -49,7 +51,7 @@ const prose = `// Masks of character classes of UTF-8, 64 bytes at a time with A
 // they are brought down to the last row but the guard. Rows begin at least 128
 // classes from either end, and a last byte that may be anything moves by -128...127
 // from there. Loads and stores are unaligned. Nothing is called; 72 bytes of stack
-// are used. VZEROUPPER before the return, so that SSE code of the caller does not
+// are used. R14 may be used since it is saved by who calls assembly. VZEROUPPER before the return, so that SSE code of the caller does not
 // pay for dirty upper halves.
 
 `

@@ -13,18 +13,19 @@ const prose = `// Places between characters where UTF-8 text can be cut, 64 byte
 // AVX2.
 //
 // Algorithm. A lead byte is in the set if it is what VPSHUFB finds at its last four
-// bits; a block without any is passed over. Of other blocks all characters are
-// decoded, in the order of the text: 8 at a time, whose starts are found by TZCNT
-// in a mask of what is no continuation byte, or 32 at a time with AVX-512, where
-// VPCOMPRESSB puts the first, second and third bytes of all characters side by
-// side. With AVX2 the upper half of the lead byte gives what to keep of the bytes and
+// bits; a block without any is passed over. Of other blocks characters are
+// decoded, in the order of the text: all of them, 8 at a time, whose starts are found by
+// TZCNT in a mask of what is no continuation byte; or with AVX-512 those beyond ASCII,
+// all at once, where VPCOMPRESSB puts their first, second and third bytes side by
+// side, and the bytes before them. With AVX2 the upper half of the lead byte gives what to keep of the bytes and
 // the powers of two that VPMADDUBSW and VPMADDWD add them up with; with AVX-512 all
 // three lengths are made, and one is chosen by comparing. A character of four bytes
 // becomes a surrogate, which may not stand beside a cut. Bits of both sets of the
 // table are gathered as double words and shifted by their numbers; neighbours have two
-// numbers, one behind the other, and the bits are ANDed. What is then known
+// numbers, one behind the other, and the bits are ANDed. Whether ASCII may stand
+// beside a cut VPERMI2B tells of all bytes with AVX-512. What is then known
 // is one bit for each character: that of it and of those before, shifted by one
-// and two, are ANDed. PEXT brings the mask of lead bytes from bytes to characters,
+// and two, are ANDed. PEXT brings masks from bytes to characters,
 // PDEP the result back.
 //
 // near loads a block six times, from the bytes around its places, and ANDs what
@@ -41,9 +42,10 @@ const prose = `// Places between characters where UTF-8 text can be cut, 64 byte
 // mask of lead bytes, R13 of characters; AX, BX temporary. AVX2: R14 characters to
 // go, BX characters done, DX and R15 their bits; Y9 the last characters (the last one
 // last), Y10...Y14 constants, Y4 characters, Y0...Y5 temporary. AVX-512: DX
-// bytes left of the text, R15 bits; Z17 the last characters, Z18...Z30 constants, Z0, Z1,
-// Z2 the bytes of the characters, Z4 characters as words, Z3...Z15 temporary; K2 words of
-// odd number, K7 bytes of the block that there are.
+// bytes left of the text, R13 mask of all characters, R14 of those beyond ASCII, R15 bits of
+// beside; Z17 the last of these, Z18...Z30 constants, Z0...Z3 bytes of characters and before
+// them, Z4 characters as words, Z5 those before, Z6...Z13 temporary; K2 and K7 bytes that
+// there are, from the one before the block on and of the block.
 //
 // near: DI near, DX places, SI text, CX blocks left, R8 tables; Y15 the lower half of
 // bytes, Y0, Y1 tables, Y2, Y3 temporary, Y4...Y7 what begins and ends in the halves of
