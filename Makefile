@@ -52,7 +52,7 @@ full: build ## the whole job over the reference data (2.1 GB of text) into out/f
 fuzz: ## every fuzz target for ten seconds (a quarter of an hour; scripts/fuzz.sh takes a time and a folder)
 	@scripts/fuzz.sh
 
-exact: hf ## count every document of the reference corpora by both engines (hours)
+exact: hf ## count every document of the reference corpora by both engines (hours); samples by the files in TALLYSTICK_TOKENIZERS=/FOLDER too
 	TALLYSTICK_EXACT=full go test -tags hf -count 1 -timeout 0 -v -run 'Golden|EnginesAgree' ./engine/tokenize
 
 hf: ## build the Hugging Face engine's library into build/hf (once; 210 s of CPU)

@@ -31,7 +31,7 @@ func TestEnginesAgree(t *testing.T) {
 	samples := map[string][]document{}
 	if !full {
 		for _, corpus := range corpora {
-			samples[corpus] = sample(t, corpus)
+			samples[corpus] = sample(t, corpus, sampleBytes)
 		}
 	}
 	for _, f := range files {
@@ -80,7 +80,7 @@ func eachDocument(t *testing.T, corpus string, yield func(document) bool) {
 	})
 }
 
-func sample(t *testing.T, corpus string) []document {
+func sample(t *testing.T, corpus string, most int) []document {
 	t.Helper()
 	var docs []document
 	i, bytes := 0, 0
@@ -94,7 +94,7 @@ func sample(t *testing.T, corpus string) []document {
 		}
 		docs = append(docs, d)
 		bytes += len(d.Text)
-		return bytes < sampleBytes
+		return bytes < most
 	})
 	return docs
 }

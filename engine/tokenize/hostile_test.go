@@ -246,19 +246,24 @@ func TestEnginesAgreeOnHostileTexts(t *testing.T) {
 		}
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			config := uncompressed(t, shared, f.name)
-			entries := spelled(t, config)
-			native := openAs(t, f.name, config, tokenize.EngineNative)
-			reference := openAs(t, f.name, config, tokenize.EngineHF)
-			for _, kind := range kinds() {
-				text := hostile[kind](rand.New(rand.NewPCG(1, 2)), entries, size)
-				got, err := native.TryCount(text)
-				want, wantErr := reference.TryCount(text)
-				if err != nil || wantErr != nil || got != want {
-					t.Errorf("%d bytes of %s: native %d (%v), hf %d (%v)", len(text), kind, got, err, want, wantErr)
-				}
-			}
+			agreeOnHostileTexts(t, f.name, uncompressed(t, shared, f.name), size)
 		})
+	}
+}
+
+// agreeOnHostileTexts compares the engines on a text of every kind.
+func agreeOnHostileTexts(t *testing.T, name string, config []byte, size int) {
+	t.Helper()
+	entries := spelled(t, config)
+	native := openAs(t, name, config, tokenize.EngineNative)
+	reference := openAs(t, name, config, tokenize.EngineHF)
+	for _, kind := range kinds() {
+		text := hostile[kind](rand.New(rand.NewPCG(1, 2)), entries, size)
+		got, err := native.TryCount(text)
+		want, wantErr := reference.TryCount(text)
+		if err != nil || wantErr != nil || got != want {
+			t.Errorf("%d bytes of %s: native %d (%v), hf %d (%v)", len(text), kind, got, err, want, wantErr)
+		}
 	}
 }
 

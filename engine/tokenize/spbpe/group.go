@@ -8,9 +8,9 @@ import (
 )
 
 // Groups makes the worker a pipeline.Grouper, where no text as a whole is a
-// token.
+// token and none needs more than NFC.
 func (w *worker) Groups() bool {
-	return (w.model.whole == nil || w.split) && (w.normalized == asIs || !w.prepend)
+	return len(w.steps) == 0 && (w.model.whole == nil || w.split) && (w.normalized == asIs || !w.prepend)
 }
 
 // IsNormal tells whether text is normalised.

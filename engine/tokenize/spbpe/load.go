@@ -3,6 +3,7 @@ package spbpe
 import (
 	"fmt"
 
+	"github.com/tallystick/tallystick/engine/tokenize/normalize"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 )
 
@@ -56,12 +57,12 @@ func (t *tokenizer) setStages(file pipeline.Object, addedAsText bool) (added []p
 	if !r.replaces {
 		return nil, pipeline.Unsupported("BPE over characters whose spaces stay spaces")
 	}
-	if r.nfc && r.prefix == firstSegment {
+	if (r.nfc || len(r.steps) > 0) && r.prefix == firstSegment {
 		// A token in the midst of what NFC makes of one character would leave
 		// two segments that Hugging Face takes for the first.
-		return nil, pipeline.Unsupported("normalizer NFC with prepend_scheme first")
+		return nil, pipeline.Unsupported("a normalizer that changes characters with prepend_scheme first")
 	}
-	t.nfc, t.prepend, t.prefix, t.split = r.nfc, r.prepend, r.prefix, r.split
+	t.steps, t.nfc, t.prepend, t.prefix, t.split = r.steps, r.nfc, r.prepend, r.prefix, r.split
 	if !addedAsText {
 		if added, err = file.AddedTokens(); err != nil {
 			return nil, err
@@ -91,7 +92,7 @@ func normalFormFor(added []pipeline.AddedToken, replaced bool) (form normalForm)
 
 // join sets joined if it can.
 func (t *tokenizer) join(added []pipeline.AddedToken) {
-	if len(added) == 0 || t.nfc || t.prepend || t.prefix != never || t.model.whole != nil || !t.cuts.plain {
+	if len(added) == 0 || len(t.steps) > 0 || t.nfc || t.prepend || t.prefix != never || t.model.whole != nil || !t.cuts.plain {
 		return
 	}
 	joined := &joined{contents: make(map[string]struct{}, len(added))}
@@ -109,6 +110,7 @@ func (t *tokenizer) join(added []pipeline.AddedToken) {
 
 // recognizer gathers what the normalizers and pre-tokenizers of a file do.
 type recognizer struct {
+	steps        []normalize.Step // before the others
 	nfc, prepend bool
 	replaces     bool // spaces have become markers so far
 	metaspace    bool // a Metaspace has been met
@@ -154,13 +156,23 @@ func (r *recognizer) normalizer(o pipeline.Object) error {
 		if err := pattern.Decode("String", &space); err != nil {
 			return err
 		}
-		if len(pattern) != 1 || space != " " || content != marker {
-			return pipeline.Unsupported("Replace of %s by %q", o["pattern"], content)
+		if len(pattern) == 1 && space == " " && content == marker {
+			r.replaces = true
+			return nil
 		}
-		r.replaces = true
-		return nil
 	}
-	return pipeline.Unsupported("normalizer %q", kind)
+	return r.step(kind, o)
+}
+
+// step reads a normalizer that is not one of this kind of tokenizer. It is known
+// before those: what it would make of markers and spaces is another thing.
+func (r *recognizer) step(kind string, o pipeline.Object) error {
+	if r.nfc || r.prepend || r.replaces {
+		return pipeline.Unsupported("normalizer %q after NFC, Prepend or the Replace of spaces", kind)
+	}
+	steps, err := normalize.Parse(o)
+	r.steps = append(r.steps, steps...)
+	return err
 }
 
 func (r *recognizer) preTokenizer(o pipeline.Object) error {

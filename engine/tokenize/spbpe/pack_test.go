@@ -118,7 +118,7 @@ func TestPackRealModels(t *testing.T) {
 func TestPackVersion(t *testing.T) {
 	const (
 		version = "spbpe 1"
-		digest  = "d1486c94f1482b08"
+		digest  = "552b66e198ad8414"
 	)
 	h := sha256.New()
 	for seed := range uint64(20) {

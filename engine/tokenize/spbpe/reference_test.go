@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 // slow is BPE as Hugging Face writes it down, over strings: merge_word of
@@ -30,6 +31,8 @@ func (m *slowModel) has(token string) bool { _, ok := m.Vocab[token]; return ok 
 type slowPart struct {
 	Type                       string
 	Normalizers, Pretokenizers []*slowPart
+	StripLeft                  bool   `json:"strip_left"`
+	StripRight                 bool   `json:"strip_right"`
 	PrependScheme              string `json:"prepend_scheme"`
 	Split                      *bool
 }
@@ -62,7 +65,9 @@ func newSlow(t testing.TB, config []byte) *slow {
 
 // count is that of a text without added tokens.
 func (s *slow) count(text string, first bool) (n int) {
-	text = s.normalize(s.Normalizer, text)
+	if text = s.normalize(s.Normalizer, text); text == "" {
+		return 0
+	}
 	for _, word := range s.pretokenize(s.PreTokenizer, []string{text}, first) {
 		n += s.countWord(word)
 	}
@@ -73,7 +78,18 @@ func (s *slow) normalize(p *slowPart, text string) string {
 	switch {
 	case p == nil:
 	case p.Type == "Prepend":
-		text = "▁" + text
+		if text != "" {
+			text = "▁" + text
+		}
+	case p.Type == "Lowercase":
+		text = strings.ToLower(text)
+	case p.Type == "Strip":
+		if p.StripLeft {
+			text = strings.TrimLeftFunc(text, unicode.IsSpace)
+		}
+		if p.StripRight {
+			text = strings.TrimRightFunc(text, unicode.IsSpace)
+		}
 	case p.Type == "Replace":
 		text = strings.ReplaceAll(text, " ", "▁")
 	case p.Type == "Sequence":

@@ -23,6 +23,7 @@ import (
 	"slices"
 
 	"github.com/tallystick/tallystick/engine/tokenize/countcache"
+	"github.com/tallystick/tallystick/engine/tokenize/normalize"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 	"github.com/tallystick/tallystick/engine/tokenize/ucd"
 )
@@ -52,8 +53,9 @@ const marker = "▁"
 
 // tokenizer is what a file asks for, without its added tokens.
 type tokenizer struct {
-	nfc     bool // text between added tokens is brought to NFC
-	prepend bool // and a marker put in front of it
+	steps   []normalize.Step // text between added tokens is normalised by these,
+	nfc     bool             // brought to NFC,
+	prepend bool             // and a marker put in front of it if anything is left
 	// A segment, which is what normalised added tokens leave of that, is given
 	// a marker if it has none: always, or where it begins the document.
 	prefix scheme
@@ -107,6 +109,7 @@ type worker struct {
 	cache      *countcache.Cache
 	scanner    scanner
 	merger     merger
+	chain      normalize.Chain
 	normalizer ucd.Normalizer
 	composed   []byte // of Normalize: in NFC
 	normal     []byte // of Normalize: result
@@ -120,6 +123,7 @@ func newWorker(t *tokenizer, cacheBytes int) *worker {
 		tokenizer: t,
 		cache:     countcache.New(countcache.Options{MaxBytes: cacheBytes, BytesAreTokens: t.model.bytesAreTokens()}),
 		merger:    merger{model: t.model, words: t.cuts.none, joined: t.joined},
+		chain:     normalize.Chain{Steps: t.steps},
 	}
 }
 
@@ -139,6 +143,9 @@ func (w *worker) CountJoined(text []byte, added []pipeline.Span) int {
 
 // Normalize returns the normalised text, in the form that normalized tells.
 func (w *worker) Normalize(text []byte) []byte {
+	if text = w.chain.Run(text); len(text) == 0 {
+		return text
+	}
 	if w.nfc {
 		if quick := ucd.QuickNFC(text); quick < len(text) {
 			w.composed = append(slices.Grow(w.composed[:0], len(text)), text[:quick]...)
@@ -229,6 +236,7 @@ func (w *worker) countLeading(piece []byte) int {
 const maxScratch = 1 << 20
 
 func (w *worker) Trim() {
+	w.chain.Trim(maxScratch)
 	if cap(w.normal) > maxScratch {
 		w.normal = nil
 	}

@@ -69,6 +69,8 @@ func toyFile(rng *rand.Rand) []byte {
 	type object = map[string]any
 	replace := object{"type": "Replace", "pattern": object{"String": " "}, "content": "▁"}
 	prepend := object{"type": "Prepend", "prepend": "▁"}
+	strip := object{"type": "Strip", "strip_left": pick(true, false), "strip_right": pick(true, false)}
+	sequence := func(parts ...any) object { return object{"type": "Sequence", "normalizers": parts} }
 	split := object{"type": "Split", "pattern": object{"String": " "}, "behavior": pick("MergedWithPrevious", "Removed", "Isolated"), "invert": false}
 	metaspace := object{"type": "Metaspace", "replacement": "▁", "prepend_scheme": pick("always", "first", "never")}
 	if rng.IntN(3) > 0 {
@@ -76,14 +78,15 @@ func toyFile(rng *rand.Rand) []byte {
 	}
 	file := object{
 		"version":       "1.0",
-		"normalizer":    pick(nil, replace, object{"type": "Sequence", "normalizers": []any{prepend, replace}}, object{"type": "Sequence", "normalizers": []any{replace, prepend}}),
+		"normalizer":    pick(nil, sequence(strip)),
 		"pre_tokenizer": metaspace,
 		"model": object{
 			"type": "BPE", "dropout": nil, "unk_token": pick("<unk>", "<unk>", nil), "continuing_subword_prefix": nil, "end_of_word_suffix": pick(nil, ""),
 			"fuse_unk": pick(true, false), "byte_fallback": pick(true, true, false), "ignore_merges": pick(true, false), "vocab": vocab, "merges": merges,
 		},
 	}
-	if file["normalizer"] != nil {
+	if rng.IntN(4) > 0 {
+		file["normalizer"] = pick(replace, sequence(prepend, replace), sequence(replace, prepend), sequence(strip, object{"type": "Lowercase"}, prepend, replace))
 		file["pre_tokenizer"] = pick(nil, split, metaspace, object{"type": "Sequence", "pretokenizers": []any{split, metaspace}})
 	}
 	added := []any{}
@@ -106,7 +109,7 @@ func toyFile(rng *rand.Rand) []byte {
 
 var toyPieces = []string{
 	"a", "b", "c", "ab", "abc", "ba", " ", "  ", "   ", "▁", "▁▁", "é", "漢", "漢漢", "𠀀", "<", ">", "<s>", "0", "x", " x", "> </", ">▁<",
-	"z", "ß", "字", "\n", "\t", "\u00a0", "\x00", "e\u0301", "🫨", "<0x41>", "<unk>", "▁abc", " abc", "\u3000", "\u0301",
+	"z", "ß", "字", "\n", "\t", "\u00a0", "\x00", "e\u0301", "🫨", "<0x41>", "<unk>", "▁abc", " abc", "\u3000", "\u0301", "B", "É",
 }
 
 func toyText(rng *rand.Rand) string {
@@ -152,11 +155,20 @@ func checkToy(t *testing.T, seed uint64, texts int) {
 		text, first := toyText(rng), rng.IntN(2) == 0
 		want := s.count(text, first)
 		for pass := range 2 {
-			if got := w.Count(w.Normalize([]byte(text)), first); got != want {
+			if got := w.countText(text, first); got != want {
 				t.Fatalf("seed %d, pass %d: %q, first %t: %d tokens, slowly %d\n%s", seed, pass, text, first, got, want, config)
 			}
 		}
 	}
+}
+
+// countText is what a pipeline does with a text without added tokens.
+func (w *worker) countText(text string, first bool) int {
+	normal := w.Normalize([]byte(text))
+	if len(normal) == 0 {
+		return 0
+	}
+	return w.Count(normal, first)
 }
 
 func loadBytes(config []byte, addedAsText bool) (*tokenizer, error) {
@@ -206,6 +218,9 @@ func TestConcurrent(t *testing.T) {
 	for seed := range uint64(6) {
 		rng := rand.New(rand.NewPCG(seed, 4))
 		c, err := open(toyFile(rng), false)
+		if errors.Is(err, doc.ErrUnsupported) {
+			continue
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -244,6 +259,9 @@ func FuzzToy(f *testing.F) {
 	for seed := range uint64(12) {
 		config := toyFile(rand.New(rand.NewPCG(seed, 2)))
 		x, err := loadBytes(config, true)
+		if errors.Is(err, doc.ErrUnsupported) {
+			continue
+		}
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -259,7 +277,7 @@ func FuzzToy(f *testing.F) {
 		}
 		for i, p := range pairs {
 			want := p.s.count(text, first)
-			if got := p.w.Count(p.w.Normalize([]byte(text)), first); got != want {
+			if got := p.w.countText(text, first); got != want {
 				t.Errorf("toy %d: %q, first %t: %d tokens, slowly %d", i, text, first, got, want)
 			}
 		}
@@ -275,20 +293,21 @@ func TestRefused(t *testing.T) {
 	}
 	for config, thing := range map[string]string{
 		fmt.Sprintf(model, ""): "spaces stay spaces",
-		`"normalizer":{"type":"NFKC"},` + fmt.Sprintf(model, ""):                                                             "NFKC",
-		`"normalizer":{"type":"Replace","pattern":{"Regex":" "},"content":"▁"},` + fmt.Sprintf(model, ""):                    "Replace",
-		`"normalizer":{"type":"Replace","pattern":{"String":"  "},"content":"▁"},` + fmt.Sprintf(model, ""):                  "Replace",
-		replace + `"pre_tokenizer":{"type":"Whitespace"},` + fmt.Sprintf(model, ""):                                          "Whitespace",
-		replace + `"pre_tokenizer":{"type":"ByteLevel"},` + fmt.Sprintf(model, ""):                                           "ByteLevel",
-		replace + `"pre_tokenizer":{"type":"Split","pattern":{"String":"a"},"invert":false},` + fmt.Sprintf(model, ""):       "Split",
-		`"pre_tokenizer":{"type":"Metaspace","replacement":"_"},` + fmt.Sprintf(model, ""):                                   "Metaspace",
-		`"pre_tokenizer":{"type":"Metaspace","replacement":"▁","add_prefix_space":false},` + fmt.Sprintf(model, ""):          "add_prefix_space",
-		replace + fmt.Sprintf(model, `,"dropout":0.1`):                                                                       "dropout",
-		replace + fmt.Sprintf(model, `,"end_of_word_suffix":"</w>"`):                                                         "end_of_word_suffix",
-		replace + strings.Replace(fmt.Sprintf(model, ""), `"unk_token":"<unk>"`, `"unk_token":"[UNK]"`, 1):                   "unk_token",
-		replace + `"model":{"type":"WordPiece"}`:                                                                             "WordPiece",
-		replace + `"model":{"type":"BPE","unk_token":"<unk>","vocab":{"<unk>":0,"a":1,"<unk>a":2},"merges":[["<unk>","a"]]}`: "unknown characters",
-		replace + `"version":"2.0",` + fmt.Sprintf(model, ""):                                                                "version",
+		`"normalizer":{"type":"Sequence","normalizers":[{"type":"Prepend","prepend":"▁"},{"type":"NFKC"}]},` + fmt.Sprintf(model, ""):            "NFKC",
+		`"normalizer":{"type":"NFKC"},"pre_tokenizer":{"type":"Metaspace","replacement":"▁","prepend_scheme":"first"},` + fmt.Sprintf(model, ""): "prepend_scheme first",
+		`"normalizer":{"type":"Replace","pattern":{"Regex":" "},"content":"▁"},` + fmt.Sprintf(model, ""):                                        "Replace",
+		`"normalizer":{"type":"Replace","pattern":{"String":"  "},"content":"▁"},` + fmt.Sprintf(model, ""):                                      "spaces stay spaces",
+		replace + `"pre_tokenizer":{"type":"Whitespace"},` + fmt.Sprintf(model, ""):                                                              "Whitespace",
+		replace + `"pre_tokenizer":{"type":"ByteLevel"},` + fmt.Sprintf(model, ""):                                                               "ByteLevel",
+		replace + `"pre_tokenizer":{"type":"Split","pattern":{"String":"a"},"invert":false},` + fmt.Sprintf(model, ""):                           "Split",
+		`"pre_tokenizer":{"type":"Metaspace","replacement":"_"},` + fmt.Sprintf(model, ""):                                                       "Metaspace",
+		`"pre_tokenizer":{"type":"Metaspace","replacement":"▁","add_prefix_space":false},` + fmt.Sprintf(model, ""):                              "add_prefix_space",
+		replace + fmt.Sprintf(model, `,"dropout":0.1`):                                                                                           "dropout",
+		replace + fmt.Sprintf(model, `,"end_of_word_suffix":"</w>"`):                                                                             "end_of_word_suffix",
+		replace + strings.Replace(fmt.Sprintf(model, ""), `"unk_token":"<unk>"`, `"unk_token":"[UNK]"`, 1):                                       "unk_token",
+		replace + `"model":{"type":"WordPiece"}`:                                                                                                 "WordPiece",
+		replace + `"model":{"type":"BPE","unk_token":"<unk>","vocab":{"<unk>":0,"a":1,"<unk>a":2},"merges":[["<unk>","a"]]}`:                     "unknown characters",
+		replace + `"version":"2.0",` + fmt.Sprintf(model, ""):                                                                                    "version",
 	} {
 		_, err := open([]byte("{"+config+"}"), false)
 		if !errors.Is(err, doc.ErrUnsupported) || !strings.Contains(err.Error(), thing) {
