@@ -41,6 +41,7 @@ Two processes may do the same task at once: the files are the same.
 Examples, as array jobs of Slurm and Kubernetes ("tallystick cluster" writes them):
   tallystick stage scan --plan out/plan.json --task $SLURM_ARRAY_TASK_ID
   tallystick stage tally --plan out/plan.json --tasks-per-job 16    (index from the environment)
+  tallystick stage decide --plan out/plan.json --task 3    (of a plan with --decide-tasks)
 
 Match can be left to Spark, DuckDB or BigQuery, with the same result; see
 docs/operations.md:
