@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tallystick/tallystick/engine/auditor"
 	"github.com/tallystick/tallystick/engine/doc"
@@ -76,18 +77,20 @@ func (d elsewhere) IsDropped(number int32) bool { return d.dropped.has(uint32(nu
 
 func (d elsewhere) Share(ctx context.Context, pairs []auditor.Pair) error {
 	of := map[uint32][]int{} // pairs by document
+	asked := newBitset(d.r.number)
 	for i, s := range pairs {
-		of[uint32(s.A)] = append(of[uint32(s.A)], i)
-		of[uint32(s.B)] = append(of[uint32(s.B)], i)
+		for _, n := range []uint32{uint32(s.A), uint32(s.B)} {
+			of[n] = append(of[n], i)
+			asked.add(n)
+		}
 	}
 	in := map[uint32]int{} // the last bucket of each
 	bucket := 0
 	return d.r.eachBucketOf(ctx, d.isCopy, func(members []uint32) error {
 		bucket++
+		members = slices.DeleteFunc(members, func(m uint32) bool { return !asked.has(m) })
 		for _, m := range members {
-			if len(of[m]) > 0 {
-				in[m] = bucket
-			}
+			in[m] = bucket
 		}
 		for _, m := range members {
 			for _, i := range of[m] {
