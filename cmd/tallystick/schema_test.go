@@ -55,7 +55,7 @@ func TestEveryFileHasItsSchema(t *testing.T) {
 	}
 
 	// A cluster's tasks, half done, then done.
-	c.one("estimate", tool("plan", corpus, "--tokenizer", "gpt2", "--out", "tasks", "--json", "--machines", "3", "--memory", "512MiB"))
+	c.one("estimate", tool("plan", corpus, "--tokenizer", "gpt2", "--out", "tasks", "--json", "--machines", "3", "--memory", "512MiB", "--decide-tasks", "2"))
 	tool("stage", "scan", "--plan", "tasks/plan.json", "--task", "0")
 	living, err := lease.Take("tasks/.work/running/match.00001.LIVING", "match task 1")
 	if err != nil {
@@ -71,12 +71,13 @@ func TestEveryFileHasItsSchema(t *testing.T) {
 	for task := range 4 {
 		tool("stage", "match", "--plan", "tasks/plan.json", "--task", fmt.Sprint(task))
 	}
+	tool("stage", "decide", "--plan", "tasks/plan.json", "--tasks-per-job", "2")
 	tool("stage", "resolve", "--plan", "tasks/plan.json", "--task", "0")
 	tool("stage", "tally", "--plan", "tasks/plan.json", "--task", "0")
 	tool("stage", "seal", "--plan", "tasks/plan.json", "--keep-work")
 
 	// Every rule that leaves something in a file.
-	run("--out", "first", "--tokenizer", "cl100k_base", "--credit", "shared", "--index", "--keep-work", "--audit", "100%",
+	run("--out", "first", "--tokenizer", "cl100k_base", "--credit", "shared", "--index", "--keep-work", "--audit", "100%", "--decide-tasks", "3",
 		"--priority", "source", "--source-rank", "wiki,absent", "--alarm-documents", "2", "--alarm-loss", "1%",
 		"--alarm-loss-excess", "0.1", "--alarm-group", "1", "--alarm-bucket", "1", "--alarm-candidates", "1")
 	run("--out", "index", "--index")
