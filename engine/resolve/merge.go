@@ -48,8 +48,9 @@ func (m *merger) gather(ctx context.Context) error {
 		var e evidence
 		s.get(d)
 		e.get(d, len(m.Plan.Shards))
+		err = d.Ended()
 		closeFile()
-		if err := d.Ended(); err != nil {
+		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 		if number == 0 {
