@@ -112,11 +112,13 @@ func (a *auditor) judge(ctx context.Context) error {
 		}
 		defer closeFile()
 		var rec wire.Document
+		var n *fate.Node
+		named := func(ordinal uint32) bool {
+			n = a.named[doc.Place{Shard: uint32(shard), Ordinal: ordinal}]
+			return n != nil
+		}
 		for left[shard] > 0 && d.More() {
-			if d.Document(&rec); d.Err != nil {
-				break
-			}
-			if n := a.named[doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}]; n != nil {
+			if d.SizedDocumentOf(&rec, named) && d.Err == nil {
 				a.mu.Lock() // sources are numbered
 				a.order.Describe(n, &rec, false)
 				a.mu.Unlock()

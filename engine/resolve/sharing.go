@@ -56,9 +56,18 @@ func (r *resolver) eachDocOf(ctx context.Context, shard int, rec *wire.Document,
 		}
 		defer closeCarried()
 	}
+	end, behind := r.places.end(shard), false
+	shares := func(ordinal uint32) bool {
+		behind = uint64(ordinal) >= end
+		_, shares := r.places.find(doc.Place{Shard: uint32(shard), Ordinal: ordinal})
+		return shares
+	}
 	// Behind the last line of interest nothing is.
-	for end := r.places.end(shard); end > 0 && d.More(); {
-		if d.Document(rec); d.Err != nil || uint64(rec.Ordinal) >= end {
+	for end > 0 && !behind && d.More() {
+		if !d.SizedDocumentOf(rec, shares) {
+			continue
+		}
+		if d.Err != nil {
 			break
 		}
 		decided, err := carried(rec.Ordinal)

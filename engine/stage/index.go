@@ -81,7 +81,7 @@ func (t *taskRun) indexShard(ctx context.Context, shard int, decidedBy *task.Rec
 	defer closeDocs()
 	var rec wire.Document
 	for docs.More() {
-		if docs.Document(&rec); docs.Err == nil && rec.Reason == doc.OK && wanted(indexDoc, rec.Ordinal) {
+		if docs.SizedDocument(&rec); docs.Err == nil && rec.Reason == doc.OK && wanted(indexDoc, rec.Ordinal) {
 			rec.Tokens, rec.Further = 0, rec.Further[:0]
 			e.Byte(indexDoc)
 			e.Document(&rec)
@@ -185,7 +185,7 @@ func (t *taskRun) readIndex(ctx context.Context, run *plan.Earlier, file io.Read
 		case indexDoc:
 			d.Document(&rec)
 			rec.Further = append(rec.Further[:0], zeros...)
-			docs.Document(&rec)
+			docs.SizedDocument(&rec)
 			putTableRow(keys.Tables, &t.Plan, &rec)
 			kept++
 		case indexDecision:

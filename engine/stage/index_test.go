@@ -92,7 +92,7 @@ func TestIndexHoldsWhatWasKept(t *testing.T) {
 			near = append(near, fmt.Sprint(d))
 		}
 	}
-	scanned, err := recordsIn(read(j.Out, task.WorkPath(task.Scan, 0, "docs")), wire.MagicDocs, (*wire.Decoder).Document)
+	scanned, err := recordsIn(read(j.Out, task.WorkPath(task.Scan, 0, "docs")), wire.MagicDocs, (*wire.Decoder).SizedDocument)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestIndexHoldsWhatWasKept(t *testing.T) {
 		d.Tokens = 0
 		want = append(want, fmt.Sprint(d))
 	}
-	docs, err := recordsIn(read(out, task.WorkPath(task.Scan, 0, "docs")), wire.MagicDocs, (*wire.Decoder).Document)
+	docs, err := recordsIn(read(out, task.WorkPath(task.Scan, 0, "docs")), wire.MagicDocs, (*wire.Decoder).SizedDocument)
 	if err != nil {
 		t.Fatal(err)
 	}

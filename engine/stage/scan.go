@@ -165,7 +165,7 @@ func (s *scanner) flushWaiting() {
 			}
 			counted++
 		}
-		s.docs.Document(&out.Document)
+		s.docs.SizedDocument(&out.Document)
 		putTableRow(s.keys.Tables, &s.Plan, &out.Document)
 		if max(cap(out.ID), cap(out.Contributor), cap(out.Source)) > maxLabel {
 			out.ID, out.Contributor, out.Source = nil, nil, nil

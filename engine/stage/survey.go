@@ -25,7 +25,7 @@ func EachDocument(ctx context.Context, j *task.Job, shard int, fn func(ordinal u
 	defer closeFile()
 	var rec wire.Document
 	for d.More() {
-		if d.Document(&rec); d.Err != nil {
+		if d.SizedDocument(&rec); d.Err != nil {
 			break
 		}
 		fn(rec.Ordinal, rec.Reason, rec.Bytes, rec.Contributor)

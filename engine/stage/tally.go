@@ -89,7 +89,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 			}
 			t.Progress(tellEvery)
 		}
-		if docs.Document(&rec); docs.Err != nil {
+		if docs.SizedDocument(&rec); docs.Err != nil {
 			break
 		}
 		kept.Document(&rec)

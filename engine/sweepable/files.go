@@ -30,6 +30,7 @@ import (
 const Dir = "sweep"
 
 const (
+	magicDocs  = "tallystick docs 1\n"
 	magicGraph = "tallystick graph 1\n"
 	magicSets  = "tallystick sets 1\n"
 
@@ -108,7 +109,7 @@ func KeepDocs(ctx context.Context, t *task.Task, shard int) (*Packer, error) {
 	if !t.Plan.NearDup.Sweepable() {
 		return nil, nil
 	}
-	return pack(ctx, t, sweepDocs(shard), wire.MagicDocs)
+	return pack(ctx, t, sweepDocs(shard), magicDocs)
 }
 
 // KeepNodes writes what resolve knows before it writes decisions.
@@ -303,7 +304,7 @@ func LoadSets(ctx context.Context, j *task.Job, scratch string, docs int, want f
 // TakeDocs makes the records of a shard what they were in another run.
 func TakeDocs(ctx context.Context, t *task.Task, from *task.Job) error {
 	shard := t.Record.Task
-	d, done, err := unpack(ctx, from, sweepDocs(shard), wire.MagicDocs)
+	d, done, err := unpack(ctx, from, sweepDocs(shard), magicDocs)
 	if err != nil {
 		return err
 	}
@@ -317,7 +318,7 @@ func TakeDocs(ctx context.Context, t *task.Task, from *task.Job) error {
 		if d.Document(&rec); d.Err != nil {
 			break
 		}
-		e.Document(&rec)
+		e.SizedDocument(&rec)
 		t.Record.Numbers["documents"]++
 		if rec.Reason != doc.OK {
 			t.Record.Numbers["rejected"]++

@@ -60,7 +60,7 @@ func (k *Kept) readDocs(ctx context.Context, each func(place doc.Place, node int
 	numbers := map[string]int32{}
 	at := 0
 	for shard := range k.task.Plan.Shards {
-		d, done, err := unpack(ctx, k.task.Job, sweepDocs(shard), wire.MagicDocs)
+		d, done, err := unpack(ctx, k.task.Job, sweepDocs(shard), magicDocs)
 		if err != nil {
 			return err
 		}

@@ -330,6 +330,22 @@ func (d *Decoder) longBytes(dst []byte, n uint64) []byte {
 	return dst
 }
 
+// skip reads n bytes that nobody wants.
+func (d *Decoder) skip(n int) {
+	if n < 0 {
+		d.Fail(fmt.Errorf("%w: a record of a size that has no room for it", doc.ErrCorrupt))
+	}
+	for n > 0 && d.Err == nil {
+		if !d.ahead(1) {
+			d.Fail(d.end)
+			return
+		}
+		step := min(n, d.to-d.at)
+		d.at += step
+		n -= step
+	}
+}
+
 // Str is Bytes as a string of its own.
 func (d *Decoder) Str() string {
 	n := d.Uint()

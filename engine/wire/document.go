@@ -4,13 +4,15 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tallystick/tallystick/engine/doc"
 )
 
 // The first lines of files.
 const (
-	MagicDocs      = "tallystick docs 1\n"
+	// MagicDocs begins what scan learns of the lines of a shard: SizedDocument.
+	MagicDocs      = "tallystick docs 2\n"
 	MagicKeys      = "tallystick keys 2\n"
 	MagicGroups    = "tallystick groups 1\n"
 	MagicDecisions = "tallystick decisions 1\n"
@@ -85,12 +87,55 @@ func (e *Encoder) Document(r *Document) {
 	e.buf = b
 }
 
+// SizedDocument is Document after its size in bytes, so that who wants few of a file
+// need not read the others.
+func (e *Encoder) SizedDocument(r *Document) {
+	if len(e.buf) >= codecBuffer { // not between size and record
+		e.flush()
+	}
+	at := len(e.buf)
+	e.buf = append(e.buf, 0)
+	e.Document(r)
+	size := len(e.buf) - at - 1
+	if size < 1<<7 {
+		e.buf[at] = byte(size)
+		return
+	}
+	var b [binary.MaxVarintLen64]byte
+	e.buf = slices.Replace(e.buf, at, at+1, b[:binary.PutUvarint(b[:], uint64(size))]...)
+}
+
+// SizedDocument reads a record into r, whose memory it reuses.
+func (d *Decoder) SizedDocument(r *Document) {
+	d.Uint()
+	d.Document(r)
+}
+
+// SizedDocumentOf reads the next record into r if its line is wanted, and tells
+// whether it is.
+func (d *Decoder) SizedDocumentOf(r *Document, wanted func(ordinal uint32) bool) bool {
+	size := d.Below(maxString)
+	ordinal := d.Uint32()
+	if !wanted(ordinal) {
+		d.skip(int(size) - uvarintLen(uint64(ordinal)))
+		return false
+	}
+	r.Ordinal = ordinal
+	d.document(r)
+	return true
+}
+
 // Document reads a record into r, whose memory it reuses.
 func (d *Decoder) Document(r *Document) {
+	r.Ordinal = d.Uint32()
+	d.document(r)
+}
+
+// document is Document behind the ordinal.
+func (d *Decoder) document(r *Document) {
 	// Field by field: to clear the record would cost as much as to read one.
 	r.Column, r.Bytes, r.Tokens, r.Hash, r.Created = 0, 0, 0, 0, doc.Instant{}
 	r.ID, r.Source, r.Further = r.ID[:0], r.Source[:0], r.Further[:0]
-	r.Ordinal = d.Uint32()
 	r.Offset = d.Size()
 	r.Reason = doc.Reason(d.Str())
 	r.Contributor = d.Bytes(r.Contributor)

@@ -59,7 +59,7 @@ func TestDocsRoundTrip(t *testing.T) {
 		var file bytes.Buffer
 		e := NewEncoder(&file, MagicDocs)
 		for i := range want {
-			e.Document(&want[i])
+			e.SizedDocument(&want[i])
 		}
 		if err := e.Flush(); err != nil {
 			t.Fatal(err)
@@ -81,8 +81,8 @@ func TestFurtherTokensRoundTrip(t *testing.T) {
 	want := Document{Ordinal: 3, Tokens: 7, Further: []uint64{0, 1 << 40}, Contributor: []byte("Ann"), ID: []byte("id"), Source: []byte("wiki")}
 	rejected := Document{Ordinal: 4, Reason: doc.InvalidUTF8, Contributor: []byte("Ann"), Further: []uint64{}}
 	e.Sources = true
-	e.Document(&want)
-	e.Document(&rejected)
+	e.SizedDocument(&want)
+	e.SizedDocument(&rejected)
 	if err := e.Flush(); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestFurtherTokensRoundTrip(t *testing.T) {
 	d.Further, d.Sources = 2, true
 	for _, w := range []Document{want, rejected} {
 		got := Document{Further: make([]uint64, 1)}
-		if d.Document(&got); d.Err != nil {
+		if d.SizedDocument(&got); d.Err != nil {
 			t.Fatal(d.Err)
 		}
 		if diff := gocmp.Diff(w, got, cmpopts.EquateEmpty()); diff != "" {
@@ -103,6 +103,53 @@ func TestFurtherTokensRoundTrip(t *testing.T) {
 	if d.More() || d.Err != nil {
 		t.Errorf("more documents, or %v", d.Err)
 	}
+}
+
+// Who wants some documents gets these, wherever the file is cut into buffers; a file
+// that ends in one that is skipped is corrupt.
+func TestSomeDocuments(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		all := rapid.SliceOf(rapid.Custom(drawDoc)).Draw(t, "docs")
+		wanted := map[uint32]bool{}
+		for i := range all {
+			wanted[all[i].Ordinal] = rapid.Bool().Draw(t, "wanted")
+		}
+		var file bytes.Buffer
+		e := NewEncoder(&file, MagicDocs)
+		var want []Document
+		for i := range all {
+			e.SizedDocument(&all[i])
+			if wanted[all[i].Ordinal] {
+				want = append(want, all[i])
+			}
+		}
+		if err := e.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		read := func(b []byte) (got []Document, err error) {
+			d, err := NewDecoderSize(bytes.NewReader(b), MagicDocs, rapid.IntRange(1, 200).Draw(t, "buffer"))
+			for err == nil && d.More() {
+				r := Document{Contributor: []byte{}, ID: []byte{}}
+				if d.SizedDocumentOf(&r, func(ordinal uint32) bool { return wanted[ordinal] }) && d.Err == nil {
+					got = append(got, r)
+				}
+				err = d.Err
+			}
+			return got, err
+		}
+		got, err := read(file.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("documents (-want +got):\n%s", diff)
+		}
+		if len(all) > 0 {
+			if _, err := read(file.Bytes()[:file.Len()-1]); !errors.Is(err, doc.ErrCorrupt) {
+				t.Fatalf("cut by a byte: %v", err)
+			}
+		}
+	})
 }
 
 func TestDecisionsRoundTrip(t *testing.T) {
@@ -145,7 +192,7 @@ func decodeDocs(file []byte) ([]Document, error) {
 	}
 	for d.More() {
 		var r Document
-		if d.Document(&r); d.Err == nil {
+		if d.SizedDocument(&r); d.Err == nil {
 			r.Contributor, r.ID = append([]byte{}, r.Contributor...), append([]byte{}, r.ID...)
 			got = append(got, r)
 		}
@@ -280,7 +327,7 @@ func TestTruncated(t *testing.T) {
 		e.Flush()
 		d.Flush()
 		docEnds[docs.Len()], decisionEnds[decisions.Len()] = true, true
-		e.Document(&Document{Ordinal: i, Contributor: []byte("Ann"), Hash: rng.Uint64(), ID: []byte("id"), Created: doc.Instant{Sec: -5, Set: true}})
+		e.SizedDocument(&Document{Ordinal: i, Contributor: []byte("Ann"), Hash: rng.Uint64(), ID: []byte("id"), Created: doc.Instant{Sec: -5, Set: true}})
 		d.Decision(&Decision{Ordinal: i, Class: doc.NearDup, WitnessID: "w", Overlap: 4, Union: 5})
 	}
 	for _, f := range []struct {
@@ -347,12 +394,12 @@ func TestImpossible(t *testing.T) {
 		}
 	}
 	huge := binary.AppendUvarint(nil, math.MaxUint64-20) // as an int64 it points back
-	first := append([]byte{3}, huge...)                  // a place beyond the file
+	first := append([]byte{9, 3}, huge...)               // a place beyond the file
 	for name, b := range map[string][]byte{
 		"offset":                append(first, 0, 0, 0),
-		"column":                append([]byte{3, 1, 1, 'x', 0}, huge...),
-		"neither date nor none": append([]byte{3, 1, 0, 0, 1, 1}, "8 bytes.\x02\x00\x00"...),
-		"nanoseconds":           append(append([]byte{3, 1, 0, 0, 1, 1}, "8 bytes.\x01\x00"...), binary.AppendUvarint(nil, 1e9)...),
+		"column":                append([]byte{9, 3, 1, 1, 'x', 0}, huge...),
+		"neither date nor none": append([]byte{9, 3, 1, 0, 0, 1, 1}, "8 bytes.\x02\x00\x00"...),
+		"nanoseconds":           append(append([]byte{9, 3, 1, 0, 0, 1, 1}, "8 bytes.\x01\x00"...), binary.AppendUvarint(nil, 1e9)...),
 	} {
 		file := append(append([]byte(MagicDocs), b...), make([]byte, 64)...)
 		if _, err := decodeDocs(file); !errors.Is(err, doc.ErrCorrupt) {
@@ -473,8 +520,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add(keyed)
 	var docs bytes.Buffer
 	e := NewEncoder(&docs, MagicDocs)
-	e.Document(&Document{Ordinal: 9, Contributor: []byte("Ann"), Hash: 1 << 63, ID: []byte("id"), Created: doc.Instant{Sec: -5, Nsec: 7, Set: true}})
-	e.Document(&Document{Ordinal: 10, Reason: doc.InvalidUTF8, Column: 40})
+	e.SizedDocument(&Document{Ordinal: 9, Contributor: []byte("Ann"), Hash: 1 << 63, ID: []byte("id"), Created: doc.Instant{Sec: -5, Nsec: 7, Set: true}})
+	e.SizedDocument(&Document{Ordinal: 10, Reason: doc.InvalidUTF8, Column: 40})
 	e.Flush()
 	f.Add(docs.Bytes())
 	f.Fuzz(func(t *testing.T, file []byte) {
