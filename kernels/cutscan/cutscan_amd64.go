@@ -25,7 +25,7 @@ func best() level {
 	switch {
 	case !kernels.UseAVX2():
 		return generic
-	case kernels.UseAVX512() && cpuid.CPU.Supports(cpuid.AVX512VBMI, cpuid.AVX512VBMI2):
+	case kernels.UseAVX512() && cpuid.CPU.Supports(cpuid.AVX512DQ, cpuid.AVX512VBMI, cpuid.AVX512VBMI2):
 		return avx512
 	}
 	return avx2
@@ -95,6 +95,18 @@ func (e *Edges) near(near, places []uint64, text []byte, at int) {
 	default:
 		e.nearGeneric(near, places, text, at)
 	}
+}
+
+// amongAVX512 is amongGeneric, its reference, of at least one place.
+//
+//go:noescape
+func amongAVX512(text *byte, places uint64, before uint32, bits *uint64, shift uint64) uint64
+
+func (p *Pairs) among(text *Padded, places uint64, before uint32) uint64 {
+	if use == avx512 {
+		return amongAVX512(&text[0], places, before, unsafe.SliceData(p.bits), uint64(p.shift))
+	}
+	return p.amongGeneric(text, places, before)
 }
 
 func implementation() string {

@@ -22,6 +22,10 @@
 // what ends; where either is not zero, and a place is, there is one to be told of.
 // Blocks without places are passed over.
 //
+// among, of AVX-512 alone, puts the four bytes from the places on side by side, as
+// scan does; of sixteen characters at a time those beyond their lengths are cleared.
+// VALIGND puts the one before beside each; VPMULLQ hashes eight pairs.
+//
 // Two bits and the last character are left to the next block; behind blocks that
 // were passed over they are made of the last 8 bytes, in which there are always two
 // characters.
@@ -40,14 +44,19 @@
 // bytes, Y0, Y1 tables, Y2, Y3 temporary, Y4...Y7 what begins and ends in the halves of
 // the block; AX, BX, R9 bits. AVX-512: tables in Z16...Z27, Z4, Z5 what begins and ends.
 //
+// among: SI text, R13 places, BX their number, CX those done, R8 their bits, R9 the set;
+// Z0...Z3 bytes of characters, Z4 characters, Z6 those before, Z5, Z7...Z9 temporary,
+// X16 shift, Z17...Z22 the last characters and constants.
+//
 // Tail. AVX2: none, the Go side hands over whole blocks. AVX-512 loads no more than
 // there is.
 //
 // Why it is safe. AVX2 reads 64*blocks + 4 bytes at text; AVX-512 as many as it is
 // told, by masks. Both read 8 bytes before, if there is text there;
-// near 4 before and 5 past its blocks. Writes 8*blocks
+// near 4 before and 5 past its blocks; among 67 bytes of the 72 at text. Writes 8*blocks
 // at starts, or near. A character is below 0x10000 whatever its bytes are, which is within beside;
-// a double word of crossed is below 2^(27-shift), as they are. VPGATHERDD takes numbers of
+// a double word of crossed is below 2^(27-shift), as they are; one of pairs is that of
+// the highest bits of a hash, as many as the set has numbers. VPGATHERDD takes numbers of
 // double words as signed: they are below 2^27. Loads and stores are unaligned.
 // Nothing is called, no stack is used. R14 may be used since it is saved by who
 // calls assembly. VZEROUPPER before the return, so that SSE code of the caller does
@@ -853,3 +862,100 @@ nearWideNext:
 	JNZ  nearWide
 	VZEROUPPER
 	RET
+
+// func amongAVX512(text *byte, places uint64, before uint32, bits *uint64, shift uint64) uint64
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VBMI2, BMI2, POPCNT
+TEXT ·amongAVX512(SB), NOSPLIT, $0-48
+	MOVQ          text+0(FP), SI
+	MOVQ          places+8(FP), R13
+	MOVL          before+16(FP), AX
+	MOVQ          bits+24(FP), R9
+	MOVQ          shift+32(FP), DX
+	VPBROADCASTD  AX, Z17
+	VMOVQ         DX, X16
+	MOVQ          $0x9e3779b97f4a7c15, AX
+	VPBROADCASTQ  AX, Z18
+	VPBROADCASTD  dword00000001<>+0(SB), Z19
+	VPBROADCASTD  dword000000c0<>+0(SB), Z20
+	VPBROADCASTD  dword000000e0<>+0(SB), Z21
+	VPBROADCASTD  dword000000f0<>+0(SB), Z22
+	KMOVQ         R13, K1
+	VMOVDQU64     (SI), Z0
+	VPCOMPRESSB.Z Z0, K1, Z0
+	VMOVDQU64     1(SI), Z1
+	VPCOMPRESSB.Z Z1, K1, Z1
+	VMOVDQU64     2(SI), Z2
+	VPCOMPRESSB.Z Z2, K1, Z2
+	VMOVDQU64     3(SI), Z3
+	VPCOMPRESSB.Z Z3, K1, Z3
+	POPCNTQ       R13, BX
+	XORL          CX, CX
+	XORL          R8, R8
+
+amongSixteen:
+	VPMOVZXBD   X0, Z4
+	VPCMPUD     $0x05, Z20, Z4, K2
+	VPCMPUD     $0x05, Z21, Z4, K3
+	VPCMPUD     $0x05, Z22, Z4, K4
+	VPMOVZXBD.Z X1, K2, Z5
+	VPSLLD      $0x08, Z5, Z5
+	VPORD       Z5, Z4, Z4
+	VPMOVZXBD.Z X2, K3, Z5
+	VPSLLD      $0x10, Z5, Z5
+	VPORD       Z5, Z4, Z4
+	VPMOVZXBD.Z X3, K4, Z5
+	VPSLLD      $0x18, Z5, Z5
+	VPORD       Z5, Z4, Z4
+	VALIGND     $0x0f, Z17, Z4, Z6
+	VMOVDQA64   Z4, Z17
+
+	// Hashes of the pairs
+	VPMOVZXDQ     Y4, Z7
+	VPMOVZXDQ     Y6, Z9
+	VPSLLQ        $0x20, Z9, Z9
+	VPORQ         Z9, Z7, Z7
+	VPMULLQ       Z18, Z7, Z7
+	VPSRLQ        X16, Z7, Z7
+	VEXTRACTI64X4 $0x01, Z4, Y4
+	VEXTRACTI64X4 $0x01, Z6, Y6
+	VPMOVZXDQ     Y4, Z8
+	VPMOVZXDQ     Y6, Z9
+	VPSLLQ        $0x20, Z9, Z9
+	VPORQ         Z9, Z8, Z8
+	VPMULLQ       Z18, Z8, Z8
+	VPSRLQ        X16, Z8, Z8
+	VPMOVQD       Z7, Y7
+	VPMOVQD       Z8, Y8
+	VINSERTI64X4  $0x01, Y8, Z7, Z7
+	VPSRLD        $0x05, Z7, Z8
+	VPXORQ        Z9, Z9, Z9
+	KXNORW        K6, K6, K6
+	VPGATHERDD    (R9)(Z8*4), K6, Z9
+	VPRORVD       Z7, Z9, Z9
+	VPTESTMD      Z19, Z9, K2
+	KMOVW         K2, AX
+	SHLXQ         CX, AX, AX
+	ORQ           AX, R8
+	ADDL          $0x10, CX
+	CMPL          CX, BX
+	JGE           amongDone
+	VALIGNQ       $0x02, Z0, Z0, Z0
+	VALIGNQ       $0x02, Z1, Z1, Z1
+	VALIGNQ       $0x02, Z2, Z2, Z2
+	VALIGNQ       $0x02, Z3, Z3, Z3
+	JMP           amongSixteen
+
+amongDone:
+	PDEPQ R13, R8, R8
+	MOVQ  R8, ret+40(FP)
+	VZEROUPPER
+	RET
+
+DATA dword000000c0<>+0(SB)/4, $0x000000c0
+GLOBL dword000000c0<>(SB), RODATA|NOPTR, $4
+
+DATA dword000000e0<>+0(SB)/4, $0x000000e0
+GLOBL dword000000e0<>(SB), RODATA|NOPTR, $4
+
+DATA dword000000f0<>+0(SB)/4, $0x000000f0
+GLOBL dword000000f0<>(SB), RODATA|NOPTR, $4

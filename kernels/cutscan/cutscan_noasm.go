@@ -12,6 +12,10 @@ func (e *Edges) near(near, places []uint64, text []byte, at int) {
 	e.nearGeneric(near, places, text, at)
 }
 
+func (p *Pairs) among(text *Padded, places uint64, before uint32) uint64 {
+	return p.amongGeneric(text, places, before)
+}
+
 func implementation() string { return kernels.Generic }
 
 // ForceGeneric makes Scan use the Go reference until restore is called, which it

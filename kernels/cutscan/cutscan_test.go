@@ -1,6 +1,7 @@
 package cutscan
 
 import (
+	"math"
 	"math/bits"
 	"math/rand/v2"
 	"slices"
@@ -211,4 +212,73 @@ func BenchmarkScan(b *testing.B) {
 			})
 		}
 	}
+}
+
+// Among is what its doc comment says, character by character, of any text and any
+// of its characters.
+func TestAmong(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for _, size := range []int{1, 1 << 4, 1 << 15} {
+		words := make([]uint64, size)
+		for i := range words {
+			words[i] = random.Uint64() & random.Uint64()
+		}
+		pairs := NewPairs(words)
+		for range 3000 {
+			checkAmong(t, pairs, randomText(random, Block+8), random.Uint64()|random.Uint64(), random.Uint32())
+		}
+	}
+}
+
+// checkAmong looks at some characters of valid text.
+func checkAmong(t *testing.T, pairs *Pairs, text []byte, some uint64, before uint32) {
+	t.Helper()
+	var padded Padded
+	copy(padded[:], text)
+	var places, want uint64
+	left := before
+	for i, r := range string(text[:min(len(text), Block+8)]) {
+		if i >= Block || i+utf8.RuneLen(r) > len(padded) || some>>i&1 == 0 {
+			continue
+		}
+		var char [4]byte
+		utf8.EncodeRune(char[:], r)
+		right := uint32(char[0]) | uint32(char[1])<<8 | uint32(char[2])<<16 | uint32(char[3])<<24
+		places |= 1 << i
+		if pairs.Has(left, right) {
+			want |= 1 << i
+		}
+		left = right
+	}
+	forEach(func(name string) {
+		if got := pairs.Among(&padded, places, before); got != want {
+			t.Fatalf("%s: %q: %x of %x, want %x", name, text, got, places, want)
+		}
+		if places == 0 {
+			return
+		}
+		if got := pairs.among(&padded, places, before); got != want {
+			t.Fatalf("%s: %q: kernel %x of %x, want %x", name, text, got, places, want)
+		}
+	})
+}
+
+func FuzzAmong(f *testing.F) {
+	words := make([]uint64, 1<<6)
+	random := rand.New(rand.NewPCG(5, 6))
+	for i := range words {
+		words[i] = random.Uint64() & random.Uint64()
+	}
+	pairs := NewPairs(words)
+	f.Add([]byte("Съешь же ещё этих мягких французских булок."), uint64(math.MaxUint64), uint32(' '))
+	f.Add([]byte("漢字😀ㅋㅋ é"), uint64(0x1234567890ABCDEF), uint32(0))
+	f.Add([]byte("\xe4\x80\xf0\x90\xff\xc0 \x80\xf8\xe9\xe4\xe4"), uint64(math.MaxUint64), uint32(0xFF))
+	f.Fuzz(func(t *testing.T, text []byte, places uint64, before uint32) {
+		if utf8.Valid(text) {
+			checkAmong(t, pairs, text, places, before)
+		}
+		var padded Padded
+		copy(padded[:], text)
+		forEach(func(string) { pairs.Among(&padded, places, before) }) // must not fault
+	})
 }

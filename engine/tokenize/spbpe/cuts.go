@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
+	"github.com/tallystick/tallystick/kernels/cutscan"
 )
 
 // cuts tells where a text can be cut between two characters a and b without
@@ -23,10 +24,9 @@ type cuts struct {
 	plain bool // no such things: only pairs of characters matter
 
 	ascii [128 * 128]uint8 // 1 where to cut between two of ASCII, by a<<7 | b
-	// junctions has a bit for every other pair between which not to cut, by
-	// hash. That pairs share bits only loses cuts.
-	junctions []uint64
-	shift     uint8
+	// junctions has every other pair between which not to cut. That it may have
+	// more only loses cuts.
+	junctions *cutscan.Pairs
 }
 
 func newCuts(m *model, split bool) *cuts {
@@ -35,7 +35,7 @@ func newCuts(m *model, split bool) *cuts {
 	if len(m.junctions) > 1<<14 {
 		size = 1 << 21
 	}
-	c.setJunctions(make([]uint64, size/64))
+	c.junctions = cutscan.NewPairs(make([]uint64, size/64))
 	asSpace := func(r rune) rune {
 		if r == '▁' {
 			return ' '
@@ -49,8 +49,7 @@ func newCuts(m *model, split bool) *cuts {
 			if pair[0]|pair[1] < utf8.RuneSelf {
 				joined[pair[0]<<7|pair[1]] = true
 			}
-			h := c.hash(charOf(pair[0]), charOf(pair[1]))
-			c.junctions[h/64] |= 1 << (h % 64)
+			c.junctions.Add(charOf(pair[0]), charOf(pair[1]))
 		}
 	}
 	for a := range rune(utf8.RuneSelf) {
@@ -69,11 +68,6 @@ func emptyCuts(m *model, split bool) *cuts {
 	return &cuts{model: m, split: split, none: none, plain: !split && !m.hasUnknown}
 }
 
-// setJunctions sets the junctions, a power of two of them.
-func (c *cuts) setJunctions(words []uint64) {
-	c.junctions, c.shift = words, uint8(64-bits.TrailingZeros(uint(64*len(words))))
-}
-
 // can tells whether to cut between two characters, which are a junction or not.
 func (c *cuts) can(a, b rune, junction bool) bool {
 	switch {
@@ -85,23 +79,12 @@ func (c *cuts) can(a, b rune, junction bool) bool {
 	return !c.model.hasUnknown || c.model.symbolOf(a) != inert && c.model.symbolOf(b) != inert
 }
 
-func (c *cuts) hash(a, b uint32) uint64 {
-	return (uint64(a)<<32 | uint64(b)) * 0x9E3779B97F4A7C15 >> c.shift
-}
-
-// cut returns 1 where a pair of characters, as charOf has them, is no junction,
-// perhaps 0 for some.
-func (c *cuts) cut(a, b uint32) uint64 {
-	h := c.hash(a, b)
-	return c.junctions[h/64]>>(h%64)&1 ^ 1
-}
-
 // between tells whether to cut between two characters.
 func (c *cuts) between(a, b rune) bool {
 	if a|b < utf8.RuneSelf {
 		return c.ascii[a<<7|b] != 0
 	}
-	return c.can(a, b, c.cut(charOf(a), charOf(b)) == 0)
+	return c.can(a, b, c.junctions.Has(charOf(a), charOf(b)))
 }
 
 // next returns where the piece of text ends that begins at i, or before it with
@@ -140,10 +123,10 @@ func (s *scanner) Bits(dst []uint64) (blocks int) {
 		switch rest := s.text[s.base:]; {
 		case !s.cuts.plain:
 			dst[k] = s.slow(min(s.base+block, len(s.text)))
-		case len(rest) >= len(padded{}):
-			dst[k], s.before = s.cuts.block((*padded)(rest), s.before)
+		case len(rest) >= len(cutscan.Padded{}):
+			dst[k], s.before = s.cuts.block((*cutscan.Padded)(rest), s.before)
 		default:
-			var p padded
+			var p cutscan.Padded
 			copy(p[:], rest)
 			dst[k], s.before = s.cuts.block(&p, s.before)
 			if len(rest) < block {
@@ -193,16 +176,12 @@ func (s *scanner) slow(end int) (word uint64) {
 	return word
 }
 
-// padded is a block and enough of the next one for a character that begins in
-// it, or zeros.
-type padded [block + 8]byte
-
 // block returns the bits of a block for cuts that are plain, and its last
 // character. Before is the one in front of it.
-func (c *cuts) block(text *padded, before uint32) (word uint64, last uint32) {
+func (c *cuts) block(text *cutscan.Padded, before uint32) (word uint64, last uint32) {
 	const group = 8
 	var (
-		hashed    uint64 // the characters to be tested by hash
+		hashed    uint64 // the characters to be looked up with the one in front of them
 		inFront   uint64 // those that only stand in front of such a one
 		wasASCII  = before < utf8.RuneSelf
 		lastASCII = uint64(before)
@@ -232,18 +211,13 @@ func (c *cuts) block(text *padded, before uint32) (word uint64, last uint32) {
 		word |= w << g
 		wasASCII, lastASCII = true, b7
 	}
-	var cut uint64
-	for todo := hashed | inFront; todo != 0; todo &= todo - 1 {
-		i := bits.TrailingZeros64(todo)
-		x := binary.LittleEndian.Uint32(text[i:])
-		char := x & charMasks[x>>3&31]
-		cut |= c.cut(before, char) << i
-		before = char
+	if hashed != 0 {
+		word |= hashed &^ c.junctions.Among(text, hashed|inFront, before)
 	}
 	if wasASCII {
-		before = uint32(lastASCII)
+		return word, uint32(lastASCII)
 	}
-	return word | cut&hashed, before
+	return word, text.CharAt(bits.Len64(hashed) - 1)
 }
 
 // charOf returns a character as its bytes in UTF-8, the first lowest.
@@ -251,10 +225,4 @@ func charOf(r rune) uint32 {
 	var b [4]byte
 	utf8.EncodeRune(b[:], r)
 	return binary.LittleEndian.Uint32(b[:])
-}
-
-// charMasks keep the bytes of a character that begins with the byte 8i to 8i+7.
-var charMasks = [32]uint32{
-	0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
-	24: 0xFFFF, 25: 0xFFFF, 26: 0xFFFF, 27: 0xFFFF, 28: 0xFFFFFF, 29: 0xFFFFFF, 30: 0xFFFFFFFF,
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/tallystick/tallystick/engine/tokenize/internal/packed"
 	"github.com/tallystick/tallystick/engine/tokenize/pipeline"
 	"github.com/tallystick/tallystick/engine/tokenize/vocab"
+	"github.com/tallystick/tallystick/kernels/cutscan"
 )
 
 // PackVersion is the version of what Open packs: it changes with the format and
@@ -94,7 +95,7 @@ func (t *tokenizer) pack(file pipeline.Object) []byte {
 	out = packed.AppendUint64s(out, entries)
 	out = packed.AppendUint64s(out, m.pairs.filter)
 	out = packed.AppendBytes(out, t.cuts.ascii[:])
-	out = packed.AppendUint64s(out, t.cuts.junctions)
+	out = packed.AppendUint64s(out, t.cuts.junctions.Words())
 	if m.whole != nil {
 		out = packed.AppendBytes(out, m.whole.Tokens.Text)
 		out = packed.AppendUint32s(out, m.whole.Tokens.Ends)
@@ -135,11 +136,11 @@ func (t *tokenizer) readModel(r *packed.Reader) bool {
 		m.setWhole(vocab.Of(tokens))
 	}
 	t.cuts = emptyCuts(m, t.split)
-	if len(characters) > 0 || !m.pairs.set(buckets, filter) || len(ascii) != len(t.cuts.ascii) || !isPowerOf2(len(junctions)) {
+	if len(characters) > 0 || !m.pairs.set(buckets, filter) || len(ascii) != len(t.cuts.ascii) || !isPowerOf2(len(junctions)) || len(junctions) > cutscan.MaxPairs {
 		return false
 	}
 	copy(t.cuts.ascii[:], ascii)
-	t.cuts.setJunctions(junctions)
+	t.cuts.junctions = cutscan.NewPairs(junctions)
 	return true
 }
 

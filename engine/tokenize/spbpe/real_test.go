@@ -221,7 +221,7 @@ func TestScanner(t *testing.T) {
 				}
 				b, _ := utf8.DecodeRuneInString(text[j:])
 				a, _ := utf8.DecodeLastRuneInString(text[:j])
-				byTable, byHash := c.between(a, b), c.cut(charOf(a), charOf(b)) == 1
+				byTable, byHash := c.between(a, b), !c.junctions.Has(charOf(a), charOf(b))
 				if is := slices.Contains(got, j); is != byTable && is != byHash {
 					t.Fatalf("%s: %q: cut %t between %q and %q at %d, want %t", name, text, is, a, b, j, byTable)
 				}

@@ -33,6 +33,10 @@ const prose = `// Places between characters where UTF-8 text can be cut, 64 byte
 // what ends; where either is not zero, and a place is, there is one to be told of.
 // Blocks without places are passed over.
 //
+// among, of AVX-512 alone, puts the four bytes from the places on side by side, as
+// scan does; of sixteen characters at a time those beyond their lengths are cleared.
+// VALIGND puts the one before beside each; VPMULLQ hashes eight pairs.
+//
 // Two bits and the last character are left to the next block; behind blocks that
 // were passed over they are made of the last 8 bytes, in which there are always two
 // characters.
@@ -51,14 +55,19 @@ const prose = `// Places between characters where UTF-8 text can be cut, 64 byte
 // bytes, Y0, Y1 tables, Y2, Y3 temporary, Y4...Y7 what begins and ends in the halves of
 // the block; AX, BX, R9 bits. AVX-512: tables in Z16...Z27, Z4, Z5 what begins and ends.
 //
+// among: SI text, R13 places, BX their number, CX those done, R8 their bits, R9 the set;
+// Z0...Z3 bytes of characters, Z4 characters, Z6 those before, Z5, Z7...Z9 temporary,
+// X16 shift, Z17...Z22 the last characters and constants.
+//
 // Tail. AVX2: none, the Go side hands over whole blocks. AVX-512 loads no more than
 // there is.
 //
 // Why it is safe. AVX2 reads 64*blocks + 4 bytes at text; AVX-512 as many as it is
 // told, by masks. Both read 8 bytes before, if there is text there;
-// near 4 before and 5 past its blocks. Writes 8*blocks
+// near 4 before and 5 past its blocks; among 67 bytes of the 72 at text. Writes 8*blocks
 // at starts, or near. A character is below 0x10000 whatever its bytes are, which is within beside;
-// a double word of crossed is below 2^(27-shift), as they are. VPGATHERDD takes numbers of
+// a double word of crossed is below 2^(27-shift), as they are; one of pairs is that of
+// the highest bits of a hash, as many as the set has numbers. VPGATHERDD takes numbers of
 // double words as signed: they are below 2^27. Loads and stores are unaligned.
 // Nothing is called, no stack is used. R14 may be used since it is saved by who
 // calls assembly. VZEROUPPER before the return, so that SSE code of the caller does
@@ -98,6 +107,7 @@ func main() {
 	scanAVX512()
 	nearAVX2()
 	nearAVX512()
+	amongAVX512()
 	Generate()
 }
 
