@@ -56,6 +56,9 @@ func TestEnginesAgreeOnVariants(t *testing.T) {
 		"NFD, lower case": {"normalizer": `{"type":"Sequence","normalizers":[{"type":"NFD"},{"type":"StripAccents"},{"type":"Lowercase"}]}`},
 		"stripped":        {"normalizer": `{"type":"Strip","strip_left":true,"strip_right":true}`, "pre_tokenizer": `{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true}`},
 		"replaced":        {"normalizer": `{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Replace","pattern":{"Regex":"\\s+"},"content":" "},{"type":"Prepend","prepend":"a"}]}`},
+		"template":        {"post_processor": `{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"a","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"pair":[],"special_tokens":{"a":{"id":"a","ids":[64],"tokens":["a"]}}}`},
+		"empty template":  {"post_processor": `{"type":"TemplateProcessing","single":[],"pair":[],"special_tokens":{}}`},
+		"text twice":      {"post_processor": `{"type":"TemplateProcessing","single":[{"Sequence":{"id":"A","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"pair":[],"special_tokens":{}}`},
 		"no normalizers":  {"normalizer": `{"type":"Sequence","normalizers":[]}`},
 		"added flags": {"added_tokens": `[
 			{"id":50256,"content":"<|endoftext|>","single_word":false,"lstrip":true,"rstrip":true,"normalized":false,"special":true},

@@ -94,6 +94,14 @@ type place struct {
 // of a tokenizer.json, none of them with o.AddedAsText, and from what makes a
 // Worker.
 func New(file Object, o Options, family string, newWorker func() Worker) (*Counter, error) {
+	var processor Object
+	err := file.Decode("post_processor", &processor)
+	if err == nil {
+		err = checkPostProcessor(processor)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("post_processor: %w", err)
+	}
 	c := &Counter{family: family}
 	c.workers.New = func() any { return &place{Worker: newWorker()} }
 	added, err := file.AddedTokens()

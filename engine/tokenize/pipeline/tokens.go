@@ -23,7 +23,7 @@ type AddedFlags struct {
 // thousands, so that they are read without an Object for each.
 func (o Object) AddedTokens() (tokens []AddedToken, err error) {
 	list := o["added_tokens"]
-	if len(list) == 0 || string(list) == "null" {
+	if list == nil {
 		return nil, nil
 	}
 	err = EachElementAt(list, func(begin int) (end int, err error) {

@@ -16,7 +16,7 @@ import (
 
 // PackVersion is the version of what Open packs: it changes with the format and
 // with the meaning of what is packed.
-const PackVersion = "spbpe 1"
+const PackVersion = "spbpe 2"
 
 // Open is New; its second result packs the tokenizer, to be unpacked in another
 // process, without its vocabulary and in a fraction of the time. It keeps hold

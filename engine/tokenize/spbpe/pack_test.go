@@ -117,7 +117,7 @@ func TestPackRealModels(t *testing.T) {
 // and then set both here.
 func TestPackVersion(t *testing.T) {
 	const (
-		version = "spbpe 1"
+		version = "spbpe 2"
 		digest  = "552b66e198ad8414"
 	)
 	h := sha256.New()

@@ -32,7 +32,7 @@ type cuts struct {
 	// kinds tells of every character of the basic plane, and in its last element
 	// of all others, how it stands in the vocabulary.
 	kinds [1<<16 + 1]kind
-	// plain tells that all ASCII letters, digits and the space are known.
+	// plain tells that all ASCII letters and digits are known, as the space is.
 	plain bool
 	// All characters of three bytes from that first byte on are dead; 0xF0 if it is
 	// none: most vocabularies have no Han or no Hangul at all, and then it is not
@@ -65,8 +65,9 @@ func pairHash(a, b rune) uint32 {
 	return (uint32(a)*0x9E3779B1 ^ uint32(b)*0x85EBCA6B) * 0xC2B2AE35 >> (32 - pairBits)
 }
 
-// newCuts returns the cuts of a vocabulary; nil if it has scores too large.
-// unknown is the entry of the unknown token.
+// newCuts returns the cuts of a vocabulary; nil if it has scores too large, or no
+// entry that is a space: a run of unknown characters would then go on from the space
+// before it, but end at that behind it. unknown is the entry of the unknown token.
 func newCuts(entries []entry, unknown string) *cuts {
 	c := &cuts{pairs: make([]uint64, 1<<pairBits/64), unknown: []byte(unknown)}
 	for r := range c.kinds[:1<<16] {
@@ -94,6 +95,9 @@ func newCuts(entries []entry, unknown string) *cuts {
 			before = r
 		}
 	}
+	if c.kinds[' '] != known {
+		return nil
+	}
 	c.deadFrom, c.deadPairs = 0xE0, 0xC2
 	for r := len(c.kinds) - 2; r >= 0x0800; r-- {
 		if c.kinds[r] != dead {
@@ -109,7 +113,7 @@ func newCuts(entries []entry, unknown string) *cuts {
 	}
 	c.plain = true
 	for r, k := range c.kinds[:utf8.RuneSelf] {
-		c.plain = c.plain && (k == known || r != ' ' && !isWord(byte(r)))
+		c.plain = c.plain && (k == known || !isWord(byte(r)))
 	}
 	for a := range rune(utf8.RuneSelf) {
 		for b := range rune(utf8.RuneSelf) {

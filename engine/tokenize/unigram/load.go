@@ -10,7 +10,8 @@ import (
 )
 
 // load reads a tokenizer.json. Keys unknown to Hugging Face are passed over, as
-// it does; truncation, padding, post_processor and decoder change no count.
+// it does; truncation, padding and decoder change no count;
+// post_processor is package pipeline's.
 func load(file pipeline.Object) (*tokenizer, error) {
 	version := "1.0"
 	if err := file.Decode("version", &version); err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -165,6 +166,12 @@ func toy(normalizer, pre string, fallback bool) []byte {
 	add("<pad>", 0)
 	add("<unk>", 0)
 	pieces := strings.Fields("▁ ▁a ▁b a b c ab abc bc ▁the the he ▁hello llo lo l o e t h ▁中 中 文 中文 の カ カカ é ▁é 한 국 한국 ст а . , ▁. .. ... ! ▁▁ ▁a▁b 1 2 12 a▁ ' '' \" fi 1⁄2 TM A ABC <unk>a xy ̈")
+	switch {
+	case strings.Contains(pre, "mark in no piece"):
+		pieces = slices.DeleteFunc(pieces, func(piece string) bool { return strings.Contains(piece, "▁") })
+	case strings.Contains(pre, "mark within pieces"):
+		pieces = slices.DeleteFunc(pieces, func(piece string) bool { return piece == "▁" })
+	}
 	for i, piece := range pieces {
 		// Sums of tenths are rounded, and often nearly equal.
 		add(piece, -float64(i%13)/10-1.1-float64(len([]rune(piece)))/3)
@@ -212,6 +219,9 @@ func variants(charsmap string) map[string][]byte {
 	return map[string][]byte{
 		"T5, all known":       toy(precompiled, `{"type":"Sequence","all known":1,"pretokenizers":[{"type":"WhitespaceSplit"},`+old+`]}`, false),
 		"XLM-R, all known":    toy(precompiled, `{"all known":1,"type":"Metaspace","replacement":"▁","add_prefix_space":true}`, false),
+		"T5, mark unknown":    toy(precompiled, `{"type":"Sequence","mark in no piece":1,"pretokenizers":[{"type":"WhitespaceSplit"},`+old+`]}`, false),
+		"XLM-R, mark unknown": toy(precompiled, `{"mark in no piece":1,"type":"Metaspace","replacement":"▁","add_prefix_space":true}`, false),
+		"mark within pieces":  toy(precompiled, `{"mark within pieces":1,"type":"Metaspace","replacement":"▁","add_prefix_space":true}`, false),
 		"T5":                  toy(precompiled, both, false),
 		"XLM-R":               toy(sequence(precompiled, replace("Regex", " {2,}", " ")), old, false),
 		"T5, newer":           toy(sequence(precompiled, `{"type":"Strip","strip_left":false,"strip_right":true}`, replace("Regex", " {2,}", "▁")), metaspace("first", true), false),
