@@ -104,7 +104,7 @@ func check(job *batchv1.Job) error {
 // TestGolden reads the manifests that the generator's own tests hold fixed.
 func TestGolden(t *testing.T) {
 	names, err := filepath.Glob("../testdata/kubernetes*/*.yaml")
-	if err != nil || len(names) != 15 {
+	if err != nil || len(names) != 16 {
 		t.Fatalf("%d manifests, %v", len(names), err)
 	}
 	for _, name := range names {
@@ -307,7 +307,7 @@ func TestApply(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(volume, "in", "a.jsonl"), append(lines.Bytes(), "[]\n"...), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"in", "--tokenizer", "gpt2", "--shard-size", "500KB", "--quiet"}
+	args := []string{"in", "--tokenizer", "gpt2", "--shard-size", "500KB", "--decide-tasks", "3", "--quiet"}
 	tool(t, program, volume, append([]string{"run", "--out", "whole", "--max-rejects", "1"}, args...)...)
 	tool(t, program, volume, append([]string{"plan", "--out", "out"}, args...)...)
 	generate := func(more ...string) {
