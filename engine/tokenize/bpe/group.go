@@ -24,10 +24,12 @@ func (w *worker) CountGroup(text []byte, spans []pipeline.Span, counts []int) {
 	w.scanner.StartJoined(w.rules, text)
 	w.texts.Clear()
 	for _, s := range spans {
-		blocks := w.scanner.BitsOf(starts[:], s.Start, s.Stop)
-		one := text[s.Start:s.Stop]
-		w.model.cut(one, 0, starts[:blocks], w.hangul.leads(len(one)))
-		w.texts.Add(one, starts[:blocks])
+		w.scanner.BitsOf(starts[s.Start/pipeline.GroupBlock:], s.Start, s.Stop)
+	}
+	// No cut is made beside the spaces that stand before a text.
+	w.model.cut(text, 0, starts[:len(text)/pipeline.GroupBlock-1], w.hangul.leads(len(text)))
+	for _, s := range spans {
+		w.texts.Add(text[s.Start:s.Stop], starts[s.Start/pipeline.GroupBlock:])
 	}
 	w.cache.CountTexts(&w.texts, w, counts)
 }
