@@ -24,6 +24,7 @@ const (
 	sortedTwice  = 3    // times the keys, while they are joined
 	memberShare  = 4    // of the documents one in so many shares a key with another
 	memberSize   = 512  // bytes of such a document in resolve
+	othersSize   = 16   // and in each task of decide, whoever's it is
 	perWorker    = 256 << 20
 	process      = 512 << 20
 )
@@ -59,8 +60,8 @@ func (g guess) of(s *Stage) (memory int64, limit time.Duration) {
 		limit += time.Duration(rounds) * seconds(keys*sortedTwice)
 	case task.Decide:
 		// All tasks look at all documents, then each at its share.
-		tasks := int64(s.Tasks)
-		memory += int64(s.CPUs)*perWorker + g.documents/memberShare*memberSize/tasks + g.documents
+		tasks, members := int64(s.Tasks), g.documents/memberShare
+		memory += int64(s.CPUs)*perWorker + members*memberSize/tasks + members*othersSize
 		limit += time.Duration(s.PerJob) * (seconds(g.text/tasks)/time.Duration(s.CPUs) + seconds(g.text/100))
 	case task.Resolve:
 		members := g.documents / memberShare * memberSize

@@ -97,7 +97,9 @@ func (e *evidence) put(to *wire.Encoder) {
 		n.Source = 0 // numbered as they were met
 		(&nodeRecord{Node: n}).put(to)
 	}
-	put(e.most)
+	if s.MostCandidates > 0 {
+		put(e.most)
+	}
 	to.Uint(uint64(len(e.groups)))
 	for i := range e.groups {
 		to.Uint(e.groups[i].dropped)
@@ -116,7 +118,9 @@ func (e *evidence) get(d *wire.Decoder, shards int) {
 	}
 	s := &e.stats
 	s.KeptCandidates, s.HotBuckets, s.MostCandidates, e.component, s.LargestBucketKept = d.Uint(), d.Uint(), d.Uint(), d.Uint(), d.Uint32()
-	e.most = node()
+	if s.MostCandidates > 0 {
+		e.most = node()
+	}
 	for n := d.Below(groupsKept + 1); n > 0 && d.Err == nil; n-- {
 		e.groups = append(e.groups, sizeGroup{dropped: d.Uint(), witness: node()})
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/tallystick/tallystick/engine/task"
 )
 
-// DoIn is Do, or Decide, in a room of so many bytes; MergeIn is Merge in one.
+// DoIn is Do in a room of so many bytes; MergeIn is Merge in one.
 var (
 	DoIn    = resolveIn
 	MergeIn = mergeIn

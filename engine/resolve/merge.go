@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/task"
@@ -154,6 +155,23 @@ func (f *decidedFiles[T]) Pop() any {
 	return nil
 }
 
+// What the files that are merged may take together, and the least and most of each,
+// bytes. A store that fetched ahead of each on its own would take many times as much.
+const (
+	mergeRoom  = 256 << 20
+	leastMerge = 64 << 10
+	mostMerge  = 4 << 20
+)
+
+// buffer is what each of the files that are merged is read by, bytes.
+func (m *merger) buffer() int64 {
+	room := int64(mergeRoom)
+	if m.bounded() {
+		room = min(room, m.roomLeft())
+	}
+	return min(max(room/int64(len(m.decided)), leastMerge), mostMerge)
+}
+
 // mergeByPlace merges the files of one kind of all tasks: what get reads of a line, and put
 // writes again. get returns the ordinal.
 func mergeByPlace[T any](ctx context.Context, m *merger, kind string, get func(d *wire.Decoder, record *T) uint32, put func(e *wire.Encoder, place doc.Place, record *T)) error {
@@ -168,14 +186,17 @@ func mergeByPlace[T any](ctx context.Context, m *merger, kind string, get func(d
 		return more, nil
 	}
 	var files decidedFiles[T]
+	buffer := m.buffer()
 	for number := range m.decided {
 		f := &decidedFile[T]{path: task.WorkPath(task.Decide, number, kind)}
-		d, closeFile, err := m.Decode(ctx, &m.decided[number], f.path, ofAll[kind])
+		file, err := m.OpenPart(ctx, &m.decided[number], f.path)
 		if err != nil {
 			return err
 		}
-		defer closeFile()
-		f.d = d
+		defer file.Close()
+		if f.d, err = wire.NewDecoderSize(io.NewSectionReader(file, 0, file.Size()), ofAll[kind], int(min(buffer, file.Size()))); err != nil {
+			return fmt.Errorf("%s: %w", f.path, err)
+		}
 		if more, err := next(f); err != nil {
 			return err
 		} else if more {

@@ -29,13 +29,8 @@ import (
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
-// Decide is a task of decide: it resolves a share of the documents that share a key
-// with another one.
-func Decide(ctx context.Context, t *task.Task, scanned, matched []task.Record) error {
-	return resolveIn(ctx, t, scanned, matched, 0)
-}
-
-// Do decides every document that shares a key with another one.
+// Do decides every document that shares a key with another one, or in a task of decide
+// those of its share.
 func Do(ctx context.Context, t *task.Task, scanned, matched []task.Record) error {
 	return resolveIn(ctx, t, scanned, matched, 0)
 }

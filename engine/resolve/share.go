@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -113,11 +114,11 @@ func (r *resolver) hanging(ctx context.Context) (forest, error) {
 	return f, nil
 }
 
-// weigh returns what so many components weigh. It reads shards on all workers.
+// weigh returns what so many components weigh. It reads as many shards at once as tally.
 func (r *resolver) weigh(ctx context.Context, count int, component func(number uint32) uint32) ([]uint64, error) {
 	weights := make([]uint64, count)
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, r.Workers))
+	group.SetLimit(r.AtOnce(task.Tally))
 	for shard := range r.Plan.Shards {
 		group.Go(func() error {
 			var rec wire.Document

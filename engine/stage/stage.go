@@ -1,7 +1,7 @@
 // Package stage does the stages of a job one task at a time: scan (a task per
 // shard), match (a task per partition), decide (as many as the plan says, or none),
-// resolve (one), tally (a task per shard), seal (one). A task reads named files and writes named files; the same
-// task gives the same bytes whoever does it.
+// resolve (one), tally (a task per shard), seal (one). A task reads named files and
+// writes named files; the same task gives the same bytes whoever does it.
 package stage
 
 import (
@@ -41,7 +41,7 @@ func Do(ctx context.Context, j *task.Job, n task.Stage, number int) (rec task.Re
 	t := &taskRun{Task: j.Begin(n, number)}
 	defer t.Abort()
 	run := map[task.Stage]func(context.Context, *taskRun) error{
-		task.Scan: scan, task.Match: match, task.Decide: decide, task.Resolve: resolveAll, task.Tally: tallyShard, task.Seal: seal,
+		task.Scan: scan, task.Match: match, task.Decide: resolveAll, task.Resolve: resolveAll, task.Tally: tallyShard, task.Seal: seal,
 	}[n]
 	if err := run(ctx, t); err != nil {
 		return task.Record{}, false, fmt.Errorf("%s task %d: %w", n, number, err)
@@ -70,22 +70,20 @@ func ScanDraft(ctx context.Context, j *task.Job, number int) (rec task.Record, s
 	return t.Record, sum, nil
 }
 
-// decide is a task of decide, which package resolve does.
-func decide(ctx context.Context, t *taskRun) error {
-	scanned, matched, err := t.found(ctx)
-	if err != nil {
-		return err
-	}
-	return resolve.Decide(ctx, t.Task, scanned, matched)
-}
-
-// resolveAll is the task of resolve, likewise.
+// resolveAll is a task of decide or resolve, which package resolve does.
 func resolveAll(ctx context.Context, t *taskRun) error {
-	scanned, matched, err := t.found(ctx)
+	scanned, err := t.Records(ctx, task.Scan)
 	if err != nil {
 		return err
 	}
-	if t.Plan.DecideTasks == 0 {
+	matched, err := t.Records(ctx, task.Match)
+	if err != nil {
+		return err
+	}
+	if err := checkCandidates(matched); err != nil {
+		return err
+	}
+	if t.Record.Stage == task.Decide || t.Plan.DecideTasks == 0 {
 		return resolve.Do(ctx, t.Task, scanned, matched)
 	}
 	decided, err := t.Records(ctx, task.Decide)
@@ -93,15 +91,4 @@ func resolveAll(ctx context.Context, t *taskRun) error {
 		return err
 	}
 	return resolve.Merge(ctx, t.Task, scanned, matched, decided)
-}
-
-// found returns the records of scan and match.
-func (t *taskRun) found(ctx context.Context) (scanned, matched []task.Record, err error) {
-	if scanned, err = t.Records(ctx, task.Scan); err != nil {
-		return nil, nil, err
-	}
-	if matched, err = t.Records(ctx, task.Match); err != nil {
-		return nil, nil, err
-	}
-	return scanned, matched, checkCandidates(matched)
 }
