@@ -89,7 +89,7 @@ func describe(ctx context.Context, job *task.Job, m request.Means, res *Result) 
 	for _, s := range t.Stages {
 		t.WallSeconds += s.Seconds
 	}
-	if err := writeTimings(ctx, job, t); err != nil {
+	if err := writeTimings(ctx, job.Dir, t); err != nil {
 		return err
 	}
 	if res.report, err = reportData(ctx, job, t, res); err != nil {
@@ -121,7 +121,7 @@ func engineOf(ctx context.Context, job *task.Job) (string, error) {
 	return strings.Join(names, ", "), nil
 }
 
-func writeTimings(ctx context.Context, job *task.Job, t Timings) error {
+func writeTimings(ctx context.Context, dir string, t Timings) error {
 	t.SHA256 = ""
 	b, err := jsonfile.Marshal(t)
 	if err == nil {
@@ -130,7 +130,7 @@ func writeTimings(ctx context.Context, job *task.Job, t Timings) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", timingsFile, err)
 	}
-	return task.WriteBytes(ctx, job.Out, timingsFile, b)
+	return task.WriteBytes(ctx, store.NewLocal(dir), timingsFile, b)
 }
 
 func readTimings(dir string) (t Timings, err error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/lease"
+	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
@@ -139,6 +140,41 @@ func TestOneRunInAFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.same(c.whole())
+}
+
+// TestResumedRunIsSealedAnew: a finished run of which a file is gone makes that again,
+// and its manifest, too, which lists no file before it is synced.
+func TestResumedRunIsSealedAnew(t *testing.T) {
+	c := newCluster(t, t.TempDir(), 4)
+	o := RunOptions{Out: c.dir, Resume: true, KeepWork: true}
+	path := filepath.Join(c.dir, manifest.Name)
+	run := func() fs.FileInfo {
+		t.Helper()
+		if _, err := Run(t.Context(), c.rules, policyMeans(1), o); err != nil {
+			t.Fatal(err)
+		}
+		if !folder.Sealed(t.Context(), c.plan, c.dir) {
+			t.Error("the files are not those of the manifest")
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info
+	}
+	first := run()
+	if !os.SameFile(first, run()) {
+		t.Error("a whole run was sealed again")
+	}
+	if err := os.Link(path, filepath.Join(t.TempDir(), "old")); err != nil { // so that its number is not used again
+		t.Skip(err)
+	}
+	if err := os.Remove(filepath.Join(c.dir, "decisions", "00001.parquet")); err != nil {
+		t.Fatal(err)
+	}
+	if os.SameFile(first, run()) {
+		t.Error("what was done again is listed by the manifest of before")
+	}
 }
 
 // TestRunsAtOnce starts runs in one new folder together: one does the job.

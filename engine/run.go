@@ -88,6 +88,9 @@ func Run(ctx context.Context, r request.Rules, m request.Means, o RunOptions) (R
 		}
 		return finish(ctx, job, m, oldTimings(job), o)
 	}
+	if err := folder.Unseal(ctx, o.Out); err != nil {
+		return Result{}, err
+	}
 	timings, err := runStages(ctx, job, p.Timing, m, scan.do)
 	if err != nil {
 		return Result{}, err

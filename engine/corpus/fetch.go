@@ -97,7 +97,11 @@ func fetchPlain(ctx context.Context, f plan.File, s plan.Shard, maxLine int64, w
 	if m, ok := windows.Get().(*[]byte); ok {
 		w.own = *m
 	}
-	defer func() { windows.Put(&w.own) }()
+	defer func() {
+		if own := w.own; cap(own) > 0 && cap(own) <= longWindow { // not &w.own, which holds all of w
+			windows.Put(&own)
+		}
+	}()
 	if in.isObject() {
 		ahead := object.NewAhead(ctx, in.source, in.info, rangesAhead, wantedRanges(s, wants))
 		defer ahead.Close()
@@ -186,6 +190,9 @@ func wantedRanges(s plan.Shard, wants []Want) func() (object.Range, bool) {
 
 // windows are memory of windows, touched already, which the next ones take: *[]byte.
 var windows sync.Pool
+
+// longWindow is one of a long line, whose memory is left to nobody, bytes.
+const longWindow = 1 << 20
 
 // window is the part of a plain file that was read last.
 type window struct {

@@ -139,6 +139,23 @@ func clearRun(dir string) error {
 	return nil
 }
 
+// Unseal makes of a run in dir that is finished but not whole one that is not
+// finished: its manifest must not list files that are done again before they are on
+// disk.
+func Unseal(ctx context.Context, dir string) error {
+	err := os.Remove(filepath.Join(dir, manifest.Name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = store.NewLocal(dir).Sync(ctx, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("output folder: %w", err)
+	}
+	return nil
+}
+
 // Make makes the folder dir, which its caller occupies, one that holds
 // nothing but the plan p. A run in it is in the way unless force is set, and
 // anything else always (doc.ErrUsage).

@@ -84,6 +84,7 @@ func (l *Local) Sync(ctx context.Context, names []string) error {
 	}
 	return nil
 }
+
 func (l *Local) path(name string) string {
 	return filepath.Join(l.root, filepath.FromSlash(name))
 }

@@ -26,15 +26,18 @@ import (
 // in it, may be long, but never longer than this.
 const maxString = 1 << 31
 
+// maxRecord bounds a record of a document: three strings and some numbers.
+const maxRecord = 4 * maxString
+
 // codecBuffer is how much an encoder gathers and a decoder reads ahead, bytes.
 const codecBuffer = 1 << 18
 
 // released are buffers of codecBuffer bytes or more, touched already, that encoders
-// and decoders left to later ones.
+// and decoders left to later ones. What a long record made of one is left to nobody.
 var released sync.Pool // of *[]byte
 
 func release(buf []byte) {
-	if cap(buf) >= codecBuffer {
+	if cap(buf) >= codecBuffer && cap(buf) <= 4*codecBuffer {
 		released.Put(&buf)
 	}
 }
@@ -123,6 +126,8 @@ type Decoder struct {
 	end error // of src
 	Err error // the first
 
+	gone int64 // bytes of src before those of buf
+
 	Further int  // tokenizers of the plan beyond the main one
 	Sources bool // documents have sources
 }
@@ -162,7 +167,9 @@ func NewDecoderSize(r io.Reader, magic string, buffer int) (*Decoder, error) {
 // Release leaves the decoder's memory to a later one. Nothing may be read any more.
 // Nobody has to release one.
 func (d *Decoder) Release() {
-	release(d.buf)
+	if d.src != nil { // else it is somebody else's: ValueOf
+		release(d.buf)
+	}
 	d.buf, d.at, d.to, d.end = nil, 0, 0, io.EOF
 }
 
@@ -176,6 +183,7 @@ func (d *Decoder) fill(n int) bool {
 	if d.Err != nil || d.end != nil {
 		return false
 	}
+	d.gone += int64(d.at)
 	d.at, d.to = 0, copy(d.buf, d.buf[d.at:d.to])
 	for tries := 0; d.to < n && d.end == nil; tries++ {
 		var m int
@@ -330,19 +338,25 @@ func (d *Decoder) longBytes(dst []byte, n uint64) []byte {
 	return dst
 }
 
-// skip reads n bytes that nobody wants.
-func (d *Decoder) skip(n int) {
-	if n < 0 {
-		d.Fail(fmt.Errorf("%w: a record of a size that has no room for it", doc.ErrCorrupt))
-	}
-	for n > 0 && d.Err == nil {
+// place is how many bytes have been read.
+func (d *Decoder) place() int64 { return d.gone + int64(d.at) }
+
+// skipTo reads up to a place what nobody wants.
+func (d *Decoder) skipTo(end int64) {
+	for d.Err == nil && d.place() < end {
 		if !d.ahead(1) {
 			d.Fail(d.end)
 			return
 		}
-		step := min(n, d.to-d.at)
-		d.at += step
-		n -= step
+		d.at += int(min(end-d.place(), int64(d.to-d.at)))
+	}
+	d.endsAt(end)
+}
+
+// endsAt fails unless a record ends where its size says.
+func (d *Decoder) endsAt(end int64) {
+	if at := d.place(); d.Err == nil && at != end {
+		d.Fail(fmt.Errorf("%w: a record that ends at %d and not, as its size says, at %d", doc.ErrCorrupt, at, end))
 	}
 }
 
@@ -375,6 +389,7 @@ func (d *Decoder) Full(b []byte) {
 		if d.at == d.to && len(b) >= len(d.buf) && d.Err == nil && d.end == nil {
 			// As a bufio.Reader: what is long goes where it is wanted.
 			n, err := io.ReadFull(d.src, b)
+			d.gone += int64(n)
 			if d.end = err; err == nil {
 				return
 			}

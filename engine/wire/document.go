@@ -107,21 +107,29 @@ func (e *Encoder) SizedDocument(r *Document) {
 
 // SizedDocument reads a record into r, whose memory it reuses.
 func (d *Decoder) SizedDocument(r *Document) {
-	d.Uint()
+	end := d.sizedEnd()
 	d.Document(r)
+	d.endsAt(end)
+}
+
+// sizedEnd reads the size of a record and returns where it ends.
+func (d *Decoder) sizedEnd() int64 {
+	size := int64(d.Below(maxRecord))
+	return d.place() + size
 }
 
 // SizedDocumentOf reads the next record into r if its line is wanted, and tells
 // whether it is.
 func (d *Decoder) SizedDocumentOf(r *Document, wanted func(ordinal uint32) bool) bool {
-	size := d.Below(maxString)
+	end := d.sizedEnd()
 	ordinal := d.Uint32()
 	if !wanted(ordinal) {
-		d.skip(int(size) - uvarintLen(uint64(ordinal)))
+		d.skipTo(end)
 		return false
 	}
 	r.Ordinal = ordinal
 	d.document(r)
+	d.endsAt(end)
 	return true
 }
 

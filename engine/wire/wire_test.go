@@ -5,10 +5,12 @@ import (
 	"cmp"
 	"encoding/binary"
 	"errors"
+	"io"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -150,6 +152,148 @@ func TestSomeDocuments(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Records of any length, wherever an encoder's buffer ends in them, are read by who
+// wants all of them and by who wants some.
+func TestDocumentsOfAnyLength(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	var file bytes.Buffer
+	var want []Document
+	e := NewEncoder(&file, MagicDocs)
+	for i := range uint32(4000) {
+		size := random.IntN(400) // sizes of one byte and of two
+		if i%500 == 0 {
+			size = codecBuffer/2 + random.IntN(codecBuffer)
+		}
+		r := Document{Ordinal: i << random.IntN(8), Hash: random.Uint64(), Contributor: []byte("Ann"), ID: bytes.Repeat([]byte{'a' + byte(i%26)}, size)}
+		e.SizedDocument(&r)
+		want = append(want, r)
+	}
+	if err := e.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := decodeDocs(file.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Fatalf("documents (-want +got):\n%s", diff)
+	}
+	some, err := someDocs(file.Bytes(), func(ordinal uint32) bool { return ordinal%3 == 0 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = slices.DeleteFunc(want, func(r Document) bool { return r.Ordinal%3 != 0 })
+	if diff := gocmp.Diff(want, some, cmpopts.EquateEmpty()); diff != "" {
+		t.Fatalf("some documents (-want +got):\n%s", diff)
+	}
+}
+
+// someDocs reads the records of the wanted lines.
+func someDocs(file []byte, wanted func(ordinal uint32) bool) (got []Document, err error) {
+	d, err := NewDecoder(bytes.NewReader(file), MagicDocs)
+	for err == nil && d.More() {
+		var r Document
+		if d.SizedDocumentOf(&r, wanted) && d.Err == nil {
+			got = append(got, r)
+		}
+		err = d.Err
+	}
+	return got, err
+}
+
+// A size that is not that of its record is corrupt, whoever reads: what is passed over
+// would not be what others read.
+func TestWrongSizeOfDocument(t *testing.T) {
+	var file bytes.Buffer
+	e := NewEncoder(&file, MagicDocs)
+	for i := range uint32(3) {
+		e.SizedDocument(&Document{Ordinal: i, Contributor: []byte("Ann"), ID: []byte("id")})
+	}
+	if err := e.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	all := func(uint32) bool { return true }
+	for by := range byte(40) {
+		b := bytes.Clone(file.Bytes())
+		if b[len(MagicDocs)] += by - 20; by == 20 {
+			continue
+		}
+		if _, err := decodeDocs(b); !errors.Is(err, doc.ErrCorrupt) {
+			t.Errorf("%+d: %v", int(by)-20, err)
+		}
+		if _, err := someDocs(b, all); !errors.Is(err, doc.ErrCorrupt) {
+			t.Errorf("%+d, asked for: %v", int(by)-20, err)
+		}
+	}
+	b := bytes.Clone(file.Bytes())
+	b[len(MagicDocs)] = 0 // no room for the number of the line
+	if _, err := someDocs(b, func(uint32) bool { return false }); !errors.Is(err, doc.ErrCorrupt) {
+		t.Errorf("passed over: %v", err)
+	}
+}
+
+// Files that are written and read at once, in memory that others have left, hold what
+// was written.
+func TestMemoryHandedOn(t *testing.T) {
+	var all sync.WaitGroup
+	for worker := range byte(8) {
+		all.Go(func() {
+			for round := range byte(20) {
+				var file, keys bytes.Buffer
+				e, k := NewEncoder(&file, MagicDocs), NewKeyWriter(NewEncoder(&keys, MagicKeys), 2)
+				want := bytes.Repeat([]byte{worker, round}, 700)
+				for i := range uint32(300) {
+					e.SizedDocument(&Document{Ordinal: i, ID: want})
+					for range 50 {
+						k.Band(uint64(worker)<<40|uint64(round), i)
+					}
+				}
+				if err := errors.Join(e.Flush(), k.Flush()); err != nil {
+					t.Error(err)
+				}
+				d, err := NewDecoder(bytes.NewReader(file.Bytes()), MagicDocs)
+				n := 0
+				for r := new(Document); err == nil && d.More(); n++ {
+					d.SizedDocument(r)
+					if err = d.Err; err == nil && !bytes.Equal(r.ID, want) {
+						t.Errorf("worker %d, round %d: record %d is another", worker, round, n)
+					}
+				}
+				if err != nil || n != 300 {
+					t.Errorf("%d records: %v", n, err)
+				}
+				d.Release()
+				d.Release() // leaves nothing twice
+				bands, _, err := readKeys(bytes.NewReader(keys.Bytes()), 0, 0, nil, nil)
+				if err != nil || len(bands) != 300*50 || slices.ContainsFunc(bands, func(b neardup.BandRecord) bool { return b.Key != uint64(worker)<<40|uint64(round) }) {
+					t.Errorf("worker %d, round %d: %d keys: %v", worker, round, len(bands), err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// A released decoder reads nothing more, and one of a value leaves the value alone.
+func TestRelease(t *testing.T) {
+	value := bytes.Repeat([]byte{7}, codecBuffer)
+	d := ValueOf(value)
+	if d.Uint() != 7 {
+		t.Error("not the value")
+	}
+	d.Release()
+	if d.More() || d.Uint() != 0 || !errors.Is(d.Err, doc.ErrCorrupt) {
+		t.Errorf("read after Release: %v", d.Err)
+	}
+	e := NewEncoder(io.Discard, MagicDocs)
+	for range codecBuffer {
+		e.Byte(1)
+	}
+	if i := bytes.IndexFunc(value, func(r rune) bool { return r != 7 }); i >= 0 {
+		t.Errorf("byte %d of the value was overwritten", i)
+	}
 }
 
 func TestDecisionsRoundTrip(t *testing.T) {
@@ -525,8 +669,16 @@ func FuzzDecode(f *testing.F) {
 	e.Flush()
 	f.Add(docs.Bytes())
 	f.Fuzz(func(t *testing.T, file []byte) {
+		if all, err := decodeDocs(file); err == nil { // who passes records over reads the same
+			some, err := someDocs(file, func(ordinal uint32) bool { return ordinal%2 == 0 })
+			all = slices.DeleteFunc(all, func(r Document) bool { return r.Ordinal%2 != 0 })
+			if diff := gocmp.Diff(all, some, cmpopts.EquateEmpty()); diff != "" || err != nil {
+				t.Errorf("documents of even lines: %v (-all +some):\n%s", err, diff)
+			}
+		}
 		for _, decode := range []func() error{
 			func() error { _, err := decodeDocs(file); return err },
+			func() error { _, err := someDocs(file, func(uint32) bool { return false }); return err },
 			func() error { _, err := decodeDecisions(file); return err },
 			func() error { _, _, err := readKeys(bytes.NewReader(file), 0, 0, nil, nil); return err },
 			func() error { _, _, err := readKeys(bytes.NewReader(file), 0, 1, nil, nil); return err },

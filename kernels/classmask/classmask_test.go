@@ -14,6 +14,8 @@ func mixedClass(r rune) Class {
 	switch {
 	case 0x4E00 <= r && r < 0xA000 && r != 0x7777:
 		return Other | Script
+	case 0x3140 <= r && r < 0x3180 || 0x3400 <= r && r < 0x3800: // a row amid others has the class of most
+		return Other
 	case 0xAC00 <= r && r < 0xD7A4:
 		return Other
 	case 0x400 <= r && r < 0x430:

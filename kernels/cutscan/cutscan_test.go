@@ -279,6 +279,11 @@ func FuzzAmong(f *testing.F) {
 		}
 		var padded Padded
 		copy(padded[:], text)
-		forEach(func(string) { pairs.Among(&padded, places, before) }) // must not fault
+		want := pairs.amongGeneric(&padded, places, before)
+		forEach(func(name string) {
+			if got := pairs.Among(&padded, places, before); got != want {
+				t.Fatalf("%s: %x: %x of %x, want %x", name, text, got, places, want)
+			}
+		})
 	})
 }
