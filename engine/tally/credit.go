@@ -42,7 +42,7 @@ func (t *Tally) Share(contributor string, of uint64, tokens []uint64) {
 		t.held += shareSize + 8*int64(t.Further)
 	}
 	for k, n := range tokens {
-		t.accumulateTokens(&t.shares[i][at].Tokens[k], n)
+		t.accumulate(&t.shares[i][at].Tokens[k], n)
 	}
 }
 
@@ -55,12 +55,12 @@ func (t *Tally) EachShare(fn func(contributor string, of uint64, tokens []uint64
 	if t.spilled != nil {
 		return t.eachSpilledShare(fn)
 	}
-	for _, i := range t.order() {
+	for _, i := range t.rows.order() {
 		if i >= len(t.shares) {
 			continue
 		}
 		for _, p := range t.shares[i] {
-			fn(t.row(i).Contributor, p.Of, p.Tokens)
+			fn(t.rows.at(i).name, p.Of, p.Tokens)
 		}
 	}
 	return t.err

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"slices"
 
+	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 )
 
@@ -14,15 +14,17 @@ import (
 // Merge adds every row of o to t.
 func (t *Tally) Merge(o *Tally) {
 	t.overflow = t.overflow || o.overflow
+	r := Row{Further: newFurther(o.Further)}
 	for i := range o.Len() {
-		r := o.row(i)
-		row := t.row(t.look([]byte(r.Contributor)))
+		o.rows.fill(&r, i)
+		row := t.look([]byte(r.Contributor))
 		for class, c := range r.Class {
-			t.accumulate(&row.Class[class], c)
-		}
-		for k := range r.Further {
-			for class, n := range r.Further[k] {
-				t.accumulateTokens(&row.Further[k][class], n)
+			sums := t.sums(row, doc.Class(class))
+			t.accumulate(&sums[sumDocuments], c.Documents)
+			t.accumulate(&sums[sumBytes], c.Bytes)
+			t.accumulate(&sums[sumTokens], c.Tokens)
+			for k := range r.Further {
+				t.accumulate(&sums[sumWords+k], r.Further[k][class])
 			}
 		}
 	}
@@ -35,9 +37,9 @@ func (t *Tally) Merge(o *Tally) {
 // credit where there are shares.
 func (t *Tally) Rows() []Row {
 	rows := make([]Row, t.Len())
-	for at, i := range t.order() {
-		rows[at] = *t.row(i)
-		rows[at].Further = slices.Clone(rows[at].Further)
+	for at, i := range t.rows.order() {
+		rows[at].Further = newFurther(t.Further)
+		t.rows.fill(&rows[at], i)
 		if t.shares != nil {
 			var parts []Part
 			if i < len(t.shares) {

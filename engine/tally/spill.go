@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/internal/extsort"
 )
 
@@ -32,8 +31,9 @@ func (t *Tally) spill() {
 			t.err = fmt.Errorf("sort contributors: %w", err)
 		}
 	}
+	r := Row{Further: newFurther(t.Further)}
 	for i := range t.Len() {
-		r := t.row(i)
+		t.rows.fill(&r, i)
 		s.key = append(s.key[:0], r.Contributor...)
 		s.value = r.appendValues(s.value[:0])
 		add(s.rows)
@@ -46,7 +46,7 @@ func (t *Tally) spill() {
 			add(s.shares)
 		}
 	}
-	t.index, t.blocks, t.shares, t.held = nil, nil, nil, 0
+	t.rows, t.shares, t.held = rows{}, nil, 0
 }
 
 func appendNumbers(dst []byte, numbers []uint64) []byte {
@@ -74,11 +74,14 @@ func (t *Tally) addValues(r *Row, b []byte) {
 		return n
 	}
 	for class := range r.Class {
-		t.accumulate(&r.Class[class], doc.Counts{Documents: next(), Bytes: next(), Tokens: next()})
+		c := &r.Class[class]
+		for _, sum := range []*uint64{&c.Documents, &c.Bytes, &c.Tokens} {
+			t.accumulate(sum, next())
+		}
 	}
 	for k := range r.Further {
 		for class := range r.Further[k] {
-			t.accumulateTokens(&r.Further[k][class], next())
+			t.accumulate(&r.Further[k][class], next())
 		}
 	}
 }
@@ -155,7 +158,7 @@ func (t *Tally) eachSpilledShare(fn func(contributor string, of uint64, tokens [
 		for k := range tokens {
 			n, size := binary.Uvarint(value)
 			value = value[max(size, 0):]
-			t.accumulateTokens(&tokens[k], n)
+			t.accumulate(&tokens[k], n)
 		}
 	})
 	if err == nil && any {

@@ -9,8 +9,6 @@
 package tally
 
 import (
-	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -52,37 +50,34 @@ type Tally struct {
 	Room    int64  // what the rows may take in memory, bytes; 0: no limit. What has no room is sorted on disk
 	Dir     string // folder for that
 
-	index    *rowIndex // finds a row by its contributor; nil without rows
-	blocks   [][]Row   // of blockRows each, but for the last one
-	shares   [][]Part  // by row; only where credit is shared
-	overflow bool      // a sum wrapped around; sticky
-	held     int64     // bytes, about
-	spilled  *spilled  // what had no room; nil if everything had
-	err      error     // of writing that; sticky
+	rows     rows
+	shares   [][]Part // by row; only where credit is shared
+	overflow bool     // a sum wrapped around; sticky
+	held     int64    // bytes, about
+	spilled  *spilled // what had no room; nil if everything had
+	err      error    // of writing that; sticky
 }
 
-// blockRows bounds what is copied where a tally grows.
-const blockRows = 256
-
 // What a row takes in memory, with its part of the index and of the order that it
-// is written in, bytes.
+// is written in, and what its sums of each class take, bytes.
 const (
-	rowSize     = 256
-	furtherSize = 64
+	rowSize     = 112
+	sumsSize    = 40
+	furtherSize = 8
 	shareSize   = 64
 )
-
-func (t *Tally) row(i int) *Row { return &t.blocks[i/blockRows][i%blockRows] }
 
 // Add credits one document of the given class to contributor. It does not
 // keep the slices, and allocates only for a contributor not seen before. A sum
 // that overflows, or a disk that is full, is remembered and reported by Each. further has the tokens
 // of each further tokenizer, or nothing for a line without text.
 func (t *Tally) Add(contributor []byte, class doc.Class, bytes, tokens uint64, further ...uint64) {
-	row := t.row(t.look(contributor))
-	t.accumulate(&row.Class[class], doc.Counts{Documents: 1, Bytes: bytes, Tokens: tokens})
+	sums := t.sums(t.look(contributor), class)
+	t.accumulate(&sums[sumDocuments], 1)
+	t.accumulate(&sums[sumBytes], bytes)
+	t.accumulate(&sums[sumTokens], tokens)
 	for k, n := range further {
-		t.accumulateTokens(&row.Further[k][class], n)
+		t.accumulate(&sums[sumWords+k], n)
 	}
 }
 
@@ -91,40 +86,23 @@ func (t *Tally) look(contributor []byte) int {
 	if t.Room > 0 && t.held > t.Room {
 		t.spill()
 	}
-	if t.index == nil {
-		t.index = newRowIndex()
-	}
-	i, hash, known := t.index.find(t, contributor)
+	i, known := t.rows.look(contributor)
 	if !known {
-		i = t.insert(string(contributor))
-		t.index.add(t, hash, i)
+		t.held += rowSize + int64(len(contributor))
 	}
 	return i
 }
 
-// insert adds a row, without the index.
-func (t *Tally) insert(contributor string) int {
-	i := t.Len()
-	if i%blockRows == 0 {
-		var block []Row // the first one grows: most tallies are small
-		if i > 0 {
-			block = make([]Row, 0, blockRows)
-		}
-		t.blocks = append(t.blocks, block)
+// sums are those of a row and a class.
+func (t *Tally) sums(row int, class doc.Class) []uint64 {
+	sums, known := t.rows.sums(row, class, t.Further)
+	if !known {
+		t.held += sumsSize + furtherSize*int64(t.Further)
 	}
-	last := &t.blocks[len(t.blocks)-1]
-	*last = append(*last, Row{Contributor: contributor, Further: newFurther(t.Further)})
-	t.held += rowSize + int64(len(contributor)) + int64(t.Further)*furtherSize
-	return i
+	return sums
 }
 
-func (t *Tally) accumulate(sum *doc.Counts, c doc.Counts) {
-	if !addChecked(sum, c) {
-		t.overflow = true
-	}
-}
-
-func (t *Tally) accumulateTokens(sum *uint64, n uint64) {
+func (t *Tally) accumulate(sum *uint64, n uint64) {
 	var carry uint64
 	*sum, carry = bits.Add64(*sum, n, 0)
 	t.overflow = t.overflow || carry != 0
@@ -140,13 +118,7 @@ func newFurther(n int) []doc.ClassTokens {
 }
 
 // Len returns the number of contributors.
-func (t *Tally) Len() int {
-	n := len(t.blocks)
-	if n == 0 {
-		return 0
-	}
-	return (n-1)*blockRows + len(t.blocks[n-1])
-}
+func (t *Tally) Len() int { return t.rows.len() }
 
 // Each calls fn, which does not keep the row, for every row, ascending by the bytes
 // of the contributor, without credit. It fails if a sum has wrapped around. The
@@ -158,51 +130,21 @@ func (t *Tally) Each(fn func(*Row)) error {
 	if t.spilled != nil {
 		return t.eachSpilled(fn)
 	}
-	// Rows lie in the order in which they came, far from each other: to copy some at
+	// Rows lie in the order in which they came, far from each other: to fill in some at
 	// once waits for the memory of all of them at the same time.
-	some := make([]Row, min(t.Len(), 16))
-	for order := t.order(); len(order) > 0; order = order[len(some):] {
-		some = some[:min(len(some), len(order))]
-		for k := range some {
-			some[k] = *t.row(order[k])
+	var some [16]Row
+	for k := range some {
+		some[k].Further = newFurther(t.Further)
+	}
+	for order := range slices.Chunk(t.rows.order(), len(some)) {
+		for k, i := range order {
+			t.rows.fill(&some[k], i)
 		}
-		for k := range some {
+		for k := range order {
 			fn(&some[k])
 		}
 	}
 	return t.err
-}
-
-// order returns the rows in ascending order of the contributor.
-func (t *Tally) order() []int {
-	order := make([]int, t.Len())
-	// Most names differ in their first bytes, which are quicker to compare.
-	type named struct {
-		begin uint64
-		row   int
-	}
-	names := make([]named, t.Len())
-	for i := range names {
-		names[i] = named{beginning(t.row(i).Contributor), i}
-	}
-	slices.SortFunc(names, func(a, b named) int {
-		if a.begin != b.begin {
-			return cmp.Compare(a.begin, b.begin)
-		}
-		return cmp.Compare(t.row(a.row).Contributor, t.row(b.row).Contributor)
-	})
-	for at := range names {
-		order[at] = names[at].row
-	}
-	return order
-}
-
-// beginning returns the first eight bytes of a string as a number, such that a
-// lesser one is that of a lesser string.
-func beginning(s string) uint64 {
-	var b [8]byte
-	copy(b[:], s)
-	return binary.BigEndian.Uint64(b[:])
 }
 
 // add adds the figures of another row to r.
