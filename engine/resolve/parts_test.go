@@ -2,9 +2,11 @@ package resolve_test
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/tallystick/tallystick/engine/corpus"
@@ -53,13 +56,65 @@ func (f *family) text(changes int) string {
 	return strings.Join(words, " ")
 }
 
-// lines makes documents of a few families, with copies of the same text.
+// colliding makes two texts of one length, and of one hash by the seed of planOf: words
+// of 8 bytes in the two stripes of XXH64 make up for each other.
+func colliding(rnd *rand.Rand) (texts [2]string) {
+	const seed, prime1, prime2 = 1, 0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F
+	inverse := uint64(prime2) // of prime2, modulo 2⁶⁴, by Newton's method
+	for range 5 {
+		inverse *= 2 - prime2*inverse
+	}
+	word := func() uint64 {
+		var b [8]byte
+		for i := range b {
+			b[i] = 'a' + byte(rnd.IntN(26))
+		}
+		return binary.LittleEndian.Uint64(b[:])
+	}
+	after := func(word uint64) uint64 {
+		acc := uint64(seed) + prime1
+		acc += prime2
+		return bits.RotateLeft64(acc+word*prime2, 31) * prime1
+	}
+	text := func(first, second uint64) string {
+		b := binary.LittleEndian.AppendUint64(nil, first)
+		b = binary.LittleEndian.AppendUint64(append(b, " of one hash, two texts "...), second)
+		return string(append(b, " that nobody but a digest tells from each other, if they are copies"...))
+	}
+	one, more := word(), word()
+	for {
+		other := word()
+		rest := more + (after(one)-after(other))*inverse
+		b := binary.LittleEndian.AppendUint64(nil, rest)
+		if other != one && !slices.ContainsFunc(b, func(c byte) bool { return c < ' ' || c > '~' }) {
+			return [2]string{text(one, more), text(other, rest)}
+		}
+	}
+}
+
+// Two texts that collide are different ones of one key.
+func TestColliding(t *testing.T) {
+	texts := colliding(rand.New(rand.NewPCG(1, 1)))
+	var sums [2]uint64
+	for i, text := range texts {
+		d := xxhash.NewWithSeed(1)
+		d.WriteString(text)
+		sums[i] = d.Sum64()
+	}
+	if texts[0] == texts[1] || len(texts[0]) != len(texts[1]) || sums[0] != sums[1] {
+		t.Errorf("%q: %x", texts, sums)
+	}
+}
+
+// lines makes documents of a few families, with copies of the same text, and texts of one
+// hash.
 func lines(rnd *rand.Rand, n, families int) []string {
 	var all []*family
 	for range families {
 		all = append(all, newFamily(rnd, 5+rnd.IntN(80)))
 	}
 	var out, texts []string
+	collide := colliding(rnd)
 	for i := range n {
 		text := all[rnd.IntN(len(all))].text(rnd.IntN(4))
 		if len(texts) > 0 && rnd.IntN(4) == 0 {
@@ -67,6 +122,9 @@ func lines(rnd *rand.Rand, n, families int) []string {
 		}
 		if rnd.IntN(30) == 0 {
 			text = "all the same"
+		}
+		if rnd.IntN(20) == 0 {
+			text = collide[rnd.IntN(2)]
 		}
 		texts = append(texts, text)
 		doc := map[string]any{"text": text, "contributor": fmt.Sprint("c", rnd.IntN(5)), "source": fmt.Sprint("s", rnd.IntN(3))}
