@@ -16,6 +16,9 @@ want_data() {
 	esac
 }
 
+# version_of PYTHON prints its version, as in 3.12.
+version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }
+
 # want_venv PYTHON FOLDER makes the virtual environment, or ends the script with
 # a notice.
 want_venv() {
@@ -24,20 +27,24 @@ want_venv() {
 		exit 0
 	fi
 	mkdir -p "$home/tools"
-	[ -x "$2/bin/pip" ] || "$1" -m venv "$2"
+	[ -x "$2/bin/pip" ] && [ "$(version_of "$2/bin/python")" = "$(version_of "$1")" ] || "$1" -m venv --clear "$2"
 }
 
 # install_tools VENV REQUIREMENTS CONSTRAINTS installs what a line asks for to a
-# folder of its own, named after the first word.
+# folder of its own, named after the first word. What another Python installed
+# does not work in this one.
 install_tools() {
+	version=$(version_of "$1/bin/python")
 	grep -v '^#' "$2" | while read -r tool packages; do
 		folder=$home/tools/$tool
-		[ -d "$folder" ] && continue
+		[ "$(cat "$folder/.python" 2>/dev/null)" = "$version" ] && continue
 		echo "installing $tool"
 		rm -rf "$folder.part"
 		# shellcheck disable=SC2086
 		if "$1/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: --no-binary jieba \
 			--constraint "$3" --target "$folder.part" "$tool" $packages </dev/null; then
+			echo "$version" >"$folder.part/.python"
+			rm -rf "$folder"
 			mv "$folder.part" "$folder"
 		else
 			rm -rf "$folder.part"
