@@ -309,67 +309,59 @@ func TestDamagedInput(t *testing.T) {
 	plain, shared := newJob(t, 1), newDecideJob(t, 1)
 	runAll(t, plain)
 	runAll(t, shared)
-	type input struct {
+	for _, c := range []struct {
+		job   *task.Job
 		stage task.Stage
 		task  int
 		file  string
 		magic string
-	}
-	for _, c := range []input{
-		{task.Decide, 1, task.WorkPath(task.Match, 3, "buckets"), wire.MagicGroups},
-		{task.Decide, 1, task.WorkPath(task.Match, 0, "exact"), wire.MagicGroups},
-		{task.Decide, 0, task.WorkPath(task.Scan, 1, "docs"), wire.MagicDocs},
-		{task.Resolve, 0, task.WorkPath(task.Decide, 1, "decisions"), wire.MagicDecided},
-		{task.Resolve, 0, task.WorkPath(task.Decide, 0, "owners"), wire.MagicOwnersOfAll},
-		{task.Resolve, 0, task.WorkPath(task.Decide, 1, "copies"), wire.MagicCopies},
-		{task.Resolve, 0, task.WorkPath(task.Decide, 1, "evidence"), wire.MagicEvidence},
+	}{
+		{shared, task.Decide, 1, task.WorkPath(task.Match, 3, "buckets"), wire.MagicGroups},
+		{shared, task.Decide, 1, task.WorkPath(task.Match, 0, "exact"), wire.MagicGroups},
+		{shared, task.Decide, 0, task.WorkPath(task.Scan, 1, "docs"), wire.MagicDocs},
+		{shared, task.Resolve, 0, task.WorkPath(task.Decide, 1, "decisions"), wire.MagicDecided},
+		{shared, task.Resolve, 0, task.WorkPath(task.Decide, 0, "owners"), wire.MagicOwnersOfAll},
+		{shared, task.Resolve, 0, task.WorkPath(task.Decide, 1, "copies"), wire.MagicCopies},
+		{shared, task.Resolve, 0, task.WorkPath(task.Decide, 1, "evidence"), wire.MagicEvidence},
+		{plain, task.Match, 1, task.WorkPath(task.Scan, 2, "keys"), wire.MagicKeys},
+		{plain, task.Resolve, 0, task.WorkPath(task.Match, 3, "buckets"), wire.MagicGroups},
+		{plain, task.Resolve, 0, task.WorkPath(task.Match, 0, "exact"), wire.MagicGroups},
+		{plain, task.Resolve, 0, task.WorkPath(task.Scan, 1, "docs"), wire.MagicDocs},
+		{plain, task.Tally, 1, task.WorkPath(task.Scan, 1, "docs"), wire.MagicDocs},
+		{plain, task.Tally, 1, task.WorkPath(task.Resolve, 1, "decisions"), wire.MagicDecisions},
+		{plain, task.Seal, 0, task.WorkPath(task.Tally, 2, "sums"), magicSums},
+		{plain, task.Seal, 0, task.WorkPath(task.Tally, 2, "rejects"), ""},
 	} {
-		testDamagedInput(t, shared, c.stage, c.task, c.file, c.magic)
-	}
-	for _, c := range []input{
-		{task.Match, 1, task.WorkPath(task.Scan, 2, "keys"), wire.MagicKeys},
-		{task.Resolve, 0, task.WorkPath(task.Match, 3, "buckets"), wire.MagicGroups},
-		{task.Resolve, 0, task.WorkPath(task.Match, 0, "exact"), wire.MagicGroups},
-		{task.Resolve, 0, task.WorkPath(task.Scan, 1, "docs"), wire.MagicDocs},
-		{task.Tally, 1, task.WorkPath(task.Scan, 1, "docs"), wire.MagicDocs},
-		{task.Tally, 1, task.WorkPath(task.Resolve, 1, "decisions"), wire.MagicDecisions},
-		{task.Seal, 0, task.WorkPath(task.Tally, 2, "sums"), magicSums},
-		{task.Seal, 0, task.WorkPath(task.Tally, 2, "rejects"), ""},
-	} {
-		testDamagedInput(t, plain, c.stage, c.task, c.file, c.magic)
-	}
-}
-
-func testDamagedInput(t *testing.T, j *task.Job, name task.Stage, number int, file, magic string) {
-	t.Run(fmt.Sprintf("%s reads %s", name, file), func(t *testing.T) {
-		path, record := filepath.Join(j.Dir, file), filepath.Join(j.Dir, task.RecordPath(name, number))
-		for _, name := range []string{path, record} {
-			whole, err := os.ReadFile(name)
-			if err != nil {
+		t.Run(fmt.Sprintf("%s reads %s", c.stage, c.file), func(t *testing.T) {
+			path, record := filepath.Join(c.job.Dir, c.file), filepath.Join(c.job.Dir, task.RecordPath(c.stage, c.task))
+			for _, name := range []string{path, record} {
+				whole, err := os.ReadFile(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer os.WriteFile(name, whole, 0o666)
+			}
+			if err := os.Remove(record); err != nil {
 				t.Fatal(err)
 			}
-			defer os.WriteFile(name, whole, 0o666)
-		}
-		if err := os.Remove(record); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(magic), 0o666); err != nil {
-			t.Fatal(err)
-		}
-		_, _, err := Do(t.Context(), j, name, number)
-		if !errors.Is(err, doc.ErrCorrupt) || !strings.Contains(err.Error(), file) {
-			t.Errorf("cut: %v, want an error that names the file", err)
-		}
-		os.Remove(path)
-		_, _, err = Do(t.Context(), j, name, number)
-		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), file) {
-			t.Errorf("removed: %v, want an error that names the file", err)
-		}
-		left, err := filepath.Glob(filepath.Join(j.Dir, task.WorkDir, "*", store.TempPrefix+"*"))
-		if err != nil || len(left) != 0 {
-			t.Errorf("the failed task left %q, %v", left, err)
-		}
-	})
+			if err := os.WriteFile(path, []byte(c.magic), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			_, _, err := Do(t.Context(), c.job, c.stage, c.task)
+			if !errors.Is(err, doc.ErrCorrupt) || !strings.Contains(err.Error(), c.file) {
+				t.Errorf("cut: %v, want an error that names the file", err)
+			}
+			os.Remove(path)
+			_, _, err = Do(t.Context(), c.job, c.stage, c.task)
+			if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), c.file) {
+				t.Errorf("removed: %v, want an error that names the file", err)
+			}
+			left, err := filepath.Glob(filepath.Join(c.job.Dir, task.WorkDir, "*", store.TempPrefix+"*"))
+			if err != nil || len(left) != 0 {
+				t.Errorf("the failed task left %q, %v", left, err)
+			}
+		})
+	}
 }
 
 // Tasks done out of order name the one to do first.
