@@ -1,4 +1,7 @@
-package resolve
+// Package docset has sets of documents: by place, which number their members, by such
+// numbers, and in disjoint sets of what hangs together. Places and Bits take a bit for
+// each line or number, a Forest 4 bytes.
+package docset
 
 import (
 	"iter"
@@ -7,10 +10,10 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 )
 
-// placeSet is a set of places that, once numbered, knows the number of each in
+// Places is a set of places that, once numbered, knows the number of each in
 // their order: a bit for every line up to the last place of a shard, and for
 // every 64 lines the number of places before them.
-type placeSet struct {
+type Places struct {
 	shards []shardLines
 }
 
@@ -19,7 +22,7 @@ type shardLines struct {
 	before []uint32
 }
 
-func (s *placeSet) add(p doc.Place) {
+func (s *Places) Add(p doc.Place) {
 	for int(p.Shard) >= len(s.shards) {
 		s.shards = append(s.shards, shardLines{})
 	}
@@ -30,9 +33,9 @@ func (s *placeSet) add(p doc.Place) {
 	lines.has[p.Ordinal/64] |= 1 << (p.Ordinal % 64)
 }
 
-// number gives the places their numbers, modulo 2³², and returns how many there
+// Number gives the places their numbers, modulo 2³², and returns how many there
 // are.
-func (s *placeSet) number() int {
+func (s *Places) Number() int {
 	n := 0
 	for i := range s.shards {
 		lines := &s.shards[i]
@@ -45,8 +48,8 @@ func (s *placeSet) number() int {
 	return n
 }
 
-// all yields the places in order.
-func (s *placeSet) all() iter.Seq[doc.Place] {
+// All yields the places in order.
+func (s *Places) All() iter.Seq[doc.Place] {
 	return func(yield func(doc.Place) bool) {
 		for shard, lines := range s.shards {
 			for j, w := range lines.has {
@@ -60,8 +63,8 @@ func (s *placeSet) all() iter.Seq[doc.Place] {
 	}
 }
 
-// find returns the number of p and whether p is in the set.
-func (s *placeSet) find(p doc.Place) (uint32, bool) {
+// Find returns the number of p and whether p is in the set.
+func (s *Places) Find(p doc.Place) (uint32, bool) {
 	if int(p.Shard) >= len(s.shards) || int(p.Ordinal/64) >= len(s.shards[p.Shard].has) {
 		return 0, false
 	}
@@ -70,10 +73,10 @@ func (s *placeSet) find(p doc.Place) (uint32, bool) {
 	return lines.before[p.Ordinal/64] + uint32(bits.OnesCount64(w&(bit-1))), w&bit != 0
 }
 
-// at is the inverse of find: the place of number n, or the zero place if there are
+// At is the inverse of Find: the place of number n, or the zero place if there are
 // not so many. It looks at all of them: for what is seldom asked.
-func (s *placeSet) at(n uint32) doc.Place {
-	for p := range s.all() {
+func (s *Places) At(n uint32) doc.Place {
+	for p := range s.All() {
 		if n == 0 {
 			return p
 		}
@@ -82,8 +85,8 @@ func (s *placeSet) at(n uint32) doc.Place {
 	return doc.Place{}
 }
 
-// end returns a bound on the lines of a shard that are in the set: all come before it.
-func (s *placeSet) end(shard int) uint64 {
+// End returns a bound on the lines of a shard that are in the set: all come before it.
+func (s *Places) End(shard int) uint64 {
 	if shard >= len(s.shards) {
 		return 0
 	}

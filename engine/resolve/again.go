@@ -16,9 +16,9 @@ func Again(ctx context.Context, t *task.Task, from *task.Job) error {
 		return err
 	}
 	for i := range r.All {
-		r.places.add(r.All[i].Place)
+		r.places.Add(r.All[i].Place)
 	}
-	r.number = r.places.number()
+	r.number = r.places.Number()
 	var err error
 	if r.scanned, err = t.Records(ctx, task.Scan); err != nil {
 		return err

@@ -38,30 +38,3 @@ func TestAssign(t *testing.T) {
 		}
 	}
 }
-
-func TestForest(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(7, 8))
-	for range 200 {
-		n := 1 + rnd.IntN(60)
-		f := newForest(n)
-		of := make([]int, n) // the least of each set, the slow way
-		for i := range of {
-			of[i] = i
-		}
-		for range rnd.IntN(80) {
-			a, b := rnd.IntN(n), rnd.IntN(n)
-			f.unite(uint32(a), uint32(b))
-			from, to := max(of[a], of[b]), min(of[a], of[b])
-			for i := range of {
-				if of[i] == from {
-					of[i] = to
-				}
-			}
-		}
-		for i, want := range of {
-			if got := f.find(uint32(i)); int(got) != want {
-				t.Fatalf("%d is in the set of %d, want %d", i, got, want)
-			}
-		}
-	}
-}

@@ -5,7 +5,9 @@ import (
 	"fmt"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/docset"
 	"github.com/tallystick/tallystick/engine/fate"
+	"github.com/tallystick/tallystick/engine/internal/extsort"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/sweep"
 	"github.com/tallystick/tallystick/engine/wire"
@@ -17,7 +19,7 @@ func (b *blocks) noteCopied(d *ranksDoc, f *found) error {
 	if witness == nil {
 		witness, at = &d.Node, d.at
 	}
-	b.p.key = appendKey(b.p.key[:0], d.number)
+	b.p.key = extsort.AppendNumbers(b.p.key[:0], d.number)
 	return b.copied.Add(b.p.key, b.p.value.Value(func(e *wire.Encoder) {
 		putFate(e, &f.fate)
 		d.nodeRecord.put(e)
@@ -28,7 +30,7 @@ func (b *blocks) noteCopied(d *ranksDoc, f *found) error {
 
 // noteSize adds documents to the group of a witness.
 func (b *blocks) noteSize(at uint32, witness *fate.Node, dropped uint64) error {
-	b.p.key = appendKey(b.p.key[:0], at)
+	b.p.key = extsort.AppendNumbers(b.p.key[:0], at)
 	return b.sizes.Add(b.p.key, b.p.value.Value(func(e *wire.Encoder) {
 		e.Uint(dropped)
 		(&nodeRecord{Node: *witness}).put(e)
@@ -73,7 +75,7 @@ func (b *blocks) copies() error {
 		return err
 	}
 	err = b.p.copies.until(b.component+1, func(key, value []byte) error {
-		number := keyNumber(key, 1)
+		number := extsort.NumberOf(key, 1)
 		if !known || first.number != number {
 			if err := flush(); err != nil {
 				return err
@@ -118,11 +120,11 @@ func (b *blocks) groups() error {
 		d := wire.ValueOf(value)
 		n := d.Uint()
 		witness.get(d)
-		if at := keyNumber(key, 0); at != group && total > 0 {
+		if at := extsort.NumberOf(key, 0); at != group && total > 0 {
 			b.p.out.group(&last.Node, total)
 			total = 0
 		}
-		group, last = keyNumber(key, 0), witness
+		group, last = extsort.NumberOf(key, 0), witness
 		total += n
 		return d.Ended()
 	})
@@ -140,11 +142,9 @@ func (b *blocks) connected() (uint64, error) {
 		return 0, err
 	}
 	defer kept.close()
-	parent := forest(b.ranks) // which are not needed any more
-	for i := range parent {
-		parent[i] = uint32(i)
-	}
-	isKept := newBitset(b.docs)
+	parent := docset.Forest(b.ranks) // which are not needed any more
+	parent.Reset()
+	isKept := docset.NewBits(b.docs)
 	bucket, first, witnesses := uint32(0), uint32(0), uint32(0)
 	end := func() {
 		b.stats.LargestBucketKept = max(b.stats.LargestBucketKept, witnesses)
@@ -154,25 +154,16 @@ func (b *blocks) connected() (uint64, error) {
 	}
 	started := false
 	err = kept.until(1<<32-1, func(key, value []byte) error {
-		rank := keyNumber(key, 1)
-		isKept.add(rank)
-		if of := keyNumber(key, 0); !started || of != bucket {
+		rank := extsort.NumberOf(key, 1)
+		isKept.Add(rank)
+		if of := extsort.NumberOf(key, 0); !started || of != bucket {
 			end()
 			started, bucket, first, witnesses = true, of, rank, 0
 		}
-		parent.unite(first, rank)
+		parent.Unite(first, rank)
 		witnesses += uint32(value[0])
 		return nil
 	})
 	end()
-	sizes := make([]uint32, b.docs)
-	largest := uint32(0)
-	for d := range parent {
-		if isKept.has(uint32(d)) {
-			top := parent.find(uint32(d))
-			sizes[top]++
-			largest = max(largest, sizes[top])
-		}
-	}
-	return uint64(largest), err
+	return uint64(parent.Largest(isKept)), err
 }

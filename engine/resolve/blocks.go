@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/docset"
 	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/internal/extsort"
 	"github.com/tallystick/tallystick/engine/neardup"
@@ -28,10 +29,10 @@ type blocks struct {
 	component uint32
 	docs      int
 	sets      *neardup.SetFile
-	ranks     []uint32 // of the documents, in order of number
-	member    ranked   // documents of the component
-	sources   []int32  // by rank, where sources are kept apart
-	large     bitset   // buckets of more than neardup.HotBucket documents
+	ranks     []uint32      // of the documents, in order of number
+	member    docset.Ranked // documents of the component
+	sources   []int32       // by rank, where sources are kept apart
+	large     docset.Bits   // buckets of more than neardup.HotBucket documents
 	inLarge   map[uint32]int
 	chunks    []*keptChunk
 
@@ -135,7 +136,7 @@ func decodeRanksDoc(value []byte) (ranksDoc, error) {
 // order ranks the documents of the component by priority, and stores their sets.
 func (b *blocks) order() (*stream, error) {
 	p, until := b.p, b.component+1
-	members := newBitset(p.number)
+	members := docset.NewBits(p.number)
 	byPriority := b.sorter()
 	var set []uint64
 	err := p.nodes.until(until, func(_, value []byte) error {
@@ -145,7 +146,7 @@ func (b *blocks) order() (*stream, error) {
 		if err := d.Ended(); err != nil {
 			return err
 		}
-		members.add(r.number)
+		members.Add(r.number)
 		if value, ok := p.sets.is(b.component, r.number); ok {
 			var err error
 			set = appendSet(set[:0], value)
@@ -160,7 +161,7 @@ func (b *blocks) order() (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.member, b.docs = members.rank()
+	b.member, b.docs = members.Rank()
 	b.ranks = make([]uint32, b.docs)
 	if p.Plan.Scope == plan.ScopeSource {
 		b.sources = make([]int32, b.docs)
@@ -177,11 +178,11 @@ func (b *blocks) order() (*stream, error) {
 			return nil, err
 		}
 		r.at = rank
-		b.ranks[b.member.of(r.number)] = rank
+		b.ranks[b.member.Of(r.number)] = rank
 		if b.sources != nil {
 			b.sources[rank] = r.Source
 		}
-		if err := byRank.Add(appendKey(nil, rank), b.encode(&r)); err != nil {
+		if err := byRank.Add(extsort.AppendNumbers(nil, rank), b.encode(&r)); err != nil {
 			return nil, err
 		}
 	}
@@ -203,10 +204,10 @@ func (b *blocks) spread() (*stream, error) {
 		number := uint32(0)
 		d := wire.ValueOf(value)
 		for d.More() {
-			if number += d.Uint32(); d.Err != nil || int(number) >= p.number || !b.member.has(number) {
+			if number += d.Uint32(); d.Err != nil || int(number) >= p.number || !b.member.Has(number) {
 				return cmp.Or(d.Err, fmt.Errorf("%w: document %d in a bucket of component %d", doc.ErrCorrupt, number, b.component))
 			}
-			ranks = append(ranks, b.ranks[b.member.of(number)])
+			ranks = append(ranks, b.ranks[b.member.Of(number)])
 		}
 		if b.sources != nil {
 			slices.SortFunc(ranks, func(x, y uint32) int { return cmp.Compare(b.sources[x], b.sources[y]) })
@@ -240,10 +241,10 @@ func (b *blocks) bucket(edges *extsort.Sorter, bucket uint32, ranks []uint32) er
 		for int(bucket/64) >= len(b.large) {
 			b.large = append(b.large, 0)
 		}
-		b.large.add(bucket)
+		b.large.Add(bucket)
 	}
 	for _, rank := range ranks {
-		b.p.key = appendKey(b.p.key[:0], rank, bucket)
+		b.p.key = extsort.AppendNumbers(b.p.key[:0], rank, bucket)
 		if err := edges.Add(b.p.key, nil); err != nil {
 			return err
 		}
@@ -252,7 +253,7 @@ func (b *blocks) bucket(edges *extsort.Sorter, bucket uint32, ranks []uint32) er
 }
 
 func (b *blocks) isLarge(bucket uint32) bool {
-	return int(bucket/64) < len(b.large) && b.large.has(bucket)
+	return int(bucket/64) < len(b.large) && b.large.Has(bucket)
 }
 
 // weigh returns what a document takes in a pass.
@@ -270,7 +271,7 @@ func (b *blocks) block(ctx context.Context, nodes, edges *stream) error {
 			return err
 		}
 		err = edges.until(r.at+1, func(key, _ []byte) error {
-			r.buckets = append(r.buckets, keyNumber(key, 1))
+			r.buckets = append(r.buckets, extsort.NumberOf(key, 1))
 			return nil
 		})
 		if err != nil {
@@ -393,7 +394,7 @@ func (b *blocks) settle(docs []ranksDoc, best []found, standing int, alone bool)
 		}
 		if dropped {
 			b.stats.Dropped++
-			b.p.dropped.add(d.number)
+			b.p.dropped.Add(d.number)
 			if err := b.p.drop(d.Place, d.Contributor, &f.fate, f.witness); err != nil {
 				return err
 			}
@@ -444,7 +445,7 @@ func (b *blocks) keep(d *ranksDoc, witness bool) error {
 		if witness && b.isLarge(bucket) {
 			b.inLarge[bucket]++
 		}
-		b.p.key = appendKey(b.p.key[:0], bucket, d.at)
+		b.p.key = extsort.AppendNumbers(b.p.key[:0], bucket, d.at)
 		if err := b.inTouch.Add(b.p.key, value); err != nil {
 			return err
 		}

@@ -6,17 +6,18 @@ import (
 
 	"github.com/tallystick/tallystick/engine/auditor"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/docset"
 	"github.com/tallystick/tallystick/engine/neardup"
 )
 
 // inMemory tells an audit what was resolved in one part.
 type inMemory struct {
 	r       *resolver
-	dropped bitset // by number
+	dropped docset.Bits // by number
 }
 
 func (d inMemory) StandsFor(p doc.Place) (int32, bool) {
-	i, shares := d.r.places.find(p)
+	i, shares := d.r.places.Find(p)
 	if !shares {
 		return -1, true
 	}
@@ -24,7 +25,7 @@ func (d inMemory) StandsFor(p doc.Place) (int32, bool) {
 }
 
 func (d inMemory) RankOf(number int32) int32   { return d.r.All[number].Rank }
-func (d inMemory) IsDropped(number int32) bool { return d.dropped.has(uint32(number)) }
+func (d inMemory) IsDropped(number int32) bool { return d.dropped.Has(uint32(number)) }
 
 func (d inMemory) Share(_ context.Context, pairs []auditor.Pair) error {
 	for _, p := range pairs {
@@ -37,9 +38,9 @@ func (d inMemory) Share(_ context.Context, pairs []auditor.Pair) error {
 // audit compares the sampled texts with all others. It does nothing unless the plan
 // asks for it.
 func (r *resolver) audit(ctx context.Context) error {
-	d := inMemory{r, newBitset(len(r.All))}
+	d := inMemory{r, docset.NewBits(len(r.All))}
 	for _, v := range r.Verdicts {
-		d.dropped.add(uint32(r.ByRank[v.Doc]))
+		d.dropped.Add(uint32(r.ByRank[v.Doc]))
 	}
 	return r.auditWith(ctx, d, r.Sets)
 }
@@ -61,11 +62,11 @@ func (r *resolver) auditWith(ctx context.Context, d auditor.Decided, sets *neard
 type elsewhere struct {
 	r       *resolver
 	isCopy  func(number uint32) bool
-	dropped bitset // by number
+	dropped docset.Bits // by number
 }
 
 func (d elsewhere) StandsFor(place doc.Place) (int32, bool) {
-	n, shares := d.r.places.find(place)
+	n, shares := d.r.places.Find(place)
 	if !shares {
 		return -1, true
 	}
@@ -73,22 +74,22 @@ func (d elsewhere) StandsFor(place doc.Place) (int32, bool) {
 }
 
 func (d elsewhere) RankOf(int32) int32          { return -1 }
-func (d elsewhere) IsDropped(number int32) bool { return d.dropped.has(uint32(number)) }
+func (d elsewhere) IsDropped(number int32) bool { return d.dropped.Has(uint32(number)) }
 
 func (d elsewhere) Share(ctx context.Context, pairs []auditor.Pair) error {
 	of := map[uint32][]int{} // pairs by document
-	asked := newBitset(d.r.number)
+	asked := docset.NewBits(d.r.number)
 	for i, s := range pairs {
 		for _, n := range []uint32{uint32(s.A), uint32(s.B)} {
 			of[n] = append(of[n], i)
-			asked.add(n)
+			asked.Add(n)
 		}
 	}
 	in := map[uint32]int{} // the last bucket of each
 	bucket := 0
 	return d.r.eachBucketOf(ctx, d.isCopy, func(members []uint32) error {
 		bucket++
-		members = slices.DeleteFunc(members, func(m uint32) bool { return !asked.has(m) })
+		members = slices.DeleteFunc(members, func(m uint32) bool { return !asked.Has(m) })
 		for _, m := range members {
 			in[m] = bucket
 		}

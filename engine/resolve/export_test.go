@@ -35,5 +35,5 @@ func ShareOf(ctx context.Context, t *task.Task, scanned, matched []task.Record) 
 			return nil, nil, err
 		}
 	}
-	return slices.Collect(r.places.all()), groups, nil
+	return slices.Collect(r.places.All()), groups, nil
 }

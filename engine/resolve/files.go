@@ -94,7 +94,7 @@ func (r *resolver) writeCopies(ctx context.Context, isCopy func(number uint32) b
 		return err
 	}
 	number := uint32(0)
-	for place := range r.places.all() {
+	for place := range r.places.All() {
 		if isCopy(number) {
 			e.Place(place)
 		}

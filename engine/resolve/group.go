@@ -9,6 +9,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/fate"
+	"github.com/tallystick/tallystick/engine/internal/extsort"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/wire"
 )
@@ -41,7 +42,7 @@ func (g *group) node(key, value []byte) error {
 	if err := d.Ended(); err != nil {
 		return err
 	}
-	g.begin(keyNumber(key, 0))
+	g.begin(extsort.NumberOf(key, 0))
 	at := int32(len(g.r.All))
 	s.Node.First = at
 	if s.carried != nil {
@@ -73,7 +74,7 @@ func (g *group) load(ctx context.Context, hi uint32) error {
 			d := wire.ValueOf(value)
 			for d.More() {
 				number += d.Uint32()
-				n, err := g.at(keyNumber(key, 0), number)
+				n, err := g.at(extsort.NumberOf(key, 0), number)
 				if err := cmp.Or(d.Err, err); err != nil {
 					return err
 				}
@@ -93,7 +94,7 @@ func (g *group) load(ctx context.Context, hi uint32) error {
 	w.KeepInMemory(min(fate.MostSets, g.p.room/8))
 	var set []uint64
 	err = g.p.sets.until(hi, func(key, value []byte) error {
-		n, err := g.at(keyNumber(key, 0), keyNumber(key, 1))
+		n, err := g.at(extsort.NumberOf(key, 0), extsort.NumberOf(key, 1))
 		if err != nil {
 			return err
 		}
@@ -127,14 +128,14 @@ func (g *group) tell(hi uint32) error {
 	for i := range fates {
 		if f := &fates[i]; f.Class == doc.NearDup {
 			members[f.Witness]++
-			p.dropped.add(g.numbers[i])
+			p.dropped.Add(g.numbers[i])
 			if err := p.drop(r.All[i].Place, r.All[i].Contributor, f, &r.All[f.Witness]); err != nil {
 				return err
 			}
 		}
 	}
 	err := p.copies.until(hi, func(key, value []byte) error {
-		first, err := g.at(keyNumber(key, 0), keyNumber(key, 1))
+		first, err := g.at(extsort.NumberOf(key, 0), extsort.NumberOf(key, 1))
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/docset"
 	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
@@ -16,8 +17,8 @@ type merger struct {
 	*resolver
 	decided []task.Record // by task
 	all     evidence
-	copies  bitset // by number; of an audit, as dropped
-	dropped bitset
+	copies  docset.Bits // by number; of an audit, as dropped
+	dropped docset.Bits
 }
 
 // Merge is resolve of a plan whose documents the tasks of decide resolve.
@@ -77,7 +78,7 @@ func (m *merger) gather(ctx context.Context) error {
 	if err := m.sharing(ctx); err != nil {
 		return err
 	}
-	m.copies, m.dropped = newBitset(m.number), newBitset(m.number)
+	m.copies, m.dropped = docset.NewBits(m.number), docset.NewBits(m.number)
 	for number := range m.decided {
 		if err := m.readCopies(ctx, number); err != nil {
 			return err
@@ -95,8 +96,8 @@ func (m *merger) readCopies(ctx context.Context, number int) error {
 	defer closeFile()
 	for d.More() {
 		place := d.Place()
-		if n, shares := m.places.find(place); shares {
-			m.copies.add(n)
+		if n, shares := m.places.Find(place); shares {
+			m.copies.Add(n)
 		} else {
 			d.Fail(fmt.Errorf("%w: line %d of shard %d is no copy: it shares no key", doc.ErrCorrupt, place.Ordinal, place.Shard))
 		}
@@ -113,8 +114,8 @@ func (m *merger) merge(ctx context.Context) error {
 		d.Decision(decided)
 		return decided.Ordinal
 	}, func(e *wire.Encoder, place doc.Place, decided *wire.Decision) {
-		if n, shares := m.places.find(place); shares && decided.Class == doc.NearDup {
-			m.dropped.add(n)
+		if n, shares := m.places.Find(place); shares && decided.Class == doc.NearDup {
+			m.dropped.Add(n)
 		}
 		e.Decision(decided)
 	})
@@ -232,7 +233,7 @@ func mergeByPlace[T any](ctx context.Context, m *merger, kind string, get func(d
 
 // audit is that of resolver.
 func (m *merger) audit(ctx context.Context) error {
-	return m.auditWith(ctx, elsewhere{m.resolver, m.copies.has, m.dropped}, nil)
+	return m.auditWith(ctx, elsewhere{m.resolver, m.copies.Has, m.dropped}, nil)
 }
 
 // end writes the evidence.

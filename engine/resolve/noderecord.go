@@ -109,17 +109,6 @@ func getFate(d *wire.Decoder, f *sweep.Fate) {
 	*f = sweep.Fate{Class: doc.Class(d.Uint()), Overlap: d.Uint32(), Union: d.Uint32(), Shared: d.Uint32()}
 }
 
-// appendKey appends numbers as bytes that have their order.
-func appendKey(key []byte, numbers ...uint32) []byte {
-	for _, n := range numbers {
-		key = binary.BigEndian.AppendUint32(key, n)
-	}
-	return key
-}
-
-// keyNumber is number i of a key.
-func keyNumber(key []byte, i int) uint32 { return binary.BigEndian.Uint32(key[4*i:]) }
-
 // stream is what remains of sorted records; the first number of their keys is that
 // of a component.
 type stream struct {
@@ -139,7 +128,7 @@ func openStream(s *extsort.Sorter) (*stream, error) {
 
 // until calls fn for the records of the components before one.
 func (s *stream) until(component uint32, fn func(key, value []byte) error) error {
-	for s.pending && keyNumber(s.records.Key(), 0) < component {
+	for s.pending && extsort.NumberOf(s.records.Key(), 0) < component {
 		if err := fn(s.records.Key(), s.records.Value()); err != nil {
 			return err
 		}
@@ -150,7 +139,7 @@ func (s *stream) until(component uint32, fn func(key, value []byte) error) error
 
 // is returns the value of the next record if it is that of a document.
 func (s *stream) is(component, number uint32) ([]byte, bool) {
-	if key := s.records.Key(); s.pending && keyNumber(key, 0) == component && keyNumber(key, 1) == number {
+	if key := s.records.Key(); s.pending && extsort.NumberOf(key, 0) == component && extsort.NumberOf(key, 1) == number {
 		return s.records.Value(), true
 	}
 	return nil, false

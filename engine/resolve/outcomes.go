@@ -36,12 +36,12 @@ func (p *parts) drop(place doc.Place, contributor string, f *sweep.Fate, witness
 	if p.out.owners == nil || int(witness.Place.Shard) >= p.delivery || contributor == witness.Contributor {
 		return nil
 	}
-	p.key = appendKey(p.key[:0], witness.Place.Shard, witness.Place.Ordinal)
+	p.key = extsort.AppendNumbers(p.key[:0], witness.Place.Shard, witness.Place.Ordinal)
 	return p.out.owners.Add(p.key, []byte(contributor))
 }
 
 func (p *parts) decided(place doc.Place, d *wire.Decision) error {
-	p.key = appendKey(p.key[:0], place.Shard, place.Ordinal)
+	p.key = extsort.AppendNumbers(p.key[:0], place.Shard, place.Ordinal)
 	return p.out.decisions.Add(p.key, p.value.Value(func(e *wire.Encoder) { e.Decision(d) }))
 }
 
@@ -103,9 +103,9 @@ func (p *parts) writeSorted(ctx context.Context, kind string, sorter *extsort.So
 	out := p.begin(kind)
 	var values [][]byte
 	for more := r.Next(); more; {
-		place := doc.Place{Shard: keyNumber(r.Key(), 0), Ordinal: keyNumber(r.Key(), 1)}
+		place := doc.Place{Shard: extsort.NumberOf(r.Key(), 0), Ordinal: extsort.NumberOf(r.Key(), 1)}
 		values = values[:0]
-		for more && keyNumber(r.Key(), 0) == place.Shard && keyNumber(r.Key(), 1) == place.Ordinal {
+		for more && extsort.NumberOf(r.Key(), 0) == place.Shard && extsort.NumberOf(r.Key(), 1) == place.Ordinal {
 			if n := len(values); n == 0 || string(values[n-1]) != string(r.Value()) {
 				values = append(values, slices.Clone(r.Value()))
 			}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/docset"
 	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/internal/extsort"
 	"github.com/tallystick/tallystick/engine/neardup"
@@ -34,12 +35,12 @@ type parts struct {
 
 	// links leads from a document to its exact group's representative, marked as
 	// copy; from a representative to its component's first one.
-	links    forest
-	inBucket bitset // representatives that share a bucket
-	inHot    bitset // or a large one
-	copied   bitset // representatives of copies in the delivery
-	dropped  bitset // representatives that are dropped
-	roots    ranked // first representatives of components
+	links    docset.Forest
+	inBucket docset.Bits   // representatives that share a bucket
+	inHot    docset.Bits   // or a large one
+	copied   docset.Bits   // representatives of copies in the delivery
+	dropped  docset.Bits   // representatives that are dropped
+	roots    docset.Ranked // first representatives of components
 	weights  []uint32
 	sums     map[uint32][sha256.Size]byte // of representatives whose text has the hash and length of another
 
@@ -81,9 +82,9 @@ func newParts(r *resolver) (*parts, error) {
 		return nil, r.tooLittle("even in parts", fixed/2+leastToResolve)
 	}
 	p.sums = map[uint32][sha256.Size]byte{}
-	p.links = newForest(r.number)
-	for _, b := range []*bitset{&p.inBucket, &p.inHot, &p.copied, &p.dropped} {
-		*b = newBitset(r.number)
+	p.links = docset.NewForest(r.number)
+	for _, b := range []*docset.Bits{&p.inBucket, &p.inHot, &p.copied, &p.dropped} {
+		*b = docset.NewBits(r.number)
 	}
 	p.out.decisions = p.sorter(16)
 	if r.Plan.SharesCredit() {
@@ -161,11 +162,11 @@ func (p *parts) eachBucket(ctx context.Context, fn func(members []uint32) error)
 func (p *parts) connect(ctx context.Context) error {
 	err := p.eachBucket(ctx, func(members []uint32) error {
 		for _, m := range members {
-			p.inBucket.add(m)
+			p.inBucket.Add(m)
 			if len(members) > neardup.HotBucket {
-				p.inHot.add(m)
+				p.inHot.Add(m)
 			}
-			p.links.unite(members[0], m)
+			p.links.Unite(members[0], m)
 		}
 		return nil
 	})
@@ -173,21 +174,21 @@ func (p *parts) connect(ctx context.Context) error {
 		return err
 	}
 	number := uint32(0)
-	for place := range p.places.all() {
+	for place := range p.places.All() {
 		if p.isCopy(number) && int(place.Shard) < p.delivery {
-			p.copied.add(p.links[number] &^ copyMark)
+			p.copied.Add(p.links[number] &^ copyMark)
 		}
 		number++
 	}
-	roots := newBitset(p.number)
+	roots := docset.NewBits(p.number)
 	for n := range p.links {
 		if n := uint32(n); p.takesPart(n) {
-			p.links[n] = p.links.find(n)
-			roots.add(p.links[n])
+			p.links[n] = p.links.Find(n)
+			roots.Add(p.links[n])
 		}
 	}
 	components := 0
-	p.roots, components = roots.rank()
+	p.roots, components = roots.Rank()
 	p.weights = make([]uint32, components)
 	return nil
 }
@@ -195,11 +196,11 @@ func (p *parts) connect(ctx context.Context) error {
 // takesPart reports whether a document is a representative that anything is to be
 // decided about, or by.
 func (p *parts) takesPart(number uint32) bool {
-	return !p.isCopy(number) && (p.inBucket.has(number) || p.copied.has(number))
+	return !p.isCopy(number) && (p.inBucket.Has(number) || p.copied.Has(number))
 }
 
 // component is that of a representative that takes part.
-func (p *parts) component(number uint32) uint32 { return p.roots.of(p.links[number]) }
+func (p *parts) component(number uint32) uint32 { return p.roots.Of(p.links[number]) }
 
 // addWeight adds bytes to what a component weighs.
 func (p *parts) addWeight(component uint32, bytes int64) {
@@ -228,7 +229,7 @@ func (p *parts) spill(ctx context.Context) error {
 			return p.takesPart(number), nil
 		}
 		first := p.links[number] &^ copyMark
-		p.key = appendKey(p.key[:0], p.component(first), first, number)
+		p.key = extsort.AppendNumbers(p.key[:0], p.component(first), first, number)
 		return false, copies.Add(p.key, p.value.Value(func(e *wire.Encoder) {
 			e.Place(place)
 			if shares {
@@ -239,7 +240,7 @@ func (p *parts) spill(ctx context.Context) error {
 	err = p.eachChunk(ctx, wanted, func(c *chunk) error {
 		var read []int32
 		for i, number := range c.numbers {
-			if p.inBucket.has(number) {
+			if p.inBucket.Has(number) {
 				read = append(read, int32(i))
 			}
 		}
@@ -255,7 +256,7 @@ func (p *parts) spill(ctx context.Context) error {
 				for _, x := range set {
 					value = binary.LittleEndian.AppendUint64(value, x)
 				}
-				key = appendKey(key[:0], p.component(c.numbers[n]), c.numbers[n])
+				key = extsort.AppendNumbers(key[:0], p.component(c.numbers[n]), c.numbers[n])
 				return sets.Add(key, value)
 			}
 		})
@@ -269,11 +270,11 @@ func (p *parts) spill(ctx context.Context) error {
 			}
 			s := nodeRecord{
 				Node: c.nodes[i], number: number, carried: c.carried[i], shingle: sizes[i],
-				copies: p.copied.has(number), buckets: p.inBucket.has(number), hot: p.inHot.has(number),
+				copies: p.copied.Has(number), buckets: p.inBucket.Has(number), hot: p.inHot.Has(number),
 			}
 			p.addWeight(p.component(number), p.weight(&s))
 			p.shingles += int64(sizes[i])
-			p.key = appendKey(p.key[:0], p.component(number), number)
+			p.key = extsort.AppendNumbers(p.key[:0], p.component(number), number)
 			if err := nodes.Add(p.key, p.value.Value(func(e *wire.Encoder) { s.put(e) })); err != nil {
 				return err
 			}
@@ -296,7 +297,7 @@ func (p *parts) spillBuckets(ctx context.Context, to *extsort.Sorter) error {
 	return p.eachBucket(ctx, func(members []uint32) error {
 		component := p.component(members[0])
 		p.addWeight(component, edgeBytes*int64(len(members)))
-		p.key = appendKey(p.key[:0], component, uint32(bucket>>32), uint32(bucket))
+		p.key = extsort.AppendNumbers(p.key[:0], component, uint32(bucket>>32), uint32(bucket))
 		bucket++
 		return to.Add(p.key, p.value.Value(func(e *wire.Encoder) {
 			last := uint32(0)

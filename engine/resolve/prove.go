@@ -5,13 +5,15 @@ import (
 	"crypto/sha256"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/docset"
+	"github.com/tallystick/tallystick/engine/internal/extsort"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // proveCopies is collapseExact: links then lead to the first document of each
 // proven group.
 func (p *parts) proveCopies(ctx context.Context) error {
-	member := newBitset(p.number)
+	member := docset.NewBits(p.number)
 	groups := int64(0)
 	err := p.readGroups(ctx, "exact", func(places []doc.Place) error {
 		groups++
@@ -25,7 +27,7 @@ func (p *parts) proveCopies(ctx context.Context) error {
 				lead = uint32(n)
 			}
 			p.links[n] = lead
-			member.add(uint32(n))
+			member.Add(uint32(n))
 		}
 		return nil
 	})
@@ -36,7 +38,7 @@ func (p *parts) proveCopies(ctx context.Context) error {
 	p.Record.Numbers["sharing_documents"] = int64(p.number)
 	sorter := p.sorter(2)
 	defer sorter.Close()
-	err = p.eachChunk(ctx, func(number uint32, _ doc.Place, _ *wire.Document) (bool, error) { return member.has(number), nil }, func(c *chunk) error {
+	err = p.eachChunk(ctx, func(number uint32, _ doc.Place, _ *wire.Document) (bool, error) { return member.Has(number), nil }, func(c *chunk) error {
 		all := make([]int32, len(c.nodes))
 		for i := range all {
 			all[i] = int32(i)
@@ -52,7 +54,7 @@ func (p *parts) proveCopies(ctx context.Context) error {
 		}
 		for i := range c.nodes {
 			s := nodeRecord{Node: c.nodes[i], number: c.numbers[i]}
-			p.key = appendKey(p.key[:0], p.links[s.number], s.number)
+			p.key = extsort.AppendNumbers(p.key[:0], p.links[s.number], s.number)
 			if err := sorter.Add(p.key, p.value.Value(func(e *wire.Encoder) { s.put(e) })); err != nil {
 				return err
 			}
@@ -116,7 +118,7 @@ func (p *parts) firstOfEach(members *stream) error {
 		if err := d.Ended(); err != nil {
 			return err
 		}
-		if lead := keyNumber(key, 0); lead != group {
+		if lead := extsort.NumberOf(key, 0); lead != group {
 			end()
 			group = lead
 		}

@@ -19,7 +19,7 @@ func TestDigestsOfCollidingTexts(t *testing.T) {
 		lead := uint32(number / 3 * 3)
 		s := nodeRecord{Node: fate.Node{Sum: sha256.Sum256([]byte(text)), ID: text}, number: uint32(number)}
 		s.Place.Ordinal = uint32(number)
-		p.key = appendKey(p.key[:0], lead, s.number)
+		p.key = extsort.AppendNumbers(p.key[:0], lead, s.number)
 		if err := sorter.Add(p.key, p.value.Value(func(e *wire.Encoder) { s.put(e) })); err != nil {
 			t.Fatal(err)
 		}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/alarm"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/docset"
 	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
@@ -88,7 +89,7 @@ type resolver struct {
 	delivery  int           // shards of the delivery
 	scanned   []task.Record // by shard
 	matched   []task.Record // by partition
-	places    placeSet      // of the nodes, by their numbers
+	places    docset.Places // of the nodes, by their numbers
 	number    int           // of places
 	shared    sharedOut     // of a task of decide
 	needed    int64         // memory that takes everything, bytes; with a bound only
@@ -104,7 +105,7 @@ func newResolver(t *task.Task) *resolver {
 
 // at returns the node of a place that collect has seen.
 func (r *resolver) at(p doc.Place) (int32, error) {
-	i, ok := r.places.find(p)
+	i, ok := r.places.Find(p)
 	if !ok {
 		return 0, fmt.Errorf("%w: line %d of shard %d has keys but no record", doc.ErrCorrupt, p.Ordinal, p.Shard)
 	}
@@ -114,7 +115,7 @@ func (r *resolver) at(p doc.Place) (int32, error) {
 // collect makes a node of every document in a group.
 func (r *resolver) collect(ctx context.Context) error {
 	r.All = make([]fate.Node, 0, r.number)
-	for p := range r.places.all() {
+	for p := range r.places.All() {
 		r.All = append(r.All, fate.Node{Place: p, First: int32(len(r.All)), Rank: -1})
 	}
 	r.carried = make(map[int32]*wire.Decision)

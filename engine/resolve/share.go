@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/docset"
 	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
@@ -53,25 +54,25 @@ func (r *resolver) takeShare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	firsts := newBitset(r.number)
+	firsts := docset.NewBits(r.number)
 	for n := range together {
-		together[n] = together.find(uint32(n))
-		firsts.add(together[n])
+		together[n] = together.Find(uint32(n))
+		firsts.Add(together[n])
 	}
-	components, count := firsts.rank()
-	weights, err := r.weigh(ctx, count, func(number uint32) uint32 { return components.of(together[number]) })
+	components, count := firsts.Rank()
+	weights, err := r.weigh(ctx, count, func(number uint32) uint32 { return components.Of(together[number]) })
 	if err != nil {
 		return err
 	}
 	tasks := assign(weights, r.Plan.DecideTasks)
-	var own placeSet
+	var own docset.Places
 	digest := xxhash.New()
 	var b []byte
 	number := 0
-	for place := range r.places.all() {
-		of := tasks[components.of(together[number])]
+	for place := range r.places.All() {
+		of := tasks[components.Of(together[number])]
 		if int(of) == r.Record.Task {
-			own.add(place)
+			own.Add(place)
 		}
 		b = binary.LittleEndian.AppendUint32(b[:0], place.Shard)
 		b = binary.LittleEndian.AppendUint32(b, place.Ordinal)
@@ -79,7 +80,7 @@ func (r *resolver) takeShare(ctx context.Context) error {
 		number++
 	}
 	r.places = own
-	r.number = own.number()
+	r.number = own.Number()
 	r.shared = sharedOut{taken: true, documents: uint64(number), digest: digest.Sum64()}
 	return nil
 }
@@ -90,8 +91,8 @@ func (r *resolver) takeShare(ctx context.Context) error {
 const shareBytes = 4 + 1 + (8+4+2)/2
 
 // hanging finds out which documents hang together: share keys, directly or by others.
-func (r *resolver) hanging(ctx context.Context) (forest, error) {
-	f := newForest(r.number)
+func (r *resolver) hanging(ctx context.Context) (docset.Forest, error) {
+	f := docset.NewForest(r.number)
 	for _, kind := range []string{"exact", "buckets"} {
 		err := r.readGroups(ctx, kind, func(members []doc.Place) error {
 			first, err := r.at(members[0])
@@ -103,7 +104,7 @@ func (r *resolver) hanging(ctx context.Context) (forest, error) {
 				if err != nil {
 					return err
 				}
-				f.unite(uint32(first), uint32(n))
+				f.Unite(uint32(first), uint32(n))
 			}
 			return nil
 		})
@@ -123,7 +124,7 @@ func (r *resolver) weigh(ctx context.Context, count int, component func(number u
 		group.Go(func() error {
 			var rec wire.Document
 			return r.eachDocOf(ctx, shard, &rec, func(p doc.Place, _ *wire.Decision) error {
-				if number, shares := r.places.find(p); shares {
+				if number, shares := r.places.Find(p); shares {
 					atomic.AddUint64(&weights[component(number)], documentWeight+min(rec.Bytes, mostWeight))
 				}
 				return nil
@@ -139,7 +140,7 @@ func (r *resolver) isOthers(members []doc.Place) bool {
 	if !r.shared.taken {
 		return false
 	}
-	_, own := r.places.find(members[0])
+	_, own := r.places.Find(members[0])
 	return !own
 }
 

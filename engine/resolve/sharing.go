@@ -17,12 +17,12 @@ func (r *resolver) eachDoc(ctx context.Context, fn func(number uint32, p doc.Pla
 	next := uint32(0) // the number that must come
 	for shard := range r.Plan.Shards {
 		if err := r.eachDocOf(ctx, shard, &rec, func(p doc.Place, carried *wire.Decision) error {
-			number, shares := r.places.find(p)
+			number, shares := r.places.Find(p)
 			if !shares || number < next {
 				return nil
 			}
 			if number != next {
-				return errNoRecord(r.places.at(next))
+				return errNoRecord(r.places.At(next))
 			}
 			next++
 			return fn(number, p, &rec, carried)
@@ -31,7 +31,7 @@ func (r *resolver) eachDoc(ctx context.Context, fn func(number uint32, p doc.Pla
 		}
 	}
 	if int(next) != r.number {
-		return errNoRecord(r.places.at(next))
+		return errNoRecord(r.places.At(next))
 	}
 	return nil
 }
@@ -56,10 +56,10 @@ func (r *resolver) eachDocOf(ctx context.Context, shard int, rec *wire.Document,
 		}
 		defer closeCarried()
 	}
-	end, behind := r.places.end(shard), false
+	end, behind := r.places.End(shard), false
 	shares := func(ordinal uint32) bool {
 		behind = uint64(ordinal) >= end
-		_, shares := r.places.find(doc.Place{Shard: uint32(shard), Ordinal: ordinal})
+		_, shares := r.places.Find(doc.Place{Shard: uint32(shard), Ordinal: ordinal})
 		return shares
 	}
 	// Behind the last line of interest nothing is.
@@ -92,7 +92,7 @@ func (r *resolver) sharing(ctx context.Context) error {
 				if int(p.Shard) >= len(r.Plan.Shards) || uint64(p.Ordinal) >= r.Plan.MostLines(int(p.Shard)) {
 					return fmt.Errorf("%w: a group of %s names line %d of shard %d of %d", doc.ErrCorrupt, kind, p.Ordinal, p.Shard, len(r.Plan.Shards))
 				}
-				r.places.add(p)
+				r.places.Add(p)
 			}
 			return nil
 		})
@@ -100,7 +100,7 @@ func (r *resolver) sharing(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.number = r.places.number(); r.number > math.MaxInt32 {
+	if r.number = r.places.Number(); r.number > math.MaxInt32 {
 		return fmt.Errorf("%d documents share a key with another one; one process resolves at most %d", r.number, math.MaxInt32)
 	}
 	return nil

@@ -2,12 +2,12 @@ package tally
 
 import (
 	"cmp"
-	"encoding/binary"
 	"hash/maphash"
 	"slices"
 	"strings"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/internal/extsort"
 )
 
 // rows are the sums of contributors as they grow. Most have documents of one class
@@ -70,7 +70,7 @@ func (r *rows) look(contributor []byte) (i int, known bool) {
 		r.index, r.seed = make([]rowSlot, 16), maphash.MakeSeed()
 	}
 	hash := uint32(maphash.Bytes(r.seed, contributor))
-	begin := beginning(contributor)
+	begin := extsort.Prefix(contributor)
 	mask := uint32(len(r.index) - 1)
 	for at := hash & mask; r.index[at].next != 0; at = (at + 1) & mask {
 		if s := r.index[at]; s.hash == hash {
@@ -241,15 +241,4 @@ func sortNamed(from, to []named) []named {
 		from, to = to, from
 	}
 	return from
-}
-
-// beginning returns the first eight bytes of a name as a number, such that a
-// lesser one is that of a lesser name.
-func beginning(name []byte) uint64 {
-	if len(name) >= 8 {
-		return binary.BigEndian.Uint64(name)
-	}
-	var b [8]byte
-	copy(b[:], name)
-	return binary.BigEndian.Uint64(b[:])
 }

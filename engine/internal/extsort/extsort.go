@@ -63,13 +63,15 @@ func (s *Sorter) Add(key, value []byte) error {
 			return err
 		}
 	}
-	e := entry{prefix: prefixOf(key), at: uint64(len(s.buf)), key: uint32(len(key)), all: uint32(len(key) + len(value))}
+	e := entry{prefix: Prefix(key), at: uint64(len(s.buf)), key: uint32(len(key)), all: uint32(len(key) + len(value))}
 	s.buf = append(append(s.buf, key...), value...)
 	s.entries = append(s.entries, e)
 	return nil
 }
 
-func prefixOf(key []byte) uint64 {
+// Prefix returns the first eight bytes of a key as a number, such that a lesser one is
+// that of a lesser key.
+func Prefix(key []byte) uint64 {
 	if len(key) >= 8 {
 		return binary.BigEndian.Uint64(key)
 	}
@@ -225,6 +227,17 @@ func (r *Reader) Close() error {
 	r.merge = nil
 	return err
 }
+
+// AppendNumbers appends numbers to a key as bytes that have their order.
+func AppendNumbers(key []byte, numbers ...uint32) []byte {
+	for _, n := range numbers {
+		key = binary.BigEndian.AppendUint32(key, n)
+	}
+	return key
+}
+
+// NumberOf returns number i of a key that begins with numbers.
+func NumberOf(key []byte, i int) uint32 { return binary.BigEndian.Uint32(key[4*i:]) }
 
 // AppendString appends a string to a key that goes on after it: keys then sort by
 // the string first, one that begins another before that. A zero in the string is

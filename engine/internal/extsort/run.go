@@ -115,7 +115,7 @@ func (c *cursor) next() (bool, error) {
 	}
 	c.left = c.left[n+m:]
 	c.key, c.value, c.left = c.left[:k], c.left[k:k+v], c.left[k+v:]
-	c.prefix = prefixOf(c.key)
+	c.prefix = Prefix(c.key)
 	return true, nil
 }
 
