@@ -167,7 +167,7 @@ func (s *slurm) submit(jobs string) map[string]string {
 		stage, id, _ := strings.Cut(strings.TrimSpace(line), " ")
 		ids[stage] = id
 	}
-	if len(ids) != 5 || !regexp.MustCompile(`^[0-9]+$`).MatchString(ids["seal"]) {
+	if (len(ids) != 5 && len(ids) != 6) || !regexp.MustCompile(`^[0-9]+$`).MatchString(ids["seal"]) {
 		s.t.Fatalf("submit.sh printed %v", ids)
 	}
 	return ids
@@ -218,9 +218,9 @@ func jobLogs(t *testing.T, jobs string) string {
 }
 
 // hurt makes a program that stands in for tallystick and, once, sends a signal
-// to the real one in the middle of the given job of two tasks. On a busy machine
+// to the real one in the middle of the given job of so many tasks. On a busy machine
 // the tasks can be over before that is seen: then they are done once more.
-func hurt(t *testing.T, dir, stage string, job int, signal string) (path string) {
+func hurt(t *testing.T, dir, stage string, job, tasks int, signal string) (path string) {
 	t.Helper()
 	real, err := exec.LookPath("tallystick")
 	if err != nil {
@@ -228,16 +228,20 @@ func hurt(t *testing.T, dir, stage string, job int, signal string) (path string)
 	}
 	path = filepath.Join(dir, "hurt")
 	work := filepath.Join(dir, "out", ".work")
+	var done []string
+	for task := range tasks {
+		done = append(done, fmt.Sprintf("%q", filepath.Join(work, stage, fmt.Sprintf("%05d.done.json", tasks*job+task))))
+	}
 	script := fmt.Sprintf(`#!/bin/bash
 if [ "$2" = %[1]s ] && [ "$SLURM_ARRAY_TASK_ID" = %[2]d ]; then
 	while [ ! -e %[3]q ]; do
-		rm -f %[7]q %[8]q
+		rm -f %[7]s
 		%[5]s "$@" &
 		pid=$!
 		while kill -0 $pid 2>/dev/null; do
 			if grep -qs "\"pid\":$pid," %[4]q/running/*; then
 				kill -STOP $pid
-				if [ ! -e %[8]q ] && kill -%[6]s $pid 2>/dev/null; then
+				if [ ! -e %[8]s ] && kill -%[6]s $pid 2>/dev/null; then
 					echo "hurt by %[6]s"
 					echo "$SLURM_JOB_ID" >%[3]q
 					break
@@ -250,7 +254,7 @@ if [ "$2" = %[1]s ] && [ "$SLURM_ARRAY_TASK_ID" = %[2]d ]; then
 fi
 exec %[5]s "$@"
 `, stage, job, filepath.Join(dir, "hurt."+stage), work, real, signal,
-		filepath.Join(work, stage, fmt.Sprintf("%05d.done.json", 2*job)), filepath.Join(work, stage, fmt.Sprintf("%05d.done.json", 2*job+1)))
+		strings.Join(done, " "), done[len(done)-1])
 	if err := os.WriteFile(path, []byte(script), 0o777); err != nil {
 		t.Fatal(err)
 	}
@@ -298,7 +302,7 @@ func TestSlurm(t *testing.T) {
 	}
 
 	// Requeued, as after a preemption or the loss of a node.
-	generate(hurt(t, dir, "scan", 1, "STOP"))
+	generate(hurt(t, dir, "scan", 1, 2, "STOP"))
 	ids := s.submit(jobs)
 	mark := filepath.Join(dir, "hurt.scan")
 	s.until("job 1 of scan", jobs, func() bool { b, _ := os.ReadFile(mark); return len(b) > 0 })
@@ -316,22 +320,23 @@ func TestSlurm(t *testing.T) {
 	t.Log("a job was requeued in the middle of its task; the bytes are the same")
 
 	// Killed, as by the kernel for its memory: what waits for it goes away, and
-	// submitting again does the rest.
-	expect(t, dir, exitDone, []string{"plan", "in.jsonl", "--tokenizer", "gpt2", "--out", "out", "--force", "--quiet", "--shard-size", "200KB"})
-	generate(hurt(t, dir, "match", 0, "KILL"))
+	// submitting again does the rest. Resolving is shared out to tasks this time.
+	expect(t, dir, exitDone, job("in.jsonl", "shared", "--shard-size", "200KB", "--decide-tasks", "3"))
+	expect(t, dir, exitDone, []string{"plan", "in.jsonl", "--tokenizer", "gpt2", "--out", "out", "--force", "--quiet", "--shard-size", "200KB", "--decide-tasks", "3"})
+	generate(hurt(t, dir, "decide", 1, 1, "KILL"))
 	ids = s.submit(jobs)
 	s.idle(jobs)
-	if text := s.run("scontrol", "show", "job", ids["match"]+"_0"); !strings.Contains(text, "JobState=FAILED") || !strings.Contains(text, "ExitCode=137:0") {
+	if text := s.run("scontrol", "show", "job", ids["decide"]+"_1"); !strings.Contains(text, "JobState=FAILED") || !strings.Contains(text, "ExitCode=137:0") {
 		t.Errorf("the killed job: %s\n%s", text, jobLogs(t, jobs))
 	}
 	if text := s.run("scontrol", "show", "job", ids["resolve"]); !strings.Contains(text, "JobState=CANCELLED") {
 		t.Errorf("the job after it: %s", text)
 	}
-	status(exitUnfinished, "^died +match task [01] ", "^missing +match [01]", "^unfinished$")
+	status(exitUnfinished, "^died +decide task 1 ", "^missing +decide 1", "^unfinished$")
 	s.submit(jobs)
 	s.idle(jobs)
 	status(exitDone, "^finished ")
-	sameFolder(t, filepath.Join(dir, "whole"), filepath.Join(dir, "out"))
+	sameFolder(t, filepath.Join(dir, "shared"), filepath.Join(dir, "out"))
 	expect(t, dir, exitDone, []string{"verify", "out", "--inputs", "--quiet"})
 	t.Log("a job was killed and the jobs were submitted again; the bytes are the same")
 }
