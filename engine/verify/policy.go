@@ -107,7 +107,7 @@ func (c *checker) readStandingShard(ctx context.Context, shard int, count *stand
 			c.recount.offsets[shard] = append(c.recount.offsets[shard], line.Offset)
 		}
 		if reason == doc.OK {
-			return c.recount.keptTexts.add(c.digest(&rec), doc.Place{Shard: uint32(shard), Ordinal: line.Ordinal})
+			return c.recount.keptTexts.Add(c.digest(&rec), doc.Place{Shard: uint32(shard), Ordinal: line.Ordinal})
 		}
 		count.Rejected++
 		if isWitness {

@@ -15,6 +15,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/tokenize"
+	"github.com/tallystick/tallystick/engine/verify/spill"
 	"github.com/tallystick/tallystick/engine/verify/wary"
 )
 
@@ -63,7 +64,7 @@ func (c *checker) checkInputs(ctx context.Context, f *findings) (string, error) 
 // recount is what reading the inputs again leaves for the proofs.
 type recount struct {
 	offsets   [][]int64 // per shard, of the lines in checker.witness, ascending
-	keptTexts *spill
+	keptTexts *spill.Spill
 }
 
 // shardCount is what one shard adds up to.
@@ -107,11 +108,11 @@ func (c *checker) checkRecount(ctx context.Context, f *findings) (string, error)
 	if c.manifest.Standing != nil {
 		kept += c.manifest.Standing.Documents
 	}
-	spill, err := newSpill(kept)
+	texts, err := spill.New(kept)
 	if err != nil {
 		return "", err
 	}
-	c.recount = &recount{offsets: make([][]int64, len(c.plan.Shards)), keptTexts: spill}
+	c.recount = &recount{offsets: make([][]int64, len(c.plan.Shards)), keptTexts: texts}
 
 	var mu sync.Mutex
 	sum := shardCount{contributors: make(map[string]*sums), ranked: make(map[string]bool)}
@@ -282,7 +283,7 @@ func (c *checker) recountShard(ctx context.Context, shard int, counters []*token
 			if c.witness != nil && c.witness[shard].Contains(line.Ordinal) {
 				c.recount.offsets[shard] = append(c.recount.offsets[shard], line.Offset)
 			}
-			return c.recount.keptTexts.add(c.digest(&rec), doc.Place{Shard: uint32(shard), Ordinal: line.Ordinal})
+			return c.recount.keptTexts.Add(c.digest(&rec), doc.Place{Shard: uint32(shard), Ordinal: line.Ordinal})
 		}
 		d := nextDecided()
 		if d == nil {
