@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"iter"
 	"slices"
 
 	"github.com/tallystick/tallystick/engine/doc"
@@ -99,10 +100,7 @@ func (g *Nodes) Connect(buckets func(fn func(bucket []int32)) error) error {
 	offsets := []uint64{0}
 	var shared []uint32 // members of the buckets, as nodes, then as ranks
 	err := buckets(func(bucket []int32) {
-		g.bySource(bucket, func(bucket []int32) {
-			if len(bucket) < 2 {
-				return
-			}
+		for bucket := range BySource(g.plan, bucket, func(n int32) int32 { return g.All[n].Source }) {
 			for _, n := range bucket {
 				if g.All[n].Rank < 0 {
 					g.All[n].Rank = 0
@@ -111,7 +109,7 @@ func (g *Nodes) Connect(buckets func(fn func(bucket []int32)) error) error {
 				shared = append(shared, uint32(n))
 			}
 			offsets = append(offsets, uint64(len(shared)))
-		})
+		}
 	})
 	if err != nil {
 		return err
@@ -127,21 +125,27 @@ func (g *Nodes) Connect(buckets func(fn func(bucket []int32)) error) error {
 	return err
 }
 
-// bySource cuts a bucket, whose documents ascend, into those of one source
-// each, and calls fn for them. It reorders members.
-func (g *Nodes) bySource(members []int32, fn func(members []int32)) {
-	if g.plan.Scope != plan.ScopeSource {
-		fn(members)
-		return
-	}
-	slices.SortStableFunc(members, func(a, b int32) int { return cmp.Compare(g.All[a].Source, g.All[b].Source) })
-	for lo := 0; lo < len(members); {
-		hi := lo + 1
-		for hi < len(members) && g.All[members[hi]].Source == g.All[members[lo]].Source {
-			hi++
+// BySource cuts the documents of a bucket into those that may be compared: of one
+// source each where the plan keeps sources apart, two at least. It reorders members.
+func BySource[T any](p *plan.Plan, members []T, source func(T) int32) iter.Seq[[]T] {
+	return func(yield func([]T) bool) {
+		if p.Scope != plan.ScopeSource {
+			if len(members) > 1 {
+				yield(members)
+			}
+			return
 		}
-		fn(members[lo:hi])
-		lo = hi
+		slices.SortStableFunc(members, func(a, b T) int { return cmp.Compare(source(a), source(b)) })
+		for lo := 0; lo < len(members); {
+			hi := lo + 1
+			for hi < len(members) && source(members[hi]) == source(members[lo]) {
+				hi++
+			}
+			if hi-lo > 1 && !yield(members[lo:hi]) {
+				return
+			}
+			lo = hi
+		}
 	}
 }
 

@@ -58,9 +58,9 @@ func (o *Order) turn(rec *wire.Document, standing bool) uint64 {
 	return turn
 }
 
-// sourceOf numbers the sources of ScopeSource; elsewhere all documents are of
+// SourceOf numbers the sources of ScopeSource; elsewhere all documents are of
 // one source.
-func (o *Order) sourceOf(rec *wire.Document) int32 {
+func (o *Order) SourceOf(rec *wire.Document) int32 {
 	if o.plan.Scope != plan.ScopeSource {
 		return 0
 	}
@@ -76,5 +76,5 @@ func (o *Order) sourceOf(rec *wire.Document) int32 {
 func (o *Order) Describe(n *Node, rec *wire.Document, standing bool) {
 	n.Offset, n.Created, n.Hash, n.Length = rec.Offset, rec.Created, rec.Hash, rec.Bytes
 	n.ID, n.Contributor = string(rec.ID), string(rec.Contributor)
-	n.Turn, n.Source = o.turn(rec, standing), o.sourceOf(rec)
+	n.Turn, n.Source = o.turn(rec, standing), o.SourceOf(rec)
 }

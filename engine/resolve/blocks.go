@@ -209,21 +209,13 @@ func (b *blocks) spread() (*stream, error) {
 			}
 			ranks = append(ranks, b.ranks[b.member.Of(number)])
 		}
-		if b.sources != nil {
-			slices.SortFunc(ranks, func(x, y uint32) int { return cmp.Compare(b.sources[x], b.sources[y]) })
-		}
-		for lo := 0; lo < len(ranks); {
-			hi := lo + 1
-			for hi < len(ranks) && (b.sources == nil || b.sources[ranks[hi]] == b.sources[ranks[lo]]) {
-				hi++
-			}
-			if err := b.bucket(edges, next, ranks[lo:hi]); err != nil {
+		for ranks := range fate.BySource(&p.Plan, ranks, func(rank uint32) int32 { return b.sources[rank] }) {
+			if err := b.bucket(edges, next, ranks); err != nil {
 				return err
 			}
 			if next++; next == math.MaxUint32 {
 				return fmt.Errorf("component %d has %d buckets: no more can be numbered", b.component, next)
 			}
-			lo = hi
 		}
 		return nil
 	})
@@ -234,9 +226,6 @@ func (b *blocks) spread() (*stream, error) {
 }
 
 func (b *blocks) bucket(edges *extsort.Sorter, bucket uint32, ranks []uint32) error {
-	if len(ranks) < 2 {
-		return nil
-	}
 	if len(ranks) > neardup.HotBucket {
 		for int(bucket/64) >= len(b.large) {
 			b.large = append(b.large, 0)

@@ -44,8 +44,9 @@ type parts struct {
 	weights  []uint32
 	sums     map[uint32][sha256.Size]byte // of representatives whose text has the hash and length of another
 
-	nodes, sets, copies, buckets *stream // by component
-	shingles                     int64   // of all sets
+	nodes, sets, copies, buckets *stream  // by component
+	shingles                     int64    // of all sets
+	kept                         *keeping // of a sweepable run, until it is written
 	out                          outcomes
 	value                        wire.Recorder
 	key                          []byte
@@ -59,22 +60,20 @@ const weightUnit = 64
 
 // resolveInParts is resolve where not everything fits.
 func (r *resolver) resolveInParts(ctx context.Context) error {
-	if r.Plan.NearDup.Sweepable() {
-		return r.tooLittle("a sweepable run resolves all of them together", r.needed)
-	}
 	p, err := newParts(r)
 	if err != nil {
 		return err
 	}
 	defer p.close()
 	return p.steps(ctx, []step{
-		{"exact", p.proveCopies}, {"graph", p.connect}, {"sets", p.spill}, {"decide", p.resolveAll}, {"", p.audit}, {"write", p.write},
+		{"exact", p.proveCopies}, {"graph", p.connect}, {"keep", p.keepGraph}, {"sets", p.spill}, {"keep", p.keepSets},
+		{"decide", p.resolveAll}, {"", p.audit}, {"write", p.write},
 	})
 }
 
 func newParts(r *resolver) (*parts, error) {
 	n := int64(r.number)
-	fixed := 4*n + 5*n/8
+	fixed := 4*n + 5*n/8 + n*r.keptBytes()
 	p := &parts{resolver: r, room: max(r.roomLeft()-fixed/2, leastToResolve)}
 	if r.fixedRoom > 0 {
 		p.room = r.fixedRoom
@@ -97,6 +96,7 @@ func (p *parts) close() {
 	for _, s := range []*stream{p.nodes, p.sets, p.copies, p.buckets} {
 		s.close()
 	}
+	p.kept.close()
 	p.out.close()
 }
 
@@ -257,6 +257,9 @@ func (p *parts) spill(ctx context.Context) error {
 					value = binary.LittleEndian.AppendUint64(value, x)
 				}
 				key = extsort.AppendNumbers(key[:0], p.component(c.numbers[n]), c.numbers[n])
+				if err := p.kept.set(c.numbers[n], value); err != nil {
+					return err
+				}
 				return sets.Add(key, value)
 			}
 		})

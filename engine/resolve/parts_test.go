@@ -257,6 +257,23 @@ var policies = []struct {
 	{"reference", 1, false, func(p *plan.Plan) { p.Scope = plan.ScopeReference }},
 	{"beside a reference", 1, false, func(p *plan.Plan) { p.Rules.Credit = plan.RuleCredit }},
 	{"against", 0, true, func(p *plan.Plan) { p.Index, p.Rules.Credit = true, plan.RuleCredit }},
+	{"sweepable", 0, false, func(p *plan.Plan) { sweepableFrom(p, 1, 2); p.Rules.Credit = plan.RuleCredit }},
+	{"sweepable from its threshold", 0, false, func(p *plan.Plan) { sweepableFrom(p, 4, 5) }},
+	{"sweepable, audited", 0, false, func(p *plan.Plan) { sweepableFrom(p, 1, 2); p.AuditPPM, p.NearDup.Recall = 300_000, "0.9" }},
+	{"sweepable, longest", 0, false, func(p *plan.Plan) { sweepableFrom(p, 1, 2); p.Rules.Priority = plan.RulePriorityLongest }},
+	{"sweepable, ranked sources", 0, false, func(p *plan.Plan) {
+		sweepableFrom(p, 1, 2)
+		p.Fields.Source, p.Rules.Priority, p.SourceRank = "source", plan.RulePrioritySource, []string{"s1", "s0"}
+	}},
+	{"sweepable, within a source", 0, false, func(p *plan.Plan) {
+		sweepableFrom(p, 1, 2)
+		p.Fields.Source, p.Scope = "source", plan.ScopeSource
+	}},
+}
+
+// sweepableFrom makes a plan that of a sweepable run with the floor num/den.
+func sweepableFrom(p *plan.Plan, num, den int64) {
+	p.NearDup = plan.NearDup{ThresholdNum: 4, ThresholdDen: 5, Bands: 30, Rows: 3, FloorNum: num, FloorDen: den}
 }
 
 // eachCorpus calls fn with a plan of a random corpus under each of the policies, and a
@@ -292,6 +309,9 @@ func TestPartsDecideAsAll(t *testing.T) {
 		j := tasktest.Job(t, p, filepath.Join(t.TempDir(), "out"))
 		tasktest.Run(t, stage.Do, j, task.Scan, task.Match)
 		want := resolved(t, j, 0)
+		if kept := len(want[sweepable.Dir+"/sets.zst"]) > 0; kept != p.NearDup.Sweepable() {
+			t.Fatalf("sets were kept: %v", kept)
+		}
 		if diff := gocmp.Diff(want, resolved(t, j, room)); diff != "" {
 			t.Fatalf("room %d (-want +got):\n%s", room, diff)
 		}

@@ -123,38 +123,24 @@ func KeepNodes(ctx context.Context, t *task.Task, g *fate.Nodes) error {
 	return keepSets(ctx, t, g)
 }
 
-// keepGraph writes, for every node in order of place, where it is, who stands
-// for it, and its rank; then the buckets of every rank.
 func keepGraph(ctx context.Context, t *task.Task, g *fate.Nodes) error {
-	p, err := pack(ctx, t, sweepGraph, magicGraph)
+	w, err := NewGraphWriter(ctx, t, len(g.All))
 	if err != nil {
 		return err
 	}
-	p.Uint(uint64(len(g.All)))
 	for i := range g.All {
 		n := &g.All[i]
-		p.Place(n.Place)
-		p.Int(int64(n.First) - int64(i))
-		p.Uint(uint64(n.Rank + 1))
+		w.Node(n.Place, uint32(n.First), n.Rank)
 	}
-	p.Uint(uint64(g.Graph.Len()))
-	p.Uint(uint64(g.Graph.Buckets))
+	w.Ranks(g.Graph.Len(), g.Graph.Buckets)
 	for d := range uint32(g.Graph.Len()) {
-		ids := g.Graph.Of(d)
-		p.Uint(uint64(len(ids)))
-		last := uint32(0)
-		for _, b := range ids {
-			p.Uint(uint64(b - last))
-			last = b
-		}
+		w.Buckets(g.Graph.Of(d))
 	}
-	return p.Close()
+	return w.Close()
 }
 
-// keepSets writes the shingle sets, those that share a bucket next to each
-// other: only so does a window of a few megabytes see that they are alike.
 func keepSets(ctx context.Context, t *task.Task, g *fate.Nodes) error {
-	p, err := pack(ctx, t, sweepSets, magicSets)
+	w, err := NewSetsWriter(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -174,13 +160,71 @@ func keepSets(ctx context.Context, t *task.Task, g *fate.Nodes) error {
 		if set, err = g.Sets.Load(d, set); err != nil {
 			return err
 		}
-		p.Uint(uint64(d))
-		p.Uint(uint64(len(set)))
-		for _, x := range set {
-			p.Fixed64(x)
-		}
+		w.Set(d, set)
 	}
-	return p.Close()
+	return w.Close()
+}
+
+// GraphWriter writes, for every node in order of place, where it is, who stands for
+// it, and its rank; then the buckets of every rank.
+type GraphWriter struct {
+	*Packer
+	node int64 // that comes next
+}
+
+// NewGraphWriter begins the file of so many nodes.
+func NewGraphWriter(ctx context.Context, t *task.Task, nodes int) (*GraphWriter, error) {
+	p, err := pack(ctx, t, sweepGraph, magicGraph)
+	if err != nil {
+		return nil, err
+	}
+	p.Uint(uint64(nodes))
+	return &GraphWriter{Packer: p}, nil
+}
+
+// Node writes the next node: where it is, the number of the node that stands for it,
+// and its rank, -1 if it has none.
+func (w *GraphWriter) Node(place doc.Place, first uint32, rank int32) {
+	w.Place(place)
+	w.Int(int64(first) - w.node)
+	w.Uint(uint64(rank + 1))
+	w.node++
+}
+
+// Ranks ends the nodes, so many of which have a rank. They share so many buckets.
+func (w *GraphWriter) Ranks(docs, buckets int) {
+	w.Uint(uint64(docs))
+	w.Uint(uint64(buckets))
+}
+
+// Buckets writes those of the next rank, distinct and ascending.
+func (w *GraphWriter) Buckets(ids []uint32) {
+	w.Uint(uint64(len(ids)))
+	last := uint32(0)
+	for _, b := range ids {
+		w.Uint(uint64(b - last))
+		last = b
+	}
+}
+
+// SetsWriter writes the shingle sets of all ranks. They come in the order of their
+// first buckets, those of one by rank: only where those that share a bucket are next to
+// each other does a window of a few megabytes see that they are alike.
+type SetsWriter struct{ *Packer }
+
+// NewSetsWriter begins the file.
+func NewSetsWriter(ctx context.Context, t *task.Task) (*SetsWriter, error) {
+	p, err := pack(ctx, t, sweepSets, magicSets)
+	return &SetsWriter{p}, err
+}
+
+// Set writes that of a rank.
+func (w *SetsWriter) Set(rank uint32, set []uint64) {
+	w.Uint(uint64(rank))
+	w.Uint(uint64(len(set)))
+	for _, x := range set {
+		w.Fixed64(x)
+	}
 }
 
 // LoadGraph is the inverse of keepGraph: it fills g.

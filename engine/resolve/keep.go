@@ -1,0 +1,211 @@
+package resolve
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/fate"
+	"github.com/tallystick/tallystick/engine/internal/extsort"
+	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/sweepable"
+	"github.com/tallystick/tallystick/engine/wire"
+)
+
+// keeping writes what other thresholds need of a sweepable run whose documents are not
+// in memory together. Its files number documents by priority, and buckets, through the
+// whole corpus, not by component: both are numbered before anything is decided. What
+// the files hold in the order of such a number is sorted on disk.
+type keeping struct {
+	*parts
+	ranks   []int32         // by number: priority among those that share buckets; -1 outside
+	first   []uint32        // by number: its first bucket, or noBucket
+	sources []int32         // by number, where sources are kept apart
+	sets    *extsort.Sorter // by first bucket and rank
+}
+
+const noBucket = math.MaxUint32
+
+// keptBytes is what keeping holds of each document that shares a key, until its sets are
+// written.
+func (r *resolver) keptBytes() int64 {
+	switch {
+	case !r.Plan.NearDup.Sweepable():
+		return 0
+	case r.Plan.Scope == plan.ScopeSource:
+		return 4 + 4 + 4
+	}
+	return 4 + 4
+}
+
+func (k *keeping) close() {
+	if k != nil {
+		k.sets.Close()
+	}
+}
+
+// keepGraph writes the graph of a sweepable run.
+func (p *parts) keepGraph(ctx context.Context) error {
+	if !p.Plan.NearDup.Sweepable() {
+		return nil
+	}
+	k := &keeping{parts: p, ranks: make([]int32, p.number), first: make([]uint32, p.number), sets: p.sorter(12)}
+	if p.Plan.Scope == plan.ScopeSource {
+		k.sources = make([]int32, p.number)
+	}
+	p.kept = k
+	docs, buckets, err := k.number(ctx)
+	if err != nil {
+		return err
+	}
+	edges := p.sorter(4)
+	defer edges.Close()
+	err = k.eachBucket(ctx, func(bucket uint32, members []uint32) error {
+		for _, m := range members {
+			p.key = extsort.AppendNumbers(p.key[:0], uint32(k.ranks[m]), bucket)
+			if err := edges.Add(p.key, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	byRank, err := openStream(edges)
+	if err != nil {
+		return err
+	}
+	defer byRank.close()
+	w, err := sweepable.NewGraphWriter(ctx, p.Task, p.number)
+	if err != nil {
+		return err
+	}
+	number := uint32(0)
+	for place := range p.places.All() {
+		first := number
+		if p.isCopy(number) {
+			first = p.links[number] &^ copyMark
+		}
+		w.Node(place, first, k.ranks[number])
+		number++
+	}
+	w.Ranks(docs, buckets)
+	var ids []uint32
+	for rank := range uint32(docs) {
+		ids = ids[:0]
+		err := byRank.until(rank+1, func(key, _ []byte) error {
+			ids = append(ids, extsort.NumberOf(key, 1))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		w.Buckets(ids)
+	}
+	return w.Close()
+}
+
+// number finds the rank and the first bucket of every document, and returns how many
+// documents have them and how many buckets there are.
+func (k *keeping) number(ctx context.Context) (docs, buckets int, err error) {
+	byPriority := k.sorter(4)
+	defer byPriority.Close()
+	order := fate.NewOrder(&k.Plan) // numbers sources as they are met among all documents
+	err = k.eachChunk(ctx, func(number uint32, _ doc.Place, rec *wire.Document) (bool, error) {
+		k.ranks[number], k.first[number] = -1, noBucket
+		if k.sources != nil {
+			k.sources[number] = order.SourceOf(rec)
+		}
+		return k.inBucket.Has(number), nil
+	}, func(c *chunk) error {
+		for i, number := range c.numbers {
+			c.nodes[i].Sum = k.sums[number]
+			k.key = fate.AppendKey(k.key[:0], &c.nodes[i])
+			if err := byPriority.Add(k.key, extsort.AppendNumbers(nil, number)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	err = k.eachBucket(ctx, func(bucket uint32, members []uint32) error {
+		buckets++
+		for _, m := range members {
+			k.first[m] = min(k.first[m], bucket)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	sorted, err := byPriority.Sort()
+	if err != nil {
+		return 0, 0, err
+	}
+	defer sorted.Close()
+	for sorted.Next() {
+		if number := extsort.NumberOf(sorted.Value(), 0); k.first[number] != noBucket {
+			k.ranks[number] = int32(docs)
+			docs++
+		}
+	}
+	return docs, buckets, sorted.Err()
+}
+
+// eachBucket calls fn for every bucket of the graph, with its number.
+func (k *keeping) eachBucket(ctx context.Context, fn func(bucket uint32, members []uint32) error) error {
+	next := uint32(0)
+	return k.parts.eachBucket(ctx, func(members []uint32) error {
+		for members := range fate.BySource(&k.Plan, members, func(number uint32) int32 { return k.sources[number] }) {
+			if next == noBucket {
+				return fmt.Errorf("graph of more than %d buckets: no more can be numbered", next)
+			}
+			if err := fn(next, members); err != nil {
+				return err
+			}
+			next++
+		}
+		return nil
+	})
+}
+
+// set takes the shingle set of a document, 8 bytes for each. It is safe for concurrent
+// use.
+func (k *keeping) set(number uint32, set []byte) error {
+	if k == nil || k.ranks[number] < 0 {
+		return nil
+	}
+	return k.sets.Add(extsort.AppendNumbers(nil, k.first[number], uint32(k.ranks[number])), set)
+}
+
+// keepSets writes the shingle sets of a sweepable run, and forgets what that took.
+func (p *parts) keepSets(ctx context.Context) error {
+	k := p.kept
+	if k == nil {
+		return nil
+	}
+	sets, err := openStream(k.sets)
+	if err != nil {
+		return err
+	}
+	defer sets.close()
+	w, err := sweepable.NewSetsWriter(ctx, p.Task)
+	if err != nil {
+		return err
+	}
+	var set []uint64
+	err = sets.until(noBucket, func(key, value []byte) error {
+		set = appendSet(set[:0], value)
+		w.Set(extsort.NumberOf(key, 1), set)
+		return ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	p.kept = nil
+	return w.Close()
+}
