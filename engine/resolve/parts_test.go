@@ -1,10 +1,12 @@
 package resolve_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/bits"
 	"math/rand/v2"
@@ -22,12 +24,14 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/tallystick/tallystick/engine/corpus"
+	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/resolve"
 	"github.com/tallystick/tallystick/engine/stage"
 	"github.com/tallystick/tallystick/engine/sweepable"
 	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/task/tasktest"
+	"github.com/tallystick/tallystick/engine/wire"
 )
 
 // family makes texts that are like each other.
@@ -123,16 +127,21 @@ func lines(rnd *rand.Rand, n, families int) []string {
 		if rnd.IntN(30) == 0 {
 			text = "all the same"
 		}
-		if rnd.IntN(20) == 0 {
+		alike := rnd.IntN(20) == 0 // in all that decides who is first but the text
+		if alike {
 			text = collide[rnd.IntN(2)]
 		}
 		texts = append(texts, text)
 		doc := map[string]any{"text": text, "contributor": fmt.Sprint("c", rnd.IntN(5)), "source": fmt.Sprint("s", rnd.IntN(3))}
-		if rnd.IntN(3) > 0 {
-			doc["id"] = fmt.Sprint(i)
-		}
-		if rnd.IntN(3) > 0 {
-			doc["created"] = 1e9 + rnd.IntN(50)
+		if alike {
+			doc["contributor"] = "c0"
+		} else {
+			if rnd.IntN(3) > 0 {
+				doc["id"] = fmt.Sprint(i)
+			}
+			if rnd.IntN(3) > 0 {
+				doc["created"] = 1e9 + rnd.IntN(50)
+			}
 		}
 		line, _ := json.Marshal(doc)
 		if rnd.IntN(40) == 0 {
@@ -316,6 +325,54 @@ func TestPartsDecideAsAll(t *testing.T) {
 			t.Fatalf("room %d (-want +got):\n%s", room, diff)
 		}
 	})
+}
+
+// TestBucketsAcrossSources resolves buckets of documents of several sources, which only
+// colliding hashes make: they are cut, at once and in parts.
+func TestBucketsAcrossSources(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(5, 6))
+	all := lines(rnd, 300, 20)
+	p := planOf(t, [][]string{all[:100], all[100:]}, 0, func(p *plan.Plan) {
+		sweepableFrom(p, 1, 2)
+		p.Fields.Source, p.Scope = "source", plan.ScopeSource
+	})
+	j := tasktest.Job(t, p, filepath.Join(t.TempDir(), "out"))
+	tasktest.Run(t, stage.Do, j, task.Scan, task.Match)
+	for number, rec := range records(t, j, task.Match) {
+		path := task.WorkPath(task.Match, number, "buckets")
+		b, err := os.ReadFile(filepath.Join(j.Dir, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var groups [][]doc.Place
+		if err := wire.EachGroup(bytes.NewReader(b), func(members []doc.Place) error {
+			groups = append(groups, slices.Clone(members))
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		var file bytes.Buffer
+		e := wire.NewEncoder(&file, wire.MagicGroups)
+		for range groups {
+			var bucket []doc.Place
+			for range 1 + rnd.IntN(4) {
+				bucket = append(bucket, groups[rnd.IntN(len(groups))]...)
+			}
+			slices.SortFunc(bucket, doc.Place.Compare)
+			e.Group(slices.Compact(bucket))
+		}
+		e.Flush()
+		rec.Work[slices.IndexFunc(rec.Work, func(f task.WorkSum) bool { return f.Path == path })].Size = int64(file.Len())
+		if err := errors.Join(task.WriteBytes(t.Context(), j.Out, path, file.Bytes()), task.WriteJSON(t.Context(), j.Out, task.RecordPath(task.Match, number), rec)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := resolved(t, j, 0)
+	for _, room := range []int64{1, 1 << 16, 1 << 30} {
+		if diff := gocmp.Diff(want, resolved(t, j, room)); diff != "" {
+			t.Fatalf("room %d (-want +got):\n%s", room, diff)
+		}
+	}
 }
 
 // planAfter plans a run after an earlier one, which it does.

@@ -179,7 +179,7 @@ func (r *resolver) collapseExact(ctx context.Context) error {
 			}
 			r.All[n].First = first
 		}
-		if sum := r.All[g[0]].Sum; r.isShare() && !slices.ContainsFunc(g, func(n int32) bool { return r.All[n].Sum != sum }) {
+		if sum := r.All[g[0]].Sum; !slices.ContainsFunc(g, func(n int32) bool { return r.All[n].Sum != sum }) {
 			for _, n := range g { // it tells nobody from another; and parts do not know it
 				r.All[n].Sum = [sha256.Size]byte{}
 			}
