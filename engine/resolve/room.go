@@ -51,7 +51,7 @@ func (r *resolver) roomLeft() int64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return (r.Memory - reserved - int64(m.HeapAlloc)) / 2
+	return (r.Memory - reserved - r.PackMemory() - int64(m.HeapAlloc)) / 2
 }
 
 // fits reports whether everything can be resolved at once: always, without a bound.

@@ -14,8 +14,18 @@ const (
 	matchMemory   = 8 << 20
 	tallyMemory   = 32 << 20
 	scanMemory    = 24 << 20
+	packMemory    = 18 << 20
 	tiniestRoom   = 1 << 10
 )
+
+// PackMemory is what a file that a sweepable run keeps takes while it is written, bytes:
+// its compression looks back far. 0 for other runs.
+func (j *Job) PackMemory() int64 {
+	if !j.Plan.NearDup.Sweepable() {
+		return 0
+	}
+	return packMemory
+}
 
 // fixed is what a task of a stage takes whatever the corpus is, bytes.
 func (j *Job) fixed(n Stage) int64 {
@@ -24,6 +34,8 @@ func (j *Job) fixed(n Stage) int64 {
 		return scanMemory + 2*int64(j.Plan.Partitions)*(wire.KeyBlock+wire.KeyBlock/4)
 	case Match:
 		return matchMemory
+	case Tally:
+		return tallyMemory + j.PackMemory()
 	}
 	return tallyMemory
 }
