@@ -8,10 +8,11 @@ import (
 	"github.com/tallystick/tallystick/engine/task"
 )
 
-// DoIn is Do in a room of so many bytes; MergeIn is Merge in one.
+// DoIn is Do in a room of so many bytes; MergeIn is Merge in one, AgainIn Again.
 var (
 	DoIn    = resolveIn
 	MergeIn = mergeIn
+	AgainIn = againIn
 )
 
 // ShareOf returns the documents of a task of decide, and the groups that it reads.

@@ -113,6 +113,14 @@ func (g *group) load(ctx context.Context, hi uint32) error {
 	return err
 }
 
+// appendBytes appends a set to the value of a record; appendSet is its inverse.
+func appendBytes(value []byte, set []uint64) []byte {
+	for _, x := range set {
+		value = binary.LittleEndian.AppendUint64(value, x)
+	}
+	return value
+}
+
 func appendSet(set []uint64, value []byte) []uint64 {
 	for ; len(value) >= 8; value = value[8:] {
 		set = append(set, binary.LittleEndian.Uint64(value))

@@ -27,16 +27,13 @@ type keeping struct {
 
 const noBucket = math.MaxUint32
 
-// keptBytes is what keeping holds of each document that shares a key, until its sets are
-// written.
+// keptBytes bounds what keeping holds of each document that shares a key, until its sets
+// are written, or again where it is read again.
 func (r *resolver) keptBytes() int64 {
-	switch {
-	case !r.Plan.NearDup.Sweepable():
+	if !r.Plan.NearDup.Sweepable() {
 		return 0
-	case r.Plan.Scope == plan.ScopeSource:
-		return 4 + 4 + 4
 	}
-	return 4 + 4
+	return 3 * 4
 }
 
 func (k *keeping) close() {

@@ -3,7 +3,6 @@ package resolve
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/docset"
@@ -47,6 +46,7 @@ type parts struct {
 	nodes, sets, copies, buckets *stream  // by component
 	shingles                     int64    // of all sets
 	kept                         *keeping // of a sweepable run, until it is written
+	again                        *again   // where groups and sets are those that one kept
 	out                          outcomes
 	value                        wire.Recorder
 	key                          []byte
@@ -97,6 +97,7 @@ func (p *parts) close() {
 		s.close()
 	}
 	p.kept.close()
+	p.again.close()
 	p.out.close()
 }
 
@@ -154,6 +155,9 @@ func (p *parts) eachChunk(ctx context.Context, wanted func(number uint32, place 
 
 // eachBucket calls fn for every bucket that two representatives share.
 func (p *parts) eachBucket(ctx context.Context, fn func(members []uint32) error) error {
+	if p.again != nil {
+		return p.again.eachBucket(fn)
+	}
 	return p.eachBucketOf(ctx, p.isCopy, fn)
 }
 
@@ -219,7 +223,7 @@ func (p *parts) spill(ctx context.Context) error {
 	if err := p.spillBuckets(ctx, buckets); err != nil {
 		return err
 	}
-	hasher, err := shingle.HasherFor(p.Plan.Rules.Shingle, p.Plan.Seed)
+	readSets, err := p.spillSets(ctx, sets)
 	if err != nil {
 		return err
 	}
@@ -238,38 +242,16 @@ func (p *parts) spill(ctx context.Context) error {
 		}))
 	}
 	err = p.eachChunk(ctx, wanted, func(c *chunk) error {
-		var read []int32
-		for i, number := range c.numbers {
-			if p.inBucket.Has(number) {
-				read = append(read, int32(i))
-			}
-		}
-		sizes := make([]uint32, len(c.nodes))
-		err := p.Fetch(ctx, read, c.textOf, func() func(n int32, text []byte) error {
-			var key, value []byte
-			return func(n int32, text []byte) error {
-				s := hasher.NewScanner()
-				defer s.Release()
-				set := s.Set(text)
-				sizes[n] = uint32(len(set))
-				value = value[:0]
-				for _, x := range set {
-					value = binary.LittleEndian.AppendUint64(value, x)
-				}
-				key = extsort.AppendNumbers(key[:0], p.component(c.numbers[n]), c.numbers[n])
-				if err := p.kept.set(c.numbers[n], value); err != nil {
-					return err
-				}
-				return sets.Add(key, value)
-			}
-		})
+		sizes, err := readSets(c)
 		if err != nil {
 			return err
 		}
 		for i := range c.nodes {
 			number := c.numbers[i]
-			if sum, collides := p.sums[number]; collides {
-				c.nodes[i].Sum = sum
+			if p.again != nil {
+				setSum(&c.nodes[i], p.again.ranks[number])
+			} else {
+				c.nodes[i].Sum = p.sums[number]
 			}
 			s := nodeRecord{
 				Node: c.nodes[i], number: number, carried: c.carried[i], shingle: sizes[i],
@@ -293,6 +275,45 @@ func (p *parts) spill(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// spillSets begins to write shingle sets, by component, and to those of a sweepable run. What it
+// returns does that for a chunk of documents, and tells their sizes.
+func (p *parts) spillSets(ctx context.Context, to *extsort.Sorter) (func(c *chunk) (sizes []uint32, err error), error) {
+	if p.again != nil {
+		if err := p.again.spillSets(ctx, p, to); err != nil {
+			return nil, err
+		}
+		return p.again.sizesOf, nil
+	}
+	hasher, err := shingle.HasherFor(p.Plan.Rules.Shingle, p.Plan.Seed)
+	if err != nil {
+		return nil, err
+	}
+	return func(c *chunk) ([]uint32, error) {
+		var read []int32
+		for i, number := range c.numbers {
+			if p.inBucket.Has(number) {
+				read = append(read, int32(i))
+			}
+		}
+		sizes := make([]uint32, len(c.nodes))
+		return sizes, p.Fetch(ctx, read, c.textOf, func() func(n int32, text []byte) error {
+			var key, value []byte
+			return func(n int32, text []byte) error {
+				s := hasher.NewScanner()
+				defer s.Release()
+				set := s.Set(text)
+				sizes[n] = uint32(len(set))
+				value = appendBytes(value[:0], set)
+				if err := p.kept.set(c.numbers[n], value); err != nil {
+					return err
+				}
+				key = extsort.AppendNumbers(key[:0], p.component(c.numbers[n]), c.numbers[n])
+				return to.Add(key, value)
+			}
+		})
+	}, nil
 }
 
 func (p *parts) spillBuckets(ctx context.Context, to *extsort.Sorter) error {

@@ -193,6 +193,12 @@ func planOf(t *testing.T, files [][]string, reference int, change func(p *plan.P
 func resolved(t *testing.T, j *task.Job, room int64) map[string]string {
 	t.Helper()
 	resolveAgain(t, j, room)
+	return written(t, j)
+}
+
+// written are the files of resolve that are there.
+func written(t *testing.T, j *task.Job) map[string]string {
+	t.Helper()
 	out := tasktest.Contents(t, j)
 	for name := range out {
 		if !strings.Contains(name, "resolve") && !strings.Contains(name, "audit") && !strings.HasPrefix(name, sweepable.Dir) {

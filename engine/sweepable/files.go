@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/docset"
 	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/task"
@@ -227,97 +228,163 @@ func (w *SetsWriter) Set(rank uint32, set []uint64) {
 	}
 }
 
-// LoadGraph is the inverse of keepGraph: it fills g.
-func LoadGraph(ctx context.Context, from *task.Job, g *fate.Nodes) error {
+// GraphVisitor is told what a GraphWriter wrote, in its order.
+type GraphVisitor struct {
+	Node    func(place doc.Place, first uint32, rank int32) error
+	Ranks   func(docs, buckets int) error
+	Buckets func(rank uint32, ids []uint32) error // ids is reused
+}
+
+// VisitGraph reads the kept graph. What it tells makes sense by itself; that every rank is
+// somebody's is left to who knows them all.
+func VisitGraph(ctx context.Context, from *task.Job, v GraphVisitor) error {
 	d, done, err := unpack(ctx, from, sweepGraph, magicGraph)
 	if err != nil {
 		return err
 	}
 	defer done()
-	nodes := d.Uint()
-	for i := range nodes {
-		n := fate.Node{Place: d.Place(), First: int32(int64(i) + d.Int()), Rank: int32(d.Below(math.MaxInt32)) - 1}
-		if d.Err != nil {
-			break
-		}
-		if n.First < 0 || uint64(n.First) >= nodes || uint64(n.Rank+1) > nodes ||
-			int(n.Place.Shard) >= len(from.Plan.Shards) || i > 0 && g.All[i-1].Place.Compare(n.Place) >= 0 {
-			d.Fail(fmt.Errorf("%w: node %d", doc.ErrCorrupt, i))
-			break
-		}
-		g.All = append(g.All, n)
-	}
-	docs, buckets := d.Uint(), d.Uint()
-	if d.Err == nil && (docs > nodes || buckets > 1<<32-1) {
-		d.Fail(fmt.Errorf("%w: %d documents in %d buckets", doc.ErrCorrupt, docs, buckets))
-	}
-	if d.Err != nil {
-		return fmt.Errorf("%s: %w", sweepGraph, d.Err)
-	}
-	g.ByRank = make([]int32, docs)
-	for i := range g.ByRank {
-		g.ByRank[i] = -1
-	}
-	for i := range g.All {
-		if rank := g.All[i].Rank; rank >= 0 {
-			if uint64(rank) >= docs || g.ByRank[rank] >= 0 {
-				return fmt.Errorf("%s: %w: rank %d", sweepGraph, doc.ErrCorrupt, rank)
-			}
-			g.ByRank[rank] = int32(i)
-		}
-	}
-	if slices.Contains(g.ByRank, -1) {
-		return fmt.Errorf("%s: %w: a rank without document", sweepGraph, doc.ErrCorrupt)
-	}
-	g.Graph = neardup.Graph{Offsets: []uint64{0}, Buckets: int(buckets)}
-	for range docs {
-		last := uint64(0)
-		for i, n := uint64(0), d.Uint(); i < n && d.Err == nil; i++ {
-			step := d.Uint()
-			if i > 0 && step == 0 || step >= buckets || last+step >= buckets {
-				d.Fail(fmt.Errorf("%w: bucket %d of %d", doc.ErrCorrupt, last+step, buckets))
-				break
-			}
-			last += step
-			g.Graph.IDs = append(g.Graph.IDs, uint32(last))
-		}
-		g.Graph.Offsets = append(g.Graph.Offsets, uint64(len(g.Graph.IDs)))
-	}
-	if d.Err == nil && buckets > uint64(len(g.Graph.IDs)) {
-		d.Fail(fmt.Errorf("%w: %d buckets of %d members", doc.ErrCorrupt, buckets, len(g.Graph.IDs)))
-	}
-	if d.Err != nil {
-		return fmt.Errorf("%s: %w", sweepGraph, d.Err)
+	if err := visitGraph(ctx, d, len(from.Plan.Shards), v); err != nil {
+		return fmt.Errorf("%s: %w", sweepGraph, err)
 	}
 	return nil
+}
+
+func visitGraph(ctx context.Context, d *wire.Decoder, shards int, v GraphVisitor) error {
+	nodes := d.Below(math.MaxInt32 + 1)
+	last := doc.Place{}
+	for i := range nodes {
+		place, first, rank := d.Place(), int64(i)+d.Int(), d.Below(math.MaxInt32)
+		switch {
+		case d.Err != nil:
+			return d.Err
+		case first < 0 || uint64(first) >= nodes || rank > nodes || rank > 0 && first != int64(i) ||
+			int(place.Shard) >= shards || i > 0 && last.Compare(place) >= 0:
+			return fmt.Errorf("%w: node %d", doc.ErrCorrupt, i)
+		}
+		last = place
+		if err := v.Node(place, uint32(first), int32(rank)-1); err != nil {
+			return err
+		}
+	}
+	docs, buckets := d.Uint(), d.Uint()
+	switch {
+	case d.Err != nil:
+		return d.Err
+	case docs > nodes || buckets > math.MaxUint32:
+		return fmt.Errorf("%w: %d documents in %d buckets", doc.ErrCorrupt, docs, buckets)
+	}
+	if err := v.Ranks(int(docs), int(buckets)); err != nil {
+		return err
+	}
+	var ids []uint32
+	members := uint64(0)
+	for rank := range uint32(docs) {
+		ids = ids[:0]
+		bucket := uint64(0)
+		for i, n := uint64(0), d.Uint(); i < n && d.Err == nil; i++ {
+			step := d.Uint()
+			if i > 0 && step == 0 || step >= buckets || bucket+step >= buckets {
+				d.Fail(fmt.Errorf("%w: bucket %d of %d", doc.ErrCorrupt, bucket+step, buckets))
+				break
+			}
+			bucket += step
+			ids = append(ids, uint32(bucket))
+		}
+		if err := cmp.Or(d.Err, ctx.Err()); err != nil {
+			return err
+		}
+		members += uint64(len(ids))
+		if err := v.Buckets(rank, ids); err != nil {
+			return err
+		}
+	}
+	if buckets > members {
+		return fmt.Errorf("%w: %d buckets of %d members", doc.ErrCorrupt, buckets, members)
+	}
+	return nil
+}
+
+// LoadGraph fills g with the kept graph.
+func LoadGraph(ctx context.Context, from *task.Job, g *fate.Nodes) error {
+	return VisitGraph(ctx, from, GraphVisitor{
+		Node: func(place doc.Place, first uint32, rank int32) error {
+			g.All = append(g.All, fate.Node{Place: place, First: int32(first), Rank: rank})
+			return nil
+		},
+		Ranks: func(docs, buckets int) (err error) {
+			g.Graph = neardup.Graph{Offsets: []uint64{0}, Buckets: buckets}
+			g.ByRank, err = ByRank(docs, len(g.All), func(node int) int32 { return g.All[node].Rank })
+			return err
+		},
+		Buckets: func(_ uint32, ids []uint32) error {
+			g.Graph.IDs = append(g.Graph.IDs, ids...)
+			g.Graph.Offsets = append(g.Graph.Offsets, uint64(len(g.Graph.IDs)))
+			return nil
+		},
+	})
+}
+
+// ByRank returns the node of each rank. Of so many nodes rank tells those of docs.
+func ByRank(docs, nodes int, rank func(node int) int32) ([]int32, error) {
+	byRank := make([]int32, docs)
+	for i := range byRank {
+		byRank[i] = -1
+	}
+	for node := range nodes {
+		if r := rank(node); r >= 0 {
+			if int(r) >= docs || byRank[r] >= 0 {
+				return nil, fmt.Errorf("%w: rank %d", doc.ErrCorrupt, r)
+			}
+			byRank[r] = int32(node)
+		}
+	}
+	if slices.Contains(byRank, -1) {
+		return nil, fmt.Errorf("%w: a rank without document", doc.ErrCorrupt)
+	}
+	return byRank, nil
 }
 
 // LoadSets reads the kept shingle sets of docs ranks into a scratch file in
 // folder scratch. want tells which, and under what rank they go there.
 func LoadSets(ctx context.Context, j *task.Job, scratch string, docs int, want func(rank uint32) (as uint32, ok bool)) (*neardup.FileSets, error) {
-	d, done, err := unpack(ctx, j, sweepSets, magicSets)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
 	w, err := neardup.NewSetWriter(scratch, docs)
 	if err != nil {
 		return nil, err
 	}
-	fail := func(err error) (*neardup.FileSets, error) {
-		w.Abort()
-		return nil, fmt.Errorf("%s: %w", sweepSets, err)
+	found, seen := 0, docset.NewBits(docs)
+	err = EachSet(ctx, j, func(rank uint32) bool { _, ok := want(rank); return ok }, func(rank uint32, set []uint64) error {
+		as, _ := want(rank)
+		if seen.Has(as) {
+			return fmt.Errorf("%w: rank %d has two sets", doc.ErrCorrupt, rank)
+		}
+		found++
+		seen.Add(as)
+		return w.Append(as, set)
+	})
+	if err == nil && found != docs {
+		err = fmt.Errorf("%s: %w: %d sets of %d", sweepSets, doc.ErrCorrupt, found, docs)
 	}
+	if err != nil {
+		w.Abort()
+		return nil, err
+	}
+	return w.Finish()
+}
+
+// EachSet calls fn for the kept shingle sets of the ranks that are wanted, in the order of
+// the file. set is reused.
+func EachSet(ctx context.Context, j *task.Job, want func(rank uint32) bool, fn func(rank uint32, set []uint64) error) error {
+	d, done, err := unpack(ctx, j, sweepSets, magicSets)
+	if err != nil {
+		return err
+	}
+	defer done()
 	var set []uint64
 	var block [1 << 12]byte
-	found := 0
 	for d.More() {
-		if err := ctx.Err(); err != nil {
-			return fail(err)
-		}
 		set = set[:0]
 		rank := d.Uint32()
-		as, ok := want(rank)
+		ok := want(rank)
 		for left := d.Uint(); left > 0 && d.Err == nil; {
 			b := block[:8*min(left, uint64(len(block)/8))]
 			if d.Full(b); d.Err != nil {
@@ -332,17 +399,16 @@ func LoadSets(ctx context.Context, j *task.Job, scratch string, docs int, want f
 			d.Fail(fmt.Errorf("%w: the set of rank %d does not ascend", doc.ErrCorrupt, rank))
 		}
 		if d.Err == nil && ok {
-			found++
-			d.Err = w.Append(as, set)
+			d.Err = fn(rank, set)
+		}
+		if err := cmp.Or(d.Err, ctx.Err()); err != nil {
+			return fmt.Errorf("%s: %w", sweepSets, err)
 		}
 	}
-	if d.Err == nil && found != docs {
-		d.Err = fmt.Errorf("%w: %d sets of %d", doc.ErrCorrupt, found, docs)
-	}
 	if d.Err != nil {
-		return fail(d.Err)
+		return fmt.Errorf("%s: %w", sweepSets, d.Err)
 	}
-	return w.Finish()
+	return nil
 }
 
 // TakeDocs makes the records of a shard what they were in another run.
