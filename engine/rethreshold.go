@@ -22,6 +22,10 @@ import (
 // the same floor and that threshold writes.
 func Rethreshold(ctx context.Context, dir, at string, m request.Means, o RunOptions) (Result, error) {
 	fail := func(err error) (Result, error) { return Result{}, err }
+	if err := checkMemory(m); err != nil {
+		return fail(err)
+	}
+	defer bound(m)()
 	from, sealed, err := threshold.Open(ctx, dir, m)
 	if err != nil {
 		return fail(err)
@@ -74,9 +78,12 @@ func decideAgain(ctx context.Context, job, from *task.Job, sealed *manifest.Mani
 		engines = []string{t.Machine.Engine}
 	}
 	track := progress.Start(m.Progress, "rethreshold", 0, "bytes")
+	stopWatching := track.Watch()
+	defer stopWatching()
 	if err := stage.Rethreshold(ctx, job, from, engines, sealed); err != nil {
 		return nil, err
 	}
+	stopWatching()
 	timings := []progress.Timing{track.End(1, 0)}
 	for _, name := range []task.Stage{task.Tally, task.Seal} {
 		t, err := runStage(ctx, job, name, m)

@@ -31,11 +31,23 @@ var sweepMeans = requesttest.Means
 
 func runAt(t *testing.T, r request.Rules) string {
 	t.Helper()
+	return runBy(t, r, sweepMeans)
+}
+
+func runBy(t *testing.T, r request.Rules, m request.Means) string {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "out")
-	if _, err := Run(t.Context(), r, sweepMeans, RunOptions{Out: dir}); err != nil {
+	if _, err := Run(t.Context(), r, m, RunOptions{Out: dir}); err != nil {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// boundedMeans have the least bound on memory.
+func boundedMeans() request.Means {
+	m := sweepMeans
+	m.Memory = LeastMemory
+	return m
 }
 
 // TestSweepIsRuns: whatever a sweepable run says of another threshold, a run at
@@ -86,7 +98,7 @@ func TestSweepIsRuns(t *testing.T) {
 	if len(dropped) < 4 {
 		t.Errorf("all thresholds drop about the same: %v", dropped)
 	}
-	report, err := verify.Run(t.Context(), runRethreshold(t, base, "0.7"), verify.Options{Inputs: true})
+	report, err := verify.Run(t.Context(), runRethreshold(t, base, "0.7", sweepMeans), verify.Options{Inputs: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,10 +109,10 @@ func TestSweepIsRuns(t *testing.T) {
 	}
 }
 
-func runRethreshold(t *testing.T, base, at string) string {
+func runRethreshold(t *testing.T, base, at string, m request.Means) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "again")
-	if _, err := Rethreshold(t.Context(), base, at, sweepMeans, RunOptions{Out: dir}); err != nil {
+	if _, err := Rethreshold(t.Context(), base, at, m, RunOptions{Out: dir}); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -173,7 +185,7 @@ func TestKeysOfFewShinglesAtTheFloorVerify(t *testing.T) {
 	}
 }
 
-// TestSweepUnderPolicies: whoever is first, and among whatever documents.
+// TestSweepUnderPolicies: whoever is first, among whatever documents, bounded and not.
 func TestSweepUnderPolicies(t *testing.T) {
 	for name, policy := range map[string]request.Policy{
 		"longest": {Priority: plan.PriorityLongest},
@@ -185,9 +197,14 @@ func TestSweepUnderPolicies(t *testing.T) {
 			r.Policy, r.Fields.Source = policy, "contributor"
 			base := runAt(t, r)
 			r.Threshold = "0.6"
-			want, got := runAt(t, r), runRethreshold(t, base, "0.6")
-			if diff := gocmp.Diff(string(readFile(t, want, manifest.Name)), string(readFile(t, got, manifest.Name))); diff != "" {
-				t.Errorf("manifest (-run +rethreshold):\n%s", diff)
+			want := string(readFile(t, runAt(t, r), manifest.Name))
+			for how, got := range map[string]string{
+				"rethreshold": runRethreshold(t, base, "0.6", sweepMeans), "rethreshold, bounded": runRethreshold(t, base, "0.6", boundedMeans()),
+				"run, bounded": runBy(t, r, boundedMeans()),
+			} {
+				if diff := gocmp.Diff(want, string(readFile(t, got, manifest.Name))); diff != "" {
+					t.Errorf("manifest (-run +%s):\n%s", how, diff)
+				}
 			}
 		})
 	}

@@ -33,9 +33,14 @@ func TestMemoryIsBounded(t *testing.T) {
 		if out, err := exec.Command(generator, "-documents", "300000", "-shared", "500", filepath.Join(dir, "corpus")).CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		if free := compareBounded(t, dir); free < memoryBound+memoryBound/4 {
-			t.Errorf("without a bound %d MiB were held: the corpus is too small for this test", free>>20)
+		tooSmall := func(free int64) {
+			if free < memoryBound+memoryBound/4 {
+				t.Errorf("without a bound %d MiB were held: the corpus is too small for this test", free>>20)
+			}
 		}
+		tooSmall(compareBounded(t, dir, "plain", "run", "corpus", "--tokenizer", "gpt2"))
+		tooSmall(compareBounded(t, dir, "sweepable", "run", "corpus", "--tokenizer", "gpt2", "--sweepable"))
+		tooSmall(compareBounded(t, dir, "again", "rethreshold", "sweepable", "--threshold", "0.6"))
 	})
 	// An audit finds every text of a family with each sampled one: 680,000 pairs,
 	// of which it must not hold all at once.
@@ -51,17 +56,17 @@ func TestMemoryIsBounded(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "corpus"), []byte(lines.String()), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		compareBounded(t, dir, "--audit", "0.05%")
+		compareBounded(t, dir, "plain", "run", "corpus", "--tokenizer", "gpt2", "--audit", "0.05%")
 	})
 }
 
 const memoryBound = 64 << 20
 
-// compareBounded runs the program over dir/corpus with and without a bound, and
-// returns what was held without one, in bytes.
-func compareBounded(t *testing.T, dir string, args ...string) (free int64) {
+// compareBounded runs the program in dir with and without a bound, and returns what was
+// held without one, in bytes. The run without one is dir/out.
+func compareBounded(t *testing.T, dir, out string, args ...string) (free int64) {
 	run := func(out string, more ...string) (peak int64) {
-		expect(t, dir, exitDone, slices.Concat([]string{"run", "corpus", "--tokenizer", "gpt2", "--out", out, "--workers", "2", "--quiet"}, args, more))
+		expect(t, dir, exitDone, slices.Concat(args, []string{"--out", out, "--workers", "2", "--quiet"}, more))
 		var timings engine.Timings
 		b, err := os.ReadFile(filepath.Join(dir, out, "timings.json"))
 		if err == nil {
@@ -77,8 +82,8 @@ func compareBounded(t *testing.T, dir string, args ...string) (free int64) {
 		return peak
 	}
 	// Not every page that the collector returns is gone at once: an eighth more.
-	free = run("free")
-	bounded := run("bounded", "--memory", fmt.Sprint(memoryBound))
+	free = run(out)
+	bounded := run(out+"-bounded", "--memory", fmt.Sprint(memoryBound))
 	if bounded == 0 || bounded > memoryBound+memoryBound/8 {
 		t.Errorf("%d MiB were held under a bound of %d MiB", bounded>>20, memoryBound>>20)
 	}
@@ -89,7 +94,7 @@ func compareBounded(t *testing.T, dir string, args ...string) (free int64) {
 		}
 		return string(b)
 	}
-	if sealed("free") != sealed("bounded") {
+	if sealed(out) != sealed(out+"-bounded") {
 		t.Error("the results under a bound are others")
 	}
 	return free

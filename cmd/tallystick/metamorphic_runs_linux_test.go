@@ -39,9 +39,9 @@ var ways = []struct {
 }
 
 // TestMetamorphicRuns does the same corpus in ways drawn by lot, each run with its
-// own files, shards, partitions, tasks that decide, workers, memory bounds, kernels,
-// parsers, stores, kills and repeats, and compares every byte with a plain run of the same plan, and
-// the tally and decisions with those of all plans. TALLYSTICK_METAMORPHIC says how
+// own files, shards, partitions, tasks that decide or what other thresholds need, workers, memory
+// bounds, kernels, parsers, stores, kills and repeats, and compares every byte with a plain run of
+// the same plan, and the tally and decisions with those of all plans of its bands. TALLYSTICK_METAMORPHIC says how
 // many (make metamorphic: 500). What a failed run left is kept.
 func TestMetamorphicRuns(t *testing.T) {
 	runs, only := 8, -1
@@ -80,10 +80,15 @@ type metamorphic struct {
 	dir   string
 	tools []string         // programs
 	forms []string         // folders with the documents
-	bases map[string]files // plain runs by folder, shard size and tasks that decide
-	tally []byte           // of all of them
-	kept  []decision.Row   // likewise
+	bases map[string]files // plain runs by folder, shard size, tasks that decide and floor
+	first map[string]first // of all of them, by floor
 	s3    *s3server.Server // nil: none is there
+}
+
+// first is what the first run of some bands tallied and decided.
+type first struct {
+	tally []byte
+	kept  []decision.Row
 }
 
 // files are those of a run by name.
@@ -91,7 +96,7 @@ type files = map[string][]byte
 
 func newMetamorphic(t *testing.T, seed uint64) *metamorphic {
 	t.Helper()
-	m := &metamorphic{dir: t.TempDir(), bases: map[string]files{}}
+	m := &metamorphic{dir: t.TempDir(), bases: map[string]files{}, first: map[string]first{}}
 	m.tools = []string{buildProgram(t), buildProgram(t, "-tags", "purego")}
 	rng := rand.New(rand.NewPCG(seed, 2))
 	lines := randomLines(t, rng, 250)
@@ -142,6 +147,7 @@ type metamorphicRun struct {
 	in      string
 	shard   string
 	decide  int    // tasks that decide
+	floor   string // of a sweepable run
 	dir     string // of the run's own files
 	out     string
 	mem     *store.Mem // with faults, in place of out
@@ -158,6 +164,9 @@ func (m *metamorphic) one(t *testing.T, rng *rand.Rand, way int) {
 	r.in = m.forms[rng.IntN(len(m.forms))]
 	r.shard = []string{"20KB", "50KB", "150KB", "10MB"}[rng.IntN(4)]
 	r.decide = []int{1, 1, 2, 3, 9}[rng.IntN(5)]
+	if r.decide == 1 && rng.IntN(2) == 0 {
+		r.floor = "0.6"
+	}
 	base := r.base()
 	defer func() {
 		if t.Failed() {
@@ -175,21 +184,22 @@ func (m *metamorphic) one(t *testing.T, rng *rand.Rand, way int) {
 // base returns what a plain run of the same plan wrote.
 func (r *metamorphicRun) base() files {
 	r.Helper()
-	name := fmt.Sprintf("%s-%s-%d", filepath.Base(r.in), r.shard, r.decide)
+	name := fmt.Sprintf("%s-%s-%d%s", filepath.Base(r.in), r.shard, r.decide, r.floor)
 	if b, ok := r.bases[name]; ok {
 		return b
 	}
 	out := filepath.Join(r.metamorphic.dir, name)
 	command(r.T, r.tools[0], nil, r.args("run", r.in, out, "--workers", "1", "--max-rejects", "1000")...)
 	b := snapshot(r.T, out)
-	tally, kept := b["tally.jsonl"], readDecisions(r.T, out)
-	if r.tally == nil {
-		r.tally, r.kept = tally, kept
+	got := first{b["tally.jsonl"], readDecisions(r.T, out)}
+	want, known := r.first[r.floor]
+	if !known {
+		r.first[r.floor], want = got, got
 	}
-	if !bytes.Equal(tally, r.tally) {
+	if !bytes.Equal(want.tally, got.tally) {
 		r.Fatalf("%s: another tally than that of the first plan", name)
 	}
-	if diff := gocmp.Diff(r.kept, kept); diff != "" {
+	if diff := gocmp.Diff(want.kept, got.kept); diff != "" {
 		r.Fatalf("%s: other decisions than those of the first plan:\n%s", name, diff)
 	}
 	r.bases[name] = b
@@ -197,10 +207,14 @@ func (r *metamorphicRun) base() files {
 }
 
 func (r *metamorphicRun) args(verb, in, out string, more ...string) []string {
-	return append([]string{
+	args := []string{
 		verb, in, "--tokenizer", "gpt2", "--tokenizer", bytesTokenizer, "--out", out, "--shard-size", r.shard,
 		"--decide-tasks", fmt.Sprint(r.decide), "--quiet",
-	}, more...)
+	}
+	if r.floor != "" {
+		args = append(args, "--floor", r.floor)
+	}
+	return append(args, more...)
 }
 
 func (r *metamorphicRun) compare(base files) {

@@ -85,7 +85,7 @@ func TestMetamorphic(t *testing.T) {
 
 	t.Run("sweepable", func(t *testing.T) {
 		kept := runTool(t, asm, nil, one, filepath.Join(t.TempDir(), "out"), "--workers", "1", "--floor", "0.6")
-		sameFolder(t, kept, runTool(t, asm, []string{"TALLYSTICK_KERNELS=generic"}, one, filepath.Join(t.TempDir(), "out"), "--workers", "3", "--floor", "0.6"))
+		sameFolder(t, kept, runTool(t, asm, []string{"TALLYSTICK_KERNELS=generic"}, one, filepath.Join(t.TempDir(), "out"), "--workers", "3", "--floor", "0.6", "--memory", "64MiB"))
 		sameFolder(t, kept, runTool(t, asm, []string{"TALLYSTICK_KERNELS=avx2"}, one, filepath.Join(t.TempDir(), "out"), "--workers", "2", "--floor", "0.6"))
 		sameFolder(t, kept, runTool(t, pure, nil, one, filepath.Join(t.TempDir(), "out"), "--workers", "7", "--floor", "0.6"))
 		low, back := filepath.Join(t.TempDir(), "low"), filepath.Join(t.TempDir(), "back")
@@ -93,6 +93,9 @@ func TestMetamorphic(t *testing.T) {
 		sameFolder(t, low, runTool(t, asm, nil, one, filepath.Join(t.TempDir(), "out"), "--floor", "0.6", "--threshold", "0.6"))
 		command(t, pure, nil, "rethreshold", low, "--threshold", "0.8", "--out", back, "--workers", "3")
 		sameFolder(t, kept, back)
+		bounded := filepath.Join(t.TempDir(), "bounded")
+		command(t, asm, nil, "rethreshold", low, "--threshold", "0.8", "--out", bounded, "--memory", "64MiB")
+		sameFolder(t, kept, bounded)
 	})
 
 	t.Run("tasks one at a time, in any order", func(t *testing.T) {

@@ -155,6 +155,8 @@ type rethresholdCmd struct {
 	Force     bool    `help:"Replace the run in the output folder."`
 	Strict    bool    `help:"Stop before a tally is written if there is an alarm."`
 	Workers   natural `default:"0" placeholder:"N" help:"Goroutines that work (default: one per core); the results are the same."`
+
+	Memory byteSize `placeholder:"SIZE" help:"Bound on memory, as in run."`
 }
 
 // Help is shown by "tallystick rethreshold --help".
@@ -172,7 +174,7 @@ Examples:
 
 // Run decides again.
 func (c *rethresholdCmd) Run(ctx context.Context, env *environment) error {
-	m := request.Means{Parser: "native", Workers: workers(c.Workers), Progress: env.progress()}
+	m := request.Means{Parser: "native", Workers: workers(c.Workers), Memory: int64(c.Memory), Progress: env.progress()}
 	if object.IsName(c.Dir) && folder.CleanInput(c.Dir) == folder.CleanInput(c.Out) {
 		return fmt.Errorf("%w: the output folder is that of the run itself", doc.ErrUsage)
 	}
