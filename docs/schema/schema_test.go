@@ -64,7 +64,7 @@ var examples = []example{
 		"stages": [{"stage": "scan", "tasks": 17, "at_once": 17, "memory_bytes": 1, "mapped_bytes": 1, "input_bytes": 1, "work_bytes_read": 0, "bytes_written": 1, "scratch_bytes": 0,
 			"files_written": 68, "files_read": 0, "cpu_seconds": ` + between + `, "seconds": ` + between + `, "longest_task_seconds": 0.5, "bound_by": "CPU"}],
 		"work_folder_bytes": 1, "seconds": ` + between + `, "assumptions": ["disks and network keep up"],
-		"sample": {"bytes": 100, "documents": 1, "rejected": 0, "text_bytes": 90, "expansion": 1, "band_keys": 16, "compared_documents": 0, "compared_text_bytes": 0, "compared_shingles": 0, "near_dup_documents": 0,
+		"sample": {"bytes": 100, "documents": 1, "rejected": 0, "text_bytes": 90, "expansion": 1, "band_keys": 16, "compared_documents": 0, "compared_text_bytes": 0, "compared_shingles": 0, "stored_shingles": 0, "near_dup_documents": 0,
 			"growth": {"sharing_documents": ` + curve + `, "copies": ` + curve + `, "copy_text": ` + curve + `, "compared_documents": ` + curve + `, "compared_text": ` + curve + `, "keys": ` + curve + `, "mates": [1, 2.5], "contributors": [2, 3]},
 			"base_memory_bytes": 1, "cost": {"expand": 0, "cold": 0.1, "scan": ` + cost + `, "match": ` + cost + `, "resolve": {"index": ` + cost + `}, "tally": ` + cost + `, "seal": ` + cost + `, "report": ` + cost + `,
 				"create_file": 0.01, "read_file": 0.01, "memory_bytes": {"scan": 1, "match": 1, "resolve": 1, "tally": 1, "seal": 1}},

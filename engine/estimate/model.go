@@ -222,7 +222,7 @@ const (
 	recordSize  = 60      // of a repeated key: sorted, and in its group
 	keySize     = 11      // of a packed key: 8 bytes and the number of a line
 	nodeSize    = 320     // of a document that shares a key, in resolve, beside its labels
-	setSize     = 120     // of one that is compared, beside its parity bitmap
+	setSize     = 124     // of one that is compared, beside its parity bitmap
 	bucketSize  = 24      // of each bucket of such a one
 	rowSize     = 450     // of a contributor in seal
 	sumSize     = 350     // of a contributor in tally

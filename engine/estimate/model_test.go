@@ -32,7 +32,7 @@ func made(times int) (plan.Plan, Sample) {
 	}
 	flat := Curve{32, 0.1, 0.1, 0.1}
 	return p, Sample{
-		Bytes: 64 << 20, Documents: 32000, Text: 60 << 20, Expansion: 1, BandKeys: 512000, Compared: 3200, ComparedText: 6 << 20, Shingles: 1e6, NearDups: 1000,
+		Bytes: 64 << 20, Documents: 32000, Text: 60 << 20, Expansion: 1, BandKeys: 512000, Compared: 3200, ComparedText: 6 << 20, Shingles: 1e6, Stored: 1e6, NearDups: 1000,
 		Growth:     Growth{Sharing: flat, Copies: Curve{32, 0, 0, 0}, Compared: flat, Text: flat, Keys: flat, Mates: [2]float64{1, 0}, Contributors: [2]float64{50, 100}},
 		BaseMemory: 20 << 20,
 		Cost: Cost{
@@ -47,10 +47,10 @@ func made(times int) (plan.Plan, Sample) {
 func TestScalesAsTheCorpus(t *testing.T) {
 	one := Fleet{Machines: 1, Cores: 1}
 	p, s := made(1)
-	s.Shingles = 0 // of their sets only so much is held, the rest is on disk
+	s.Stored = 0 // of their sets only so much is held, the rest is on disk
 	_, small := s.Of(p, one)
 	p, s = made(100)
-	s.Shingles = 0
+	s.Stored = 0
 	c, large := s.Of(p, one)
 	if c.Documents != 3_200_000 || c.Bytes != 6400<<20 || math.Abs(c.Sampled-0.01) > 1e-9 {
 		t.Errorf("corpus %+v", c)

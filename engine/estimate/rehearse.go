@@ -32,6 +32,7 @@ type Sample struct {
 	Compared     int64   `json:"compared_documents"`
 	ComparedText int64   `json:"compared_text_bytes"` // read again by resolve
 	Shingles     int64   `json:"compared_shingles"`
+	Stored       int64   `json:"stored_shingles"` // elements of their sets, or of edits in their place
 	NearDups     int64   `json:"near_dup_documents"`
 	Growth       Growth  `json:"growth"`
 	BaseMemory   int64   `json:"base_memory_bytes"` // of a process that has read the tokenizers
@@ -409,6 +410,7 @@ func (s *Sample) note(records map[task.Stage][]task.Record) {
 	s.Compared = records[task.Resolve][0].Numbers["compared_documents"]
 	s.NearDups = records[task.Resolve][0].Numbers["near_dup_documents"]
 	s.Shingles = records[task.Resolve][0].Numbers["compared_shingles"]
+	s.Stored = records[task.Resolve][0].Numbers["stored_shingles"]
 	s.ComparedText = records[task.Resolve][0].Bytes
 }
 

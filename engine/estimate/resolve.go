@@ -202,7 +202,7 @@ func (m *model) unpack(cpu, clock *Range, passes float64) {
 // sets are the bytes of shingle sets that each of so many tasks holds, and of those
 // in its scratch file.
 func (m *model) sets(tasks float64) (held, scratch float64) {
-	all := 8 * float64(m.s.Shingles) * m.grown(m.s.Growth.Text).Expected / tasks
+	all := 8 * float64(m.s.Stored) * m.grown(m.s.Growth.Text).Expected / tasks
 	if m.p.DecideTasks == 0 {
 		all += m.audited() * setShare
 	}
@@ -227,7 +227,7 @@ func (m *model) nodesOf(documents, sharing, compared float64) float64 {
 // resolving is the memory of a task of resolve or decide that holds so much that grows.
 func (m *model) resolving(grown float64) int64 {
 	g := &m.s.Growth
-	had := math.Min(setsHeld, 8*float64(m.s.Shingles)) + m.nodesOf(float64(m.s.Documents), g.Sharing.All, g.Compared.All)
+	had := math.Min(setsHeld, 8*float64(m.s.Stored)) + m.nodesOf(float64(m.s.Documents), g.Sharing.All, g.Compared.All)
 	return m.memory(task.Resolve, 1, grown, had) + int64(m.f.Cores-1)*workerSize
 }
 

@@ -8,7 +8,8 @@
 //     that share a key (buckets.go), and NewGraph turns buckets into the
 //     bucket list of each document (graph.go);
 //   - SetWriter keeps the shingle sets of the documents that share a bucket
-//     (sets.go), with a parity bitmap of each in memory (parity.go);
+//     (sets.go), many as their edits of another one (edits.go), with a parity
+//     bitmap of each in memory (parity.go);
 //   - Resolve walks the documents in priority order and proves or refutes each
 //     candidate (resolve.go, prove.go); where a bucket is hot it finds the
 //     candidates by their shingles (prefix.go);

@@ -19,13 +19,16 @@ func (s memorySets) Size(d uint32) int { return len(s[d]) }
 
 func (s memorySets) Parity(d uint32) []uint64 {
 	bitmap := make([]uint64, parityWords(len(s[d])))
-	setParity(bitmap, s[d])
+	addParity(bitmap, s[d])
 	return bitmap
 }
 
-func (s memorySets) Load(d uint32, dst []uint64) ([]uint64, error) {
-	return append(dst[:0], s[d]...), nil
+func (s memorySets) Load(d uint32, buffer *[]uint64) ([]uint64, error) {
+	*buffer = append((*buffer)[:0], s[d]...)
+	return *buffer, nil
 }
+
+func (s memorySets) Overlap(uint32, uint32) (int, bool) { return 0, false }
 
 // jaccard returns the sizes of intersection and union, the obvious way.
 func jaccard(a, b []uint64) (overlap, union int) {

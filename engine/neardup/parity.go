@@ -29,8 +29,9 @@ func parityWords(n int) int {
 // ParityBytes is the memory of the bitmap of a set of n shingles.
 func ParityBytes(n int) int64 { return 8 * int64(parityWords(n)) }
 
-// setParity adds the elements of set to bitmap, whose length is a power of two.
-func setParity(bitmap []uint64, set []uint64) {
+// addParity adds the elements of set to bitmap, whose length is a power of two. Adding
+// one twice takes it away.
+func addParity(bitmap []uint64, set []uint64) {
 	mask := uint64(len(bitmap)*64 - 1)
 	for _, x := range set {
 		x &= mask

@@ -62,10 +62,12 @@ func (m match) bar(threshold ratio, other uint32, total int) int {
 // prover tests candidates against their true Jaccard, cheapest test first:
 // sizes, parity bitmaps, then the sets. It belongs to one goroutine.
 type prover struct {
-	sets         Sets
-	threshold    ratio
-	mine, theirs []uint64
-	counts       proofCounts
+	sets      Sets
+	threshold ratio
+	counts    proofCounts
+
+	mine     []uint64 // the set of the subject
+	of, with []uint64 // buffers for the sets of the subject and of a candidate
 }
 
 // proofCounts count candidates by the test that settled them.
@@ -107,17 +109,21 @@ func (p *prover) overlap(s *subject, other uint32, need int) (int, bool, error) 
 		return 0, false, nil
 	}
 	p.counts.merged++
+	if o, ok := p.sets.Overlap(s.doc, other); ok {
+		return o, o >= need, nil
+	}
 	var err error
 	if !s.loaded {
-		if p.mine, err = p.sets.Load(s.doc, p.mine); err != nil {
+		if p.mine, err = p.sets.Load(s.doc, &p.of); err != nil {
 			return 0, false, err
 		}
 		s.loaded = true
 	}
-	if p.theirs, err = p.sets.Load(other, p.theirs); err != nil {
+	theirs, err := p.sets.Load(other, &p.with)
+	if err != nil {
 		return 0, false, err
 	}
-	o, ok := overlapAtLeast(p.mine, p.theirs, need)
+	o, ok := overlapAtLeast(p.mine, theirs, need)
 	return o, ok, nil
 }
 

@@ -3,10 +3,10 @@ package neardup
 import (
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/tallystick/tallystick/engine/doc"
@@ -20,9 +20,12 @@ type Sets interface {
 	Size(d uint32) int
 	// Parity returns the parity bitmap of the set; not to be changed.
 	Parity(d uint32) []uint64
-	// Load returns the set, ascending, not to be changed. It may be in dst, which is
-	// then a result of Load or memory of the caller's.
-	Load(d uint32, dst []uint64) ([]uint64, error)
+	// Load returns the set, ascending, not to be changed. It may be in the buffer,
+	// which is the caller's and may grow.
+	Load(d uint32, buffer *[]uint64) ([]uint64, error)
+	// Overlap returns how many shingles two sets have in common, if that is known
+	// without them.
+	Overlap(a, b uint32) (overlap int, ok bool)
 }
 
 // maxSetSize bounds a set so that the products of sizes in a proof stay within
@@ -32,11 +35,12 @@ const maxSetSize = math.MaxInt32
 // parityChunk is the number of words that parity bitmaps are allocated in.
 const parityChunk = 1 << 17
 
-// setIndex is what memory holds of stored sets: per document 20 bytes, and for
+// setIndex is what memory holds of stored sets: per document 24 bytes, and for
 // stored ones a bitmap of 128 bytes or more.
 type setIndex struct {
 	sizes  []uint32
-	at     []uint64   // of the set in the file, in elements
+	at     []uint64   // of the set or its edits in the file, in elements
+	base   []uint32   // 0: the set is there; else its edits of that of document base − 1
 	parity [][]uint64 // chunks of bitmaps
 	place  []uint64   // of the bitmap: chunk<<32 | first word
 }
@@ -177,18 +181,18 @@ func (w *SetFile) Sets(refs []SetRef) (*FileSets, error) {
 	if err := w.flush(); err != nil {
 		return nil, err
 	}
-	s := &FileSets{file: w.file, index: newSetIndex(len(refs))}
-	var set []uint64
+	s := &FileSets{file: w.file, index: newSetIndex(len(refs)), stored: int64(w.written)}
+	var buffer []uint64
 	for d, ref := range refs {
 		if ref.Size == 0 {
 			continue
 		}
 		s.index.sizes[d], s.index.at[d] = ref.Size, ref.At
-		var err error
-		if set, err = s.Load(uint32(d), set); err != nil {
+		set, err := s.Load(uint32(d), &buffer)
+		if err != nil {
 			return nil, err
 		}
-		setParity(s.index.newBitmap(uint32(d)), set)
+		addParity(s.index.newBitmap(uint32(d)), set)
 	}
 	return s, nil
 }
@@ -202,16 +206,20 @@ type SetWriter struct {
 	*SetFile
 	index  setIndex
 	room   int64      // bytes that memory still has for sets; negative once they are in the file
-	chunks [][]uint64 // sets in memory
+	chunks [][]uint64 // sets and edits in memory
 
+	bases   *baseFinder    // nil: no set is kept by its edits
 	copying sync.WaitGroup // sets on their way into chunks
 }
+
+// editors are scratch memory of Append.
+var editors = sync.Pool{New: func() any { return new(edits) }}
 
 // setChunk is the number of elements that memory for sets is allocated in.
 const setChunk = 1 << 17
 
 func newSetIndex(docs int) setIndex {
-	return setIndex{sizes: make([]uint32, docs), at: make([]uint64, docs), place: make([]uint64, docs)}
+	return setIndex{sizes: make([]uint32, docs), at: make([]uint64, docs), base: make([]uint32, docs), place: make([]uint64, docs)}
 }
 
 // NewSetWriter makes a writer for the sets of docs documents, in a file in
@@ -228,6 +236,13 @@ func NewSetWriter(dir string, docs int) (*SetWriter, error) {
 // It is called before the first Append.
 func (w *SetWriter) KeepInMemory(bytes int64) { w.room = max(bytes, 0) }
 
+// Expect tells which documents share buckets and so may have much in common: as long
+// as sets are in memory, what differs little from another one is kept as that. It is
+// called before the first Append.
+func (w *SetWriter) Expect(g Graph) {
+	w.bases = &baseFinder{graph: g, latest: make([]atomic.Uint32, g.Buckets)}
+}
+
 // Append stores the set of document d: distinct and ascending. Every document
 // has at most one, in any order. Append is safe for concurrent use and does
 // not keep set.
@@ -241,6 +256,10 @@ func (w *SetWriter) Append(d uint32, set []uint64) error {
 	if len(set) > maxSetSize {
 		return fmt.Errorf("document %d: %w", d, errTooLarge(len(set)))
 	}
+	base, e := w.editsOf(d, set)
+	if e != nil {
+		defer editors.Put(e)
+	}
 	w.mu.Lock()
 	err := w.err
 	if w.index.sizes[d] != 0 {
@@ -250,33 +269,91 @@ func (w *SetWriter) Append(d uint32, set []uint64) error {
 		w.mu.Unlock()
 		return err
 	}
-	at, place, due, err := w.place(set)
+	at, place, due, err := w.place(set, e)
 	if err != nil {
 		w.mu.Unlock()
 		return fmt.Errorf("document %d: %w", d, err)
 	}
 	w.index.sizes[d], w.index.at[d] = uint32(len(set)), at
+	if e != nil && place != nil {
+		w.index.base[d] = base.doc + 1
+	}
 	parity := w.index.newBitmap(d)
 	w.mu.Unlock()
 
 	// Each thread fills its own memory.
-	if place != nil {
+	switch {
+	case place == nil:
+	case e != nil:
+		e.put(place)
+		w.copying.Done()
+	default:
 		copy(place, set)
 		w.copying.Done()
 	}
-	setParity(parity, set)
+	if e != nil && len(base.parity) == len(parity) {
+		copy(parity, base.parity)
+		addParity(parity, e.gained)
+		for _, i := range e.lost {
+			addParity(parity, base.set[i:i+1])
+		}
+	} else {
+		addParity(parity, set)
+	}
+	if place != nil && e == nil && w.bases != nil {
+		w.bases.add(d)
+	}
 	if err := w.write(due); err != nil {
 		return fmt.Errorf("document %d: %w", d, err)
 	}
 	return nil
 }
 
-// place finds a set a place: in memory, where it is to be copied to (then copying
-// waits for it), or in the file, with what is due to be written. at is its chunk<<32 |
-// first element, or its place in the file. The lock is held.
-func (w *SetWriter) place(set []uint64) (at uint64, place []uint64, due unwritten, err error) {
+// base is a document whose set is whole, and in memory.
+type base struct {
+	doc         uint32
+	set, parity []uint64
+}
+
+// editsOf returns a base and the edits that make the set of document d of its set; nil
+// if they are many.
+func (w *SetWriter) editsOf(d uint32, set []uint64) (base, *edits) {
+	if w.bases == nil {
+		return base{}, nil
+	}
+	of, ok := w.bases.of(d)
+	if !ok {
+		return base{}, nil
+	}
+	b := base{doc: of}
+	w.mu.Lock()
 	if w.room >= 0 {
-		if w.room -= 8 * int64(len(set)); w.room < 0 {
+		at := w.index.at[of]
+		b.set, b.parity = w.chunks[at>>32][at&math.MaxUint32:][:w.index.sizes[of]], w.index.bitmap(of)
+	}
+	w.mu.Unlock()
+	if b.set == nil {
+		return base{}, nil
+	}
+	e := editors.Get().(*edits)
+	if !e.between(b.set, set, len(set)/editShare) {
+		editors.Put(e)
+		return base{}, nil
+	}
+	return b, e
+}
+
+// place finds a set, or its edits if they are not nil, a place: in memory, where it is
+// to be copied to (then copying waits for it), or the set in the file, with what is due
+// to be written. at is its chunk<<32 | first element, or its place in the file. The lock
+// is held.
+func (w *SetWriter) place(set []uint64, e *edits) (at uint64, place []uint64, due unwritten, err error) {
+	n := len(set)
+	if e != nil {
+		n = e.words()
+	}
+	if w.room >= 0 {
+		if w.room -= 8 * int64(n); w.room < 0 {
 			if err := w.toFile(); err != nil {
 				return 0, nil, due, err
 			}
@@ -287,12 +364,12 @@ func (w *SetWriter) place(set []uint64) (at uint64, place []uint64, due unwritte
 		return ref.At, nil, due, nil
 	}
 	last := len(w.chunks) - 1
-	if last < 0 || cap(w.chunks[last])-len(w.chunks[last]) < len(set) {
-		w.chunks = append(w.chunks, make([]uint64, 0, max(len(set), setChunk)))
+	if last < 0 || cap(w.chunks[last])-len(w.chunks[last]) < n {
+		w.chunks = append(w.chunks, make([]uint64, 0, max(n, setChunk)))
 		last++
 	}
 	begin := len(w.chunks[last])
-	end := begin + len(set)
+	end := begin + n
 	w.chunks[last] = w.chunks[last][:end]
 	w.copying.Add(1)
 	return uint64(last)<<32 | uint64(begin), w.chunks[last][begin:end:end], due, nil
@@ -326,61 +403,15 @@ func (w *SetWriter) Finish() (*FileSets, error) {
 	if err := w.flush(); err != nil {
 		return nil, errors.Join(err, closeScratch(w.file))
 	}
-	return &FileSets{file: w.file, index: w.index, chunks: w.chunks}, nil
+	stored := int64(w.written)
+	for _, c := range w.chunks {
+		stored += int64(len(c))
+	}
+	return &FileSets{file: w.file, index: w.index, chunks: w.chunks, stored: stored}, nil
 }
 
 // Abort gives up what was written.
 func (w *SetWriter) Abort() error { return closeScratch(w.file) }
-
-// FileSets are the sets of a finished SetWriter. Load reads the file, unless they are
-// all in memory: what is read often stays in the system's page cache, which also gives
-// the memory back where it is needed more.
-type FileSets struct {
-	file   *os.File
-	index  setIndex
-	chunks [][]uint64
-}
-
-// Size implements Sets.
-func (s *FileSets) Size(d uint32) int { return int(s.index.sizes[d]) }
-
-// Parity implements Sets.
-func (s *FileSets) Parity(d uint32) []uint64 { return s.index.bitmap(d) }
-
-// Shingles is their number in all sets.
-func (s *FileSets) Shingles() (n int64) {
-	for _, size := range s.index.sizes {
-		n += int64(size)
-	}
-	return n
-}
-
-// Load implements Sets.
-func (s *FileSets) Load(d uint32, dst []uint64) ([]uint64, error) {
-	n := s.Size(d)
-	if s.chunks != nil && n > 0 {
-		at := s.index.at[d]
-		return s.chunks[at>>32][at&math.MaxUint32:][:n:n], nil
-	}
-	if cap(dst) < n {
-		// Room to spare: the caller comes back with sets of other sizes.
-		dst = make([]uint64, n+n/4)
-	}
-	dst = dst[:n]
-	if n == 0 {
-		return dst, nil
-	}
-	if _, err := s.file.ReadAt(bytesOf(dst), int64(s.index.at[d])*8); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = fmt.Errorf("%w: the file ends early", doc.ErrCorrupt)
-		}
-		return nil, fmt.Errorf("load shingle set of document %d: %w", d, err)
-	}
-	return dst, nil
-}
-
-// Close frees the file.
-func (s *FileSets) Close() error { return closeScratch(s.file) }
 
 // newBitmap gives document d, whose size is known, an empty bitmap.
 func (x *setIndex) newBitmap(d uint32) []uint64 {

@@ -48,7 +48,10 @@ func TestSetsComeBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		sets := make(memorySets, rapid.IntRange(1, 40).Draw(t, "documents"))
 		for d := range sets {
-			sets[d] = ascending(rapid.SampledFrom([]int{0, 1, 5, 1023, 1024, 1025, 5000, 40000}).Draw(t, "size"), 0x9e3779b97f4a7c1)
+			sets[d] = ascending(rapid.SampledFrom([]int{0, 1, 5, 1023, 1024, 1025, 5000, 40000}).Draw(t, "size"), 0x9e3779b97f4b)
+			if d > 0 && rapid.Bool().Draw(t, "revision") {
+				sets[d] = revision(t, sets[rapid.IntRange(0, d-1).Draw(t, "of")])
+			}
 		}
 		w, err := NewSetWriter(dir, len(sets))
 		if err != nil {
@@ -56,6 +59,9 @@ func TestSetsComeBack(t *testing.T) {
 		}
 		if room := rapid.SampledFrom([]int64{-1, 0, 50_000, 2_000_000, 1 << 30}).Draw(t, "room"); room >= 0 {
 			w.KeepInMemory(room)
+		}
+		if rapid.Bool().Draw(t, "expect") {
+			w.Expect(drawGraph(t, len(sets)))
 		}
 		// Two writers at once, in no order.
 		var both sync.WaitGroup
@@ -73,10 +79,11 @@ func TestSetsComeBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var set []uint64
+		var buffer []uint64
 		for d := range sets {
 			d := uint32(d)
-			if set, err = stored.Load(d, set); err != nil {
+			set, err := stored.Load(d, &buffer)
+			if err != nil {
 				t.Fatal(err)
 			}
 			if !slices.Equal(set, sets[d]) || stored.Size(d) != len(sets[d]) {
@@ -84,6 +91,12 @@ func TestSetsComeBack(t *testing.T) {
 			}
 			if !slices.Equal(stored.Parity(d), sets.Parity(d)) {
 				t.Fatalf("document %d: another bitmap came back", d)
+			}
+			for other := range uint32(len(sets)) {
+				o, ok := stored.Overlap(d, other)
+				if want, _ := overlapAtLeast(sets[d], sets[other], 0); ok && o != want {
+					t.Fatalf("documents %d and %d: overlap %d, want %d", d, other, o, want)
+				}
 			}
 		}
 		if err := stored.Close(); err != nil {
@@ -94,6 +107,131 @@ func TestSetsComeBack(t *testing.T) {
 	if err != nil || len(left) != 0 {
 		t.Errorf("files left behind: %v, %v", left, err)
 	}
+}
+
+// revision changes up to a few parts of a set.
+func revision(t *rapid.T, set []uint64) []uint64 {
+	set = slices.Clone(set)
+	for range rapid.IntRange(0, 4).Draw(t, "parts") {
+		at := rapid.IntRange(0, len(set)).Draw(t, "at")
+		end := min(len(set), at+rapid.IntRange(0, 300).Draw(t, "lost"))
+		gained := make([]uint64, rapid.IntRange(0, 300).Draw(t, "gained"))
+		for i := range gained {
+			gained[i] = rapid.Uint64().Draw(t, "shingle")
+		}
+		set = slices.Concat(set[:at], gained, set[end:])
+	}
+	slices.Sort(set)
+	return slices.Compact(set)
+}
+
+// drawGraph puts documents into a few buckets each.
+func drawGraph(t *rapid.T, docs int) Graph {
+	var members []uint32
+	offsets := []uint64{0}
+	for range rapid.IntRange(1, 5).Draw(t, "buckets") {
+		for d := range uint32(docs) {
+			if rapid.IntRange(0, 3).Draw(t, "in") > 0 {
+				members = append(members, d)
+			}
+		}
+		offsets = append(offsets, uint64(len(members)))
+	}
+	g, err := NewGraph(docs, offsets, members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func TestRevisionsAreKeptAsEdits(t *testing.T) {
+	const docs, size = 100, 10_000
+	sets := make([][]uint64, docs)
+	offsets, members := []uint64{0}, []uint32{}
+	for d := range sets { // in each one more of the base is changed
+		sets[d] = ascending(size, 1<<40)
+		for i := range d {
+			sets[d][i*17%size]++
+		}
+		members = append(members, uint32(d))
+	}
+	g, err := NewGraph(docs, append(offsets, docs), members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := NewSetWriter(t.TempDir(), docs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.KeepInMemory(3 * size * 8)
+	w.Expect(g)
+	for d, set := range sets[:docs-1] {
+		if err := w.Append(uint32(d), set); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w.room < 0 {
+		t.Error("99 revisions do not fit where three of them do")
+	}
+	inMemory := FileSets{index: w.index, chunks: w.chunks}
+	for d := range uint32(docs - 2) {
+		if _, ok := inMemory.Overlap(d, d+1); !ok {
+			t.Fatalf("what documents %d and %d have in common is not known from their edits", d, d+1)
+		}
+	}
+	sets[docs-1] = ascending(4*size, 1<<41)
+	if err := w.Append(docs-1, sets[docs-1]); err != nil {
+		t.Fatal(err)
+	}
+	stored, err := w.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stored.Close()
+	if stored.chunks != nil {
+		t.Error("so many sets are in memory still")
+	}
+	var buffer []uint64
+	for d, want := range sets {
+		if set, err := stored.Load(uint32(d), &buffer); err != nil || !slices.Equal(set, want) {
+			t.Fatalf("document %d: another set came back from the file (%v)", d, err)
+		}
+	}
+}
+
+func TestEdits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		base := ascending(rapid.IntRange(0, 60).Draw(t, "size"), 0x9e3779b97f4b)
+		var of [2]edits
+		var sets [2][]uint64
+		for i := range sets {
+			sets[i] = revision(t, base)
+			e := new(edits)
+			lost, gained := without(base, sets[i]), without(sets[i], base)
+			if most := lost + gained; most > 0 && e.between(base, sets[i], most-1) {
+				t.Fatal("more edits than allowed")
+			} else if !e.between(base, sets[i], most) || len(e.lost) != lost || len(e.gained) != gained {
+				t.Fatalf("%d lost, %d gained; want %d and %d", len(e.lost), len(e.gained), lost, gained)
+			}
+			record := make([]uint64, e.words())
+			e.put(record)
+			of[i] = editsOf(record)
+			made := make([]uint64, len(sets[i]))
+			if of[i].apply(made, base); !slices.Equal(made, sets[i]) {
+				t.Fatal("edits make another set")
+			}
+		}
+		want, _ := jaccard(sets[0], sets[1])
+		if o := overlapOfEdits(len(base), &of[0], &of[1]); o != want {
+			t.Fatalf("overlap %d, want %d", o, want)
+		}
+	})
+}
+
+// without returns how many elements of a are not in b.
+func without(a, b []uint64) int {
+	overlap, _ := jaccard(a, b)
+	return len(a) - overlap
 }
 
 func TestSetWriterRefuses(t *testing.T) {
@@ -149,7 +287,7 @@ func TestShortSetFileIsCorrupt(t *testing.T) {
 	if err := s.file.Truncate(80); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Load(0, nil); !errors.Is(err, doc.ErrCorrupt) {
+	if _, err := s.Load(0, new([]uint64)); !errors.Is(err, doc.ErrCorrupt) {
 		t.Errorf("error %v, want %v", err, doc.ErrCorrupt)
 	}
 }

@@ -92,6 +92,7 @@ func (g *group) load(ctx context.Context, hi uint32) error {
 		return err
 	}
 	w.KeepInMemory(min(fate.MostSets, g.p.room/8))
+	w.Expect(g.r.Graph)
 	var set []uint64
 	err = g.p.sets.until(hi, func(key, value []byte) error {
 		n, err := g.at(extsort.NumberOf(key, 0), extsort.NumberOf(key, 1))

@@ -73,7 +73,7 @@ func (p *parts) dropCopy(value []byte, f *sweep.Fate, first, witness *fate.Node,
 // write spells out what was decided, as resolver.write does.
 func (p *parts) write(ctx context.Context) error {
 	p.Record.Bytes = p.TextBytes()
-	p.tell(&p.out.stats, p.shingles)
+	p.tell(&p.out.stats, p.shingles, p.shingles)
 	if err := p.writeSorted(ctx, "decisions", p.out.decisions, func(e *wire.Encoder, _ doc.Place, values [][]byte) {
 		for _, v := range values {
 			e.Raw(v)

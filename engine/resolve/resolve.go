@@ -223,6 +223,7 @@ func (r *resolver) loadSets(ctx context.Context) error {
 		return err
 	}
 	w.KeepInMemory(r.setsRoom())
+	w.Expect(r.Graph)
 	err = r.Fetch(ctx, r.ByRank, r.TextOf, func() func(n int32, text []byte) error {
 		return func(n int32, text []byte) error {
 			s := hasher.NewScanner()
@@ -251,16 +252,18 @@ func (r *resolver) decide(ctx context.Context) error {
 	if err := r.Nodes.Decide(ctx, nd.ThresholdNum, nd.ThresholdDen, r.Workers); err != nil {
 		return err
 	}
-	r.tell(&r.Stats, r.Sets.Shingles())
+	r.tell(&r.Stats, r.Sets.Shingles(), r.Sets.Stored())
 	return nil
 }
 
-// tell notes what describes the work for those who look at records.
-func (r *resolver) tell(stats *neardup.Stats, shingles int64) {
+// tell notes what describes the work for those who look at records: the shingles of all
+// sets, and how many elements these took.
+func (r *resolver) tell(stats *neardup.Stats, shingles, stored int64) {
 	for name, v := range map[string]int64{
 		"near_dup_documents":  int64(stats.Dropped),
 		"compared_documents":  int64(stats.Documents),
 		"compared_shingles":   shingles,
+		"stored_shingles":     stored,
 		"candidates":          int64(stats.Candidates),
 		"rejected_by_size":    int64(stats.RejectedBySize),
 		"rejected_by_bitmap":  int64(stats.RejectedByBitmap),

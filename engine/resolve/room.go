@@ -15,7 +15,7 @@ import (
 // docs/design.md.
 const (
 	nodeBytes     = 320 // of every node, beside its labels
-	comparedBytes = 120 // of one that shares a bucket, beside its parity bitmap
+	comparedBytes = 124 // of one that shares a bucket, beside its parity bitmap
 	edgeBytes     = 24  // of each bucket of each node
 	hotBytes      = 48  // of each shingle of one in a large bucket
 	workerBytes   = 24  // of each candidate, for every worker

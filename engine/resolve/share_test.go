@@ -33,7 +33,12 @@ func TestTasksDecideAsOne(t *testing.T) {
 		j := tasktest.Job(t, p, filepath.Join(t.TempDir(), "out"))
 		tasktest.Run(t, stage.Do, j, task.Scan, task.Match)
 		want := resolved(t, j, 0)
-		numbers := records(t, j, task.Resolve)[0].Numbers
+		figures := func() map[string]int64 {
+			n := records(t, j, task.Resolve)[0].Numbers
+			delete(n, "stored_shingles") // edits are of sets of the same task
+			return n
+		}
+		numbers := figures()
 		var passed map[string]string // of three tasks
 		for _, c := range []struct {
 			tasks int
@@ -43,7 +48,7 @@ func TestTasksDecideAsOne(t *testing.T) {
 			if diff := gocmp.Diff(want, resolved(t, j, c.room)); diff != "" {
 				t.Fatalf("%d tasks, room %d (-want +got):\n%s", c.tasks, c.room, diff)
 			}
-			if diff := gocmp.Diff(numbers, records(t, j, task.Resolve)[0].Numbers); diff != "" && c.room == 0 { // blocks prove more
+			if diff := gocmp.Diff(numbers, figures()); diff != "" && c.room == 0 { // blocks prove more
 				t.Fatalf("%d tasks: numbers (-want +got):\n%s", c.tasks, diff)
 			}
 			if c.tasks != 3 {

@@ -1,0 +1,136 @@
+package neardup
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+
+	"github.com/tallystick/tallystick/engine/doc"
+)
+
+// FileSets are the sets of a finished SetWriter. Load reads the file, unless they are
+// all in memory: what is read often stays in the system's page cache, which also gives
+// the memory back where it is needed more.
+type FileSets struct {
+	file   *os.File
+	index  setIndex
+	chunks [][]uint64
+	stored int64 // elements
+}
+
+// Size implements Sets.
+func (s *FileSets) Size(d uint32) int { return int(s.index.sizes[d]) }
+
+// Parity implements Sets.
+func (s *FileSets) Parity(d uint32) []uint64 { return s.index.bitmap(d) }
+
+// Shingles is their number in all sets.
+func (s *FileSets) Shingles() (n int64) {
+	for _, size := range s.index.sizes {
+		n += int64(size)
+	}
+	return n
+}
+
+// Stored is how many elements the sets take, or the edits in the place of some.
+func (s *FileSets) Stored() int64 { return s.stored }
+
+// Load implements Sets.
+func (s *FileSets) Load(d uint32, buffer *[]uint64) ([]uint64, error) {
+	n := s.Size(d)
+	if n == 0 {
+		return nil, nil
+	}
+	set, err := s.load(d, n, buffer)
+	if err != nil {
+		return nil, fmt.Errorf("load shingle set of document %d: %w", d, err)
+	}
+	return set, nil
+}
+
+func (s *FileSets) load(d uint32, n int, buffer *[]uint64) ([]uint64, error) {
+	if s.index.base[d] == 0 {
+		if s.chunks != nil {
+			return s.inMemory(d, n), nil
+		}
+		set := roomFor(buffer, n)
+		return set, s.read(set, s.index.at[d])
+	}
+	base := s.index.base[d] - 1
+	size := s.Size(base)
+	if s.chunks != nil {
+		e := s.edits(d)
+		set := roomFor(buffer, n)
+		e.apply(set, s.inMemory(base, size))
+		return set, nil
+	}
+	var head [1]uint64
+	if err := s.read(head[:], s.index.at[d]); err != nil {
+		return nil, err
+	}
+	record := recordWords(numbersOf(head[0]))
+	all := roomFor(buffer, n+size+record)
+	if err := s.read(all[n:][:size], s.index.at[base]); err != nil {
+		return nil, err
+	}
+	if err := s.read(all[n+size:], s.index.at[d]); err != nil {
+		return nil, err
+	}
+	e := editsOf(all[n+size:])
+	e.apply(all[:n], all[n:][:size])
+	return all[:n], nil
+}
+
+// inMemory returns what is stored for document d, n elements at least.
+func (s *FileSets) inMemory(d uint32, n int) []uint64 {
+	at := s.index.at[d]
+	return s.chunks[at>>32][at&math.MaxUint32:][:n:n]
+}
+
+// edits returns those of a document whose set is not whole, in memory.
+func (s *FileSets) edits(d uint32) edits {
+	return editsOf(s.inMemory(d, recordWords(numbersOf(s.inMemory(d, 1)[0]))))
+}
+
+// Overlap implements Sets: for documents in memory with one base.
+func (s *FileSets) Overlap(a, b uint32) (int, bool) {
+	if s.chunks == nil {
+		return 0, false
+	}
+	baseA, baseB := s.index.base[a], s.index.base[b]
+	var ofA, ofB edits // none of a base itself
+	switch {
+	case baseA == 0 && baseB == a+1:
+		ofB, baseA = s.edits(b), baseB
+	case baseB == 0 && baseA == b+1:
+		ofA = s.edits(a)
+	case baseA == baseB && baseA != 0:
+		ofA, ofB = s.edits(a), s.edits(b)
+	default:
+		return 0, false
+	}
+	return overlapOfEdits(s.Size(baseA-1), &ofA, &ofB), true
+}
+
+// roomFor returns n elements of a buffer, which grows by more: the caller comes back
+// with sets of other sizes.
+func roomFor(buffer *[]uint64, n int) []uint64 {
+	if cap(*buffer) < n {
+		*buffer = make([]uint64, n+n/4)
+	}
+	return (*buffer)[:n]
+}
+
+// read reads so many elements of the file.
+func (s *FileSets) read(dst []uint64, at uint64) error {
+	_, err := s.file.ReadAt(bytesOf(dst), int64(at)*8)
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: the file ends early", doc.ErrCorrupt)
+	}
+	return err
+}
+
+// Close frees the file.
+func (s *FileSets) Close() error { return closeScratch(s.file) }
