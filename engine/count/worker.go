@@ -19,10 +19,14 @@ type worker struct {
 	*shared
 	results *order
 	parser  jsonl.Parser
+	file    []byte        // memory for the next one
 	batch   *batch        // that is being filled
 	texts   *gather.Texts // of some of its documents
 	waiting []int         // which these are
 }
+
+// maxFile is one whose memory is kept for the next file, bytes.
+const maxFile = 1 << 20
 
 func newWorker(s *shared, results *order) (*worker, error) {
 	parser, err := s.rules.Parser(s.means)
@@ -61,7 +65,7 @@ func (w *worker) countText(ctx context.Context, u *unit, _ *result) error {
 	text := u.text
 	if text == nil {
 		var err error
-		if text, err = corpus.ReadText(ctx, u.opened, maxText); err != nil {
+		if text, err = corpus.ReadTextInto(ctx, u.opened, maxText, w.file); err != nil {
 			if errors.Is(err, corpus.ErrTooLong) {
 				return errTooLong(u.path)
 			}
@@ -70,6 +74,9 @@ func (w *worker) countText(ctx context.Context, u *unit, _ *result) error {
 				return nil
 			}
 			return err
+		}
+		if cap(text) <= maxFile {
+			w.file = text
 		}
 	}
 	if !u.named && looksBinary(text) {
