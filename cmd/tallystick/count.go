@@ -120,7 +120,7 @@ func (c *countCmd) rules() request.Rules {
 }
 
 // countShard is small, so that all workers have something to do soon.
-const countShard = 16 << 20
+const countShard = 4 << 20
 
 // scratch makes a private folder for standard input and spilled sets.
 func scratch() (dir string, cleanup func(), err error) {

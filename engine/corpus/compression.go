@@ -129,11 +129,12 @@ func (d *decompressor) Read(p []byte) (int, error) {
 }
 
 func (d *decompressor) start() error {
-	in := bufio.NewReaderSize(d.source, 128<<10)
-	switch d.planned.Compression {
-	case compressionNone:
+	if d.planned.Compression == compressionNone {
 		d.stream = d.source
 		return nil
+	}
+	in := bufio.NewReaderSize(d.source, 128<<10)
+	switch d.planned.Compression {
 	case compressionGzip:
 		d.stream = &gzipMembers{in: in}
 		return nil

@@ -74,10 +74,9 @@ func draftFile(ctx context.Context, path string, shardSize int64) (file plan.Fil
 // lineEnd returns the place after the first newline from offset on, of those in the
 // window there.
 func lineEnd(in *input, offset, size int64) (end int64, found bool) {
-	const step = 64 << 10
-	block := make([]byte, step)
-	for at := offset; at < min(size, offset+draftWindow); at += step {
-		b := block[:min(step, size-at)]
+	var block [4 << 10]byte
+	for at := offset; at < min(size, offset+draftWindow); at += int64(len(block)) {
+		b := block[:min(int64(len(block)), size-at)]
 		if _, err := in.file.ReadAt(b, at); err != nil {
 			return 0, false
 		}

@@ -52,6 +52,17 @@ func EachSummedLine(ctx context.Context, f plan.File, s plan.Shard, maxLine int6
 	return hexSum(r.sum), nil
 }
 
+// EachDraftedLine is EachLine of a shard whose first line has no number yet (Draft);
+// it also returns how many lines the shard has, blank ones included.
+func EachDraftedLine(ctx context.Context, f plan.File, s plan.Shard, maxLine int64, progress func(bytes int64), fn func(*Line) error) (lines int64, err error) {
+	r, err := Open(ctx, f, s, maxLine)
+	if err != nil {
+		return 0, err
+	}
+	err = r.each(ctx, progress, fn)
+	return r.lines(), err
+}
+
 // each is EachLine of r, which it closes.
 func (r *Reader) each(ctx context.Context, progress func(bytes int64), fn func(*Line) error) error {
 	defer r.Close()
@@ -82,6 +93,9 @@ func (r *Reader) each(ctx context.Context, progress func(bytes int64), fn func(*
 				return err
 			}
 			if err := fn(&line); err != nil {
+				if s.FirstLine == 0 { // of a draft
+					return fmt.Errorf("%s: byte %d: %w", f.Path, line.Offset, err)
+				}
 				return fmt.Errorf("%s: line %d, byte %d: %w", f.Path, s.FirstLine+int64(line.Ordinal), line.Offset, err)
 			}
 		}

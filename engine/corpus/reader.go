@@ -145,6 +145,14 @@ func (r *Reader) BytesRead() int64 {
 	return r.pos
 }
 
+// lines is how many lines were read, blank ones included.
+func (r *Reader) lines() int64 {
+	if r.stream != nil {
+		return r.stream.ordinal
+	}
+	return r.ordinal
+}
+
 // Close releases the file and its map; no Line may be used afterwards.
 func (r *Reader) Close() error {
 	if r.stream != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
@@ -19,6 +20,11 @@ var ErrTooLong = fmt.Errorf("%w: the text is too long", doc.ErrInput)
 // bytes of it. The error wraps doc.ErrInput if the file cannot be read or is
 // of a format that is not supported.
 func ReadText(ctx context.Context, path string, limit int64) ([]byte, error) {
+	return ReadTextInto(ctx, path, limit, nil)
+}
+
+// ReadTextInto is ReadText that takes memory, whatever it holds, if there is enough.
+func ReadTextInto(ctx context.Context, path string, limit int64, memory []byte) ([]byte, error) {
 	in, size, err := openStream(ctx, path)
 	if err != nil {
 		return nil, err
@@ -28,7 +34,7 @@ func ReadText(ctx context.Context, path string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", path, ErrTooLong)
 	}
 	// One byte more than is expected shows the end without growing.
-	text := bytes.NewBuffer(make([]byte, 0, max(size, 0)+bytes.MinRead))
+	text := bytes.NewBuffer(slices.Grow(memory[:0], int(max(size, 0)+bytes.MinRead)))
 	n, err := text.ReadFrom(io.LimitReader(in, limit+1))
 	switch {
 	case errors.Is(err, errCorruptStream):

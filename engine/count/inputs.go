@@ -140,48 +140,73 @@ func stdinSource(ctx context.Context, r request.Rules, m request.Means, kind Inp
 	return s, err
 }
 
-// cutUnits cuts JSON lines into shards.
+// cutUnits cuts JSON lines into shards. Nothing is read but where files are cut,
+// unless that cannot be known without reading them (corpus.Draft).
 func cutUnits(ctx context.Context, r request.Rules, m request.Means, sources []source) (units []unit, total int64, err error) {
-	var lines []string // paths of JSON lines
-	for _, s := range sources {
-		if !s.isText {
-			lines = append(lines, s.opened)
-		}
-	}
-	var files []plan.File
-	byFile := make([][]plan.Shard, len(lines))
-	if len(lines) > 0 {
-		total = corpus.TotalSize(ctx, lines)
-		track := progress.Start(m.Progress, "plan", total, "bytes")
-		var shards []plan.Shard
-		files, shards, err = corpus.Plan(ctx, lines, corpus.PlanOptions{
-			ShardSize: r.ShardSize, Workers: m.Workers, SkipDigest: true, Progress: track.Add,
-		})
-		if err != nil {
-			return nil, 0, err
-		}
-		track.End(1, total)
-		for _, s := range shards {
-			byFile[s.File] = append(byFile[s.File], s)
-		}
-	}
-	at := 0 // in files
-	for _, s := range sources {
+	shards := make([][]unit, len(sources))
+	var unread []int // sources that no draft can be made of
+	for i, s := range sources {
 		if s.isText {
-			u := unit{source: s, size: int64(len(s.text))}
-			if s.text == nil {
-				if size, err := corpus.Size(ctx, s.opened); err == nil {
-					u.size = size
-				}
-			}
-			total += u.size
-			units = append(units, u)
 			continue
 		}
-		for _, shard := range byFile[at] {
-			units = append(units, unit{source: s, planned: files[at], shard: shard})
+		if files, cuts, ok := corpus.Draft(ctx, []string{s.opened}, r.ShardSize); ok {
+			shards[i] = s.shards(files[0], cuts)
+		} else {
+			unread = append(unread, i)
 		}
-		at++
+	}
+	if err := planUnits(ctx, r, m, sources, unread, shards); err != nil {
+		return nil, 0, err
+	}
+	for i, s := range sources {
+		if !s.isText {
+			for _, u := range shards[i] {
+				total += u.shard.Length
+			}
+			units = append(units, shards[i]...)
+			continue
+		}
+		u := unit{source: s, size: int64(len(s.text))}
+		if s.text == nil {
+			if size, err := corpus.Size(ctx, s.opened); err == nil {
+				u.size = size
+			}
+		}
+		total += u.size
+		units = append(units, u)
 	}
 	return units, total, nil
+}
+
+// planUnits reads the sources of these numbers and stores their shards.
+func planUnits(ctx context.Context, r request.Rules, m request.Means, sources []source, numbers []int, shards [][]unit) error {
+	if len(numbers) == 0 {
+		return nil
+	}
+	paths := make([]string, len(numbers))
+	for i, n := range numbers {
+		paths[i] = sources[n].opened
+	}
+	total := corpus.TotalSize(ctx, paths)
+	track := progress.Start(m.Progress, "plan", total, "bytes")
+	files, cuts, err := corpus.Plan(ctx, paths, corpus.PlanOptions{
+		ShardSize: r.ShardSize, Workers: m.Workers, SkipDigest: true, Progress: track.Add,
+	})
+	if err != nil {
+		return err
+	}
+	track.End(1, total)
+	for _, c := range cuts {
+		n := numbers[c.File]
+		shards[n] = append(shards[n], sources[n].shards(files[c.File], []plan.Shard{c})...)
+	}
+	return nil
+}
+
+// shards returns the units of a source of JSON lines.
+func (s source) shards(file plan.File, cuts []plan.Shard) (units []unit) {
+	for _, c := range cuts {
+		units = append(units, unit{source: s, planned: file, shard: c})
+	}
+	return units
 }
