@@ -303,13 +303,13 @@ func (a *auditor) eachSet(ctx context.Context, texts []distinctText, newFn func(
 	for k := range workers {
 		group.Go(func() error {
 			fn := newFn()
-			var set []uint64
+			var buffer []uint64
 			for _, i := range known[k*len(known)/workers : (k+1)*len(known)/workers] {
 				if err := groupCtx.Err(); err != nil {
 					return err
 				}
-				var err error
-				if set, err = a.known.Load(uint32(a.rank(&texts[i])), set); err != nil {
+				set, err := a.known.Load(uint32(a.rank(&texts[i])), &buffer)
+				if err != nil {
 					return err
 				}
 				if err := fn(i, set); err != nil {

@@ -23,8 +23,9 @@ func (s memorySets) Parity(d uint32) []uint64 {
 	return bitmap
 }
 
-func (s memorySets) Load(d uint32, dst []uint64) ([]uint64, error) {
-	return append(dst[:0], s[d]...), nil
+func (s memorySets) Load(d uint32, buffer *[]uint64) ([]uint64, error) {
+	*buffer = append((*buffer)[:0], s[d]...)
+	return *buffer, nil
 }
 
 // jaccard returns the sizes of intersection and union, the obvious way.

@@ -33,13 +33,13 @@ func newFrequencyOrder(ctx context.Context, docs []uint32, sets Sets) (*frequenc
 		total += sets.Size(d)
 	}
 	all := make([]uint64, 0, total)
-	var set []uint64
+	var buffer []uint64
 	for _, d := range docs {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		var err error
-		if set, err = sets.Load(d, set); err != nil {
+		set, err := sets.Load(d, &buffer)
+		if err != nil {
 			return nil, err
 		}
 		all = append(all, set...)
@@ -150,13 +150,14 @@ func newPrefixIndex(ctx context.Context, n int, docs []uint32, sets Sets, thresh
 		count:     make([]uint32, n),
 	}
 	var entries []prefixEntry
-	var set []uint64
+	var buffer []uint64
 	var numbers []uint32
 	for _, d := range docs {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if set, err = sets.Load(d, set); err != nil {
+		set, err := sets.Load(d, &buffer)
+		if err != nil {
 			return nil, err
 		}
 		numbers = numbers[:0]

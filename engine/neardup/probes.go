@@ -95,14 +95,14 @@ func (p *Probes) choose(ctx context.Context, total int) ([]probeEntry, error) {
 	// Two counts for each shingle that is counted, so that few are alone in vain.
 	shift := 64 - bits.Len(uint(2*choice*total))
 	counts := make([]uint8, 1<<(64-shift))
-	var set []uint64
+	var buffer []uint64
 	eachOf := func(fn func(d uint32, needed int, from []uint64)) error {
 		for d := range uint32(p.n) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			var err error
-			if set, err = p.sets.Load(d, set); err != nil {
+			set, err := p.sets.Load(d, &buffer)
+			if err != nil {
 				return err
 			}
 			needed := p.needed(len(set))
@@ -154,7 +154,7 @@ type ProbeMatcher struct {
 	round  uint32
 	seen   []uint32 // by probe, the last round it was found in
 	found  []uint32
-	set    []uint64
+	buffer []uint64 // of a set
 }
 
 // NewMatcher returns a ProbeMatcher.
@@ -198,11 +198,11 @@ func (m *ProbeMatcher) Prove(set []uint64, fn func(probe uint32, overlap, union 
 		if need > min(len(set), p.sets.Size(d)) {
 			continue
 		}
-		var err error
-		if m.set, err = p.sets.Load(d, m.set); err != nil {
+		probe, err := p.sets.Load(d, &m.buffer)
+		if err != nil {
 			return err
 		}
-		if o, ok := overlapAtLeast(set, m.set, need); ok {
+		if o, ok := overlapAtLeast(set, probe, need); ok {
 			fn(d, o, total-o)
 		}
 	}

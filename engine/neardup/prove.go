@@ -64,7 +64,7 @@ func (m match) bar(threshold ratio, other uint32, total int) int {
 type prover struct {
 	sets         Sets
 	threshold    ratio
-	mine, theirs []uint64
+	mine, theirs []uint64 // buffers
 	counts       proofCounts
 }
 
@@ -85,7 +85,7 @@ type subject struct {
 	doc    uint32
 	size   int
 	parity []uint64
-	loaded bool // its set is in prover.mine
+	set    []uint64 // once it was needed
 }
 
 func (p *prover) subject(d uint32) subject {
@@ -108,16 +108,16 @@ func (p *prover) overlap(s *subject, other uint32, need int) (int, bool, error) 
 	}
 	p.counts.merged++
 	var err error
-	if !s.loaded {
-		if p.mine, err = p.sets.Load(s.doc, p.mine); err != nil {
+	if s.set == nil {
+		if s.set, err = p.sets.Load(s.doc, &p.mine); err != nil {
 			return 0, false, err
 		}
-		s.loaded = true
 	}
-	if p.theirs, err = p.sets.Load(other, p.theirs); err != nil {
+	theirs, err := p.sets.Load(other, &p.theirs)
+	if err != nil {
 		return 0, false, err
 	}
-	o, ok := overlapAtLeast(p.mine, p.theirs, need)
+	o, ok := overlapAtLeast(s.set, theirs, need)
 	return o, ok, nil
 }
 

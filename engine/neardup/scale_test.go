@@ -227,11 +227,11 @@ type failingSets struct {
 
 var errLoad = errors.New("unreadable")
 
-func (s failingSets) Load(d uint32, dst []uint64) ([]uint64, error) {
+func (s failingSets) Load(d uint32, buffer *[]uint64) ([]uint64, error) {
 	if d == s.bad {
 		return nil, errLoad
 	}
-	return s.memorySets.Load(d, dst)
+	return s.memorySets.Load(d, buffer)
 }
 
 func TestLoadErrorsSurface(t *testing.T) {

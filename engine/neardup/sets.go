@@ -20,9 +20,9 @@ type Sets interface {
 	Size(d uint32) int
 	// Parity returns the parity bitmap of the set; not to be changed.
 	Parity(d uint32) []uint64
-	// Load returns the set, ascending, not to be changed. It may be in dst, which is
-	// then a result of Load or memory of the caller's.
-	Load(d uint32, dst []uint64) ([]uint64, error)
+	// Load returns the set, ascending, not to be changed. It may be in *buffer, which is
+	// the caller's and grows as needed.
+	Load(d uint32, buffer *[]uint64) ([]uint64, error)
 }
 
 // maxSetSize bounds a set so that the products of sizes in a proof stay within
@@ -36,7 +36,7 @@ const parityChunk = 1 << 17
 // stored ones a bitmap of 128 bytes or more.
 type setIndex struct {
 	sizes  []uint32
-	at     []uint64   // of the set in the file, in elements
+	at     []uint64   // of the set: of memory chunk<<32 | first element; of the file inFile | first element
 	parity [][]uint64 // chunks of bitmaps
 	place  []uint64   // of the bitmap: chunk<<32 | first word
 }
@@ -178,14 +178,14 @@ func (w *SetFile) Sets(refs []SetRef) (*FileSets, error) {
 		return nil, err
 	}
 	s := &FileSets{file: w.file, index: newSetIndex(len(refs))}
-	var set []uint64
+	var buffer []uint64
 	for d, ref := range refs {
 		if ref.Size == 0 {
 			continue
 		}
-		s.index.sizes[d], s.index.at[d] = ref.Size, ref.At
-		var err error
-		if set, err = s.Load(uint32(d), set); err != nil {
+		s.index.sizes[d], s.index.at[d] = ref.Size, inFile|ref.At
+		set, err := s.Load(uint32(d), &buffer)
+		if err != nil {
 			return nil, err
 		}
 		setParity(s.index.newBitmap(uint32(d)), set)
@@ -197,18 +197,18 @@ func (w *SetFile) Sets(refs []SetRef) (*FileSets, error) {
 func (w *SetFile) Close() error { return closeScratch(w.file) }
 
 // SetWriter stores the shingle sets of numbered documents: in memory as long as
-// there is room, or else all of them in a private file.
+// there is room, what comes later in a private file.
 type SetWriter struct {
 	*SetFile
 	index  setIndex
-	room   int64      // bytes that memory still has for sets; negative once they are in the file
+	room   int64      // bytes that memory still has for sets
 	chunks [][]uint64 // sets in memory
-
-	copying sync.WaitGroup // sets on their way into chunks
 }
 
-// setChunk is the number of elements that memory for sets is allocated in.
-const setChunk = 1 << 17
+const (
+	setChunk = 1 << 17 // elements that memory for sets is allocated in
+	inFile   = 1 << 63 // marks the place of a set that is not in memory
+)
 
 func newSetIndex(docs int) setIndex {
 	return setIndex{sizes: make([]uint32, docs), at: make([]uint64, docs), place: make([]uint64, docs)}
@@ -221,12 +221,12 @@ func NewSetWriter(dir string, docs int) (*SetWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &SetWriter{SetFile: f, index: newSetIndex(docs), room: -1}, nil
+	return &SetWriter{SetFile: f, index: newSetIndex(docs)}, nil
 }
 
-// KeepInMemory lets the sets stay in memory if they take no more than so many bytes.
-// It is called before the first Append.
-func (w *SetWriter) KeepInMemory(bytes int64) { w.room = max(bytes, 0) }
+// KeepInMemory lets sets stay in memory that take no more than so many bytes. It is
+// called before the first Append.
+func (w *SetWriter) KeepInMemory(bytes int64) { w.room = bytes }
 
 // Append stores the set of document d: distinct and ascending. Every document
 // has at most one, in any order. Append is safe for concurrent use and does
@@ -250,20 +250,13 @@ func (w *SetWriter) Append(d uint32, set []uint64) error {
 		w.mu.Unlock()
 		return err
 	}
-	at, place, due, err := w.place(set)
-	if err != nil {
-		w.mu.Unlock()
-		return fmt.Errorf("document %d: %w", d, err)
-	}
+	at, place, due := w.place(set)
 	w.index.sizes[d], w.index.at[d] = uint32(len(set)), at
 	parity := w.index.newBitmap(d)
 	w.mu.Unlock()
 
 	// Each thread fills its own memory.
-	if place != nil {
-		copy(place, set)
-		w.copying.Done()
-	}
+	copy(place, set)
 	setParity(parity, set)
 	if err := w.write(due); err != nil {
 		return fmt.Errorf("document %d: %w", d, err)
@@ -271,21 +264,15 @@ func (w *SetWriter) Append(d uint32, set []uint64) error {
 	return nil
 }
 
-// place finds a set a place: in memory, where it is to be copied to (then copying
-// waits for it), or in the file, with what is due to be written. at is its chunk<<32 |
-// first element, or its place in the file. The lock is held.
-func (w *SetWriter) place(set []uint64) (at uint64, place []uint64, due unwritten, err error) {
-	if w.room >= 0 {
-		if w.room -= 8 * int64(len(set)); w.room < 0 {
-			if err := w.toFile(); err != nil {
-				return 0, nil, due, err
-			}
-		}
-	}
-	if w.room < 0 {
+// place finds a set a place: in memory, where it is to be copied to, or in the file,
+// with what is due to be written. at is as setIndex has it. The lock is held.
+func (w *SetWriter) place(set []uint64) (at uint64, place []uint64, due unwritten) {
+	bytes := 8 * int64(len(set))
+	if bytes > w.room {
 		ref, due := w.append(set)
-		return ref.At, nil, due, nil
+		return inFile | ref.At, nil, due
 	}
+	w.room -= bytes
 	last := len(w.chunks) - 1
 	if last < 0 || cap(w.chunks[last])-len(w.chunks[last]) < len(set) {
 		w.chunks = append(w.chunks, make([]uint64, 0, max(len(set), setChunk)))
@@ -294,30 +281,7 @@ func (w *SetWriter) place(set []uint64) (at uint64, place []uint64, due unwritte
 	begin := len(w.chunks[last])
 	end := begin + len(set)
 	w.chunks[last] = w.chunks[last][:end]
-	w.copying.Add(1)
-	return uint64(last)<<32 | uint64(begin), w.chunks[last][begin:end:end], due, nil
-}
-
-// toFile moves the sets from memory to the file. The lock is held.
-func (w *SetWriter) toFile() error {
-	w.copying.Wait()
-	begin := make([]uint64, len(w.chunks))
-	for i, c := range w.chunks {
-		if _, err := w.file.WriteAt(bytesOf(c), int64(w.written)*8); err != nil {
-			w.err = fmt.Errorf("store shingle set: %w", err)
-			return w.err
-		}
-		begin[i] = w.written
-		w.written += uint64(len(c))
-	}
-	for d, size := range w.index.sizes {
-		if size > 0 {
-			at := w.index.at[d]
-			w.index.at[d] = begin[at>>32] + at&math.MaxUint32
-		}
-	}
-	w.chunks = nil
-	return nil
+	return uint64(last)<<32 | uint64(begin), w.chunks[last][begin:end:end], due
 }
 
 // Finish ends writing and returns the sets. The writer is spent, also when it
@@ -332,9 +296,9 @@ func (w *SetWriter) Finish() (*FileSets, error) {
 // Abort gives up what was written.
 func (w *SetWriter) Abort() error { return closeScratch(w.file) }
 
-// FileSets are the sets of a finished SetWriter. Load reads the file, unless they are
-// all in memory: what is read often stays in the system's page cache, which also gives
-// the memory back where it is needed more.
+// FileSets are the sets of a finished SetWriter. Load reads those that are not in
+// memory from the file: what is read often stays in the system's page cache, which also
+// gives the memory back where it is needed more.
 type FileSets struct {
 	file   *os.File
 	index  setIndex
@@ -356,27 +320,26 @@ func (s *FileSets) Shingles() (n int64) {
 }
 
 // Load implements Sets.
-func (s *FileSets) Load(d uint32, dst []uint64) ([]uint64, error) {
-	n := s.Size(d)
-	if s.chunks != nil && n > 0 {
-		at := s.index.at[d]
+func (s *FileSets) Load(d uint32, buffer *[]uint64) ([]uint64, error) {
+	n, at := s.Size(d), s.index.at[d]
+	if n == 0 {
+		return nil, nil
+	}
+	if at&inFile == 0 {
 		return s.chunks[at>>32][at&math.MaxUint32:][:n:n], nil
 	}
-	if cap(dst) < n {
+	if cap(*buffer) < n {
 		// Room to spare: the caller comes back with sets of other sizes.
-		dst = make([]uint64, n+n/4)
+		*buffer = make([]uint64, n+n/4)
 	}
-	dst = dst[:n]
-	if n == 0 {
-		return dst, nil
-	}
-	if _, err := s.file.ReadAt(bytesOf(dst), int64(s.index.at[d])*8); err != nil {
+	set := (*buffer)[:n]
+	if _, err := s.file.ReadAt(bytesOf(set), int64(at&^inFile)*8); err != nil {
 		if errors.Is(err, io.EOF) {
 			err = fmt.Errorf("%w: the file ends early", doc.ErrCorrupt)
 		}
 		return nil, fmt.Errorf("load shingle set of document %d: %w", d, err)
 	}
-	return dst, nil
+	return set, nil
 }
 
 // Close frees the file.

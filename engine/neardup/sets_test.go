@@ -73,10 +73,11 @@ func TestSetsComeBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var set []uint64
+		var buffer []uint64
 		for d := range sets {
 			d := uint32(d)
-			if set, err = stored.Load(d, set); err != nil {
+			set, err := stored.Load(d, &buffer)
+			if err != nil {
 				t.Fatal(err)
 			}
 			if !slices.Equal(set, sets[d]) || stored.Size(d) != len(sets[d]) {
@@ -149,7 +150,7 @@ func TestShortSetFileIsCorrupt(t *testing.T) {
 	if err := s.file.Truncate(80); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Load(0, nil); !errors.Is(err, doc.ErrCorrupt) {
+	if _, err := s.Load(0, new([]uint64)); !errors.Is(err, doc.ErrCorrupt) {
 		t.Errorf("error %v, want %v", err, doc.ErrCorrupt)
 	}
 }

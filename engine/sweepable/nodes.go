@@ -56,12 +56,13 @@ func keepSets(ctx context.Context, t *task.Task, g *fate.Nodes) error {
 	slices.SortFunc(ranks, func(a, b uint32) int {
 		return cmp.Or(cmp.Compare(g.Graph.Of(a)[0], g.Graph.Of(b)[0]), cmp.Compare(a, b))
 	})
-	var set []uint64
+	var buffer []uint64
 	for _, d := range ranks {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if set, err = g.Sets.Load(d, set); err != nil {
+		set, err := g.Sets.Load(d, &buffer)
+		if err != nil {
 			return err
 		}
 		w.Set(d, set)
