@@ -1,6 +1,7 @@
 package neardup
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"sync/atomic"
@@ -18,38 +19,37 @@ const batchSize = 1024
 func inBatches(ctx context.Context, n, size, workers int, each func(w int, d uint32) error, after func(lo, hi uint32) error) error {
 	errs := make([]error, size)
 	for lo := 0; lo < n; lo += size {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		hi := min(lo+size, n)
-		var next atomic.Int64
-		next.Store(int64(lo))
-		work := func(w int) {
-			for {
-				d := int(next.Add(1)) - 1
-				if d >= hi || ctx.Err() != nil {
-					return
-				}
-				errs[d-lo] = each(w, uint32(d))
-			}
-		}
-		var others sync.WaitGroup
-		for w := 1; w < workers; w++ {
-			others.Go(func() { work(w) })
-		}
-		work(0)
-		others.Wait()
-		if err := ctx.Err(); err != nil {
+		if err := spread(ctx, uint32(lo), uint32(hi), workers, errs[:hi-lo], each); err != nil {
 			return err
-		}
-		for _, err := range errs[:hi-lo] {
-			if err != nil {
-				return err
-			}
 		}
 		if err := after(uint32(lo), uint32(hi)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// spread calls fn(w, d) for d = lo … hi−1, spread over workers w = 0 … workers−1, and
+// returns the error of the least d that has one. errs is room for one of each.
+func spread(ctx context.Context, lo, hi uint32, workers int, errs []error, fn func(w int, d uint32) error) error {
+	clear(errs)
+	var next atomic.Uint32
+	next.Store(lo)
+	work := func(w int) {
+		for ctx.Err() == nil {
+			d := next.Add(1) - 1
+			if d >= hi {
+				return
+			}
+			errs[d-lo] = fn(w, d)
+		}
+	}
+	var others sync.WaitGroup
+	for w := 1; w < workers; w++ {
+		others.Go(func() { work(w) })
+	}
+	work(0)
+	others.Wait()
+	return cmp.Or(ctx.Err(), cmp.Or(errs...))
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 )
 
-// FileSets are the sets of a finished SetWriter. Load reads the file, unless they are
-// all in memory: what is read often stays in the system's page cache, which also gives
-// the memory back where it is needed more.
+// FileSets are the sets of a finished SetWriter. Load reads those that are not in
+// memory from the file: what is read often stays in the system's page cache, which also
+// gives the memory back where it is needed more.
 type FileSets struct {
 	file   *os.File
 	index  setIndex
-	chunks [][]uint64
-	stored int64 // elements
+	chunks [][]uint64 // sets and edits in memory
+	stored int64      // elements
 }
 
 // Size implements Sets.
@@ -51,54 +51,32 @@ func (s *FileSets) Load(d uint32, buffer *[]uint64) ([]uint64, error) {
 }
 
 func (s *FileSets) load(d uint32, n int, buffer *[]uint64) ([]uint64, error) {
-	if s.index.base[d] == 0 {
-		if s.chunks != nil {
-			return s.inMemory(d, n), nil
-		}
+	at, base := s.index.at[d], s.index.base[d]
+	switch {
+	case at&inFile != 0:
 		set := roomFor(buffer, n)
-		return set, s.read(set, s.index.at[d])
+		return set, s.read(set, at&^inFile)
+	case base == 0:
+		return s.inMemory(d, n), nil
 	}
-	base := s.index.base[d] - 1
-	size := s.Size(base)
-	if s.chunks != nil {
-		e := s.edits(d)
-		set := roomFor(buffer, n)
-		e.apply(set, s.inMemory(base, size))
-		return set, nil
-	}
-	var head [1]uint64
-	if err := s.read(head[:], s.index.at[d]); err != nil {
-		return nil, err
-	}
-	record := recordWords(numbersOf(head[0]))
-	all := roomFor(buffer, n+size+record)
-	if err := s.read(all[n:][:size], s.index.at[base]); err != nil {
-		return nil, err
-	}
-	if err := s.read(all[n+size:], s.index.at[d]); err != nil {
-		return nil, err
-	}
-	e := editsOf(all[n+size:])
-	e.apply(all[:n], all[n:][:size])
-	return all[:n], nil
+	e, set := s.edits(d), roomFor(buffer, n)
+	e.apply(set, s.inMemory(base-1, s.Size(base-1)))
+	return set, nil
 }
 
-// inMemory returns what is stored for document d, n elements at least.
+// inMemory returns the first n elements of what memory has of document d.
 func (s *FileSets) inMemory(d uint32, n int) []uint64 {
 	at := s.index.at[d]
 	return s.chunks[at>>32][at&math.MaxUint32:][:n:n]
 }
 
-// edits returns those of a document whose set is not whole, in memory.
+// edits returns those of a document whose set is not whole.
 func (s *FileSets) edits(d uint32) edits {
 	return editsOf(s.inMemory(d, recordWords(numbersOf(s.inMemory(d, 1)[0]))))
 }
 
-// Overlap implements Sets: for documents in memory with one base.
+// Overlap implements Sets: for documents with one base.
 func (s *FileSets) Overlap(a, b uint32) (int, bool) {
-	if s.chunks == nil {
-		return 0, false
-	}
 	baseA, baseB := s.index.base[a], s.index.base[b]
 	var ofA, ofB edits // none of a base itself
 	switch {

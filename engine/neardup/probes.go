@@ -154,7 +154,7 @@ type ProbeMatcher struct {
 	round  uint32
 	seen   []uint32 // by probe, the last round it was found in
 	found  []uint32
-	buffer []uint64
+	buffer []uint64 // of a set
 }
 
 // NewMatcher returns a ProbeMatcher.
@@ -198,11 +198,11 @@ func (m *ProbeMatcher) Prove(set []uint64, fn func(probe uint32, overlap, union 
 		if need > min(len(set), p.sets.Size(d)) {
 			continue
 		}
-		other, err := p.sets.Load(d, &m.buffer)
+		probe, err := p.sets.Load(d, &m.buffer)
 		if err != nil {
 			return err
 		}
-		if o, ok := overlapAtLeast(set, other, need); ok {
+		if o, ok := overlapAtLeast(set, probe, need); ok {
 			fn(d, o, total-o)
 		}
 	}

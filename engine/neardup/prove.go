@@ -62,12 +62,10 @@ func (m match) bar(threshold ratio, other uint32, total int) int {
 // prover tests candidates against their true Jaccard, cheapest test first:
 // sizes, parity bitmaps, then the sets. It belongs to one goroutine.
 type prover struct {
-	sets      Sets
-	threshold ratio
-	counts    proofCounts
-
-	mine     []uint64 // the set of the subject
-	of, with []uint64 // buffers for the sets of the subject and of a candidate
+	sets         Sets
+	threshold    ratio
+	mine, theirs []uint64 // buffers
+	counts       proofCounts
 }
 
 // proofCounts count candidates by the test that settled them.
@@ -87,7 +85,7 @@ type subject struct {
 	doc    uint32
 	size   int
 	parity []uint64
-	loaded bool // its set is in prover.mine
+	set    []uint64 // once it was needed
 }
 
 func (p *prover) subject(d uint32) subject {
@@ -113,17 +111,16 @@ func (p *prover) overlap(s *subject, other uint32, need int) (int, bool, error) 
 		return o, o >= need, nil
 	}
 	var err error
-	if !s.loaded {
-		if p.mine, err = p.sets.Load(s.doc, &p.of); err != nil {
+	if s.set == nil {
+		if s.set, err = p.sets.Load(s.doc, &p.mine); err != nil {
 			return 0, false, err
 		}
-		s.loaded = true
 	}
-	theirs, err := p.sets.Load(other, &p.with)
+	theirs, err := p.sets.Load(other, &p.theirs)
 	if err != nil {
 		return 0, false, err
 	}
-	o, ok := overlapAtLeast(p.mine, theirs, need)
+	o, ok := overlapAtLeast(s.set, theirs, need)
 	return o, ok, nil
 }
 

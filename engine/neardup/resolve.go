@@ -3,6 +3,7 @@ package neardup
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Verdict says that document Doc is dropped and why: it and the kept document
@@ -116,10 +117,10 @@ type Before struct {
 // for any number of workers.
 //
 // It goes in batches. The documents of a batch are first tested in parallel
-// against those kept before the batch, then one by one, in order, against
-// those kept within it. Only kept documents are ever candidates, and no test
-// is made that the definition does not ask for: this keeps revision histories
-// from costing the square of their length.
+// against those kept before the batch, then in order against those kept within it:
+// one by one those that hang together by buckets of theirs, beside others. Only
+// kept documents are ever candidates, and no test is made that the definition does
+// not ask for: this keeps revision histories from costing the square of their length.
 //
 // A document that stands is kept; with standing.Alone only those count as
 // already kept. Progress, if not nil, is told the number of documents done,
@@ -151,8 +152,9 @@ type resolution struct {
 	large    []bool    // buckets that may be hot
 	hot      *hotIndex // nil until a bucket is hot
 	workers  []resolver
-	matches  []match // of each document of the batch, against those kept before it
-	partners []int   // how many those were, in buckets that are not large
+	families batchFamilies
+	matches  []match // of each document of the batch, against those kept before it, then all
+	partners []int   // how many those were, first in buckets that are not large
 	verdicts []Verdict
 	stats    Stats
 }
@@ -174,6 +176,7 @@ func newResolution(g Graph, sets Sets, threshold ratio, workers int) *resolution
 		kept:      newKeptIndex(g),
 		large:     g.Large,
 		workers:   make([]resolver, max(workers, 1)),
+		families:  batchFamilies{graph: g},
 	}
 	if r.large == nil {
 		r.large = make([]bool, g.Buckets)
@@ -199,14 +202,22 @@ func (r *resolution) run(ctx context.Context) ([]Verdict, Stats, error) {
 		r.matches[at], r.partners[at], err = r.against(&r.workers[w], d, 0, r.before(d))
 		return err
 	}
+	errs := make([]error, r.batch)
 	after := func(lo, hi uint32) error {
+		workers := len(r.workers)
+		if r.hot != nil {
+			workers = 1 // its index is of all documents
+		}
+		r.families.find(lo, hi, workers)
+		err := spread(ctx, lo, hi, workers, errs[:hi-lo], func(w int, d uint32) error {
+			return r.families.each(d, func(d uint32) error { return r.decide(&r.workers[w], d, lo) })
+		})
+		if err != nil {
+			return err
+		}
 		crowded := false
 		for d := lo; d < hi; d++ {
-			full, err := r.decide(d, lo)
-			if err != nil {
-				return err
-			}
-			crowded = crowded || full
+			crowded = r.note(d) || crowded
 		}
 		if crowded && r.hot == nil {
 			var err error
@@ -240,22 +251,21 @@ func (r *resolution) run(ctx context.Context) ([]Verdict, Stats, error) {
 }
 
 // decide keeps or drops d, which has been tested against the documents before
-// lo, the first of its batch. It reports whether that made a bucket hot.
-func (r *resolution) decide(d, lo uint32) (bool, error) {
+// lo, the first of its batch, after those of the batch that share a bucket with it.
+func (r *resolution) decide(w *resolver, d, lo uint32) error {
 	buckets := r.graph.Of(d)
 	if len(buckets) == 0 {
-		return false, nil
+		return nil
 	}
 	if d < r.standing.First {
-		r.stats.Documents++
-		return r.keep(d, buckets), nil
+		r.keep(d, buckets)
+		return nil
 	}
 	at := int(d) % r.batch
-	m, partners, err := r.against(&r.workers[0], d, lo, r.matches[at])
+	m, partners, err := r.against(w, d, lo, r.matches[at])
 	if err != nil {
-		return false, err
+		return err
 	}
-	r.stats.Documents++
 	partners += r.partners[at]
 	if r.standing.Before != nil {
 		r.standing.Before[d].Partners += uint32(partners)
@@ -265,25 +275,39 @@ func (r *resolution) decide(d, lo uint32) (bool, error) {
 			partners += min(int(r.kept.kept[b]), HotBucket)
 		}
 	}
-	if n := uint64(partners); n > r.stats.MostCandidates {
-		r.stats.MostCandidates, r.stats.MostCandidatesDoc = n, d
+	r.matches[at], r.partners[at] = m, partners
+	if !m.known && !m.found() && !r.standing.Alone {
+		r.keep(d, buckets)
 	}
-	if m.known {
-		return false, nil // dropped, and its witness is the one that it had
+	return nil
+}
+
+// note takes in what was decided of d. It reports whether one of its buckets is hot.
+func (r *resolution) note(d uint32) (crowded bool) {
+	buckets := r.graph.Of(d)
+	if len(buckets) == 0 {
+		return false
 	}
-	if m.found() {
-		r.verdicts = append(r.verdicts, Verdict{
-			Doc: d, Witness: m.doc,
-			Overlap: m.overlap, Union: m.union,
-			Shared: r.graph.shared(d, m.doc),
-		})
-		return false, nil
+	r.stats.Documents++
+	if d >= r.standing.First {
+		m, partners := r.matches[int(d)%r.batch], r.partners[int(d)%r.batch]
+		if n := uint64(partners); n > r.stats.MostCandidates {
+			r.stats.MostCandidates, r.stats.MostCandidatesDoc = n, d
+		}
+		if m.known {
+			return false // dropped, and its witness is the one that it had
+		}
+		if m.found() {
+			r.verdicts = append(r.verdicts, Verdict{
+				Doc: d, Witness: m.doc,
+				Overlap: m.overlap, Union: m.union,
+				Shared: r.graph.shared(d, m.doc),
+			})
+			return false
+		}
+		r.stats.KeptCandidates += uint64(partners)
 	}
-	r.stats.KeptCandidates += uint64(partners)
-	if r.standing.Alone {
-		return false, nil // kept, but nobody's witness
-	}
-	return r.keep(d, buckets), nil
+	return slices.ContainsFunc(buckets, func(b uint32) bool { return int(r.kept.kept[b]) > r.hotBucket })
 }
 
 // before returns the match that a document has from earlier graphs.
@@ -295,17 +319,12 @@ func (r *resolution) before(d uint32) match {
 	return match{overlap: r.standing.Before[d].Overlap, union: r.standing.Before[d].Union, known: true}
 }
 
-// keep makes d a document that later ones are tested against. It reports
-// whether that made a bucket hot.
-func (r *resolution) keep(d uint32, buckets []uint32) (crowded bool) {
+// keep makes d a document that later ones are tested against.
+func (r *resolution) keep(d uint32, buckets []uint32) {
 	r.kept.add(d, buckets)
-	for _, b := range buckets {
-		crowded = crowded || int(r.kept.kept[b]) > r.hotBucket
-	}
 	if r.hot != nil {
 		r.hot.prefixes.add(d)
 	}
-	return crowded
 }
 
 // against tests d against the kept documents, no earlier than from, that it

@@ -39,7 +39,7 @@ const parityChunk = 1 << 17
 // stored ones a bitmap of 128 bytes or more.
 type setIndex struct {
 	sizes  []uint32
-	at     []uint64   // of the set or its edits in the file, in elements
+	at     []uint64   // of the set or its edits: in memory chunk<<32 | first element; in the file inFile | first element
 	base   []uint32   // 0: the set is there; else its edits of that of document base − 1
 	parity [][]uint64 // chunks of bitmaps
 	place  []uint64   // of the bitmap: chunk<<32 | first word
@@ -187,7 +187,7 @@ func (w *SetFile) Sets(refs []SetRef) (*FileSets, error) {
 		if ref.Size == 0 {
 			continue
 		}
-		s.index.sizes[d], s.index.at[d] = ref.Size, ref.At
+		s.index.sizes[d], s.index.at[d] = ref.Size, inFile|ref.At
 		set, err := s.Load(uint32(d), &buffer)
 		if err != nil {
 			return nil, err
@@ -201,22 +201,22 @@ func (w *SetFile) Sets(refs []SetRef) (*FileSets, error) {
 func (w *SetFile) Close() error { return closeScratch(w.file) }
 
 // SetWriter stores the shingle sets of numbered documents: in memory as long as
-// there is room, or else all of them in a private file.
+// there is room, what comes later in a private file.
 type SetWriter struct {
 	*SetFile
 	index  setIndex
-	room   int64      // bytes that memory still has for sets; negative once they are in the file
-	chunks [][]uint64 // sets and edits in memory
-
-	bases   *baseFinder    // nil: no set is kept by its edits
-	copying sync.WaitGroup // sets on their way into chunks
+	room   int64       // bytes that memory still has for sets
+	chunks [][]uint64  // sets and edits in memory
+	bases  *baseFinder // nil: no set is kept by its edits
 }
 
 // editors are scratch memory of Append.
 var editors = sync.Pool{New: func() any { return new(edits) }}
 
-// setChunk is the number of elements that memory for sets is allocated in.
-const setChunk = 1 << 17
+const (
+	setChunk = 1 << 17 // elements that memory for sets is allocated in
+	inFile   = 1 << 63 // marks the place of a set that is not in memory
+)
 
 func newSetIndex(docs int) setIndex {
 	return setIndex{sizes: make([]uint32, docs), at: make([]uint64, docs), base: make([]uint32, docs), place: make([]uint64, docs)}
@@ -229,16 +229,16 @@ func NewSetWriter(dir string, docs int) (*SetWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &SetWriter{SetFile: f, index: newSetIndex(docs), room: -1}, nil
+	return &SetWriter{SetFile: f, index: newSetIndex(docs)}, nil
 }
 
-// KeepInMemory lets the sets stay in memory if they take no more than so many bytes.
-// It is called before the first Append.
-func (w *SetWriter) KeepInMemory(bytes int64) { w.room = max(bytes, 0) }
-
-// Expect tells which documents share buckets and so may have much in common: as long
-// as sets are in memory, what differs little from another one is kept as that. It is
+// KeepInMemory lets sets stay in memory that take no more than so many bytes. It is
 // called before the first Append.
+func (w *SetWriter) KeepInMemory(bytes int64) { w.room = bytes }
+
+// Expect tells which documents share buckets and so may have much in common: what
+// differs little from a set in memory is kept there as that. It is called before the
+// first Append.
 func (w *SetWriter) Expect(g Graph) {
 	w.bases = &baseFinder{graph: g, latest: make([]atomic.Uint32, g.Buckets)}
 }
@@ -269,11 +269,7 @@ func (w *SetWriter) Append(d uint32, set []uint64) error {
 		w.mu.Unlock()
 		return err
 	}
-	at, place, due, err := w.place(set, e)
-	if err != nil {
-		w.mu.Unlock()
-		return fmt.Errorf("document %d: %w", d, err)
-	}
+	at, place, due := w.place(set, e)
 	w.index.sizes[d], w.index.at[d] = uint32(len(set)), at
 	if e != nil && place != nil {
 		w.index.base[d] = base.doc + 1
@@ -282,14 +278,10 @@ func (w *SetWriter) Append(d uint32, set []uint64) error {
 	w.mu.Unlock()
 
 	// Each thread fills its own memory.
-	switch {
-	case place == nil:
-	case e != nil:
+	if e != nil && place != nil {
 		e.put(place)
-		w.copying.Done()
-	default:
+	} else {
 		copy(place, set)
-		w.copying.Done()
 	}
 	if e != nil && len(base.parity) == len(parity) {
 		copy(parity, base.parity)
@@ -325,16 +317,10 @@ func (w *SetWriter) editsOf(d uint32, set []uint64) (base, *edits) {
 	if !ok {
 		return base{}, nil
 	}
-	b := base{doc: of}
 	w.mu.Lock()
-	if w.room >= 0 {
-		at := w.index.at[of]
-		b.set, b.parity = w.chunks[at>>32][at&math.MaxUint32:][:w.index.sizes[of]], w.index.bitmap(of)
-	}
+	at := w.index.at[of]
+	b := base{doc: of, set: w.chunks[at>>32][at&math.MaxUint32:][:w.index.sizes[of]], parity: w.index.bitmap(of)}
 	w.mu.Unlock()
-	if b.set == nil {
-		return base{}, nil
-	}
 	e := editors.Get().(*edits)
 	if !e.between(b.set, set, len(set)/editShare) {
 		editors.Put(e)
@@ -344,25 +330,19 @@ func (w *SetWriter) editsOf(d uint32, set []uint64) (base, *edits) {
 }
 
 // place finds a set, or its edits if they are not nil, a place: in memory, where it is
-// to be copied to (then copying waits for it), or the set in the file, with what is due
-// to be written. at is its chunk<<32 | first element, or its place in the file. The lock
-// is held.
-func (w *SetWriter) place(set []uint64, e *edits) (at uint64, place []uint64, due unwritten, err error) {
+// to be copied to, or the set in the file, with what is due to be written. at is as
+// setIndex has it. The lock is held.
+func (w *SetWriter) place(set []uint64, e *edits) (at uint64, place []uint64, due unwritten) {
 	n := len(set)
 	if e != nil {
 		n = e.words()
 	}
-	if w.room >= 0 {
-		if w.room -= 8 * int64(n); w.room < 0 {
-			if err := w.toFile(); err != nil {
-				return 0, nil, due, err
-			}
-		}
-	}
-	if w.room < 0 {
+	bytes := 8 * int64(n)
+	if bytes > w.room {
 		ref, due := w.append(set)
-		return ref.At, nil, due, nil
+		return inFile | ref.At, nil, due
 	}
+	w.room -= bytes
 	last := len(w.chunks) - 1
 	if last < 0 || cap(w.chunks[last])-len(w.chunks[last]) < n {
 		w.chunks = append(w.chunks, make([]uint64, 0, max(n, setChunk)))
@@ -371,30 +351,7 @@ func (w *SetWriter) place(set []uint64, e *edits) (at uint64, place []uint64, du
 	begin := len(w.chunks[last])
 	end := begin + n
 	w.chunks[last] = w.chunks[last][:end]
-	w.copying.Add(1)
-	return uint64(last)<<32 | uint64(begin), w.chunks[last][begin:end:end], due, nil
-}
-
-// toFile moves the sets from memory to the file. The lock is held.
-func (w *SetWriter) toFile() error {
-	w.copying.Wait()
-	begin := make([]uint64, len(w.chunks))
-	for i, c := range w.chunks {
-		if _, err := w.file.WriteAt(bytesOf(c), int64(w.written)*8); err != nil {
-			w.err = fmt.Errorf("store shingle set: %w", err)
-			return w.err
-		}
-		begin[i] = w.written
-		w.written += uint64(len(c))
-	}
-	for d, size := range w.index.sizes {
-		if size > 0 {
-			at := w.index.at[d]
-			w.index.at[d] = begin[at>>32] + at&math.MaxUint32
-		}
-	}
-	w.chunks = nil
-	return nil
+	return uint64(last)<<32 | uint64(begin), w.chunks[last][begin:end:end], due
 }
 
 // Finish ends writing and returns the sets. The writer is spent, also when it

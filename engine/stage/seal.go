@@ -1,11 +1,14 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/manifest"
@@ -142,12 +145,15 @@ func (r *sealedRows) write(ctx context.Context) error {
 		return err
 	}
 	lines := tally.NewJSONLWriter(w, r.Plan.Further...)
-	err = r.each(ctx, func(row *sealedRow) error {
-		if err := table.Write(&row.Row); err != nil {
-			return err
-		}
-		return lines.Write(&row.Row)
-	})
+	toTable := func(row *sealedRow) error { return table.Write(&row.Row) }
+	toLines := func(row *sealedRow) error { return lines.Write(&row.Row) }
+	if r.Workers > 1 { // rows are read once more, but one thread does each file
+		var group errgroup.Group
+		group.Go(func() error { return errors.Join(r.each(ctx, toTable), table.Close()) })
+		group.Go(func() error { return errors.Join(r.each(ctx, toLines), lines.Close()) })
+		return group.Wait()
+	}
+	err = r.each(ctx, func(row *sealedRow) error { return cmp.Or(toTable(row), toLines(row)) })
 	return errors.Join(err, table.Close(), lines.Close())
 }
 
