@@ -1,7 +1,8 @@
 // Package auditor does the audit of a run: it compares a sample of the texts with
 // all others, to measure how many of the pairs that reach the threshold the
-// buckets find. It changes no decision. The format of what it finds, and the
-// estimate of recall, are in package audit.
+// buckets find. It changes no decision. The tasks of decide compare a share of the texts
+// each (share.go). The format of what it finds, and the estimate of recall, are in
+// package audit.
 package auditor
 
 import (
@@ -12,13 +13,11 @@ import (
 	"math"
 	"math/bits"
 	"slices"
-	"strconv"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tallystick/tallystick/engine/alarm"
-	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/neardup"
@@ -27,40 +26,34 @@ import (
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
-// auditExamples is how many missed pairs an audit names.
-const auditExamples = 20
-
-// auditor measures how many pairs the buckets find. Texts that several documents
-// have are one text, that of the document that stands for them.
+// auditor compares the sampled texts with all others, or in a task of decide with those
+// that are its own. A text that several documents have is looked at once.
 type auditor struct {
 	*task.Task
-	scanned   []task.Record // by shard
-	order     *fate.Order
-	known     *neardup.FileSets // of resolve; nil where it has none
-	bounded   bool              // memory is
-	probes    []distinctText    // sampled, in order of place
-	outlines  []neardup.Outline
-	sets      *neardup.FileSets
-	index     *neardup.Probes
-	decided   Decided
-	documents uint64 // distinct texts
-	room      int64  // bytes for texts and hits at a time, under a bound
+	scanned  []task.Record     // by shard
+	known    *neardup.FileSets // of resolve; nil where it has none
+	bounded  bool              // memory is
+	probes   []distinctText    // sampled, in order of place
+	outlines []neardup.Outline
+	sets     *neardup.FileSets
+	index    *neardup.Probes
+	decided  Decided
+	room     int64 // bytes for texts and hits at a time, under a bound
 
-	probeAt  map[doc.Place]int // numbers of the probes
-	mu       sync.Mutex        // of what follows, while texts are compared
-	parent   []int             // of probes, up to one of their family
-	pairs    []uint64          // of each probe
-	bins     map[int]*auditBin
-	hits     []hit                    // that nobody knows yet whether they are found
-	notFound []*hit                   // all others are only counted
-	named    map[doc.Place]*fate.Node // of the texts of notFound
+	probeAt map[doc.Place]int // numbers of the probes
+	mu      sync.Mutex        // of what follows, while texts are compared
+	hits    []hit             // that nobody knows yet whether they are found
+	findings
 }
 
 // Decided is what an audit asks of who resolved.
 type Decided interface {
-	// StandsFor returns the number of a document, -1 if it shares no key, and
-	// whether it stands for its text.
-	StandsFor(p doc.Place) (number int32, itself bool)
+	// TextOf returns the number of the document that stands for the text of the one at
+	// a place, Unshared if it shares no key, or Others. first says whether it is
+	// the one that is looked at of all that have the text.
+	TextOf(p doc.Place) (number int32, first bool)
+	// PlaceOf returns where the document of a number is.
+	PlaceOf(number int32) doc.Place
 	// RankOf returns where the set of a document is, -1 if it is not to be had.
 	RankOf(number int32) int32
 	// IsDropped reports whether a document that stands for its text is dropped.
@@ -75,10 +68,16 @@ type Pair struct {
 	Shares *bool
 }
 
-// distinctText is a document that stands for its text.
+// In place of the number of a document.
+const (
+	Unshared = -1 // it shares no key
+	Others   = -2 // another task of decide resolves it
+)
+
+// distinctText is the one document that is looked at of all that have a text.
 type distinctText struct {
 	task.Text
-	number int32 // of the document; -1 if it shares no key
+	number int32 // of the document that stands for it; Unshared or Others
 }
 
 // mostOutlined is how many probes are compared with outlines, one by one. Of more,
@@ -114,7 +113,15 @@ func sampled(hash uint64, ppm int64) bool {
 // may hold room bytes of what grows with the corpus, if that is bounded. known are
 // the sets that d tells of.
 func Run(ctx context.Context, t *task.Task, scanned []task.Record, d Decided, known *neardup.FileSets, bounded bool, room int64) (*alarm.Audit, error) {
-	a := &auditor{Task: t, scanned: scanned, order: fate.NewOrder(&t.Plan), known: known, decided: d, bounded: bounded, room: room}
+	a := &auditor{Task: t, scanned: scanned, known: known, decided: d, bounded: bounded, room: room}
+	if err := a.find(ctx); err != nil {
+		return nil, err
+	}
+	return a.conclude(ctx, t, scanned)
+}
+
+// find samples the probes and finds who reaches the threshold with them.
+func (a *auditor) find(ctx context.Context) error {
 	defer func() {
 		if a.sets != nil {
 			a.sets.Close()
@@ -124,49 +131,27 @@ func Run(ctx context.Context, t *task.Task, scanned []task.Record, d Decided, kn
 		name string
 		do   func(context.Context) error
 	}{
-		{"sample", a.sample}, {"index", a.load}, {"outlines", a.compare}, {"judge", a.judge},
+		{"sample", a.sample}, {"index", a.load}, {"outlines", a.compare},
 	} {
-		if err := t.Step(ctx, step.name, step.do); err != nil {
-			return nil, err
+		if err := a.Step(ctx, step.name, step.do); err != nil {
+			return err
 		}
 	}
-	f := a.settle()
-	forAlarms, err := audited(&f, t.Plan.NearDup.Recall)
-	if err != nil {
-		return nil, err
-	}
-	w, err := t.Create(ctx, audit.Name)
-	if err != nil {
-		return nil, err
-	}
-	return forAlarms, f.Write(w)
+	return nil
 }
 
-// eachShard calls fn for every shard on all workers.
-func (a *auditor) eachShard(ctx context.Context, fn func(ctx context.Context, shard int) error) error {
-	return a.eachShardOf(ctx, 0, len(a.Plan.Shards), fn)
-}
-
-func (a *auditor) eachShardOf(ctx context.Context, lo, hi int, fn func(ctx context.Context, shard int) error) error {
+// eachShardOf calls fn for the shards lo to hi-1 on all workers.
+func eachShardOf(ctx context.Context, t *task.Task, lo, hi int, fn func(ctx context.Context, shard int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, a.Workers))
+	group.SetLimit(max(1, t.Workers))
 	for shard := lo; shard < hi; shard++ {
 		group.Go(func() error { return fn(ctx, shard) })
 	}
 	return group.Wait()
 }
 
-// audited is what the alarms need to know of an audit.
-func audited(f *audit.File, target string) (*alarm.Audit, error) {
-	recall, err := strconv.ParseFloat(target, 64)
-	if err != nil {
-		return nil, fmt.Errorf("%w: recall %q of the plan: %w", doc.ErrCorrupt, target, err)
-	}
-	return &alarm.Audit{Found: f.Found, Pairs: f.Pairs, HighPPM: f.ByFamilies.HighPPM, TargetPPM: int64(math.Round(1e6 * recall))}, nil
-}
-
-// eachText calls fn with the outline of every document of a shard that stands for
-// its text, valid during the call, and with its node or -1.
+// eachText calls fn with the outline of every distinct text of a shard, valid during the
+// call, and with the number of the document that stands for it.
 func (a *auditor) eachText(ctx context.Context, shard int, fn func(r *wire.Outline, number int32)) error {
 	path := task.WorkPath(task.Scan, shard, "outlines")
 	d, closeFile, err := a.Decode(ctx, &a.scanned[shard], path, wire.MagicOutlines)
@@ -179,7 +164,7 @@ func (a *auditor) eachText(ctx context.Context, shard int, fn func(r *wire.Outli
 		if d.Outline(&rec); d.Err != nil {
 			break
 		}
-		if number, itself := a.decided.StandsFor(doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}); itself {
+		if number, first := a.decided.TextOf(doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}); first {
 			fn(&rec, number)
 		}
 	}
@@ -211,7 +196,7 @@ func (a *auditor) sample(ctx context.Context) error {
 	var mu sync.Mutex
 	var all []drawnText
 	inShare := 0
-	err := a.eachShard(ctx, func(ctx context.Context, shard int) error {
+	err := eachShardOf(ctx, a.Task, 0, len(a.Plan.Shards), func(ctx context.Context, shard int) error {
 		var share, others []drawnText
 		documents, last := uint64(0), uint64(math.MaxUint64) // of the others, none beyond last is needed
 		err := a.eachText(ctx, shard, func(r *wire.Outline, number int32) {
@@ -340,17 +325,31 @@ func (a *auditor) rank(t *distinctText) int32 {
 	return a.decided.RankOf(t.number)
 }
 
-// kept reports whether a text is kept.
-func (a *auditor) kept(t *distinctText) bool { return t.number < 0 || !a.decided.IsDropped(t.number) }
+// isOwn reports whether it is this task that compares a text, and knows what became of
+// it: of those that share no key each task of decide has a share.
+func (a *auditor) isOwn(hash uint64, number int32) bool {
+	if number != Unshared || a.Record.Stage != task.Decide {
+		return number != Others
+	}
+	return drawn(hash)%uint64(a.Plan.DecideTasks) == uint64(a.Record.Task)
+}
+
+// outcome is where the document is that stands for a text, and whether it is kept.
+func (a *auditor) outcome(t *distinctText) outcome {
+	if t.number < 0 {
+		return outcome{place: t.Place, hash: t.Hash, own: a.isOwn(t.Hash, t.number)}
+	}
+	return outcome{a.decided.PlaceOf(t.number), t.Hash, a.decided.IsDropped(t.number), true}
+}
 
 // compare finds every text that reaches the threshold with a probe: those that their
 // outlines do not tell apart from all probes are compared in full.
 func (a *auditor) compare(ctx context.Context) error {
-	a.probeAt, a.parent = make(map[doc.Place]int), make([]int, len(a.probes))
-	a.pairs, a.bins = make([]uint64, len(a.probes)), make(map[int]*auditBin)
+	a.probeAt = make(map[doc.Place]int)
+	a.begin(len(a.probes))
 	for k := range a.probes {
-		a.parent[k] = k
 		a.probeAt[a.probes[k].Place] = k
+		a.sampled[k].outcome = a.outcome(&a.probes[k])
 	}
 	nd := a.Plan.NearDup
 	outlines := neardup.NewOutlines(a.outlines, nd.ThresholdNum, nd.ThresholdDen)
@@ -362,10 +361,10 @@ func (a *auditor) compare(ctx context.Context) error {
 	compared := 0
 	for lo := 0; lo < len(near); lo += shards {
 		hi := min(lo+shards, len(near))
-		err := a.eachShardOf(ctx, lo, hi, func(ctx context.Context, shard int) error {
+		err := eachShardOf(ctx, a.Task, lo, hi, func(ctx context.Context, shard int) error {
 			m := outlines.NewMatcher()
 			return a.eachText(ctx, shard, func(r *wire.Outline, number int32) {
-				if len(a.probes) > mostOutlined || m.Near(r.Outline) {
+				if a.isOwn(r.Hash, number) && (len(a.probes) > mostOutlined || m.Near(r.Outline)) {
 					near[shard] = append(near[shard], a.textOf(shard, r, number))
 				}
 			})

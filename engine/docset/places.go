@@ -6,6 +6,7 @@ package docset
 import (
 	"iter"
 	"math/bits"
+	"sort"
 
 	"github.com/tallystick/tallystick/engine/doc"
 )
@@ -74,13 +75,24 @@ func (s *Places) Find(p doc.Place) (uint32, bool) {
 }
 
 // At is the inverse of Find: the place of number n, or the zero place if there are
-// not so many. It looks at all of them: for what is seldom asked.
+// not so many.
 func (s *Places) At(n uint32) doc.Place {
-	for p := range s.All() {
-		if n == 0 {
-			return p
+	for shard, lines := range s.shards {
+		if len(lines.has) == 0 {
+			continue
 		}
-		n--
+		// The last 64 lines that have no more places before them.
+		j := sort.Search(len(lines.before), func(j int) bool { return lines.before[j] > n }) - 1
+		if j < 0 {
+			break
+		}
+		w := lines.has[j]
+		if skip := int(n - lines.before[j]); skip < bits.OnesCount64(w) {
+			for range skip {
+				w &= w - 1
+			}
+			return doc.Place{Shard: uint32(shard), Ordinal: uint32(j*64 + bits.TrailingZeros64(w))}
+		}
 	}
 	return doc.Place{}
 }

@@ -80,7 +80,7 @@ func againOf(t *testing.T, j, from *task.Job, room int64) error {
 // at once and in parts.
 func TestAgainRefuses(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(15, 16))
-	p := planOf(t, [][]string{lines(rnd, 120, 4)}, 0, func(p *plan.Plan) { sweepableFrom(p, 1, 2) })
+	p := planOf(t, [][]string{lines(rnd, 120, 4, true)}, 0, func(p *plan.Plan) { sweepableFrom(p, 1, 2) })
 	from := tasktest.Job(t, p, filepath.Join(t.TempDir(), "from"))
 	tasktest.Run(t, stage.Do, from, task.Order...)
 	j := tasktest.Job(t, p, filepath.Join(t.TempDir(), "out"))

@@ -16,13 +16,11 @@ type inMemory struct {
 	dropped docset.Bits // by number
 }
 
-func (d inMemory) StandsFor(p doc.Place) (int32, bool) {
-	i, shares := d.r.places.Find(p)
-	if !shares {
-		return -1, true
-	}
-	return int32(i), d.r.All[i].First == int32(i)
+func (d inMemory) TextOf(p doc.Place) (int32, bool) {
+	return d.r.textOf(p, func(number uint32) uint32 { return uint32(d.r.All[number].First) })
 }
+
+func (d inMemory) PlaceOf(number int32) doc.Place { return d.r.All[number].Place }
 
 func (d inMemory) RankOf(number int32) int32   { return d.r.All[number].Rank }
 func (d inMemory) IsDropped(number int32) bool { return d.dropped.Has(uint32(number)) }
@@ -33,6 +31,28 @@ func (d inMemory) Share(_ context.Context, pairs []auditor.Pair) error {
 		*p.Shares = a >= 0 && b >= 0 && d.r.Graph.Share(uint32(a), uint32(b))
 	}
 	return nil
+}
+
+// textOf is auditor.Decided's, where first tells who stands for the text of a document of
+// the share, or of all documents.
+func (r *resolver) textOf(p doc.Place, first func(number uint32) uint32) (int32, bool) {
+	number, own := r.places.Find(p)
+	if r.isShare() {
+		if _, later := r.shared.later.Find(p); later {
+			return auditor.Others, false
+		}
+		if own {
+			return int32(first(number)), true
+		}
+		if _, shares := r.shared.all.Find(p); shares {
+			return auditor.Others, true
+		}
+		return auditor.Unshared, true
+	}
+	if !own {
+		return auditor.Unshared, true
+	}
+	return int32(number), first(number) == number
 }
 
 // audit compares the sampled texts with all others. It does nothing unless the plan
@@ -46,12 +66,15 @@ func (r *resolver) audit(ctx context.Context) error {
 }
 
 func (r *resolver) auditWith(ctx context.Context, d auditor.Decided, sets *neardup.FileSets) (err error) {
-	if r.Plan.AuditPPM == 0 || r.isShare() {
+	if r.Plan.AuditPPM == 0 || r.isShare() && r.shared.collide {
 		return nil
 	}
 	room := int64(0)
 	if r.bounded() {
 		room = r.roomLeft()
+	}
+	if r.isShare() {
+		return auditor.Share(ctx, r.Task, r.scanned, d, sets, r.bounded(), room)
 	}
 	r.audited, err = auditor.Run(ctx, r.Task, r.scanned, d, sets, r.bounded(), room)
 	return err
@@ -61,17 +84,13 @@ func (r *resolver) auditWith(ctx context.Context, d auditor.Decided, sets *neard
 // are not to be had any more, nor is the graph.
 type elsewhere struct {
 	r       *resolver
-	isCopy  func(number uint32) bool
-	dropped docset.Bits // by number
+	first   func(number uint32) uint32 // who stands for the text of a document; of a copy, resolve knows only that it is another one
+	dropped docset.Bits                // by number
 }
 
-func (d elsewhere) StandsFor(place doc.Place) (int32, bool) {
-	n, shares := d.r.places.Find(place)
-	if !shares {
-		return -1, true
-	}
-	return int32(n), !d.isCopy(n)
-}
+func (d elsewhere) TextOf(p doc.Place) (int32, bool) { return d.r.textOf(p, d.first) }
+func (d elsewhere) PlaceOf(number int32) doc.Place   { return d.r.places.At(uint32(number)) }
+func (d elsewhere) isCopy(number uint32) bool        { return d.first(number) != number }
 
 func (d elsewhere) RankOf(int32) int32          { return -1 }
 func (d elsewhere) IsDropped(number int32) bool { return d.dropped.Has(uint32(number)) }
@@ -106,5 +125,5 @@ func (d elsewhere) Share(ctx context.Context, pairs []auditor.Pair) error {
 
 // audit is that of resolver.
 func (p *parts) audit(ctx context.Context) error {
-	return p.auditWith(ctx, elsewhere{p.resolver, p.isCopy, p.dropped}, nil)
+	return p.auditWith(ctx, elsewhere{p.resolver, p.first, p.dropped}, nil)
 }

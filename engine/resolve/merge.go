@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 
+	"github.com/tallystick/tallystick/engine/auditor"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/docset"
 	"github.com/tallystick/tallystick/engine/task"
@@ -35,8 +37,8 @@ func mergeIn(ctx context.Context, t *task.Task, scanned, matched, decided []task
 	})
 }
 
-// gather reads the evidence and, for an audit, which documents share a key and which
-// of them are copies.
+// gather reads the evidence and, for an audit of its own, which documents share a key and
+// which of them are copies.
 func (m *merger) gather(ctx context.Context) error {
 	var first sharedOut
 	for number := range m.decided {
@@ -72,7 +74,7 @@ func (m *merger) gather(ctx context.Context) error {
 			m.Record.Numbers[name] += n
 		}
 	}
-	if m.Plan.AuditPPM == 0 {
+	if !m.auditsAlone() {
 		return nil
 	}
 	if err := m.sharing(ctx); err != nil {
@@ -231,9 +233,27 @@ func mergeByPlace[T any](ctx context.Context, m *merger, kind string, get func(d
 	return out.end(ctx)
 }
 
-// audit is that of resolver.
-func (m *merger) audit(ctx context.Context) error {
-	return m.auditWith(ctx, elsewhere{m.resolver, m.copies.Has, m.dropped}, nil)
+// audit adds up what the tasks found. Where texts collided they have left that to it.
+func (m *merger) audit(ctx context.Context) (err error) {
+	if m.auditsAlone() {
+		return m.auditWith(ctx, elsewhere{m.resolver, m.notCopy, m.dropped}, nil)
+	}
+	if m.Plan.AuditPPM > 0 {
+		m.audited, err = auditor.Merge(ctx, m.Task, m.scanned, m.decided)
+	}
+	return err
+}
+
+// auditsAlone reports whether there is an audit of which the tasks have not left all
+// findings.
+func (m *merger) auditsAlone() bool { return m.Plan.AuditPPM > 0 && !auditor.AreShared(m.decided) }
+
+// notCopy returns a document, or if it is a copy another one: none has so high a number.
+func (m *merger) notCopy(number uint32) uint32 {
+	if m.copies.Has(number) {
+		return math.MaxUint32
+	}
+	return number
 }
 
 // end writes the evidence.

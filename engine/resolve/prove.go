@@ -104,6 +104,9 @@ func (p *parts) firstOfEach(members *stream) error {
 			p.links[t.best.number] = t.best.number
 			sums[of.sum] = true
 		}
+		if len(texts) > 1 {
+			p.shared.collide = true
+		}
 		if len(sums) > 1 {
 			for of, t := range texts {
 				p.sums[t.best.number] = of.sum
@@ -137,6 +140,14 @@ func (p *parts) firstOfEach(members *stream) error {
 	})
 	end()
 	return err
+}
+
+// first is the number of the document that stands for the text of one.
+func (p *parts) first(number uint32) uint32 {
+	if p.isCopy(number) {
+		return p.links[number] &^ copyMark
+	}
+	return number
 }
 
 // isCopy reports whether another document stands for one.

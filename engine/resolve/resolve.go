@@ -178,6 +178,7 @@ func (r *resolver) collapseExact(ctx context.Context) error {
 				first = n
 			}
 			r.All[n].First = first
+			r.shared.collide = r.shared.collide || first != g[0]
 		}
 		if sum := r.All[g[0]].Sum; !slices.ContainsFunc(g, func(n int32) bool { return r.All[n].Sum != sum }) {
 			for _, n := range g { // it tells nobody from another; and parts do not know it

@@ -36,6 +36,11 @@ type sharedOut struct {
 	taken     bool   // places are those of the share alone
 	documents uint64 // that share a key
 	digest    uint64 // of who has which
+
+	// For an audit: who shares a key, and of each group of equal hash and length all but
+	// the first by place.
+	all, later docset.Places
+	collide    bool // in a group of the share texts, or sources, are not the same
 }
 
 func (s *sharedOut) put(e *wire.Encoder) {
@@ -79,9 +84,13 @@ func (r *resolver) takeShare(ctx context.Context) error {
 		digest.Write(binary.LittleEndian.AppendUint16(b, of))
 		number++
 	}
+	r.shared.taken, r.shared.documents, r.shared.digest = true, uint64(number), digest.Sum64()
+	if r.Plan.AuditPPM > 0 {
+		r.shared.all = r.places
+		r.shared.later.Number()
+	}
 	r.places = own
 	r.number = own.Number()
-	r.shared = sharedOut{taken: true, documents: uint64(number), digest: digest.Sum64()}
 	return nil
 }
 
@@ -105,6 +114,9 @@ func (r *resolver) hanging(ctx context.Context) (docset.Forest, error) {
 					return err
 				}
 				f.Unite(uint32(first), uint32(n))
+				if kind == "exact" && r.Plan.AuditPPM > 0 {
+					r.shared.later.Add(p)
+				}
 			}
 			return nil
 		})

@@ -13,6 +13,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/tallystick/tallystick/engine/auditor"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/resolve"
@@ -54,6 +55,9 @@ func TestTasksDecideAsOne(t *testing.T) {
 			if c.tasks != 3 {
 				continue
 			}
+			if strings.Contains(t.Name(), "no_texts_of_one_hash") && !auditor.AreShared(records(t, j, task.Decide)) {
+				t.Fatalf("room %d: the tasks left the audit to resolve", c.room)
+			}
 			all := tasktest.Contents(t, j)
 			maps.DeleteFunc(all, func(name, _ string) bool {
 				return !strings.HasPrefix(name, task.WorkDir+"/decide/0000") || name[len(task.WorkDir+"/decide/0000")] > '2'
@@ -68,9 +72,9 @@ func TestTasksDecideAsOne(t *testing.T) {
 
 // decideJob is one of a corpus of many families, and what tasks of decide pass on to
 // resolve.
-func decideJob(t *testing.T, tasks int) *task.Job {
+func decideJob(t *testing.T, tasks int, collides bool) *task.Job {
 	t.Helper()
-	all := lines(rand.New(rand.NewPCG(11, 12)), 400, 120)
+	all := lines(rand.New(rand.NewPCG(11, 12)), 400, 120, collides)
 	p := planOf(t, [][]string{all[:150], all[150:]}, 0, func(p *plan.Plan) {
 		p.Rules.Credit, p.AuditPPM, p.NearDup.Recall, p.DecideTasks = plan.RuleCredit, 300_000, "0.9", tasks
 	})
@@ -83,7 +87,7 @@ func decideJob(t *testing.T, tasks int) *task.Job {
 // and all tasks have something to do.
 func TestShares(t *testing.T) {
 	const tasks = 5
-	j := decideJob(t, tasks)
+	j := decideJob(t, tasks, true)
 	share := func(n task.Stage, number int) ([]doc.Place, [][]doc.Place) {
 		t.Helper()
 		own, groups, err := resolve.ShareOf(t.Context(), j.Begin(n, number), records(t, j, task.Scan), records(t, j, task.Match))
@@ -133,16 +137,28 @@ func merged(t *testing.T, j *task.Job) error {
 // the place of what tasks decided are errors that name the file, or change
 // nothing but what they say.
 func TestMergeRefuses(t *testing.T) {
+	t.Run("an audit of the tasks", func(t *testing.T) { testMergeRefuses(t, false) })
+	t.Run("an audit of resolve, as texts collide", func(t *testing.T) { testMergeRefuses(t, true) })
+}
+
+func testMergeRefuses(t *testing.T, collides bool) {
 	const tasks = 2
-	j := decideJob(t, tasks)
+	j := decideJob(t, tasks, collides)
 	tasktest.Run(t, stage.Do, j, task.Decide)
 	if err := merged(t, j); err != nil {
 		t.Fatal(err)
 	}
+	kinds := []string{"decisions", "owners", "evidence", "findings"}
+	if collides {
+		kinds[3] = "copies"
+	}
+	if auditor.AreShared(records(t, j, task.Decide)) == collides {
+		t.Fatal("not the audit that was to be tested")
+	}
 	files := map[string][]byte{}
 	path := func(number int, kind string) string { return task.WorkPath(task.Decide, number, kind) }
 	for number := range tasks {
-		for _, kind := range []string{"decisions", "owners", "copies", "evidence"} {
+		for _, kind := range kinds {
 			b, err := os.ReadFile(filepath.Join(j.Dir, path(number, kind)))
 			if err != nil {
 				t.Fatal(err)
@@ -177,8 +193,13 @@ func TestMergeRefuses(t *testing.T) {
 		{"decisions in place of owners", "owners", files[path(1, "decisions")], "not \"tallystick owners"},
 		{"a copy that is none", "copies", []byte(wire.MagicCopies + "\x01\xff\xff\x03"), "shares no key"},
 		{"a shard that is none", "decisions", binary.AppendUvarint([]byte(wire.MagicDecided), uint64(len(j.Plan.Shards))), "where less than"},
+		{"findings of task 0", "findings", files[path(0, "findings")], "is another task's"},
+		{"findings in place of nothing", "findings", []byte(wire.MagicFindings + "\x01\x01"), "did not sample the same texts"},
 		{"more evidence", "evidence", append(slices.Clone(files[path(1, "evidence")]), 0), "too long"},
 	} {
+		if !slices.Contains(kinds, c.kind) {
+			continue
+		}
 		put(c.kind, c.data)
 		if err := merged(t, j); !errors.Is(err, doc.ErrCorrupt) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", c.name, err)
@@ -194,7 +215,7 @@ func TestMergeRefuses(t *testing.T) {
 	restore("evidence")
 	rnd := rand.New(rand.NewPCG(13, 14))
 	refused := 0
-	for kind := range map[string]int{"decisions": 0, "owners": 0, "copies": 0, "evidence": 0} {
+	for _, kind := range kinds {
 		for range 60 {
 			bad := slices.Clone(files[path(1, kind)])
 			for range 1 + rnd.IntN(3) {
