@@ -64,11 +64,8 @@ type Machine struct {
 	Workers int               `json:"workers"`
 }
 
-// How much of a large run the report shows.
-const (
-	reportContributors = stage.LargestRows
-	reportFlows        = 30
-)
+// reportContributors is how many contributors of a large run the report shows.
+const reportContributors = stage.LargestRows
 
 // describe writes timings.json and report.html of a sealed run.
 func describe(ctx context.Context, job *task.Job, m request.Means, res *Result) error {
@@ -187,12 +184,14 @@ func reportData(ctx context.Context, job *task.Job, t Timings, res *Result) (rep
 	for _, r := range sum.Largest {
 		d.Contributors = append(d.Contributors, report.ContributorRow{Name: r.Contributor, Classes: r.Class})
 	}
-	if job.Flows != nil && job.Flows.Shards() == job.Plan.Delivery() {
-		job.Flows.Show(&d, reportFlows)
-	} else if err := addFlows(job, &d); err != nil {
-		return d, err
-	}
 	var err error
+	flows := job.Flows
+	if flows == nil { // another process sealed the run
+		if flows, err = flowsOf(job); err != nil {
+			return d, err
+		}
+	}
+	flows.Show(&d)
 	if d.Rejects, err = rejectReasons(dir); err != nil {
 		return d, err
 	}
@@ -252,58 +251,32 @@ func standingNote(p *plan.Plan, s *manifest.Standing) string {
 	return note
 }
 
-// newFlows returns what takes in the flows while a process tallies; nil under a
-// memory bound, which has no room for all of them.
-func newFlows(m request.Means) *report.Flows {
-	if m.Memory > 0 {
-		return nil
-	}
-	return new(report.Flows)
-}
-
-// addFlows reads the decisions for who duplicates whom, and the scores, where
-// this process has not added them up while it tallied: some shards were done by
-// another one, or there may be more than a memory bound has room for.
-func addFlows(job *task.Job, d *report.Data) error {
-	flows := tally.Tally{Room: job.Room(), Dir: job.Dir}
-	defer flows.Close()
-	d.Scores = make([]uint64, 101)
+// flowsOf reads the decisions of a finished run for who duplicates whom, and the scores.
+func flowsOf(job *task.Job) (*report.Flows, error) {
+	by := tally.Tally{Room: job.Room(), Dir: job.Dir}
+	defer by.Close()
+	flows := &report.Flows{}
 	var key []byte
-	err := folder.EachDecision(job.Dir, d.Plan, func(row *decision.Row) error {
+	err := folder.EachDecision(job.Dir, job.Plan, func(row *decision.Row) error {
 		key = binary.AppendUvarint(key[:0], uint64(len(row.Contributor)))
 		key = append(append(key, row.Contributor...), row.WitnessContributor...)
 		class := doc.NearDup
 		if row.Class == doc.ExactDup.String() {
 			class = doc.ExactDup
 		} else {
-			d.Scores[100*row.Overlap/row.Union]++
+			flows.Scores[100*row.Overlap/row.Union]++
 		}
-		flows.Add(key, class, uint64(row.Bytes), uint64(row.Tokens))
+		by.Add(key, class, uint64(row.Bytes), uint64(row.Tokens))
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	largest := func() {
-		slices.SortFunc(d.Flows, func(a, b report.Flow) int {
-			return cmp.Or(
-				cmp.Compare(b.Exact.Tokens+b.Near.Tokens, a.Exact.Tokens+a.Near.Tokens),
-				cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To),
-			)
-		})
-		d.Flows = d.Flows[:min(len(d.Flows), reportFlows)]
-	}
-	err = flows.Each(func(r *tally.Row) {
-		d.FlowCount++
+	return flows, by.Each(func(r *tally.Row) {
 		n, size := binary.Uvarint([]byte(r.Contributor))
 		from, to := r.Contributor[size:size+int(n)], r.Contributor[size+int(n):]
-		d.Flows = append(d.Flows, report.Flow{From: from, To: to, Exact: r.Class[doc.ExactDup], Near: r.Class[doc.NearDup]})
-		if len(d.Flows) == 1000*reportFlows {
-			largest()
-		}
+		flows.Add(report.Flow{From: from, To: to, Exact: r.Class[doc.ExactDup], Near: r.Class[doc.NearDup]})
 	})
-	largest()
-	return err
 }
 
 func rejectReasons(dir string) ([]report.RejectReason, error) {

@@ -180,7 +180,7 @@ func prepareInStore(ctx context.Context, o *folder.Remote, r request.Rules, m re
 func jobIn(ctx context.Context, o *folder.Remote, p plan.Plan, counters []*tokenize.Counter, m request.Means, strict bool) *task.Job {
 	return &task.Job{
 		Plan: p, Out: o, Dir: o.URL, Scratch: o.Scratch, Counters: forStage(counters),
-		Parser: m.Parser, Workers: m.Workers, Memory: m.Memory, Flows: newFlows(m), Strict: strict,
+		Parser: m.Parser, Workers: m.Workers, Memory: m.Memory, Strict: strict,
 		Fence: func() error { return o.Fence(ctx, p.RunID) },
 	}
 }

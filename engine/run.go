@@ -145,7 +145,7 @@ func newJob(p plan.Plan, counters []*tokenize.Counter, m request.Means, dir stri
 	}
 	return &task.Job{
 		Plan: p, Out: store.NewLocal(dir).Late(task.WorkDir), Dir: dir, Counters: forStage(counters),
-		Parser: m.Parser, Workers: m.Workers, Memory: m.Memory, Flows: newFlows(m),
+		Parser: m.Parser, Workers: m.Workers, Memory: m.Memory,
 		Unsynced: true, // before it goes on with a task's files it compares them with its record
 	}, nil
 }

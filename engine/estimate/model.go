@@ -322,7 +322,7 @@ func (m *model) tally() Stage {
 	tasks := math.Max(1, float64(s.Tasks))
 	s.Work = int64(m.of(f.Documents) + float64(f.Decisions)*m.dropped().Expected)
 	s.Writes = int64(float64(f.Private)*tasks*m.contributors(m.lines/tasks)/math.Max(1, 2*m.s.Growth.Contributors[0]) + float64(f.Output)*m.dropped().Expected)
-	s.Files = 8 * int64(s.Tasks)
+	s.Files = 9 * int64(s.Tasks)
 	s.Opens = 4 * int64(s.Tasks)
 	held := func(contributors, dropped float64) float64 {
 		return math.Min(dropRows, dropSize*dropped) + sumSize*contributors

@@ -47,6 +47,9 @@ func seal(ctx context.Context, t *taskRun) error {
 	if err := rows.write(ctx); err != nil {
 		return err
 	}
+	if t.Flows, err = t.flows(ctx, tallied); err != nil {
+		return err
+	}
 	w, err := t.Create(ctx, "rejects.jsonl")
 	if err != nil {
 		return err

@@ -10,7 +10,6 @@ import (
 	"github.com/tallystick/tallystick/engine/bitmap"
 	"github.com/tallystick/tallystick/engine/decision"
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/report"
 	"github.com/tallystick/tallystick/engine/sweepable"
 	"github.com/tallystick/tallystick/engine/tally"
 	"github.com/tallystick/tallystick/engine/task"
@@ -77,10 +76,11 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 		return err
 	}
 	defer credit.stop()
-	var flows report.Flows
+	flows := flows{by: tally.Tally{Room: room, Dir: t.ScratchDir()}}
 	lost := losses{byContributor: tally.Tally{Room: room, Dir: t.ScratchDir()}}
 	defer sums.Close()
 	defer lost.byContributor.Close()
+	defer flows.by.Close()
 	n := 0
 	for ; docs.More(); n++ {
 		if n%tellEvery == 0 && n > 0 {
@@ -108,11 +108,8 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 		case pending && next.Ordinal == rec.Ordinal:
 			class, pending = next.Class, false
 			lost.add(&rec, &next, t.fileOf(uint32(shard)), t.fileOf(next.Witness.Shard))
-			row := t.row(shard, first, &rec, &next)
-			if t.Flows != nil {
-				flows.Add(&row)
-			}
-			err = dropped.Write(row)
+			flows.add(&rec, &next)
+			err = dropped.Write(t.row(shard, first, &rec, &next))
 		default:
 			lost.add(&rec, nil, 0, 0)
 		}
@@ -174,10 +171,7 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 	if err := credit.write(ctx, t); err != nil {
 		return err
 	}
-	if t.Flows != nil {
-		t.Flows.Merge(&flows)
-	}
-	return nil
+	return flows.write(ctx, t)
 }
 
 func (t *taskRun) row(shard int, first int64, rec *wire.Document, d *wire.Decision) decision.Row {

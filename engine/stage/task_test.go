@@ -82,7 +82,7 @@ func TestDecideChangesNothing(t *testing.T) {
 				decided++
 			}
 		}
-		if diff := gocmp.Diff(want, got); diff != "" || decided != 4*tasks {
+		if diff := gocmp.Diff(want, got); diff != "" || decided != 5*tasks {
 			t.Errorf("%d tasks, %d files (-want +got):\n%s", tasks, decided, diff)
 		}
 	}
@@ -321,7 +321,7 @@ func TestDamagedInput(t *testing.T) {
 		{shared, task.Decide, 0, task.WorkPath(task.Scan, 1, "docs"), wire.MagicDocs},
 		{shared, task.Resolve, 0, task.WorkPath(task.Decide, 1, "decisions"), wire.MagicDecided},
 		{shared, task.Resolve, 0, task.WorkPath(task.Decide, 0, "owners"), wire.MagicOwnersOfAll},
-		{shared, task.Resolve, 0, task.WorkPath(task.Decide, 1, "copies"), wire.MagicCopies},
+		{shared, task.Resolve, 0, task.WorkPath(task.Decide, 1, "findings"), wire.MagicFindings},
 		{shared, task.Resolve, 0, task.WorkPath(task.Decide, 1, "evidence"), wire.MagicEvidence},
 		{plain, task.Match, 1, task.WorkPath(task.Scan, 2, "keys"), wire.MagicKeys},
 		{plain, task.Resolve, 0, task.WorkPath(task.Match, 3, "buckets"), wire.MagicGroups},
@@ -330,6 +330,7 @@ func TestDamagedInput(t *testing.T) {
 		{plain, task.Tally, 1, task.WorkPath(task.Scan, 1, "docs"), wire.MagicDocs},
 		{plain, task.Tally, 1, task.WorkPath(task.Resolve, 1, "decisions"), wire.MagicDecisions},
 		{plain, task.Seal, 0, task.WorkPath(task.Tally, 2, "sums"), magicSums},
+		{plain, task.Seal, 0, task.WorkPath(task.Tally, 2, "flows"), magicFlows},
 		{plain, task.Seal, 0, task.WorkPath(task.Tally, 2, "rejects"), ""},
 	} {
 		t.Run(fmt.Sprintf("%s reads %s", c.stage, c.file), func(t *testing.T) {

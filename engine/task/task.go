@@ -75,7 +75,6 @@ type Job struct {
 	Advance  func(n int64) // progress in bytes or documents of the running stage; may be nil
 	Fence    func() error  // asked before a task's files become visible; may be nil
 	Unsynced bool          // Out leaves it to the system when what tasks have done is on disk
-	Flows    *report.Flows // takes in what tally decides of each shard; may be nil
 
 	// ParquetKeys makes scan write keys for the engines of other people, and
 	// Candidates are the files that such an engine wrote, for match to read
@@ -83,9 +82,10 @@ type Job struct {
 	ParquetKeys bool
 	Candidates  []string
 
-	// Sealed sums up the tally that this process has sealed, with its largest rows;
-	// nil if another one did.
+	// Sealed sums up the tally that this process has sealed, with its largest rows, and
+	// Flows who duplicates whom in it; nil if another one did.
 	Sealed *tally.Summary
+	Flows  *report.Flows
 }
 
 // Record is what a finished task leaves behind.

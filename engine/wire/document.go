@@ -209,7 +209,9 @@ func (d *Decoder) Decision(r *Decision) {
 	r.WitnessLine = d.Size()
 	r.WitnessID = d.Str()
 	r.WitnessContrib = d.Str()
-	r.Overlap = int(d.Size())
-	r.Union = int(d.Size())
+	r.Overlap, r.Union = int(d.Uint32()), int(d.Uint32())
+	if d.Err == nil && (r.Overlap > r.Union || r.Union == 0 && r.Class == doc.NearDup) {
+		d.Fail(fmt.Errorf("%w: a Jaccard of %d/%d", doc.ErrCorrupt, r.Overlap, r.Union))
+	}
 	r.Shared = int(d.Below(math.MaxInt32 + 1))
 }

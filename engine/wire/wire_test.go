@@ -298,15 +298,15 @@ func TestRelease(t *testing.T) {
 }
 
 func TestDecisionsRoundTrip(t *testing.T) {
-	count := rapid.IntRange(0, math.MaxInt32) // as in decision.Row
 	draw := rapid.Custom(func(t *rapid.T) Decision {
+		union := rapid.IntRange(1, math.MaxInt32).Draw(t, "union")
 		return Decision{
 			Ordinal:     rapid.Uint32().Draw(t, "ordinal"),
 			Class:       rapid.SampledFrom([]doc.Class{doc.ExactDup, doc.NearDup}).Draw(t, "class"),
 			Witness:     drawPlace(t),
 			WitnessLine: rapid.Int64Range(1, math.MaxInt64).Draw(t, "line"),
 			WitnessID:   rapid.String().Draw(t, "id"), WitnessContrib: rapid.String().Draw(t, "contributor"),
-			Overlap: count.Draw(t, "overlap"), Union: count.Draw(t, "union"), Shared: rapid.IntRange(0, math.MaxInt32).Draw(t, "shared"),
+			Overlap: rapid.IntRange(0, union).Draw(t, "overlap"), Union: union, Shared: rapid.IntRange(0, math.MaxInt32).Draw(t, "shared"),
 		}
 	})
 	rapid.Check(t, func(t *rapid.T) {
