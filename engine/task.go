@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,9 +91,11 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 		}
 	}
 	job.Fence = func() error { return folder.Fence(o.Out, p.RunID) }
+	job.Gather = new(task.Gather)
 	recs, err := tellTasks(ctx, job, m, name, min(n, total-first), func(ctx context.Context, i int) (task.Record, error) {
 		return runTask(ctx, job, m, o, name, first+i)
 	})
+	err = cmp.Or(err, job.Gather.Commit(context.WithoutCancel(ctx))) // what is done is not lost with the rest
 	if err != nil {
 		// Files are taken away from a task that is late when the run is sealed.
 		if ctx.Err() == nil && errors.Is(err, fs.ErrNotExist) && folder.Sealed(ctx, p, o.Out) {
@@ -134,11 +137,14 @@ func runTask(ctx context.Context, job *task.Job, m request.Means, o RunOptions, 
 	if err != nil {
 		return task.Record{}, err
 	}
-	defer l.Release()
+	defer job.Gather.After(func() { l.Release() })
 	if err := folder.RefuseOccupied(o.Out); err != nil {
 		return task.Record{}, err
 	}
 	rec, fresh, err := stage.Do(ctx, job, name, number)
+	if err == nil && name == task.Seal { // what follows reads what it wrote
+		err = job.Gather.Commit(ctx)
+	}
 	if err != nil || name != task.Seal {
 		return rec, err
 	}

@@ -75,16 +75,24 @@ func (h *HashedWriter) pass(p []byte) {
 	h.hash.Write(p[:n])
 }
 
+// End returns the file, to which all is written now, to be committed or aborted.
+func (h *HashedWriter) End() (Writer, Digest, error) {
+	h.flush()
+	h.buf = nil
+	return h.w, Digest{Size: h.size, Sum: hex.EncodeToString(h.hash.Sum(nil))}, h.err
+}
+
 // Commit makes the file durable and visible, or leaves nothing behind.
 func (h *HashedWriter) Commit() (Digest, error) {
-	if h.flush(); h.err != nil {
-		h.w.Abort()
-		return Digest{}, h.err
-	}
-	if err := h.w.Commit(); err != nil {
+	w, d, err := h.End()
+	if err != nil {
+		w.Abort()
 		return Digest{}, err
 	}
-	return Digest{Size: h.size, Sum: hex.EncodeToString(h.hash.Sum(nil))}, nil
+	if err := w.Commit(); err != nil {
+		return Digest{}, err
+	}
+	return d, nil
 }
 
 // Abort discards the file. After Commit it does nothing.

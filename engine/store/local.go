@@ -306,6 +306,57 @@ func (w *localWriter) Commit() error {
 			return fmt.Errorf("commit %s: %w", w.target, err)
 		}
 	}
+	if err := w.show(); err != nil {
+		return err
+	}
+	if !w.sync {
+		return nil
+	}
+	return syncFolder(filepath.Dir(w.target))
+}
+
+// CommitAll implements GroupCommitter: files are synced side by side, and each folder
+// once.
+func (l *Local) CommitAll(files []Writer) error {
+	group := new(errgroup.Group)
+	group.SetLimit(syncsAtOnce)
+	folders := map[string]bool{}
+	for _, f := range files {
+		w, ok := f.(*localWriter)
+		if !ok || w.file == nil {
+			return fmt.Errorf("commit: %w", fs.ErrClosed)
+		}
+		if w.err != nil {
+			return fmt.Errorf("commit %s: %w", w.target, w.err)
+		}
+		if w.sync {
+			folders[filepath.Dir(w.target)] = true
+			group.Go(func() error {
+				if err := w.file.Sync(); err != nil {
+					return fmt.Errorf("commit %s: %w", w.target, err)
+				}
+				return nil
+			})
+		}
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := f.(*localWriter).show(); err != nil {
+			return err
+		}
+	}
+	for dir := range folders {
+		if err := syncFolder(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// show gives the file its name.
+func (w *localWriter) show() error {
 	temp := w.file.Name()
 	if err := w.file.Close(); err != nil {
 		return fmt.Errorf("commit %s: %w", w.target, err)
@@ -314,10 +365,7 @@ func (w *localWriter) Commit() error {
 		return fmt.Errorf("commit %s: %w", w.target, err)
 	}
 	w.file = nil
-	if !w.sync {
-		return nil
-	}
-	return syncFolder(filepath.Dir(w.target))
+	return nil
 }
 
 // Abort implements Writer.

@@ -88,6 +88,27 @@ type LateStore interface {
 	Sync(ctx context.Context, names []string) error
 }
 
+// GroupCommitter is a store that commits several of its files together at less cost than
+// one after the other.
+type GroupCommitter interface {
+	// CommitAll makes files durable, all of them before the first becomes visible.
+	CommitAll(files []Writer) error
+}
+
+// CommitAll commits files of s. If it fails some of them may be visible; the others are
+// to be aborted.
+func CommitAll(s Store, files []Writer) error {
+	if g, ok := s.(GroupCommitter); ok {
+		return g.CommitAll(files)
+	}
+	for _, w := range files {
+		if err := w.Commit(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Sync makes files durable that may not be, and from then on every file as it is created.
 func Sync(ctx context.Context, s Store, names []string) error {
 	if l, ok := s.(LateStore); ok {

@@ -75,6 +75,7 @@ type Job struct {
 	Advance  func(n int64) // progress in bytes or documents of the running stage; may be nil
 	Fence    func() error  // asked before a task's files become visible; may be nil
 	Unsynced bool          // Out leaves it to the system when what tasks have done is on disk
+	Gather   *Gather       // of tasks that are committed together; may be nil
 
 	// ParquetKeys makes scan write keys for the engines of other people, and
 	// Candidates are the files that such an engine wrote, for match to read
@@ -275,6 +276,7 @@ type Task struct {
 type output struct {
 	w    *store.HashedWriter
 	path string
+	file store.Writer // once all is written
 }
 
 // Begin starts a task, whatever was done of it before.
@@ -303,7 +305,7 @@ func (t *Task) Create(ctx context.Context, path string) (io.Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", path, err)
 	}
-	t.open = append(t.open, &output{w, path})
+	t.open = append(t.open, &output{w: w, path: path})
 	return w, nil
 }
 
@@ -319,33 +321,42 @@ func (t *Task) Encode(ctx context.Context, path, magic string) (*wire.Encoder, e
 	return e, nil
 }
 
-// Commit makes the task's files visible, then its record.
+// Commit makes the task's files visible, then its record, or has the job gather it.
 func (t *Task) Commit(ctx context.Context) error {
-	if err := t.Publish(); err != nil {
+	if err := t.end(); err != nil {
 		return err
 	}
-	return WriteJSON(ctx, t.Out, RecordPath(t.Record.Stage, t.Record.Task), t.Record)
+	if t.Gather != nil {
+		return t.Gather.add(ctx, t)
+	}
+	return commit(ctx, t.Job, []*Task{t})
 }
 
 // Publish makes the files created so far visible.
 func (t *Task) Publish() error {
-	if t.Fence != nil {
-		if err := t.Fence(); err != nil {
-			return err
-		}
+	if err := t.end(); err != nil {
+		return err
 	}
+	return publish(t.Job, []*Task{t})
+}
+
+// end writes the rest of the files created so far, and notes them in the record.
+func (t *Task) end() error {
 	for _, o := range t.open {
-		d, err := o.w.Commit()
+		if o.file != nil {
+			continue
+		}
+		file, d, err := o.w.End()
 		if err != nil {
 			return fmt.Errorf("write %s: %w", o.path, err)
 		}
+		o.file = file
 		if inWork(o.path) {
 			t.Record.Work = append(t.Record.Work, WorkSum{o.path, d.Size, d.Sum})
 		} else {
 			t.Record.Files = append(t.Record.Files, FileSum{o.path, d.Size, d.Sum})
 		}
 	}
-	t.open = nil
 	return nil
 }
 

@@ -24,6 +24,7 @@ import (
 // Run runs the suite. open returns a new, empty store.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for name, test := range map[string]func(*testing.T, store.Store){
+		"together":           testTogether,
 		"round trip":         testRoundTrip,
 		"parts":              testParts,
 		"ranges of parts":    testPartRanges,
@@ -473,6 +474,50 @@ func testConcurrentWriters(t *testing.T, s store.Store) {
 	shared := Get(t, s, "new/folder/shared")
 	if len(shared) != 10_000 || bytes.Count(shared, shared[:1]) != 10_000 {
 		t.Errorf("the shared file mixes several writers")
+	}
+}
+
+func testTogether(t *testing.T, s store.Store) {
+	begin := func(name string) store.Writer {
+		t.Helper()
+		w, err := s.Create(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(name)); err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	names := []string{"a/one", "a/two", "b/c/three", "four"}
+	var files []store.Writer
+	for _, name := range names {
+		files = append(files, begin(name))
+	}
+	if got := List(t, s, ""); len(got) != 0 {
+		t.Errorf("visible before they are committed: %v", got)
+	}
+	if err := store.CommitAll(s, files); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if got := Get(t, s, name); string(got) != name {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if err := store.CommitAll(s, nil); err != nil {
+		t.Errorf("no files: %v", err)
+	}
+	over := []store.Writer{begin("a/one"), begin("five"), begin("six")}
+	over[1].Abort()
+	if err := store.CommitAll(s, over); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("one was aborted: %v, want %v", err, fs.ErrClosed)
+	}
+	for _, w := range over {
+		w.Abort()
+	}
+	if got := List(t, s, "six"); len(got) != 0 {
+		t.Errorf("visible behind one that was aborted: %v", got)
 	}
 }
 

@@ -1,0 +1,135 @@
+package task
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/tallystick/tallystick/engine/internal/jsonfile"
+	"github.com/tallystick/tallystick/engine/store"
+)
+
+// Gather gathers finished tasks of a process that does several, to commit them
+// together: most of what a short task takes is to wait until its files are on disk,
+// one after the other. Until then nothing of them is visible. The zero value is ready.
+type Gather struct {
+	mu      sync.Mutex
+	tasks   []*Task
+	files   int
+	seconds float64
+	after   []func()
+}
+
+// What is gathered at most: files, which are open, and seconds of work, which are lost
+// with the process.
+const (
+	mostGathered = 128
+	mostSeconds  = 1
+)
+
+// add gathers a task, and commits what is gathered if that is enough. The files are not
+// the task's to abort any more.
+func (g *Gather) add(ctx context.Context, t *Task) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	gathered := &Task{Job: t.Job, Record: t.Record, open: t.open}
+	t.open = nil
+	g.tasks = append(g.tasks, gathered)
+	g.files += len(gathered.open)
+	g.seconds += t.Record.Seconds
+	if g.files < mostGathered && g.seconds < mostSeconds {
+		return nil
+	}
+	return g.commit(ctx)
+}
+
+// After calls fn when all that is gathered by now is committed, or aborted.
+func (g *Gather) After(fn func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.tasks) == 0 {
+		fn()
+		return
+	}
+	g.after = append(g.after, fn)
+}
+
+// Commit commits what is gathered.
+func (g *Gather) Commit(ctx context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.commit(ctx)
+}
+
+func (g *Gather) commit(ctx context.Context) error {
+	var err error
+	if len(g.tasks) > 0 {
+		err = commit(ctx, g.tasks[0].Job, g.tasks)
+	}
+	for _, t := range g.tasks {
+		t.Abort() // of what could not be committed
+	}
+	for _, fn := range g.after {
+		fn()
+	}
+	g.tasks, g.files, g.seconds, g.after = nil, 0, 0, nil
+	return err
+}
+
+// commit makes the files of tasks visible, and when they last their records.
+func commit(ctx context.Context, j *Job, tasks []*Task) error {
+	if err := publish(j, tasks); err != nil {
+		return err
+	}
+	var records []store.Writer
+	defer func() {
+		for _, w := range records {
+			w.Abort()
+		}
+	}()
+	for _, t := range tasks {
+		path := RecordPath(t.Record.Stage, t.Record.Task)
+		b, err := jsonfile.Marshal(t.Record)
+		if err != nil {
+			return fmt.Errorf("encode %s: %w", path, err)
+		}
+		w, err := j.Out.Create(ctx, path)
+		if err != nil {
+			return fmt.Errorf("create %s: %w", path, err)
+		}
+		records = append(records, w)
+		if _, err := w.Write(b); err != nil {
+			return fmt.Errorf("write %s: %w", path, err)
+		}
+	}
+	return commitAll(j, records, "the records of tasks")
+}
+
+// publish makes the files that tasks have written so far visible.
+func publish(j *Job, tasks []*Task) error {
+	if j.Fence != nil {
+		if err := j.Fence(); err != nil {
+			return err
+		}
+	}
+	var files []store.Writer
+	for _, t := range tasks {
+		for _, o := range t.open {
+			files = append(files, o.file)
+		}
+	}
+	if err := commitAll(j, files, "the files of tasks"); err != nil {
+		return err
+	}
+	for _, t := range tasks {
+		t.open = nil
+	}
+	return nil
+}
+
+func commitAll(j *Job, files []store.Writer, what string) error {
+	if err := store.CommitAll(j.Out, files); err != nil {
+		return fmt.Errorf("write %s: %w", what, err)
+	}
+	return nil
+}

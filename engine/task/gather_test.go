@@ -1,0 +1,119 @@
+package task_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/tallystick/tallystick/engine/store"
+	"github.com/tallystick/tallystick/engine/task"
+)
+
+// gathering is a job that gathers, and how to do a task of so many seconds in it.
+func gathering(t *testing.T) (j *task.Job, do func(number int, seconds float64)) {
+	dir := t.TempDir()
+	j = &task.Job{Out: store.NewLocal(dir), Dir: dir, Gather: new(task.Gather)}
+	return j, func(number int, seconds float64) {
+		t.Helper()
+		run := j.Begin(task.Scan, number)
+		defer run.Abort()
+		run.Record.Seconds = seconds
+		for _, kind := range []string{"docs", "keys"} {
+			w, err := run.Create(t.Context(), task.WorkPath(task.Scan, number, kind))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(w, kind); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := run.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(run.Record.Work) != 2 {
+			t.Errorf("the record of task %d has %v", number, run.Record.Work)
+		}
+	}
+}
+
+// isDone are the tasks of which anything is visible: all of it, and the record goes with it.
+func isDone(t *testing.T, j *task.Job, tasks int) (out []int) {
+	t.Helper()
+	for number := range tasks {
+		_, err := j.Checked(context.Background(), task.Scan, number)
+		_, missing := os.Stat(filepath.Join(j.Dir, task.WorkPath(task.Scan, number, "docs")))
+		if (err == nil) != (missing == nil) {
+			t.Errorf("task %d: record %v, file %v", number, err, missing)
+		}
+		if err == nil {
+			out = append(out, number)
+		}
+	}
+	return out
+}
+
+// What is gathered is not visible before it is committed: at the end, or when a second's
+// work or too many files are.
+func TestGather(t *testing.T) {
+	j, do := gathering(t)
+	called := 0
+	after := func() { j.Gather.After(func() { called++ }) }
+	after()
+	do(0, 0.4)
+	after()
+	do(1, 0.4)
+	after()
+	if got := isDone(t, j, 2); len(got) != 0 || called != 1 {
+		t.Errorf("visible before they are committed: %v; %d of 1 called", got, called)
+	}
+	do(2, 0.4)
+	if got := isDone(t, j, 3); !slices.Equal(got, []int{0, 1, 2}) || called != 3 {
+		t.Errorf("after a second's work: %v; %d of 3 called", got, called)
+	}
+	do(3, 0)
+	if got := isDone(t, j, 4); len(got) != 3 {
+		t.Errorf("a second later: %v", got)
+	}
+	if err := j.Gather.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := isDone(t, j, 4); len(got) != 4 {
+		t.Errorf("at the end: %v", got)
+	}
+	for number := range 200 {
+		do(number, 0)
+	}
+	if open := len(isDone(t, j, 200)); open < 100 {
+		t.Errorf("%d of 200 tasks are done", open)
+	}
+}
+
+// Where the folder has become that of another run nothing becomes visible, and nothing
+// is left.
+func TestGatherIsFenced(t *testing.T) {
+	j, do := gathering(t)
+	other := errors.New("another run's")
+	j.Fence = func() error { return other }
+	do(0, 0)
+	do(1, 0)
+	released := false
+	j.Gather.After(func() { released = true })
+	if err := j.Gather.Commit(t.Context()); !errors.Is(err, other) || !released {
+		t.Errorf("%v, released %v", err, released)
+	}
+	left, err := filepath.Glob(filepath.Join(j.Dir, task.WorkDir, "*", "*"))
+	if err != nil || len(left) != 0 {
+		t.Errorf("left %q, %v", left, err)
+	}
+	all, err := os.ReadDir(filepath.Join(j.Dir, task.WorkDir, string(task.Scan)))
+	if err != nil || len(all) != 0 {
+		t.Errorf("left %v, %v", all, err)
+	}
+	if err := j.Gather.Commit(t.Context()); err != nil {
+		t.Errorf("nothing is gathered any more: %v", err)
+	}
+}
