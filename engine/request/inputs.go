@@ -78,9 +78,16 @@ const (
 	largestShard  = 64 << 20
 )
 
-// shardSizeOf is the nominal size of the shards of inputs of total bytes.
+// shardSizeOf is the nominal size of the shards of inputs of total bytes. One file has an
+// even number of them, of one size, so that two processes get the same of each stage.
 func shardSizeOf(total int64) int64 {
-	return min(max(total/shardsWanted, smallestShard), largestShard)
+	size := min(max((total+shardsWanted-1)/shardsWanted, smallestShard), largestShard)
+	if total <= size {
+		return size
+	}
+	shards := (total + size - 1) / size
+	shards += shards % 2
+	return (total + shards - 1) / shards
 }
 
 // FindInputs lists and shards the inputs, those of a reference corpus after the

@@ -7,15 +7,25 @@ import (
 )
 
 func TestShardSizeOf(t *testing.T) {
-	for _, c := range []struct{ total, want int64 }{
-		{0, smallestShard},
-		{shardsWanted * smallestShard, smallestShard},
-		{shardsWanted*smallestShard + shardsWanted, smallestShard + 1},
-		{shardsWanted * largestShard, largestShard},
-		{1 << 50, largestShard},
+	for _, c := range []struct{ total, shards int64 }{
+		{0, 1},
+		{1, 1},
+		{smallestShard, 1},
+		{smallestShard + 1, 2},
+		{2*smallestShard + 1, 4},
+		{14*smallestShard + 1, 16},
+		{shardsWanted * smallestShard, 16},
+		{shardsWanted*smallestShard + 5, 16},
+		{shardsWanted * largestShard, 16},
+		{shardsWanted*largestShard + 1, 18},
+		{1 << 50, 1 << 24},
 	} {
-		if got := shardSizeOf(c.total); got != c.want {
-			t.Errorf("%d bytes: %d, want %d", c.total, got, c.want)
+		size := shardSizeOf(c.total)
+		if got := max(1, (c.total+size-1)/size); got != c.shards || size > largestShard || size < smallestShard/2 {
+			t.Errorf("%d bytes: %d shards of %d, want %d", c.total, got, size, c.shards)
+		}
+		if last := c.total - (c.shards-1)*size; c.shards > 1 && last < size-c.shards {
+			t.Errorf("%d bytes: the last shard has %d, the others %d", c.total, last, size)
 		}
 	}
 }
