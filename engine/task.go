@@ -92,10 +92,7 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 	}
 	job.Fence = func() error { return folder.Fence(o.Out, p.RunID) }
 	job.Gather = new(task.Gather)
-	recs, err := tellTasks(ctx, job, m, name, min(n, total-first), func(ctx context.Context, i int) (task.Record, error) {
-		return runTask(ctx, job, m, o, name, first+i)
-	})
-	err = cmp.Or(err, job.Gather.Commit(context.WithoutCancel(ctx))) // what is done is not lost with the rest
+	recs, err := announcedTasks(ctx, job, m, o, name, first, min(n, total-first))
 	if err != nil {
 		// Files are taken away from a task that is late when the run is sealed.
 		if ctx.Err() == nil && errors.Is(err, fs.ErrNotExist) && folder.Sealed(ctx, p, o.Out) {
@@ -132,15 +129,27 @@ func tellTasks(ctx context.Context, job *task.Job, m request.Means, name task.St
 	return recs, nil
 }
 
-func runTask(ctx context.Context, job *task.Job, m request.Means, o RunOptions, name task.Stage, number int) (task.Record, error) {
-	l, err := folder.Announce(o.Out, name, number)
+// announcedTasks does tasks of a job where others can see it: the first as long as the
+// job takes, which keeps out who would be alone, the others once they last.
+func announcedTasks(ctx context.Context, job *task.Job, m request.Means, o RunOptions, name task.Stage, first, n int) ([]task.Record, error) {
+	l, err := folder.Announce(o.Out, name, first)
 	if err != nil {
-		return task.Record{}, err
+		return nil, err
 	}
-	defer job.Gather.After(func() { l.Release() })
+	defer l.Release()
 	if err := folder.RefuseOccupied(o.Out); err != nil {
-		return task.Record{}, err
+		return nil, err
 	}
+	recs, err := tellTasks(ctx, job, m, name, n, func(ctx context.Context, i int) (task.Record, error) {
+		if i > 0 {
+			defer folder.AnnounceLasting(o.Out, name, first+i)()
+		}
+		return runTask(ctx, job, m, o, name, first+i)
+	})
+	return recs, cmp.Or(err, job.Gather.Commit(context.WithoutCancel(ctx))) // what is done is not lost with the rest
+}
+
+func runTask(ctx context.Context, job *task.Job, m request.Means, o RunOptions, name task.Stage, number int) (task.Record, error) {
 	rec, fresh, err := stage.Do(ctx, job, name, number)
 	if err == nil && name == task.Seal { // what follows reads what it wrote
 		err = job.Gather.Commit(ctx)

@@ -17,7 +17,6 @@ type Gather struct {
 	tasks   []*Task
 	files   int
 	seconds float64
-	after   []func()
 }
 
 // What is gathered at most: files, which are open, and seconds of work, which are lost
@@ -43,17 +42,6 @@ func (g *Gather) add(ctx context.Context, t *Task) error {
 	return g.commit(ctx)
 }
 
-// After calls fn when all that is gathered by now is committed, or aborted.
-func (g *Gather) After(fn func()) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.tasks) == 0 {
-		fn()
-		return
-	}
-	g.after = append(g.after, fn)
-}
-
 // Commit commits what is gathered.
 func (g *Gather) Commit(ctx context.Context) error {
 	g.mu.Lock()
@@ -69,10 +57,7 @@ func (g *Gather) commit(ctx context.Context) error {
 	for _, t := range g.tasks {
 		t.Abort() // of what could not be committed
 	}
-	for _, fn := range g.after {
-		fn()
-	}
-	g.tasks, g.files, g.seconds, g.after = nil, 0, 0, nil
+	g.tasks, g.files, g.seconds = nil, 0, 0
 	return err
 }
 
