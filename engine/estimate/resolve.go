@@ -112,8 +112,8 @@ func (m *model) resolve() Stage {
 }
 
 // decide estimates the stage: each task reads all groups and all records of documents
-// twice, to share the documents out and for what it needs of its own, then does its
-// share of the rest.
+// twice, to share the documents out and for what it needs of its own, and for an audit
+// all outlines, then does its share of the rest.
 func (m *model) decide() Stage {
 	s := Stage{Name: task.Decide, Tasks: m.p.DecideTasks}
 	f := &m.s.Files
@@ -125,8 +125,10 @@ func (m *model) decide() Stage {
 			return sharingTwice
 		case "collect":
 			return 1
-		case "exact", "graph", "sets", "decide", "write":
+		case "exact", "graph", "sets", "decide", "write", "outlines":
 			return 1 / tasks
+		case "sample", "index": // every task samples, and indexes, all of them
+			return 1
 		}
 		return 0
 	})
@@ -138,15 +140,20 @@ func (m *model) decide() Stage {
 		return 0
 	})
 	cpu, clock = cpu.plus(weights), clock.plus(weights.times(1/float64(m.f.Cores)))
-	m.unpack(&cpu, &clock, m.passes())
+	passes, outlines := m.passes(), 0.0
+	if m.p.AuditPPM > 0 {
+		passes++
+		outlines = 2 * m.of(f.Outlines)
+	}
+	m.unpack(&cpu, &clock, passes)
 	s.CPU = cpu.times(tasks)
-	s.Reads = int64(m.compared() + m.packed()*m.passes()*tasks)
-	s.Work = int64(tasks * (2*m.of(f.Documents) + 4*m.groups()))
+	s.Reads = int64(m.compared() + m.audited() + m.packed()*passes*tasks)
+	s.Work = int64(tasks * (2*m.of(f.Documents) + 4*m.groups() + outlines))
 	s.Writes = int64(float64(f.Decisions) * m.dropped().Expected)
 	held, scratch := m.sets(tasks)
 	s.Scratch = int64(scratch * tasks)
-	s.Files = 4 * int64(s.Tasks)
-	s.Opens = int64(tasks * (3*shards + 5*float64(m.p.Partitions)))
+	s.Files = 5 * int64(s.Tasks)
+	s.Opens = int64(tasks * (5*shards + 5*float64(m.p.Partitions)))
 	documents := float64(m.documents())
 	shared := documents * m.share(m.s.Growth.Sharing).Expected * sharedSize
 	s.Memory = m.resolving(held + m.nodes(tasks) + shared)
@@ -155,38 +162,24 @@ func (m *model) decide() Stage {
 }
 
 // merge estimates resolve where the tasks of decide have decided: it writes their
-// decisions by shard, and does the audit.
+// decisions by shard, and adds up what they found for an audit.
 func (m *model) merge() Stage {
 	s := Stage{Name: task.Resolve, Tasks: 1, AtOnce: 1}
 	f := &m.s.Files
 	shards := float64(len(m.p.Shards))
-	audits := m.p.AuditPPM > 0
 	cpu, clock := m.steps(func(step string) float64 {
 		switch step {
-		case "write", "sample", "index", "outlines", "judge":
+		case "write", "judge":
 			return 1
-		case "sharing":
-			if audits {
-				return 1
-			}
 		}
 		return 0
 	})
-	s.Work = int64(float64(f.Decisions) * m.dropped().Expected)
-	s.Opens = int64(m.p.DecideTasks * 4)
-	sharing := 0.0
-	if audits {
-		m.unpack(&cpu, &clock, 1)
-		s.Reads = int64(m.audited() + m.packed())
-		s.Scratch = int64(m.audited() * setShare)
-		s.Work += int64(2*m.of(f.Outlines) + m.groups())
-		s.Opens += int64(3*shards) + 4*int64(m.p.Partitions)
-		sharing = float64(m.documents()) * lineSize
-	}
 	s.CPU = cpu
-	s.Writes = int64(float64(f.Decisions) * m.dropped().Expected)
+	s.Work = int64(float64(f.Decisions) * m.dropped().Expected)
+	s.Writes = s.Work
+	s.Opens = int64(m.p.DecideTasks * 5)
 	s.Files = int64(shards) + 4
-	s.Memory = m.resolving(sharing)
+	s.Memory = m.resolving(0)
 	m.inOne(&s, clock, 1)
 	return s
 }
@@ -202,10 +195,7 @@ func (m *model) unpack(cpu, clock *Range, passes float64) {
 // sets are the bytes of shingle sets that each of so many tasks holds, and of those
 // in its scratch file.
 func (m *model) sets(tasks float64) (held, scratch float64) {
-	all := 8 * float64(m.s.Stored) * m.grown(m.s.Growth.Text).Expected / tasks
-	if m.p.DecideTasks == 0 {
-		all += m.audited() * setShare
-	}
+	all := (8*float64(m.s.Stored)*m.grown(m.s.Growth.Text).Expected + m.audited()*setShare) / tasks
 	if m.f.Memory == 0 { // else of the bound, which memory is cut to
 		held = math.Min(all, setsHeld)
 	}
