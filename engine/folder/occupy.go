@@ -158,7 +158,7 @@ func Announce(dir string, name task.Stage, number int) (*lease.Lease, error) {
 // lasting is how long a task of a run takes before others are told of it.
 const lasting = time.Second
 
-// AnnounceLasting is Announce for who has said already to be in the folder, until end: those who look at
+// AnnounceLasting is Announce for who is known to be in the folder, until end: those who look at
 // the folder see it occupied, so that only a task that lasts is worth a file. One that
 // cannot be announced is done all the same.
 func AnnounceLasting(dir string, name task.Stage, number int) (end func()) {
