@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -146,6 +147,9 @@ func BenchmarkSort(b *testing.B) {
 
 // TestSpool reads a spool again and again while it grows.
 func TestSpool(t *testing.T) {
+	if s, err := NewSpool(filepath.Join(t.TempDir(), "missing")); err == nil || s != nil {
+		t.Errorf("a spool in a folder that does not exist: %v, %v", s, err)
+	}
 	pairs := randomPairs(rand.New(rand.NewPCG(5, 5)), 3000)
 	s, err := NewSpool(t.TempDir())
 	if err != nil {

@@ -7,7 +7,10 @@ type Spool struct{ run *run }
 // NewSpool makes a spool in the folder dir.
 func NewSpool(dir string) (*Spool, error) {
 	r, err := newRun(dir, 0, 1<<14)
-	return &Spool{r}, err
+	if err != nil {
+		return nil, err
+	}
+	return &Spool{r}, nil
 }
 
 // Add appends a record. It keeps neither key nor value.
