@@ -205,7 +205,7 @@ func (w *SetFile) Close() error { return closeScratch(w.file) }
 type SetWriter struct {
 	*SetFile
 	index  setIndex
-	room   int64       // bytes that memory still has for sets
+	room   int64       // bytes that memory still has for chunks
 	chunks [][]uint64  // sets and edits in memory
 	bases  *baseFinder // nil: no set is kept by its edits
 }
@@ -214,7 +214,7 @@ type SetWriter struct {
 var editors = sync.Pool{New: func() any { return new(edits) }}
 
 const (
-	setChunk = 1 << 17 // elements that memory for sets is allocated in
+	setChunk = 1 << 17 // elements that memory for sets is allocated in, if there is room
 	inFile   = 1 << 63 // marks the place of a set that is not in memory
 )
 
@@ -337,15 +337,17 @@ func (w *SetWriter) place(set []uint64, e *edits) (at uint64, place []uint64, du
 	if e != nil {
 		n = e.words()
 	}
-	bytes := 8 * int64(n)
-	if bytes > w.room {
-		ref, due := w.append(set)
-		return inFile | ref.At, nil, due
-	}
-	w.room -= bytes
 	last := len(w.chunks) - 1
 	if last < 0 || cap(w.chunks[last])-len(w.chunks[last]) < n {
-		w.chunks = append(w.chunks, make([]uint64, 0, max(n, setChunk)))
+		room := int(w.room / 8)
+		if n > room {
+			ref, due := w.append(set)
+			return inFile | ref.At, nil, due
+		}
+		// What the last one has left is lost: a chunk is paid for, not a set.
+		chunk := make([]uint64, 0, max(n, min(setChunk, room)))
+		w.room -= 8 * int64(cap(chunk))
+		w.chunks = append(w.chunks, chunk)
 		last++
 	}
 	begin := len(w.chunks[last])

@@ -199,6 +199,31 @@ func TestRevisionsAreKeptAsEdits(t *testing.T) {
 	}
 }
 
+// Sets that fill little more than half of a chunk leave the rest of it to nobody.
+func TestSetsKeepToTheirRoom(t *testing.T) {
+	const docs, size, room = 20, setChunk/2 + 1, 9 << 20
+	w, err := NewSetWriter(t.TempDir(), docs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.KeepInMemory(room)
+	for d := range uint32(docs) {
+		if err := w.Append(d, ascending(size, 3)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held := 0
+	for _, c := range w.chunks {
+		held += 8 * cap(c)
+	}
+	if held < room/2 || held > room {
+		t.Errorf("%d bytes are held in a room of %d", held, room)
+	}
+	if err := w.Abort(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestEdits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		base := ascending(rapid.IntRange(0, 60).Draw(t, "size"), 0x9e3779b97f4b)
