@@ -137,9 +137,10 @@ func placesOf(words []uint64) []uint32 {
 	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(words))), 2*len(words))
 }
 
-// baseFinder suggests bases: of the sets that were stored whole, one that shares
-// most of its buckets with the next. It is a guess, which decides what is kept, not what comes
-// back. It is safe for concurrent use.
+// baseFinder suggests bases: of the sets that were stored whole in memory, one that
+// shares most of its buckets with the next. It is a guess, which decides how much memory
+// a set takes, not what comes back: it depends on which of two was stored first. It is
+// safe for concurrent use.
 type baseFinder struct {
 	graph  Graph
 	latest []atomic.Uint32 // by bucket, 1 + the last document whose set is whole
