@@ -403,7 +403,13 @@ func bytesOf(set []uint64) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(set))), len(set)*8)
 }
 
+// closeScratch gives up a scratch file. The system takes a while to free the pages of
+// a large one: nobody waits for that where the file has no name any more.
 func closeScratch(f *os.File) error {
+	if _, err := os.Lstat(f.Name()); errors.Is(err, os.ErrNotExist) {
+		go f.Close()
+		return nil
+	}
 	err := f.Close()
 	if e := os.Remove(f.Name()); e != nil && !errors.Is(e, os.ErrNotExist) {
 		err = errors.Join(err, e)
