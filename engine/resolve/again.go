@@ -185,14 +185,10 @@ func (a *again) sizesOf(c *chunk) ([]uint32, error) {
 // spillSets writes the kept sets by component.
 func (a *again) spillSets(ctx context.Context, p *parts, to *extsort.Sorter) error {
 	a.sizes = make([]uint32, p.number)
-	found := 0
 	var value []byte
-	err := sweepable.EachSet(ctx, a.from, func(rank uint32) bool { return int(rank) < len(a.byRank) }, func(rank uint32, set []uint64) error {
-		found++
+	docs := len(a.byRank)
+	err := sweepable.EachSet(ctx, a.from, docs, func(rank uint32) (uint32, bool) { return rank, int(rank) < docs }, func(rank uint32, set []uint64) error {
 		number := uint32(a.byRank[rank])
-		if a.sizes[number] > 0 {
-			return fmt.Errorf("%w: rank %d has two sets", doc.ErrCorrupt, rank)
-		}
 		a.sizes[number] = uint32(len(set))
 		if !p.inBucket.Has(number) {
 			return nil
@@ -201,9 +197,6 @@ func (a *again) spillSets(ctx context.Context, p *parts, to *extsort.Sorter) err
 		p.key = extsort.AppendNumbers(p.key[:0], p.component(number), number)
 		return to.Add(p.key, value)
 	})
-	if err == nil && found != len(a.byRank) {
-		err = fmt.Errorf("%w: %d sets of %d", doc.ErrCorrupt, found, len(a.byRank))
-	}
 	a.byRank = nil
 	return err
 }

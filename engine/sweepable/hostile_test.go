@@ -113,8 +113,22 @@ func TestHostileSweepFiles(t *testing.T) {
 		}
 	}
 	for name, content := range map[string][]byte{
-		"set of 2⁶⁰":   sweepFile(magicSets, func(e *wire.Encoder) { e.Uint(0); e.Uint(huge) }),
-		"descending":   sweepFile(magicSets, func(e *wire.Encoder) { e.Uint(0); e.Uint(2); e.Fixed64(2); e.Fixed64(1) }),
+		"set of 2⁶⁰": sweepFile(magicSets, func(e *wire.Encoder) { e.Uint(0); e.Uint(huge) }),
+		"descending": sweepFile(magicSets, func(e *wire.Encoder) { e.Uint(0); e.Uint(2); e.Fixed64(2); e.Fixed64(1) }),
+		"a shingle twice": sweepFile(magicSets, func(e *wire.Encoder) {
+			for rank := range uint64(3) {
+				e.Uint(rank)
+				e.Uint(2)
+				e.Fixed64(1)
+				e.Fixed64(1)
+			}
+		}),
+		"a set twice": sweepFile(magicSets, func(e *wire.Encoder) {
+			for _, rank := range []uint64{0, 1, 1} {
+				e.Uint(rank)
+				e.Uint(0)
+			}
+		}),
 		"missing sets": []byte(magicSets),
 	} {
 		if err := loadSweep(t, sweepSets, content); !errors.Is(err, doc.ErrCorrupt) {

@@ -255,29 +255,16 @@ func LoadSets(ctx context.Context, j *task.Job, scratch string, docs int, want f
 	if err != nil {
 		return nil, err
 	}
-	found, seen := 0, docset.NewBits(docs)
-	err = EachSet(ctx, j, func(rank uint32) bool { _, ok := want(rank); return ok }, func(rank uint32, set []uint64) error {
-		as, _ := want(rank)
-		if seen.Has(as) {
-			return fmt.Errorf("%w: rank %d has two sets", doc.ErrCorrupt, rank)
-		}
-		found++
-		seen.Add(as)
-		return w.Append(as, set)
-	})
-	if err == nil && found != docs {
-		err = fmt.Errorf("%s: %w: %d sets of %d", sweepSets, doc.ErrCorrupt, found, docs)
-	}
-	if err != nil {
+	if err := EachSet(ctx, j, docs, want, w.Append); err != nil {
 		w.Abort()
 		return nil, err
 	}
 	return w.Finish()
 }
 
-// EachSet calls fn for the kept shingle sets of the ranks that are wanted, in the order of
-// the file. set is reused.
-func EachSet(ctx context.Context, j *task.Job, want func(rank uint32) bool, fn func(rank uint32, set []uint64) error) error {
+// EachSet calls fn for the kept shingle sets of docs ranks, in the order of the file. want
+// tells which, and by what number below docs fn knows each. set is reused.
+func EachSet(ctx context.Context, j *task.Job, docs int, want func(rank uint32) (as uint32, ok bool), fn func(as uint32, set []uint64) error) error {
 	d, done, err := unpack(ctx, j, sweepSets, magicSets)
 	if err != nil {
 		return err
@@ -285,10 +272,11 @@ func EachSet(ctx context.Context, j *task.Job, want func(rank uint32) bool, fn f
 	defer done()
 	var set []uint64
 	var block [1 << 12]byte
+	found, seen := 0, docset.NewBits(docs)
 	for d.More() {
 		set = set[:0]
 		rank := d.Uint32()
-		ok := want(rank)
+		as, ok := want(rank)
 		for left := d.Uint(); left > 0 && d.Err == nil; {
 			b := block[:8*min(left, uint64(len(block)/8))]
 			if d.Full(b); d.Err != nil {
@@ -296,18 +284,29 @@ func EachSet(ctx context.Context, j *task.Job, want func(rank uint32) bool, fn f
 			}
 			left -= uint64(len(b) / 8)
 			for ; ok && len(b) > 0; b = b[8:] {
-				set = append(set, binary.LittleEndian.Uint64(b))
+				x := binary.LittleEndian.Uint64(b)
+				if n := len(set); n > 0 && x <= set[n-1] {
+					d.Fail(fmt.Errorf("%w: the set of rank %d does not ascend", doc.ErrCorrupt, rank))
+					break
+				}
+				set = append(set, x)
 			}
 		}
-		if d.Err == nil && !slices.IsSorted(set) {
-			d.Fail(fmt.Errorf("%w: the set of rank %d does not ascend", doc.ErrCorrupt, rank))
-		}
-		if d.Err == nil && ok {
-			d.Err = fn(rank, set)
+		switch {
+		case d.Err != nil || !ok:
+		case seen.Has(as):
+			d.Fail(fmt.Errorf("%w: rank %d has two sets", doc.ErrCorrupt, rank))
+		default:
+			found++
+			seen.Add(as)
+			d.Err = fn(as, set)
 		}
 		if err := cmp.Or(d.Err, ctx.Err()); err != nil {
 			return fmt.Errorf("%s: %w", sweepSets, err)
 		}
+	}
+	if d.Err == nil && found != docs {
+		d.Err = fmt.Errorf("%w: %d sets of %d", doc.ErrCorrupt, found, docs)
 	}
 	if d.Err != nil {
 		return fmt.Errorf("%s: %w", sweepSets, d.Err)
