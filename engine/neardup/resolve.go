@@ -117,9 +117,9 @@ type Before struct {
 // for any number of workers.
 //
 // It goes in batches. The documents of a batch are first tested in parallel
-// against those kept before the batch, then in order against those kept within it:
-// one by one those that hang together by buckets of theirs, beside others. Only
-// kept documents are ever candidates, and no test is made that the definition does
+// against those kept before the batch, then against those kept within it: those that
+// hang together by shared buckets one by one, in order, and such families side by side.
+// Only kept documents are ever candidates, and no test is made that the definition does
 // not ask for: this keeps revision histories from costing the square of their length.
 //
 // A document that stands is kept; with standing.Alone only those count as

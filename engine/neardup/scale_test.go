@@ -71,16 +71,27 @@ func revisions(n, size int, seed uint64) ([][]uint64, Graph) {
 // TestResolveAtScale resolves 20,000 documents of 400 families, in many
 // batches and from a file, and checks every verdict against the definition's
 // parts: witnesses are kept, scores true, and an eager list of all pairs leads
-// to the same decisions.
+// to the same decisions. From sets in memory, many as edits of one another, all is the
+// same.
 func TestResolveAtScale(t *testing.T) {
 	const n = 20_000
 	sets, g := revisions(n, 60, 3)
 	stored := storeSets(t, sets)
+	inMemory := func(room int64) *FileSets {
+		return storeBy(t, sets, 2, func(w *SetWriter) { w.KeepInMemory(room); w.Expect(g) })
+	}
+	all, some := inMemory(1<<30), inMemory(2<<20)
+	if all.Stored() > stored.Stored()*3/4 || some.Stored() < all.Stored() {
+		t.Errorf("%d elements in the file, %d in memory, %d in both", stored.Stored(), all.Stored(), some.Stored())
+	}
 	var first []Verdict
 	var firstStats Stats
-	for i, workers := range []int{1, 2, 7} {
-		done := 0
-		verdicts, stats, err := Resolve(context.Background(), g, stored, 4, 5, Standing{}, workers, func(d int) { done = d })
+	for i, c := range []struct {
+		workers int
+		sets    Sets
+	}{{1, stored}, {2, stored}, {7, stored}, {1, all}, {7, all}, {2, some}} {
+		workers, done := c.workers, 0
+		verdicts, stats, err := Resolve(context.Background(), g, c.sets, 4, 5, Standing{}, workers, func(d int) { done = d })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,10 +104,10 @@ func TestResolveAtScale(t *testing.T) {
 			continue
 		}
 		if d := cmp.Diff(first, verdicts); d != "" {
-			t.Fatalf("verdicts with 1 and %d workers differ:\n%s", workers, d)
+			t.Fatalf("verdicts %d, with %d workers, differ from the first:\n%s", i, workers, d)
 		}
 		if d := cmp.Diff(firstStats, stats); d != "" {
-			t.Fatalf("statistics with 1 and %d workers differ:\n%s", workers, d)
+			t.Fatalf("statistics %d, with %d workers, differ from the first:\n%s", i, workers, d)
 		}
 	}
 

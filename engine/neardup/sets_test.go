@@ -14,15 +14,28 @@ import (
 // storeSets writes sets to a file in a temporary folder.
 func storeSets(t testing.TB, sets [][]uint64) *FileSets {
 	t.Helper()
+	return storeBy(t, sets, 1, func(*SetWriter) {})
+}
+
+// storeBy stores sets by several writers at once.
+func storeBy(t testing.TB, sets [][]uint64, writers int, prepare func(w *SetWriter)) *FileSets {
+	t.Helper()
 	w, err := NewSetWriter(t.TempDir(), len(sets))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for d, set := range sets {
-		if err := w.Append(uint32(d), set); err != nil {
-			t.Fatal(err)
-		}
+	prepare(w)
+	var all sync.WaitGroup
+	for k := range writers {
+		all.Go(func() {
+			for d := k; d < len(sets); d += writers {
+				if err := w.Append(uint32(d), sets[d]); err != nil {
+					t.Error(err)
+				}
+			}
+		})
 	}
+	all.Wait()
 	stored, err := w.Finish()
 	if err != nil {
 		t.Fatal(err)
