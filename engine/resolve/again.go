@@ -41,6 +41,9 @@ func againIn(ctx context.Context, t *task.Task, from *task.Job, room int64) erro
 	if err := r.describeNodes(ctx); err != nil {
 		return err
 	}
+	for i := range r.All {
+		setSum(&r.All[i], r.All[i].Rank)
+	}
 	docs := r.Graph.Len()
 	if r.Sets, err = sweepable.LoadSets(ctx, from, t.ScratchDir(), docs, func(rank uint32) (uint32, bool) { return rank, int(rank) < docs }); err != nil {
 		return err
@@ -92,7 +95,7 @@ func (r *resolver) againInParts(ctx context.Context, from *task.Job) error {
 	if err != nil {
 		return err
 	}
-	p.again, p.out.unsummed = &again{from: from, ranks: make([]int32, 0, r.number)}, true
+	p.again = &again{from: from, ranks: make([]int32, 0, r.number)}
 	defer p.close()
 	return p.steps(ctx, []step{
 		{"graph", p.takeGraph}, {"graph", p.connect}, {"sets", p.spill}, {"decide", p.resolveAll},

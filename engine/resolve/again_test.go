@@ -1,7 +1,10 @@
 package resolve_test
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -28,31 +31,51 @@ func TestAgainInParts(t *testing.T) {
 		if !p.NearDup.Sweepable() || p.AuditPPM > 0 {
 			t.Skip("kept nothing to decide again")
 		}
-		from := tasktest.Job(t, p, filepath.Join(t.TempDir(), "from"))
-		tasktest.Run(t, stage.Do, from, task.Order...)
-		p.NearDup.ThresholdNum, p.NearDup.ThresholdDen = max(3*p.NearDup.FloorDen, 5*p.NearDup.FloorNum), 5*p.NearDup.FloorDen
-		var err error
-		if p.RunID, err = p.ComputeRunID(); err != nil {
-			t.Fatal(err)
+		decidesAgain(t, p, max(3*p.NearDup.FloorDen, 5*p.NearDup.FloorNum), 5*p.NearDup.FloorDen, room)
+	})
+}
+
+// TestAgainOfTextsOfOneHash: among groups of one size the order is that of digests, which
+// are not kept.
+func TestAgainOfTextsOfOneHash(t *testing.T) {
+	texts := colliding(rand.New(rand.NewPCG(2, 2)))
+	slices.SortFunc(texts[:], func(a, b string) int {
+		x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
+		return bytes.Compare(y[:], x[:]) // not that of places
+	})
+	var lines []string
+	for _, text := range texts {
+		line := fmt.Sprintf(`{"text":%q,"contributor":"c"}`, text)
+		lines = append(lines, line, line)
+	}
+	p := planOf(t, [][]string{lines}, 0, func(p *plan.Plan) { sweepableFrom(p, 1, 2) })
+	decidesAgain(t, p, 19, 20, 1<<30)
+}
+
+// decidesAgain does a sweepable run, and decides what it kept at another threshold, at
+// once and in parts: what a run at that threshold writes.
+func decidesAgain(t *testing.T, p plan.Plan, num, den, room int64) {
+	t.Helper()
+	from := tasktest.Job(t, p, filepath.Join(t.TempDir(), "from"))
+	tasktest.Run(t, stage.Do, from, task.Order...)
+	p.NearDup.ThresholdNum, p.NearDup.ThresholdDen = num, den
+	var err error
+	if p.RunID, err = p.ComputeRunID(); err != nil {
+		t.Fatal(err)
+	}
+	j := tasktest.Job(t, p, filepath.Join(t.TempDir(), "out"))
+	tasktest.Run(t, stage.Do, j, task.Scan, task.Match)
+	want := resolved(t, j, 0)
+	for _, room := range []int64{0, room} {
+		j := tasktest.Job(t, p, filepath.Join(t.TempDir(), "again"))
+		takeDocs(t, j, from)
+		if err := againOf(t, j, from, room); err != nil {
+			t.Fatalf("room %d: %v", room, err)
 		}
-		j := tasktest.Job(t, p, filepath.Join(t.TempDir(), "out"))
-		tasktest.Run(t, stage.Do, j, task.Scan, task.Match)
-		want := resolved(t, j, 0)
-		again := func(room int64) map[string]string {
-			j := tasktest.Job(t, p, filepath.Join(t.TempDir(), "again"))
-			takeDocs(t, j, from)
-			if err := againOf(t, j, from, room); err != nil {
-				t.Fatalf("room %d: %v", room, err)
-			}
-			return written(t, j)
-		}
-		if diff := gocmp.Diff(want, again(0)); diff != "" {
-			t.Fatalf("at once (-run +again):\n%s", diff)
-		}
-		if diff := gocmp.Diff(want, again(room)); diff != "" {
+		if diff := gocmp.Diff(want, written(t, j)); diff != "" {
 			t.Fatalf("room %d (-run +again):\n%s", room, diff)
 		}
-	})
+	}
 }
 
 // takeDocs does scan with what the run of from kept.

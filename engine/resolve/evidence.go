@@ -33,7 +33,6 @@ type evidence struct {
 	component uint64      // the largest one of kept documents
 	most      fate.Node   // the document of stats.MostCandidates
 	groups    []sizeGroup // the largest ones; of equal ones the first in priority order
-	unsummed  bool        // what documents have as digests are none: see setSum
 }
 
 // sizeGroup is a witness and how many it is the witness of.
@@ -58,9 +57,6 @@ func (e *evidence) take(nodes *fate.Nodes, members map[int32]uint64) {
 // add adds what describes the work on components of their own. most is the document
 // of MostCandidates.
 func (e *evidence) add(s *neardup.Stats, most *fate.Node, component uint64) {
-	if e.unsummed && most != nil {
-		most = withoutSum(most)
-	}
 	t := &e.stats
 	t.Documents += s.Documents
 	t.Dropped += s.Dropped
@@ -83,20 +79,11 @@ func (e *evidence) group(witness *fate.Node, dropped uint64) {
 		return cmp.Or(cmp.Compare(b.dropped, a.dropped), a.witness.Compare(&b.witness))
 	}
 	g := sizeGroup{*witness, dropped}
-	if e.unsummed {
-		g.witness = *withoutSum(witness)
-	}
 	at, _ := slices.BinarySearchFunc(e.groups, g, order)
 	if at < groupsKept {
 		e.groups = slices.Insert(e.groups, at, g)
 		e.groups = e.groups[:min(len(e.groups), groupsKept)]
 	}
-}
-
-func withoutSum(n *fate.Node) *fate.Node {
-	m := *n
-	m.Sum = fate.Node{}.Sum
-	return &m
 }
 
 // put writes what the alarms need to know. What else there is to tell of the work is in
