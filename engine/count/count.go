@@ -46,7 +46,7 @@ const maxText = math.MaxInt32
 
 // Each counts the tokens of every document by all counters and calls fn with
 // them in input order, in batches that are valid during the call. dir is where
-// standard input is copied to that must be read twice.
+// standard input is copied to unless it is a plain text.
 func Each(ctx context.Context, r request.Rules, m request.Means, counters []*tokenize.Counter, kind InputKind, dir string, fn func([]Counted) error) error {
 	sources, err := findSources(ctx, r, m, kind, dir)
 	if err != nil {
@@ -62,7 +62,7 @@ func Each(ctx context.Context, r request.Rules, m request.Means, counters []*tok
 	}
 	workers := max(1, m.Workers)
 	group, ctx := errgroup.WithContext(ctx)
-	results := newOrder(ctx, len(units), 4*workers, fn)
+	results := newOrder(ctx, len(units), unitsAhead*workers, batchesAhead*workers, fn)
 	for range min(workers, len(units)) {
 		group.Go(func() error {
 			w, err := newWorker(shared, results)

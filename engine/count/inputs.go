@@ -101,7 +101,7 @@ func beginsAsText(ctx context.Context, path string, maxLine int64, parser jsonl.
 const stdinPeek = 64 << 10
 
 // stdinSource reads standard input: a text into memory, JSON lines, which are
-// read twice, and what is compressed into a file.
+// cut into shards, and what is compressed into a file.
 func stdinSource(ctx context.Context, r request.Rules, m request.Means, kind InputKind, parser jsonl.Parser, dir string) (source, error) {
 	s := source{path: "-", named: true}
 	in := corpus.Stdin(ctx)

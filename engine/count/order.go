@@ -11,17 +11,19 @@ type order struct {
 	ctx   context.Context
 	units int
 	ahead int // units that may be begun before the one whose turn it is has ended
+	room  int // batches that may wait for their turn, of all units together
 	fn    func([]Counted) error
 	spare sync.Pool // of *batch
 
 	before int64 // lines of the file before the unit whose turn it is
 	failed error // of fn
 
-	mu    sync.Mutex
-	begun int             // units
-	turn  int             // the unit that is being delivered
-	ended map[int]*result // that wait for their turn
-	moved sync.Cond       // turn has
+	mu      sync.Mutex
+	begun   int             // units
+	turn    int             // the unit that is being delivered
+	ended   map[int]*result // that wait for their turn
+	waiting int             // batches
+	moved   sync.Cond       // turn has, or there is room again
 }
 
 // result is what comes of a unit.
@@ -35,16 +37,17 @@ type result struct {
 // batch are documents in a row. Lines are numbered from the beginning of their unit.
 type batch []Counted
 
-const (
-	countBatch = 512 // documents
+const countBatch = 512 // documents
 
-	// maxWaiting is how many batches of a unit may wait for their turn: all of a
-	// shard, unless its lines are very short.
-	maxWaiting = 128
+// What may be ahead of the unit whose turn it is, for each worker: units, for the sake
+// of long ids; batches, for that of short documents, 10 MB of them.
+const (
+	unitsAhead   = 4
+	batchesAhead = 128
 )
 
-func newOrder(ctx context.Context, units, ahead int, fn func([]Counted) error) *order {
-	o := &order{ctx: ctx, units: units, ahead: ahead, fn: fn, ended: map[int]*result{}}
+func newOrder(ctx context.Context, units, ahead, room int, fn func([]Counted) error) *order {
+	o := &order{ctx: ctx, units: units, ahead: ahead, room: room, fn: fn, ended: map[int]*result{}}
 	o.moved.L = &o.mu
 	context.AfterFunc(ctx, func() {
 		o.mu.Lock()
@@ -92,11 +95,11 @@ func (o *order) waitWhile(holds func() bool) error {
 // put takes the next batch of a unit, which is order's from then on.
 func (o *order) put(r *result, b *batch) error {
 	o.mu.Lock()
-	err := o.waitWhile(func() bool { return r.number > o.turn && len(r.waiting) == maxWaiting })
+	defer o.mu.Unlock()
+	err := o.waitWhile(func() bool { return r.number > o.turn && o.waiting >= o.room })
 	r.waiting = append(r.waiting, b)
-	mine := r.number == o.turn
-	o.mu.Unlock()
-	if err != nil || !mine {
+	o.waiting++
+	if err != nil || r.number > o.turn {
 		return err
 	}
 	return o.deliver(r)
@@ -108,10 +111,7 @@ func (o *order) end(r *result) error {
 	defer o.mu.Unlock()
 	o.ended[r.number] = r
 	for r.number == o.turn {
-		o.mu.Unlock()
-		err := o.deliver(r)
-		o.mu.Lock()
-		if err != nil {
+		if err := o.deliver(r); err != nil {
 			return err
 		}
 		delete(o.ended, o.turn)
@@ -125,8 +125,17 @@ func (o *order) end(r *result) error {
 	return nil
 }
 
-// deliver passes on what waits of the unit whose turn it is.
+// deliver passes on what waits of the unit whose turn it is. o is locked, but not
+// meanwhile.
 func (o *order) deliver(r *result) error {
+	o.mu.Unlock()
+	defer func() {
+		o.mu.Lock()
+		if o.waiting -= len(r.waiting); len(r.waiting) > 1 { // others may wait for the room
+			o.moved.Broadcast()
+		}
+		r.waiting = r.waiting[:0]
+	}()
 	if r.first {
 		o.before = 0
 	}
@@ -141,6 +150,5 @@ func (o *order) deliver(r *result) error {
 		}
 		o.spare.Put(b)
 	}
-	r.waiting = r.waiting[:0]
 	return nil
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -43,7 +45,7 @@ func TestOrder(t *testing.T) {
 			p.blank = int64(r.IntN(3))
 			line += p.blank
 		}
-		o := newOrder(t.Context(), len(pieces), 1+r.IntN(5), func(batch []Counted) error {
+		o := newOrder(t.Context(), len(pieces), 1+r.IntN(5), 1+r.IntN(200), func(batch []Counted) error {
 			for _, d := range batch {
 				got = append(got, fmt.Sprint(d.File, " ", d.Line))
 			}
@@ -84,6 +86,52 @@ func TestOrder(t *testing.T) {
 			t.Fatalf("round %d: -want +got: %s", round, diff)
 		}
 	}
+}
+
+// However many units have short lines, what waits for a slow one is bounded.
+func TestRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const units, room, each = 20, 8, 5
+		delivered := 0
+		o := newOrder(t.Context(), units, units, room, func([]Counted) error { delivered++; return nil })
+		slow, _, err := o.begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var taken atomic.Int64
+		var workers sync.WaitGroup
+		for range 3 {
+			workers.Go(func() {
+				for {
+					number, ok, err := o.begin()
+					if !ok || err != nil {
+						return
+					}
+					res := &result{number: number}
+					for range each {
+						if err := o.put(res, o.newBatch()); err != nil {
+							t.Error(err)
+						}
+						taken.Add(1)
+					}
+					if err := o.end(res); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		synctest.Wait()
+		if n := taken.Load(); n != room {
+			t.Errorf("%d batches wait, want %d", n, room)
+		}
+		if err := o.end(&result{number: slow}); err != nil {
+			t.Fatal(err)
+		}
+		workers.Wait()
+		if want := (units - 1) * each; delivered != want || o.waiting != 0 {
+			t.Errorf("%d batches delivered, want %d; %d wait", delivered, want, o.waiting)
+		}
+	})
 }
 
 // An error of the function ends everything, and is returned as it is.
