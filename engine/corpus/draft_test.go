@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -106,5 +107,44 @@ func TestEachSummedLine(t *testing.T) {
 	failed := fmt.Errorf("failed: %w", doc.ErrInput)
 	if _, err := EachSummedLine(t.Context(), files[0], shards[0], 1<<20, func(*Line) error { return failed }); err == nil {
 		t.Error("an error of the function was lost")
+	}
+}
+
+// A reader of a draft counts the lines that a plan numbers, of plain and compressed files.
+func TestEachDraftedLine(t *testing.T) {
+	content := []byte("one\n\ntwo\r\n \n\nthree\nfour")
+	for name, content := range map[string][]byte{"plain": content, "gzip": gzipped(t, content, 2)} {
+		files, shards, err := Plan(t.Context(), []string{writeFile(t, name, content)}, PlanOptions{ShardSize: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, failed := int64(1), errors.New("failed")
+		for _, s := range shards {
+			if s.FirstLine != next {
+				t.Errorf("%s: shard at %d begins with line %d, counted %d", name, s.Offset, s.FirstLine, next)
+			}
+			s.FirstLine = 0
+			var last int64
+			lines, err := EachDraftedLine(t.Context(), files[0], s, 1<<20, nil, func(l *Line) error {
+				last = l.Offset
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			next += lines
+			_, err = EachDraftedLine(t.Context(), files[0], s, 1<<20, nil, func(l *Line) error {
+				if l.Offset == last {
+					return failed
+				}
+				return nil
+			})
+			if want := fmt.Sprintf("%s: byte %d: failed", files[0].Path, last); last > 0 && (!errors.Is(err, failed) || err.Error() != want) {
+				t.Errorf("%s: error %q, want %q", name, err, want)
+			}
+		}
+		if next != 8 {
+			t.Errorf("%s: %d lines", name, next-1)
+		}
 	}
 }

@@ -1,9 +1,11 @@
 package count
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -134,11 +136,55 @@ func TestRoom(t *testing.T) {
 	})
 }
 
-// An error of the function ends everything, and is returned as it is.
+// Who waits, be it to begin a unit or for its turn, ends when all is cancelled.
+func TestWaitingIsCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		o := newOrder(ctx, 9, 1, 1, func([]Counted) error { t.Error("delivered out of turn"); return nil })
+		for range 2 { // the first is never ended
+			if _, _, err := o.begin(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var ended atomic.Int64
+		go func() {
+			res := &result{number: 1}
+			if err := o.put(res, o.newBatch()); err != nil {
+				t.Error(err)
+			}
+			if err := o.put(res, o.newBatch()); !errors.Is(err, context.Canceled) {
+				t.Errorf("put: %v", err)
+			}
+			ended.Add(1)
+		}()
+		go func() {
+			if _, _, err := o.begin(); !errors.Is(err, context.Canceled) {
+				t.Errorf("begin: %v", err)
+			}
+			ended.Add(1)
+		}()
+		synctest.Wait()
+		if n := ended.Load(); n != 0 {
+			t.Errorf("%d did not wait", n)
+		}
+		cancel()
+		synctest.Wait()
+		if n := ended.Load(); n != 2 {
+			t.Errorf("%d of 2 ended", n)
+		}
+	})
+}
+
+// An error of the function ends everything, and is returned as it is, whether it
+// comes within a file or at its end.
 func TestErrorOfTheFunction(t *testing.T) {
 	files := map[string]string{}
 	for i := range 50 {
-		files[fmt.Sprintf("%02d.jsonl", i)] = "{\"text\":\"one\"}\n{\"text\":\"two\"}\n"
+		lines := 1
+		if i == 3 {
+			lines = 4*countBatch + 1
+		}
+		files[fmt.Sprintf("%02d.jsonl", i)] = strings.Repeat("{\"text\":\"one\"}\n", lines)
 	}
 	m := requesttest.Means
 	tokenizers, err := request.OpenTokenizers([]string{"gpt2"}, "match", m)
@@ -146,15 +192,18 @@ func TestErrorOfTheFunction(t *testing.T) {
 		t.Fatal(err)
 	}
 	full := errors.New("disk full")
-	calls := 0
-	err = Each(t.Context(), requesttest.Rules(requesttest.Folder(t, files)), m, tokenizers.Counters, InputAuto, t.TempDir(), func([]Counted) error {
-		if calls++; calls == 7 {
-			return full
+	folder := requesttest.Folder(t, files)
+	for _, last := range []int{2, 6, 20} {
+		calls := 0
+		err = Each(t.Context(), requesttest.Rules(folder), m, tokenizers.Counters, InputAuto, t.TempDir(), func([]Counted) error {
+			if calls++; calls == last {
+				return full
+			}
+			return nil
+		})
+		if err != full || calls != last {
+			t.Errorf("%v after %d calls, want it after %d", err, calls, last)
 		}
-		return nil
-	})
-	if err != full || calls != 7 {
-		t.Errorf("%v after %d calls", err, calls)
 	}
 }
 
