@@ -22,6 +22,7 @@ import (
 	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/shingle"
+	"github.com/tallystick/tallystick/engine/shingleset"
 	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
@@ -30,12 +31,12 @@ import (
 // that are its own. A text that several documents have is looked at once.
 type auditor struct {
 	*task.Task
-	scanned  []task.Record     // by shard
-	known    *neardup.FileSets // of resolve; nil where it has none
-	bounded  bool              // memory is
-	probes   []distinctText    // sampled, in order of place
+	scanned  []task.Record      // by shard
+	known    *shingleset.Stored // of resolve; nil where it has none
+	bounded  bool               // memory is
+	probes   []distinctText     // sampled, in order of place
 	outlines []neardup.Outline
-	sets     *neardup.FileSets
+	sets     *shingleset.Stored
 	index    *neardup.Probes
 	decided  Decided
 	room     int64 // bytes for texts and hits at a time, under a bound
@@ -112,7 +113,7 @@ func sampled(hash uint64, ppm int64) bool {
 // Run compares the sampled texts with all others, and writes what it finds. It
 // may hold room bytes of what grows with the corpus, if that is bounded. known are
 // the sets that d tells of.
-func Run(ctx context.Context, t *task.Task, scanned []task.Record, d Decided, known *neardup.FileSets, bounded bool, room int64) (*alarm.Audit, error) {
+func Run(ctx context.Context, t *task.Task, scanned []task.Record, d Decided, known *shingleset.Stored, bounded bool, room int64) (*alarm.Audit, error) {
 	a := &auditor{Task: t, scanned: scanned, known: known, decided: d, bounded: bounded, room: room}
 	if err := a.find(ctx); err != nil {
 		return nil, err
@@ -245,7 +246,7 @@ func (a *auditor) sample(ctx context.Context) error {
 // load stores the probes' shingle sets, of those that resolve did not need by their
 // texts, and indexes them.
 func (a *auditor) load(ctx context.Context) error {
-	w, err := neardup.NewSetWriter(a.ScratchDir(), len(a.probes))
+	w, err := shingleset.NewWriter(a.ScratchDir(), len(a.probes))
 	if err != nil {
 		return err
 	}

@@ -8,8 +8,8 @@ import (
 
 	"github.com/tallystick/tallystick/engine/alarm"
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/shingleset"
 	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
@@ -23,7 +23,7 @@ import (
 
 // Share compares the sampled texts with those of a task of decide, and writes what
 // resolve needs of that to Merge it. What it is given is as in Run.
-func Share(ctx context.Context, t *task.Task, scanned []task.Record, d Decided, known *neardup.FileSets, bounded bool, room int64) error {
+func Share(ctx context.Context, t *task.Task, scanned []task.Record, d Decided, known *shingleset.Stored, bounded bool, room int64) error {
 	a := &auditor{Task: t, scanned: scanned, known: known, decided: d, bounded: bounded, room: room}
 	if err := a.find(ctx); err != nil {
 		return err

@@ -3,7 +3,7 @@ package estimate
 import (
 	"math"
 
-	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/shingleset"
 	"github.com/tallystick/tallystick/engine/task"
 )
 
@@ -209,7 +209,7 @@ func (m *model) nodes(tasks float64) float64 {
 }
 
 func (m *model) nodesOf(documents, sharing, compared float64) float64 {
-	labels, parity := m.labelSize(), float64(neardup.ParityBytes(int(m.s.Shingles/max(1, m.s.Compared))))
+	labels, parity := m.labelSize(), float64(shingleset.ParityBytes(int(m.s.Shingles/max(1, m.s.Compared))))
 	keys := float64(m.s.BandKeys) / math.Max(1, float64(m.s.Documents))
 	return documents * (lineSize + sharing*(nodeSize+labels) + compared*(setSize+parity+bucketSize*keys))
 }

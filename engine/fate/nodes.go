@@ -16,6 +16,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/shingleset"
 	"github.com/tallystick/tallystick/engine/sweep"
 	"github.com/tallystick/tallystick/engine/task"
 )
@@ -74,7 +75,7 @@ type Nodes struct {
 	All      []Node  // in order of place
 	ByRank   []int32 // rank → node
 	Graph    neardup.Graph
-	Sets     *neardup.FileSets
+	Sets     *shingleset.Stored
 	Verdicts []neardup.Verdict
 	Stats    neardup.Stats
 }

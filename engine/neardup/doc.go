@@ -7,11 +7,9 @@
 //   - match: Buckets and ExactGroups gather the documents of one partition
 //     that share a key (buckets.go), and NewGraph turns buckets into the
 //     bucket list of each document (graph.go);
-//   - SetWriter keeps the shingle sets of the documents that share a bucket
-//     (sets.go), many as their edits of another one (edits.go), with a parity
-//     bitmap of each in memory (parity.go);
 //   - Resolve walks the documents in priority order and proves or refutes each
-//     candidate (resolve.go, prove.go); where a bucket is hot it finds the
+//     candidate by their shingle sets, which package shingleset stores and
+//     compares (resolve.go, prove.go); where a bucket is hot it finds the
 //     candidates by their shingles (prefix.go);
 //   - Pairs and ExactPairs list all proven pairs instead, with and without the
 //     help of buckets (pairs.go, exactjoin.go).

@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math/bits"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tallystick/tallystick/engine/shingleset"
 	"pgregory.net/rapid"
 )
 
@@ -18,8 +18,11 @@ type memorySets [][]uint64
 func (s memorySets) Size(d uint32) int { return len(s[d]) }
 
 func (s memorySets) Parity(d uint32) []uint64 {
-	bitmap := make([]uint64, parityWords(len(s[d])))
-	addParity(bitmap, s[d])
+	bitmap := make([]uint64, shingleset.ParityBytes(len(s[d]))/8)
+	for _, x := range s[d] {
+		i := x % uint64(64*len(bitmap))
+		bitmap[i/64] ^= 1 << (i % 64)
+	}
 	return bitmap
 }
 
@@ -255,65 +258,14 @@ func TestOverlapBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		den := rapid.Uint64Range(1, 1<<31).Draw(t, "den")
 		r := ratio{rapid.Uint64Range(1, den).Draw(t, "num"), den}
-		a := rapid.IntRange(1, maxSetSize).Draw(t, "a")
-		b := rapid.IntRange(1, maxSetSize).Draw(t, "b")
+		a := rapid.IntRange(1, shingleset.MaxSize).Draw(t, "a")
+		b := rapid.IntRange(1, shingleset.MaxSize).Draw(t, "b")
 		score := func(o int) int { return compareScores(uint64(o), uint64(a+b-o), r.num, r.den) }
 		if o := r.toReach(a + b); score(o) < 0 || score(o-1) >= 0 {
 			t.Fatalf("%v is reached by %d of %d+%d: wrong", r, o, a, b)
 		}
 		if o := r.toExceed(a + b); score(o) <= 0 || score(o-1) > 0 {
 			t.Fatalf("%v is exceeded by %d of %d+%d: wrong", r, o, a, b)
-		}
-	})
-}
-
-// TestParityDistance compares it with counting: the residues, modulo the
-// smaller size, of an odd number of the elements that only one set has.
-func TestParityDistance(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
-		draw := func(name string) []uint64 {
-			set := make([]uint64, rapid.SampledFrom([]int{0, 1, 50, 1024, 1025, 3000, 5000}).Draw(t, name))
-			for i := range set {
-				set[i] = r.Uint64N(1 << 13)
-			}
-			slices.Sort(set)
-			return slices.Compact(set)
-		}
-		sets := memorySets{draw("a"), draw("b")}
-		size := uint64(64 * min(parityWords(len(sets[0])), parityWords(len(sets[1]))))
-		odd := map[uint64]bool{}
-		for _, x := range slices.Concat(sets[0], sets[1]) {
-			odd[x%size] = !odd[x%size]
-		}
-		want := 0
-		for _, o := range odd {
-			if o {
-				want++
-			}
-		}
-		overlap, union := jaccard(sets[0], sets[1])
-		for _, got := range []int{parityDistance(sets.Parity(0), sets.Parity(1)), parityDistance(sets.Parity(1), sets.Parity(0))} {
-			if got != want || got > union-overlap {
-				t.Fatalf("distance %d, want %d, of sets that differ in %d", got, want, union-overlap)
-			}
-		}
-	})
-}
-
-func TestOverlapAtLeast(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		draw := func(name string) []uint64 {
-			set := rapid.SliceOfN(rapid.Uint64Range(0, 400), 0, 300).Draw(t, name)
-			slices.Sort(set)
-			return slices.Compact(set)
-		}
-		a, b := draw("a"), draw("b")
-		want, _ := jaccard(a, b)
-		need := rapid.IntRange(0, min(len(a), len(b))).Draw(t, "need")
-		got, ok := overlapAtLeast(a, b, need)
-		if ok != (want >= need) || ok && got != want {
-			t.Fatalf("overlap %d, %v; it is %d, of %d needed", got, ok, want, need)
 		}
 	})
 }

@@ -17,7 +17,7 @@ import (
 //	|A \ B| + |B \ A| ≥ h
 //
 // which is never wrong. (The bitmap filter of Sandes, Teodoro, Melo: "Bitmap filter:
-// speeding up exact set similarity joins", 2020, of which parity.go is the other
+// speeding up exact set similarity joins", 2020, of which shingleset has the other
 // kind. This one takes shingles that repeat, so that nobody has to sort them.)
 type Outline struct {
 	AtMost, AtLeast uint64   // bounds of the number of distinct shingles

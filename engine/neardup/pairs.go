@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"slices"
+
+	"github.com/tallystick/tallystick/engine/shingleset"
 )
 
 // EmitFunc is given a proven pair of documents a < b, the size of the
@@ -14,7 +16,7 @@ type EmitFunc func(a, b uint32, overlap, union int) error
 // Pairs emits every pair of documents that share a bucket and have a true
 // Jaccard of at least num/den: once, ascending by a, then b, from the caller's
 // goroutine. Its cost grows with the square of the buckets' sizes.
-func Pairs(ctx context.Context, g Graph, sets Sets, num, den int64, workers int, emit EmitFunc) error {
+func Pairs(ctx context.Context, g Graph, sets shingleset.Sets, num, den int64, workers int, emit EmitFunc) error {
 	threshold, err := newThreshold(num, den)
 	if err != nil {
 		return err
@@ -44,7 +46,7 @@ type pair struct {
 // provePairs proves, for every document, the candidates that gather finds
 // among the later ones, and emits those that reach the threshold in order.
 // Gather starts with a reset and is called from several goroutines.
-func provePairs(ctx context.Context, n int, sets Sets, threshold ratio, workers int, gather func(g *gatherer, a uint32), emit EmitFunc) error {
+func provePairs(ctx context.Context, n int, sets shingleset.Sets, threshold ratio, workers int, gather func(g *gatherer, a uint32), emit EmitFunc) error {
 	workers = max(workers, 1)
 	gatherers := make([]gatherer, workers)
 	provers := make([]prover, workers)

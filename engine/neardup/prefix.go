@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+
+	"github.com/tallystick/tallystick/engine/shingleset"
 )
 
 // Shingles ordered from rare to frequent, two sets that need an overlap of at
@@ -27,7 +29,7 @@ type frequencyOrder struct {
 
 // newFrequencyOrder takes 8 bytes for each shingle of each document while it
 // works, and about 20 for each distinct one that several have.
-func newFrequencyOrder(ctx context.Context, docs []uint32, sets Sets) (*frequencyOrder, error) {
+func newFrequencyOrder(ctx context.Context, docs []uint32, sets shingleset.Sets) (*frequencyOrder, error) {
 	total := 0
 	for _, d := range docs {
 		total += sets.Size(d)
@@ -115,7 +117,7 @@ func (o *frequencyOrder) number(shingle uint64) (uint32, bool) {
 // at. It takes 16 bytes for each document, 8 for each shingle of a prefix that
 // several documents have, and 16 for each cell.
 type prefixIndex struct {
-	sets      Sets
+	sets      shingleset.Sets
 	threshold ratio
 
 	// The prefix of document d has unique[d] shingles that no other document
@@ -137,7 +139,7 @@ type prefixIndex struct {
 
 // newPrefixIndex makes an index for docs, ranks less than n, without adding
 // any.
-func newPrefixIndex(ctx context.Context, n int, docs []uint32, sets Sets, threshold ratio) (*prefixIndex, error) {
+func newPrefixIndex(ctx context.Context, n int, docs []uint32, sets shingleset.Sets, threshold ratio) (*prefixIndex, error) {
 	order, err := newFrequencyOrder(ctx, docs, sets)
 	if err != nil {
 		return nil, fmt.Errorf("order shingles by frequency: %w", err)

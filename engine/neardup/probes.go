@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+
+	"github.com/tallystick/tallystick/engine/shingleset"
 )
 
 // Probes are sampled documents whose partners are looked for among all others,
@@ -20,7 +22,7 @@ import (
 // are where the others have theirs. Memory is about 12 bytes for each indexed
 // shingle and 28 more while the index is made.
 type Probes struct {
-	sets      Sets
+	sets      shingleset.Sets
 	n         int
 	threshold ratio
 
@@ -41,7 +43,7 @@ type probeEntry struct {
 }
 
 // NewProbes indexes the n documents of sets for a threshold of num/den.
-func NewProbes(ctx context.Context, n int, sets Sets, num, den int64) (*Probes, error) {
+func NewProbes(ctx context.Context, n int, sets shingleset.Sets, num, den int64) (*Probes, error) {
 	threshold, err := newThreshold(num, den)
 	if err != nil {
 		return nil, err
@@ -202,7 +204,7 @@ func (m *ProbeMatcher) Prove(set []uint64, fn func(probe uint32, overlap, union 
 		if err != nil {
 			return err
 		}
-		if o, ok := overlapAtLeast(set, probe, need); ok {
+		if o, ok := shingleset.OverlapAtLeast(set, probe, need); ok {
 			fn(d, o, total-o)
 		}
 	}

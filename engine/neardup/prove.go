@@ -2,13 +2,13 @@ package neardup
 
 import (
 	"fmt"
-	"math/bits"
 
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/shingleset"
 )
 
 // ratio is a Jaccard score or threshold, the exact fraction num/den. Sizes of
-// sets, and so overlaps, are below 2³¹ and thresholds have terms of at most
+// sets (shingleset.MaxSize), and so overlaps, are below 2³¹ and thresholds have terms of at most
 // 2³¹, so that every product below fits 64 bits.
 type ratio struct{ num, den uint64 }
 
@@ -62,7 +62,7 @@ func (m match) bar(threshold ratio, other uint32, total int) int {
 // prover tests candidates against their true Jaccard, cheapest test first:
 // sizes, parity bitmaps, then the sets. It belongs to one goroutine.
 type prover struct {
-	sets         Sets
+	sets         shingleset.Sets
 	threshold    ratio
 	mine, theirs []uint64 // buffers
 	counts       proofCounts
@@ -102,7 +102,7 @@ func (p *prover) overlap(s *subject, other uint32, need int) (int, bool, error) 
 		p.counts.bySize++
 		return 0, false, nil
 	}
-	if 2*need > s.size+size-parityDistance(s.parity, p.sets.Parity(other)) {
+	if 2*need > s.size+size-shingleset.ParityDistance(s.parity, p.sets.Parity(other)) {
 		p.counts.byBitmap++
 		return 0, false, nil
 	}
@@ -120,40 +120,6 @@ func (p *prover) overlap(s *subject, other uint32, need int) (int, bool, error) 
 	if err != nil {
 		return 0, false, err
 	}
-	o, ok := overlapAtLeast(s.set, theirs, need)
+	o, ok := shingleset.OverlapAtLeast(s.set, theirs, need)
 	return o, ok, nil
-}
-
-// mergeStride is how many steps a merge takes between looks at its chances.
-const mergeStride = 64
-
-// overlapAtLeast merges two ascending sets and returns the size of their
-// intersection and true, or false as soon as it cannot reach need.
-func overlapAtLeast(a, b []uint64, need int) (int, bool) {
-	spareA, spareB := len(a)-need, len(b)-need // elements that may find no partner
-	i, j, o := 0, 0, 0
-	for {
-		// No step can run past an end within this many.
-		steps := min(len(a)-i, len(b)-j, mergeStride)
-		if steps == 0 {
-			return o, o >= need
-		}
-		for range steps {
-			x, y := a[i], b[j]
-			// Equal runs are long and well predicted. Which of two different
-			// hashes is less is a coin toss: no branch.
-			if x == y {
-				o++
-				i++
-				j++
-				continue
-			}
-			_, less := bits.Sub64(x, y, 0)
-			i += int(less)
-			j += 1 - int(less)
-		}
-		if i-o > spareA || j-o > spareB {
-			return 0, false
-		}
-	}
 }

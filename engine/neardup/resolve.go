@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/tallystick/tallystick/engine/shingleset"
 )
 
 // Verdict says that document Doc is dropped and why: it and the kept document
@@ -125,7 +127,7 @@ type Before struct {
 // A document that stands is kept; with standing.Alone only those count as
 // already kept. Progress, if not nil, is told the number of documents done,
 // from the caller's goroutine.
-func Resolve(ctx context.Context, g Graph, sets Sets, num, den int64, standing Standing, workers int, progress func(done int)) ([]Verdict, Stats, error) {
+func Resolve(ctx context.Context, g Graph, sets shingleset.Sets, num, den int64, standing Standing, workers int, progress func(done int)) ([]Verdict, Stats, error) {
 	threshold, err := newThreshold(num, den)
 	if err != nil {
 		return nil, Stats{}, err
@@ -141,7 +143,7 @@ func Resolve(ctx context.Context, g Graph, sets Sets, num, den int64, standing S
 // resolution is the state of one Resolve.
 type resolution struct {
 	graph     Graph
-	sets      Sets
+	sets      shingleset.Sets
 	threshold ratio
 	batch     int
 	hotBucket int
@@ -165,7 +167,7 @@ type resolver struct {
 	gather gatherer
 }
 
-func newResolution(g Graph, sets Sets, threshold ratio, workers int) *resolution {
+func newResolution(g Graph, sets shingleset.Sets, threshold ratio, workers int) *resolution {
 	r := &resolution{
 		graph:     g,
 		sets:      sets,
@@ -393,7 +395,7 @@ type hotIndex struct {
 // newHotIndex takes over all buckets that may become hot, with the documents
 // kept so far. It is made when the first one does, so that corpora without
 // hot buckets, most of them, do not pay for it.
-func newHotIndex(ctx context.Context, g Graph, sets Sets, threshold ratio, kept *keptIndex, limit int) (*hotIndex, error) {
+func newHotIndex(ctx context.Context, g Graph, sets shingleset.Sets, threshold ratio, kept *keptIndex, limit int) (*hotIndex, error) {
 	x := &hotIndex{buckets: make([]bool, g.Buckets)}
 	for b := range x.buckets {
 		x.buckets[b] = kept.begin[b+1]-kept.begin[b] > uint64(limit)

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tallystick/tallystick/engine/doc"
+	"github.com/tallystick/tallystick/engine/shingleset"
 )
 
 // revisions makes n documents of about size shingles in families of chained
@@ -68,6 +70,43 @@ func revisions(n, size int, seed uint64) ([][]uint64, Graph) {
 	return sets, g
 }
 
+// storeSets writes sets to a file in a temporary folder.
+func storeSets(t testing.TB, sets [][]uint64) *shingleset.Stored {
+	t.Helper()
+	return storeBy(t, sets, 1, func(*shingleset.Writer) {})
+}
+
+// storeBy stores sets by several writers at once.
+func storeBy(t testing.TB, sets [][]uint64, writers int, prepare func(w *shingleset.Writer)) *shingleset.Stored {
+	t.Helper()
+	w, err := shingleset.NewWriter(t.TempDir(), len(sets))
+	if err != nil {
+		t.Fatal(err)
+	}
+	prepare(w)
+	var all sync.WaitGroup
+	for k := range writers {
+		all.Go(func() {
+			for d := k; d < len(sets); d += writers {
+				if err := w.Append(uint32(d), sets[d]); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	stored, err := w.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stored.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return stored
+}
+
 // TestResolveAtScale resolves 20,000 documents of 400 families, in many
 // batches and from a file, and checks every verdict against the definition's
 // parts: witnesses are kept, scores true, and an eager list of all pairs leads
@@ -77,18 +116,18 @@ func TestResolveAtScale(t *testing.T) {
 	const n = 20_000
 	sets, g := revisions(n, 60, 3)
 	stored := storeSets(t, sets)
-	inMemory := func(room int64) *FileSets {
-		return storeBy(t, sets, 2, func(w *SetWriter) { w.KeepInMemory(room); w.Expect(g) })
+	inMemory := func(room int64) *shingleset.Stored {
+		return storeBy(t, sets, 2, func(w *shingleset.Writer) { w.KeepInMemory(room); w.Expect(g.Buckets, g.Of) })
 	}
 	all, some := inMemory(1<<30), inMemory(2<<20)
-	if all.Stored() > stored.Stored()*3/4 || some.Stored() < all.Stored() {
-		t.Errorf("%d elements in the file, %d in memory, %d in both", stored.Stored(), all.Stored(), some.Stored())
+	if all.Elements() > stored.Elements()*3/4 || some.Elements() < all.Elements() {
+		t.Errorf("%d elements in the file, %d in memory, %d in both", stored.Elements(), all.Elements(), some.Elements())
 	}
 	var first []Verdict
 	var firstStats Stats
 	for i, c := range []struct {
 		workers int
-		sets    Sets
+		sets    shingleset.Sets
 	}{{1, stored}, {2, stored}, {7, stored}, {1, all}, {7, all}, {2, some}} {
 		workers, done := c.workers, 0
 		verdicts, stats, err := Resolve(context.Background(), g, c.sets, 4, 5, Standing{}, workers, func(d int) { done = d })
@@ -190,7 +229,7 @@ func TestExactPairsAtScale(t *testing.T) {
 	var all []provenPair
 	for a := range sets {
 		for b := a + 1; b < len(sets); b++ {
-			o, _ := overlapAtLeast(sets[a], sets[b], 0)
+			o, _ := shingleset.OverlapAtLeast(sets[a], sets[b], 0)
 			all = append(all, provenPair{uint32(a), uint32(b), o, len(sets[a]) + len(sets[b]) - o})
 		}
 	}
@@ -260,25 +299,5 @@ func TestLoadErrorsSurface(t *testing.T) {
 	}
 	if err := ExactPairs(context.Background(), 3, sets, 1, 2, 2, collectPairs(new([]provenPair))); !errors.Is(err, errLoad) {
 		t.Errorf("exact pairs: error %v", err)
-	}
-}
-
-func BenchmarkOverlap(b *testing.B) {
-	r := rand.New(rand.NewPCG(1, 1))
-	x := make([]uint64, 1300)
-	for i := range x {
-		x[i] = r.Uint64()
-	}
-	y := slices.Clone(x)
-	for range 130 {
-		y[r.IntN(len(y))] = r.Uint64()
-	}
-	slices.Sort(x)
-	slices.Sort(y)
-	b.SetBytes(int64(len(x)+len(y)) * 8)
-	for b.Loop() {
-		if _, ok := overlapAtLeast(x, y, 900); !ok {
-			b.Fatal("refuted")
-		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/shingleset"
 )
 
 // stress is a corpus that would be quadratic: few, many documents of shingles
@@ -120,14 +121,14 @@ func TestNoQuadraticCorner(t *testing.T) {
 }
 
 // build makes the graph of n documents from their keys, and their sets.
-func (s stress) build(t *testing.T, n int) (Graph, *FileSets) {
+func (s stress) build(t *testing.T, n int) (Graph, *shingleset.Stored) {
 	t.Helper()
 	bands, rows, err := Bands(4, 5, 0.99)
 	if err != nil {
 		t.Fatal(err)
 	}
 	sketcher := NewSketcher(plan.NearDup{ThresholdNum: 4, ThresholdDen: 5, Bands: bands, Rows: rows, PrefixUpTo: PrefixUpTo}, 1)
-	w, err := NewSetWriter(t.TempDir(), n)
+	w, err := shingleset.NewWriter(t.TempDir(), n)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/shingle"
+	"github.com/tallystick/tallystick/engine/shingleset"
 )
 
 // Pair is two documents and their proven Jaccard, Overlap/Union.
@@ -127,13 +128,13 @@ type setReader struct {
 	rule plan.NearDup
 }
 
-func (s *setReader) read(ctx context.Context, dir string) ([]member, *neardup.FileSets, error) {
+func (s *setReader) read(ctx context.Context, dir string) ([]member, *shingleset.Stored, error) {
 	base, err := s.countLines(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	members := make([]member, base[len(s.in.Shards)])
-	w, err := neardup.NewSetWriter(dir, len(members))
+	w, err := shingleset.NewWriter(dir, len(members))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -188,7 +189,7 @@ func (s *setReader) eachLine(ctx context.Context, shard int, progress func(int64
 	return corpus.EachLine(ctx, s.in.Open(sh.File), sh, s.r.MaxLine, progress, fn)
 }
 
-func (s *setReader) sketch(ctx context.Context, shard int, members []member, base int, w *neardup.SetWriter, track *progress.Tracker) error {
+func (s *setReader) sketch(ctx context.Context, shard int, members []member, base int, w *shingleset.Writer, track *progress.Tracker) error {
 	parser, err := s.r.Parser(s.m)
 	if err != nil {
 		return err

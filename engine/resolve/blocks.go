@@ -13,6 +13,7 @@ import (
 	"github.com/tallystick/tallystick/engine/internal/extsort"
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/shingleset"
 	"github.com/tallystick/tallystick/engine/sweep"
 	"github.com/tallystick/tallystick/engine/wire"
 )
@@ -28,7 +29,7 @@ type blocks struct {
 	p         *parts
 	component uint32
 	docs      int
-	sets      *neardup.SetFile
+	sets      *shingleset.File
 	ranks     []uint32      // of the documents, in order of number
 	member    docset.Ranked // documents of the component
 	sources   []int32       // by rank, where sources are kept apart
@@ -52,7 +53,7 @@ type keptChunk struct {
 type ranksDoc struct {
 	nodeRecord
 	at      uint32 // its rank in the component
-	ref     neardup.SetRef
+	ref     shingleset.Ref
 	buckets []uint32
 }
 
@@ -68,7 +69,7 @@ func (p *parts) inBlocks(ctx context.Context, component uint32) error {
 	b := &blocks{p: p, component: component, inLarge: map[uint32]int{}}
 	defer b.close()
 	var err error
-	if b.sets, err = neardup.NewSetFile(p.ScratchDir()); err != nil {
+	if b.sets, err = shingleset.NewFile(p.ScratchDir()); err != nil {
 		return err
 	}
 	nodes, err := b.order()
@@ -125,7 +126,7 @@ func decodeRanksDoc(value []byte) (ranksDoc, error) {
 	var r ranksDoc
 	d := wire.ValueOf(value)
 	r.nodeRecord.get(d)
-	r.ref = neardup.SetRef{At: d.Uint(), Size: d.Uint32()}
+	r.ref = shingleset.Ref{At: d.Uint(), Size: d.Uint32()}
 	r.at = d.Uint32()
 	for n := d.Uint(); n > 0 && d.Err == nil; n-- {
 		r.buckets = append(r.buckets, d.Uint32())
@@ -318,7 +319,7 @@ func (b *blocks) pass(ctx context.Context, docs []ranksDoc, best []found, standi
 	for i, bucket := range ids {
 		g.Large[i] = b.isLarge(bucket)
 	}
-	refs := make([]neardup.SetRef, len(docs))
+	refs := make([]shingleset.Ref, len(docs))
 	for i := range docs {
 		refs[i] = docs[i].ref
 		for _, bucket := range docs[i].buckets {

@@ -7,7 +7,7 @@ import (
 	"github.com/tallystick/tallystick/engine/auditor"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/docset"
-	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/shingleset"
 )
 
 // inMemory tells an audit what was resolved in one part.
@@ -65,7 +65,7 @@ func (r *resolver) audit(ctx context.Context) error {
 	return r.auditWith(ctx, d, r.Sets)
 }
 
-func (r *resolver) auditWith(ctx context.Context, d auditor.Decided, sets *neardup.FileSets) (err error) {
+func (r *resolver) auditWith(ctx context.Context, d auditor.Decided, sets *shingleset.Stored) (err error) {
 	if r.Plan.AuditPPM == 0 || r.isShare() && r.shared.collide {
 		return nil
 	}

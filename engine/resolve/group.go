@@ -10,7 +10,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/internal/extsort"
-	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/shingleset"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -87,12 +87,12 @@ func (g *group) load(ctx context.Context, hi uint32) error {
 	if err != nil {
 		return err
 	}
-	w, err := neardup.NewSetWriter(g.p.ScratchDir(), len(g.r.ByRank))
+	w, err := shingleset.NewWriter(g.p.ScratchDir(), len(g.r.ByRank))
 	if err != nil {
 		return err
 	}
 	w.KeepInMemory(min(fate.MostSets, g.p.room/8))
-	w.Expect(g.r.Graph)
+	w.Expect(g.r.Graph.Buckets, g.r.Graph.Of)
 	var set []uint64
 	err = g.p.sets.until(hi, func(key, value []byte) error {
 		n, err := g.at(extsort.NumberOf(key, 0), extsort.NumberOf(key, 1))

@@ -24,6 +24,7 @@ import (
 	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/shingle"
+	"github.com/tallystick/tallystick/engine/shingleset"
 	"github.com/tallystick/tallystick/engine/sweep"
 	"github.com/tallystick/tallystick/engine/sweepable"
 	"github.com/tallystick/tallystick/engine/task"
@@ -219,12 +220,12 @@ func (r *resolver) loadSets(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w, err := neardup.NewSetWriter(r.ScratchDir(), len(r.ByRank))
+	w, err := shingleset.NewWriter(r.ScratchDir(), len(r.ByRank))
 	if err != nil {
 		return err
 	}
 	w.KeepInMemory(r.setsRoom())
-	w.Expect(r.Graph)
+	w.Expect(r.Graph.Buckets, r.Graph.Of)
 	err = r.Fetch(ctx, r.ByRank, r.TextOf, func() func(n int32, text []byte) error {
 		return func(n int32, text []byte) error {
 			s := hasher.NewScanner()
@@ -253,7 +254,7 @@ func (r *resolver) decide(ctx context.Context) error {
 	if err := r.Nodes.Decide(ctx, nd.ThresholdNum, nd.ThresholdDen, r.Workers); err != nil {
 		return err
 	}
-	r.tell(&r.Stats, r.Sets.Shingles(), r.Sets.Stored())
+	r.tell(&r.Stats, r.Sets.Shingles(), r.Sets.Elements())
 	return nil
 }
 

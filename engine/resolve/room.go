@@ -8,6 +8,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/shingleset"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
@@ -25,7 +26,7 @@ const (
 func (r *resolver) weight(s *nodeRecord) int64 {
 	w := int64(nodeBytes + len(s.ID) + len(s.Contributor))
 	if s.buckets {
-		w += comparedBytes + neardup.ParityBytes(int(s.shingle)) + workerBytes*int64(max(r.Workers, 1))
+		w += comparedBytes + shingleset.ParityBytes(int(s.shingle)) + workerBytes*int64(max(r.Workers, 1))
 	}
 	if s.hot {
 		w += hotBytes * int64(s.shingle)

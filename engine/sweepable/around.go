@@ -7,6 +7,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/shingleset"
 	"github.com/tallystick/tallystick/engine/sweep"
 	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
@@ -182,7 +183,7 @@ func (a *Around) Neighbours(node int32, most int, accept func(doc.Place) bool) (
 		if !accept(g.All[m].Place) {
 			continue
 		}
-		overlap, union, err := neardup.Score(g.Sets, uint32(g.All[g.All[node].First].Rank), uint32(g.All[m].Rank))
+		overlap, union, err := shingleset.Score(g.Sets, uint32(g.All[g.All[node].First].Rank), uint32(g.All[m].Rank))
 		if err != nil {
 			return nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/tallystick/tallystick/engine/docset"
 	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/neardup"
+	"github.com/tallystick/tallystick/engine/shingleset"
 	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
@@ -250,8 +251,8 @@ func ByRank(docs, nodes int, rank func(node int) int32) ([]int32, error) {
 
 // LoadSets reads the kept shingle sets of docs ranks into a scratch file in
 // folder scratch. want tells which, and under what rank they go there.
-func LoadSets(ctx context.Context, j *task.Job, scratch string, docs int, want func(rank uint32) (as uint32, ok bool)) (*neardup.FileSets, error) {
-	w, err := neardup.NewSetWriter(scratch, docs)
+func LoadSets(ctx context.Context, j *task.Job, scratch string, docs int, want func(rank uint32) (as uint32, ok bool)) (*shingleset.Stored, error) {
+	w, err := shingleset.NewWriter(scratch, docs)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package neardup
+package shingleset
 
 import "math/bits"
 
@@ -39,9 +39,9 @@ func addParity(bitmap []uint64, set []uint64) {
 	}
 }
 
-// parityDistance returns the Hamming distance of two bitmaps at the smaller
+// ParityDistance returns the Hamming distance of two bitmaps at the smaller
 // one's size.
-func parityDistance(a, b []uint64) int {
+func ParityDistance(a, b []uint64) int {
 	if len(a) < len(b) {
 		a, b = b, a
 	}

@@ -1,4 +1,4 @@
-package neardup
+package shingleset
 
 import (
 	"sync/atomic"
@@ -142,15 +142,15 @@ func placesOf(words []uint64) []uint32 {
 // a set takes, not what comes back: it depends on which of two was stored first. It is
 // safe for concurrent use.
 type baseFinder struct {
-	graph  Graph
-	latest []atomic.Uint32 // by bucket, 1 + the last document whose set is whole
+	buckets func(d uint32) []uint32 // of a document
+	latest  []atomic.Uint32         // by bucket, 1 + the last document whose set is whole
 }
 
 // of returns a base for the set of document d.
 func (f *baseFinder) of(d uint32) (base uint32, ok bool) {
 	// A vote (Boyer, Moore), of which a majority is sure to be found.
 	vote, lead := uint32(0), 0
-	for _, b := range f.graph.Of(d) {
+	for _, b := range f.buckets(d) {
 		x := f.latest[b].Load()
 		switch {
 		case x == 0:
@@ -167,7 +167,7 @@ func (f *baseFinder) of(d uint32) (base uint32, ok bool) {
 
 // add takes in a document whose set is whole and in its place.
 func (f *baseFinder) add(d uint32) {
-	for _, b := range f.graph.Of(d) {
+	for _, b := range f.buckets(d) {
 		f.latest[b].Store(d + 1)
 	}
 }

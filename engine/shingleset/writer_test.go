@@ -1,4 +1,4 @@
-package neardup
+package shingleset
 
 import (
 	"errors"
@@ -11,43 +11,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-// storeSets writes sets to a file in a temporary folder.
-func storeSets(t testing.TB, sets [][]uint64) *FileSets {
-	t.Helper()
-	return storeBy(t, sets, 1, func(*SetWriter) {})
-}
-
-// storeBy stores sets by several writers at once.
-func storeBy(t testing.TB, sets [][]uint64, writers int, prepare func(w *SetWriter)) *FileSets {
-	t.Helper()
-	w, err := NewSetWriter(t.TempDir(), len(sets))
-	if err != nil {
-		t.Fatal(err)
-	}
-	prepare(w)
-	var all sync.WaitGroup
-	for k := range writers {
-		all.Go(func() {
-			for d := k; d < len(sets); d += writers {
-				if err := w.Append(uint32(d), sets[d]); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	all.Wait()
-	stored, err := w.Finish()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := stored.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return stored
-}
-
 func ascending(n int, step uint64) []uint64 {
 	set := make([]uint64, n)
 	for i := range set {
@@ -59,14 +22,14 @@ func ascending(n int, step uint64) []uint64 {
 func TestSetsComeBack(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
-		sets := make(memorySets, rapid.IntRange(1, 40).Draw(t, "documents"))
+		sets := make([][]uint64, rapid.IntRange(1, 40).Draw(t, "documents"))
 		for d := range sets {
 			sets[d] = ascending(rapid.SampledFrom([]int{0, 1, 5, 1023, 1024, 1025, 5000, 40000}).Draw(t, "size"), 0x9e3779b97f4b)
 			if d > 0 && rapid.Bool().Draw(t, "revision") {
 				sets[d] = revision(t, sets[rapid.IntRange(0, d-1).Draw(t, "of")])
 			}
 		}
-		w, err := NewSetWriter(dir, len(sets))
+		w, err := NewWriter(dir, len(sets))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +37,7 @@ func TestSetsComeBack(t *testing.T) {
 			w.KeepInMemory(room)
 		}
 		if rapid.Bool().Draw(t, "expect") {
-			w.Expect(drawGraph(t, len(sets)))
+			w.Expect(drawBuckets(t, len(sets)))
 		}
 		// Two writers at once, in no order.
 		var both sync.WaitGroup
@@ -102,12 +65,12 @@ func TestSetsComeBack(t *testing.T) {
 			if !slices.Equal(set, sets[d]) || stored.Size(d) != len(sets[d]) {
 				t.Fatalf("document %d: another set came back", d)
 			}
-			if !slices.Equal(stored.Parity(d), sets.Parity(d)) {
+			if !slices.Equal(stored.Parity(d), parityOf(sets[d])) {
 				t.Fatalf("document %d: another bitmap came back", d)
 			}
 			for other := range uint32(len(sets)) {
 				o, ok := stored.Overlap(d, other)
-				if want, _ := overlapAtLeast(sets[d], sets[other], 0); ok && o != want {
+				if want, _ := OverlapAtLeast(sets[d], sets[other], 0); ok && o != want {
 					t.Fatalf("documents %d and %d: overlap %d, want %d", d, other, o, want)
 				}
 			}
@@ -138,46 +101,35 @@ func revision(t *rapid.T, set []uint64) []uint64 {
 	return slices.Compact(set)
 }
 
-// drawGraph puts documents into a few buckets each.
-func drawGraph(t *rapid.T, docs int) Graph {
-	var members []uint32
-	offsets := []uint64{0}
-	for range rapid.IntRange(1, 5).Draw(t, "buckets") {
-		for d := range uint32(docs) {
+// drawBuckets puts documents into a few buckets each: what Expect takes.
+func drawBuckets(t *rapid.T, docs int) (buckets int, of func(d uint32) []uint32) {
+	lists := make([][]uint32, docs)
+	buckets = rapid.IntRange(1, 5).Draw(t, "buckets")
+	for b := range uint32(buckets) {
+		for d := range lists {
 			if rapid.IntRange(0, 3).Draw(t, "in") > 0 {
-				members = append(members, d)
+				lists[d] = append(lists[d], b)
 			}
 		}
-		offsets = append(offsets, uint64(len(members)))
 	}
-	g, err := NewGraph(docs, offsets, members)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return g
+	return buckets, func(d uint32) []uint32 { return lists[d] }
 }
 
 func TestRevisionsAreKeptAsEdits(t *testing.T) {
 	const docs, size = 100, 10_000
 	sets := make([][]uint64, docs)
-	offsets, members := []uint64{0}, []uint32{}
 	for d := range sets { // in each one more of the base is changed
 		sets[d] = ascending(size, 1<<40)
 		for i := range d {
 			sets[d][i*17%size]++
 		}
-		members = append(members, uint32(d))
 	}
-	g, err := NewGraph(docs, append(offsets, docs), members)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := NewSetWriter(t.TempDir(), docs)
+	w, err := NewWriter(t.TempDir(), docs)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.KeepInMemory(3 * size * 8)
-	w.Expect(g)
+	w.Expect(1, func(uint32) []uint32 { return []uint32{0} }) // all share one
 	for d, set := range sets[:docs-1] {
 		if err := w.Append(uint32(d), set); err != nil {
 			t.Fatal(err)
@@ -186,7 +138,7 @@ func TestRevisionsAreKeptAsEdits(t *testing.T) {
 	if w.written > 0 {
 		t.Error("99 revisions do not fit where three of them do")
 	}
-	inMemory := FileSets{index: w.index, chunks: w.chunks}
+	inMemory := Stored{index: w.index, chunks: w.chunks}
 	for d := range uint32(docs - 2) {
 		if _, ok := inMemory.Overlap(d, d+1); !ok {
 			t.Fatalf("what documents %d and %d have in common is not known from their edits", d, d+1)
@@ -215,7 +167,7 @@ func TestRevisionsAreKeptAsEdits(t *testing.T) {
 // Sets that fill little more than half of a chunk leave the rest of it to nobody.
 func TestSetsKeepToTheirRoom(t *testing.T) {
 	const docs, size, room = 20, setChunk/2 + 1, 9 << 20
-	w, err := NewSetWriter(t.TempDir(), docs)
+	w, err := NewWriter(t.TempDir(), docs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,43 +189,8 @@ func TestSetsKeepToTheirRoom(t *testing.T) {
 	}
 }
 
-func TestEdits(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		base := ascending(rapid.IntRange(0, 60).Draw(t, "size"), 0x9e3779b97f4b)
-		var of [2]edits
-		var sets [2][]uint64
-		for i := range sets {
-			sets[i] = revision(t, base)
-			e := new(edits)
-			lost, gained := without(base, sets[i]), without(sets[i], base)
-			if most := lost + gained; most > 0 && e.between(base, sets[i], most-1) {
-				t.Fatal("more edits than allowed")
-			} else if !e.between(base, sets[i], most) || len(e.lost) != lost || len(e.gained) != gained {
-				t.Fatalf("%d lost, %d gained; want %d and %d", len(e.lost), len(e.gained), lost, gained)
-			}
-			record := make([]uint64, e.words())
-			e.put(record)
-			of[i] = editsOf(record)
-			made := make([]uint64, len(sets[i]))
-			if of[i].apply(made, base); !slices.Equal(made, sets[i]) {
-				t.Fatal("edits make another set")
-			}
-		}
-		want, _ := jaccard(sets[0], sets[1])
-		if o := overlapOfEdits(len(base), &of[0], &of[1]); o != want {
-			t.Fatalf("overlap %d, want %d", o, want)
-		}
-	})
-}
-
-// without returns how many elements of a are not in b.
-func without(a, b []uint64) int {
-	overlap, _ := jaccard(a, b)
-	return len(a) - overlap
-}
-
-func TestSetWriterRefuses(t *testing.T) {
-	w, err := NewSetWriter(t.TempDir(), 2)
+func TestWriterRefuses(t *testing.T) {
+	w, err := NewWriter(t.TempDir(), 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,13 +206,13 @@ func TestSetWriterRefuses(t *testing.T) {
 	if err := w.Abort(); err != nil {
 		t.Error(err)
 	}
-	if _, err := NewSetWriter(t.TempDir()+"/missing", 1); err == nil {
+	if _, err := NewWriter(t.TempDir()+"/missing", 1); err == nil {
 		t.Error("a folder that does not exist was taken")
 	}
 }
 
 func TestFullDiskIsReported(t *testing.T) {
-	w, err := NewSetWriter(t.TempDir(), 1000)
+	w, err := NewWriter(t.TempDir(), 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,12 +237,25 @@ func TestFullDiskIsReported(t *testing.T) {
 	}
 }
 
-func TestShortSetFileIsCorrupt(t *testing.T) {
-	s := storeSets(t, [][]uint64{ascending(100, 3)})
+func TestShortFileIsCorrupt(t *testing.T) {
+	w, err := NewWriter(t.TempDir(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Append(0, ascending(100, 3)); err != nil {
+		t.Fatal(err)
+	}
+	s, err := w.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := s.file.Truncate(80); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Load(0, new([]uint64)); !errors.Is(err, doc.ErrCorrupt) {
 		t.Errorf("error %v, want %v", err, doc.ErrCorrupt)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }

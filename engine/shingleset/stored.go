@@ -1,4 +1,4 @@
-package neardup
+package shingleset
 
 import (
 	"errors"
@@ -10,35 +10,35 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 )
 
-// FileSets are the sets of a finished SetWriter. Load reads those that are not in
-// memory from the file: what is read often stays in the system's page cache, which also
-// gives the memory back where it is needed more.
-type FileSets struct {
-	file   *os.File
-	index  setIndex
-	chunks [][]uint64 // sets and edits in memory
-	stored int64      // elements
+// Stored are the sets of a finished Writer, or some of a File. Load reads those that are
+// not in memory from the file: what is read often stays in the system's page cache,
+// which also gives the memory back where it is needed more.
+type Stored struct {
+	file     *os.File
+	index    setIndex
+	chunks   [][]uint64 // sets and edits in memory
+	elements int64      // of sets and edits
 }
 
 // Size implements Sets.
-func (s *FileSets) Size(d uint32) int { return int(s.index.sizes[d]) }
+func (s *Stored) Size(d uint32) int { return int(s.index.sizes[d]) }
 
 // Parity implements Sets.
-func (s *FileSets) Parity(d uint32) []uint64 { return s.index.bitmap(d) }
+func (s *Stored) Parity(d uint32) []uint64 { return s.index.bitmap(d) }
 
 // Shingles is their number in all sets.
-func (s *FileSets) Shingles() (n int64) {
+func (s *Stored) Shingles() (n int64) {
 	for _, size := range s.index.sizes {
 		n += int64(size)
 	}
 	return n
 }
 
-// Stored is how many elements the sets take, or the edits in the place of some.
-func (s *FileSets) Stored() int64 { return s.stored }
+// Elements is how many of them the sets take, or the edits in the place of some.
+func (s *Stored) Elements() int64 { return s.elements }
 
 // Load implements Sets.
-func (s *FileSets) Load(d uint32, buffer *[]uint64) ([]uint64, error) {
+func (s *Stored) Load(d uint32, buffer *[]uint64) ([]uint64, error) {
 	n := s.Size(d)
 	if n == 0 {
 		return nil, nil
@@ -50,7 +50,7 @@ func (s *FileSets) Load(d uint32, buffer *[]uint64) ([]uint64, error) {
 	return set, nil
 }
 
-func (s *FileSets) load(d uint32, n int, buffer *[]uint64) ([]uint64, error) {
+func (s *Stored) load(d uint32, n int, buffer *[]uint64) ([]uint64, error) {
 	at, base := s.index.at[d], s.index.base[d]
 	switch {
 	case at&inFile != 0:
@@ -65,18 +65,18 @@ func (s *FileSets) load(d uint32, n int, buffer *[]uint64) ([]uint64, error) {
 }
 
 // inMemory returns the first n elements of what memory has of document d.
-func (s *FileSets) inMemory(d uint32, n int) []uint64 {
+func (s *Stored) inMemory(d uint32, n int) []uint64 {
 	at := s.index.at[d]
 	return s.chunks[at>>32][at&math.MaxUint32:][:n:n]
 }
 
 // edits returns those of a document whose set is not whole.
-func (s *FileSets) edits(d uint32) edits {
+func (s *Stored) edits(d uint32) edits {
 	return editsOf(s.inMemory(d, recordWords(numbersOf(s.inMemory(d, 1)[0]))))
 }
 
 // Overlap implements Sets: for documents with one base.
-func (s *FileSets) Overlap(a, b uint32) (int, bool) {
+func (s *Stored) Overlap(a, b uint32) (int, bool) {
 	baseA, baseB := s.index.base[a], s.index.base[b]
 	var ofA, ofB edits // none of a base itself
 	switch {
@@ -102,7 +102,7 @@ func roomFor(buffer *[]uint64, n int) []uint64 {
 }
 
 // read reads so many elements of the file.
-func (s *FileSets) read(dst []uint64, at uint64) error {
+func (s *Stored) read(dst []uint64, at uint64) error {
 	_, err := s.file.ReadAt(bytesOf(dst), int64(at)*8)
 	if errors.Is(err, io.EOF) {
 		return fmt.Errorf("%w: the file ends early", doc.ErrCorrupt)
@@ -111,4 +111,4 @@ func (s *FileSets) read(dst []uint64, at uint64) error {
 }
 
 // Close frees the file.
-func (s *FileSets) Close() error { return closeScratch(s.file) }
+func (s *Stored) Close() error { return closeScratch(s.file) }
