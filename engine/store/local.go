@@ -318,26 +318,28 @@ func (w *localWriter) Commit() error {
 // CommitAll implements GroupCommitter: files are synced side by side, and each folder
 // once.
 func (l *Local) CommitAll(files []Writer) error {
+	for _, f := range files {
+		if w, ok := f.(*localWriter); !ok || w.file == nil {
+			return fmt.Errorf("commit: %w", fs.ErrClosed)
+		} else if w.err != nil {
+			return fmt.Errorf("commit %s: %w", w.target, w.err)
+		}
+	}
 	group := new(errgroup.Group)
 	group.SetLimit(syncsAtOnce)
 	folders := map[string]bool{}
 	for _, f := range files {
-		w, ok := f.(*localWriter)
-		if !ok || w.file == nil {
-			return fmt.Errorf("commit: %w", fs.ErrClosed)
+		w := f.(*localWriter)
+		if !w.sync {
+			continue
 		}
-		if w.err != nil {
-			return fmt.Errorf("commit %s: %w", w.target, w.err)
-		}
-		if w.sync {
-			folders[filepath.Dir(w.target)] = true
-			group.Go(func() error {
-				if err := w.file.Sync(); err != nil {
-					return fmt.Errorf("commit %s: %w", w.target, err)
-				}
-				return nil
-			})
-		}
+		folders[filepath.Dir(w.target)] = true
+		group.Go(func() error {
+			if err := w.file.Sync(); err != nil {
+				return fmt.Errorf("commit %s: %w", w.target, err)
+			}
+			return nil
+		})
 	}
 	if err := group.Wait(); err != nil {
 		return err
