@@ -195,11 +195,21 @@ func (m *model) unpack(cpu, clock *Range, passes float64) {
 // sets are the bytes of shingle sets that each of so many tasks holds, and of those
 // in its scratch file.
 func (m *model) sets(tasks float64) (held, scratch float64) {
-	all := (8*float64(m.s.Stored)*m.grown(m.s.Growth.Text).Expected + m.audited()*setShare) / tasks
+	all := (8*m.stored() + m.audited()*setShare) / tasks
 	if m.f.Memory == 0 { // else of the bound, which memory is cut to
 		held = math.Min(all, setsHeld)
 	}
 	return held, all - held
+}
+
+// stored are the elements that shingle sets take. Nearly all are those of documents that
+// are kept: what is dropped differs little from one of these, and is stored as that.
+func (m *model) stored() float64 {
+	g := &m.s.Growth
+	compared, dropped := float64(m.s.Compared), float64(m.s.NearDups)
+	most := m.grown(g.Text).Expected
+	kept := compared*m.grown(g.Compared).Expected - dropped*m.dropped().Expected
+	return float64(m.s.Stored) * math.Min(most, math.Max(1, kept/math.Max(1, compared-dropped)))
 }
 
 // nodes are the bytes that each of so many tasks holds of the documents.
