@@ -146,7 +146,7 @@ func announcedTasks(ctx context.Context, job *task.Job, m request.Means, o RunOp
 		}
 		return runTask(ctx, job, m, o, name, first+i)
 	})
-	return recs, cmp.Or(err, job.Gather.Commit(context.WithoutCancel(ctx))) // what is done is not lost with the rest
+	return recs, cmp.Or(err, job.Gather.Commit(ctx)) // what is done is not lost with the rest
 }
 
 func runTask(ctx context.Context, job *task.Job, m request.Means, o RunOptions, name task.Stage, number int) (task.Record, error) {

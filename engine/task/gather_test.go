@@ -87,6 +87,23 @@ func TestGather(t *testing.T) {
 	}
 }
 
+// A task that ends when the job is given up takes nothing with it that was done before.
+func TestGatherOutlivesTheJob(t *testing.T) {
+	j, do := gathering(t)
+	do(0, 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	run := j.Begin(task.Scan, 1)
+	defer run.Abort()
+	run.Record.Seconds = 2
+	cancel()
+	if err := run.Commit(ctx); err != nil {
+		t.Error(err)
+	}
+	if got := isDone(t, j, 1); len(got) != 1 {
+		t.Error("the task that was done before is lost")
+	}
+}
+
 // Where the folder has become that of another run nothing becomes visible, and nothing
 // is left.
 func TestGatherIsFenced(t *testing.T) {
