@@ -19,8 +19,10 @@ import (
 	"github.com/tallystick/tallystick/engine/lease"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
@@ -140,6 +142,41 @@ func TestOneRunInAFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.same(c.whole())
+}
+
+// afterOne is a listener that does something once, when the first task is done.
+type afterOne struct {
+	once sync.Once
+	do   func()
+}
+
+func (*afterOne) Start(string, int64, string) {}
+func (a *afterOne) Add(int64)                 { a.once.Do(a.do) }
+func (*afterOne) End(progress.Timing)         {}
+func (*afterOne) Notice(string)               {}
+
+// TestJobTakenForDead: a job of several tasks that is taken for dead between two of them
+// begins no other where a command is alone by now, and what it has done stays.
+func TestJobTakenForDead(t *testing.T) {
+	c := newCluster(t, t.TempDir(), 5)
+	work := filepath.Join(c.dir, task.WorkDir)
+	m := policyMeans(1)
+	m.Progress = &afterOne{do: func() {
+		l, err := lease.Take(filepath.Join(work, "lock"), "run")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		t.Cleanup(l.Release)
+	}}
+	_, err := RunTasks(t.Context(), c.plan, c.counters, m, RunOptions{Out: c.dir}, task.Scan, 0, 1<<20)
+	if !errors.Is(err, doc.ErrInUse) {
+		t.Errorf("%v, want that the folder is in use", err)
+	}
+	done, err := (&task.Job{Plan: c.plan, Out: store.NewLocal(c.dir)}).Done(t.Context(), task.Scan)
+	if err != nil || len(done) < 2 || done[0] == nil || done[1] != nil {
+		t.Errorf("%d tasks, of which are done: %v, %v", len(done), done, err)
+	}
 }
 
 // TestResumedRunIsSealedAnew: a finished run of which a file is gone makes that again,

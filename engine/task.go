@@ -142,6 +142,9 @@ func announcedTasks(ctx context.Context, job *task.Job, m request.Means, o RunOp
 	}
 	recs, err := tellTasks(ctx, job, m, name, n, func(ctx context.Context, i int) (task.Record, error) {
 		if i > 0 {
+			if err := folder.RefuseOccupied(o.Out); err != nil { // by who took this process for dead
+				return task.Record{}, err
+			}
 			defer folder.AnnounceLasting(o.Out, name, first+i)()
 		}
 		return runTask(ctx, job, m, o, name, first+i)
