@@ -325,6 +325,45 @@ func TestLateWriter(t *testing.T) {
 	}
 }
 
+// TestLateGroup: a job of several tasks has done them, and before it commits them others
+// have, and have sealed the run, or the folder holds another one.
+func TestLateGroup(t *testing.T) {
+	for _, another := range []bool{false, true} {
+		c := newCluster(t, t.TempDir(), 6)
+		c.must(task.Scan, task.Match, task.Decide, task.Resolve)
+		late, err := newJob(c.plan, c.counters, policyMeans(1), c.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := c.plan.RunID
+		late.Out, late.Unsynced, late.Gather = store.NewLocal(c.dir), false, new(task.Gather)
+		late.Fence = func() error { return folder.Fence(c.dir, id) }
+		for number := range len(c.plan.Shards) {
+			if _, fresh, err := stage.Do(t.Context(), late, task.Tally, number); err != nil || !fresh {
+				t.Fatal(fresh, err)
+			}
+		}
+		want := error(fs.ErrNotExist)
+		if another {
+			want = doc.ErrInputChanged
+			c.rules.Threshold = "0.5"
+			c.prepare(RunOptions{Out: c.dir, Force: true})
+			c.must(task.Order...)
+		} else {
+			c.must(task.Tally, task.Seal)
+		}
+		if err := late.Gather.Commit(t.Context()); !errors.Is(err, want) {
+			t.Errorf("%v, want %v", err, want)
+		}
+		folder.ClearDebris(c.dir)
+		c.same(c.whole())
+		swept, err := late.Out.Sweep(t.Context(), 0)
+		if err != nil || len(swept) != 0 {
+			t.Errorf("unfinished files are left: %v, %v", swept, err)
+		}
+	}
+}
+
 // TestLateWriterOfAnotherRun: the folder was given to another run meanwhile.
 func TestLateWriterOfAnotherRun(t *testing.T) {
 	c := newCluster(t, t.TempDir(), 4)
