@@ -19,8 +19,10 @@ import (
 	"github.com/tallystick/tallystick/engine/lease"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/plan"
+	"github.com/tallystick/tallystick/engine/progress"
 	"github.com/tallystick/tallystick/engine/request"
 	"github.com/tallystick/tallystick/engine/stage"
+	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/tokenize"
 )
@@ -140,6 +142,41 @@ func TestOneRunInAFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.same(c.whole())
+}
+
+// afterOne is a listener that does something once, when the first task is done.
+type afterOne struct {
+	once sync.Once
+	do   func()
+}
+
+func (*afterOne) Start(string, int64, string) {}
+func (a *afterOne) Add(int64)                 { a.once.Do(a.do) }
+func (*afterOne) End(progress.Timing)         {}
+func (*afterOne) Notice(string)               {}
+
+// TestJobTakenForDead: a job of several tasks that is taken for dead between two of them
+// begins no other where a command is alone by now, and what it has done stays.
+func TestJobTakenForDead(t *testing.T) {
+	c := newCluster(t, t.TempDir(), 5)
+	work := filepath.Join(c.dir, task.WorkDir)
+	m := policyMeans(1)
+	m.Progress = &afterOne{do: func() {
+		l, err := lease.Take(filepath.Join(work, "lock"), "run")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		t.Cleanup(l.Release)
+	}}
+	_, err := RunTasks(t.Context(), c.plan, c.counters, m, RunOptions{Out: c.dir}, task.Scan, 0, 1<<20)
+	if !errors.Is(err, doc.ErrInUse) {
+		t.Errorf("%v, want that the folder is in use", err)
+	}
+	done, err := (&task.Job{Plan: c.plan, Out: store.NewLocal(c.dir)}).Done(t.Context(), task.Scan)
+	if err != nil || len(done) < 2 || done[0] == nil || done[1] != nil {
+		t.Errorf("%d tasks, of which are done: %v, %v", len(done), done, err)
+	}
 }
 
 // TestResumedRunIsSealedAnew: a finished run of which a file is gone makes that again,
@@ -285,6 +322,45 @@ func TestLateWriter(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestLateGroup: a job of several tasks has done them, and before it commits them others
+// have, and have sealed the run, or the folder holds another one.
+func TestLateGroup(t *testing.T) {
+	for _, another := range []bool{false, true} {
+		c := newCluster(t, t.TempDir(), 6)
+		c.must(task.Scan, task.Match, task.Decide, task.Resolve)
+		late, err := newJob(c.plan, c.counters, policyMeans(1), c.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := c.plan.RunID
+		late.Out, late.Unsynced, late.Gather = store.NewLocal(c.dir), false, new(task.Gather)
+		late.Fence = func() error { return folder.Fence(c.dir, id) }
+		for number := range len(c.plan.Shards) {
+			if _, fresh, err := stage.Do(t.Context(), late, task.Tally, number); err != nil || !fresh {
+				t.Fatal(fresh, err)
+			}
+		}
+		want := error(fs.ErrNotExist)
+		if another {
+			want = doc.ErrInputChanged
+			c.rules.Threshold = "0.5"
+			c.prepare(RunOptions{Out: c.dir, Force: true})
+			c.must(task.Order...)
+		} else {
+			c.must(task.Tally, task.Seal)
+		}
+		if err := late.Gather.Commit(t.Context()); !errors.Is(err, want) {
+			t.Errorf("%v, want %v", err, want)
+		}
+		folder.ClearDebris(c.dir)
+		c.same(c.whole())
+		swept, err := late.Out.Sweep(t.Context(), 0)
+		if err != nil || len(swept) != 0 {
+			t.Errorf("unfinished files are left: %v, %v", swept, err)
+		}
 	}
 }
 

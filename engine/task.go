@@ -142,11 +142,14 @@ func announcedTasks(ctx context.Context, job *task.Job, m request.Means, o RunOp
 	}
 	recs, err := tellTasks(ctx, job, m, name, n, func(ctx context.Context, i int) (task.Record, error) {
 		if i > 0 {
+			if err := folder.RefuseOccupied(o.Out); err != nil { // by who took this process for dead
+				return task.Record{}, err
+			}
 			defer folder.AnnounceLasting(o.Out, name, first+i)()
 		}
 		return runTask(ctx, job, m, o, name, first+i)
 	})
-	return recs, cmp.Or(err, job.Gather.Commit(context.WithoutCancel(ctx))) // what is done is not lost with the rest
+	return recs, cmp.Or(err, job.Gather.Commit(ctx)) // what is done is not lost with the rest
 }
 
 func runTask(ctx context.Context, job *task.Job, m request.Means, o RunOptions, name task.Stage, number int) (task.Record, error) {

@@ -104,7 +104,7 @@ type nearDupFlags struct {
 	Recall    float64  `default:"0.99" placeholder:"R" help:"Least predicted recall at the threshold; chooses the bands (default: 0.99)."`
 	Shingle   natural  `name:"shingle-words" default:"5" placeholder:"N" help:"Words in a shingle, 1 to 32; 5 is fast, fewer find looser likeness (default: 5)."`
 	Seed      uint64   `default:"1" placeholder:"N" help:"Keys all hashes that decide anything; draw it after the delivery closes (default: 1)."`
-	ShardSize byteSize `placeholder:"SIZE" help:"Nominal size of a shard of an uncompressed file (default: about a 16th of the inputs, from 8MiB to 64MiB)."`
+	ShardSize byteSize `placeholder:"SIZE" help:"Nominal size of a shard of an uncompressed file (default: about a 16th of the inputs, from 4MiB to 64MiB)."`
 }
 
 // defaultFloor is that of a sweepable run that names none.

@@ -109,7 +109,7 @@ func (f *findings) put(e *wire.Encoder) {
 // Bounds of numbers in findings, so that their sums and products stay within 64 bits.
 const (
 	mostProbes   = 1 << 31
-	mostPairs    = 1 << 40
+	mostPairs    = 1 << 40 // of all tasks together
 	mostShingles = 1 << 31
 )
 
@@ -121,10 +121,12 @@ func (f *findings) get(d *wire.Decoder, p *plan.Plan, number int) {
 	}
 	f.documents = documents
 	var parents []uint64
+	ofProbes := uint64(0) // pairs
 	for k := range int(probes) {
 		var o outcome
 		o.get(d, p)
-		pairs := d.Below(mostPairs)
+		pairs := d.Below(mostPairs - ofProbes)
+		ofProbes += pairs
 		parents = append(parents, d.Below(probes))
 		if d.Err != nil {
 			return
@@ -146,13 +148,16 @@ func (f *findings) get(d *wire.Decoder, p *plan.Plan, number int) {
 	for k, parent := range parents {
 		f.relate(k, int(parent))
 	}
+	var bins bin // of all
 	for i := range f.bins {
 		b := bin{d.Below(mostPairs), d.Below(mostPairs), d.Below(1e6 * mostPairs)}
 		if b.found > b.pairs || b.predicted > 1e6*b.pairs {
 			d.Fail(fmt.Errorf("%w: %d of %d pairs are found", doc.ErrCorrupt, b.found, b.pairs))
 		}
 		f.bins[i].add(b)
+		bins.add(b)
 	}
+	before := len(f.notFound)
 	for d.More() {
 		u := unfound{probe: uint32(d.Below(probes))}
 		u.text.get(d, p)
@@ -164,6 +169,16 @@ func (f *findings) get(d *wire.Decoder, p *plan.Plan, number int) {
 			return
 		}
 		f.notFound = append(f.notFound, u)
+	}
+	if notFound := uint64(len(f.notFound) - before); bins.pairs != ofProbes || bins.pairs-bins.found != notFound {
+		d.Fail(fmt.Errorf("%w: %d pairs, %d of them found, where the probes have %d and %d are not found", doc.ErrCorrupt, bins.pairs, bins.found, ofProbes, notFound))
+	}
+	all := uint64(0)
+	for _, b := range f.bins {
+		all += b.pairs
+	}
+	if all >= mostPairs {
+		d.Fail(fmt.Errorf("%w: %d pairs in the tasks of decide up to %d", doc.ErrCorrupt, all, number))
 	}
 }
 

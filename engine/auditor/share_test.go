@@ -2,6 +2,7 @@ package auditor
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"testing"
 
@@ -100,6 +101,35 @@ func TestFindingsAddUp(t *testing.T) {
 	}
 	if diff := cmp.Diff(want.families(), got.families()); diff != "" {
 		t.Errorf("families (-want +got):\n%s", diff)
+	}
+}
+
+// Findings that do not add up are refused: pairs of probes that are in no range of Jaccard,
+// pairs not found that are not listed, and more of them in all tasks than can be.
+func TestFindingsThatDoNotAddUp(t *testing.T) {
+	const most = mostPairs - 1
+	of := func(number int, pairs, ofBin, found uint64) []byte {
+		var f findings
+		f.begin(2)
+		f.sampled[number].outcome = outcome{own: true}
+		f.sampled[number].pairs = pairs
+		f.bins[3].add(bin{ofBin, found, 0})
+		return encoded(t, &f)
+	}
+	for name, c := range map[string]struct {
+		files [][]byte
+		whole bool
+	}{
+		"whole":                 {[][]byte{of(0, most, most, most), of(1, 0, 0, 0)}, true},
+		"a pair in no range":    {[][]byte{of(0, 2, 1, 1)}, false},
+		"a pair of no probe":    {[][]byte{of(0, 1, 2, 2)}, false},
+		"one is not listed":     {[][]byte{of(0, 2, 2, 1)}, false},
+		"too many in all tasks": {[][]byte{of(0, most, most, most), of(1, 1, 1, 1)}, false},
+	} {
+		_, err := read(t, c.files...)
+		if c.whole && err != nil || !c.whole && !errors.Is(err, doc.ErrCorrupt) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

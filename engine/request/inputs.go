@@ -71,7 +71,8 @@ func readInputs(ctx context.Context, r Rules, m Means, dir string, digests bool,
 }
 
 // Shards of a corpus, where nobody says how large: small ones keep all workers
-// busy to the end, large ones cost fewer files.
+// busy to the end, large ones cost fewer files. To be even in number they may be down to
+// half as large as the smallest.
 const (
 	shardsWanted  = 16
 	smallestShard = 8 << 20

@@ -319,9 +319,14 @@ func (w *localWriter) Commit() error {
 // once.
 func (l *Local) CommitAll(files []Writer) error {
 	for _, f := range files {
-		if w, ok := f.(*localWriter); !ok || w.file == nil {
-			return fmt.Errorf("commit: %w", fs.ErrClosed)
-		} else if w.err != nil {
+		w, ok := f.(*localWriter)
+		if !ok {
+			return fmt.Errorf("commit: a file of another store: %w", fs.ErrInvalid)
+		}
+		if w.file == nil {
+			return fmt.Errorf("commit %s: %w", w.target, fs.ErrClosed)
+		}
+		if w.err != nil {
 			return fmt.Errorf("commit %s: %w", w.target, w.err)
 		}
 	}

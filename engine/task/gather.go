@@ -50,6 +50,7 @@ func (g *Gather) Commit(ctx context.Context) error {
 }
 
 func (g *Gather) commit(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx) // what is done is not lost with what is not
 	var err error
 	if len(g.tasks) > 0 {
 		err = commit(ctx, g.tasks[0].Job, g.tasks)

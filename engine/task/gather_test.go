@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tallystick/tallystick/engine/store"
@@ -84,6 +85,60 @@ func TestGather(t *testing.T) {
 	}
 	if open := len(isDone(t, j, 200)); open < 100 {
 		t.Errorf("%d of 200 tasks are done", open)
+	}
+}
+
+// A task that ends when the job is given up takes nothing with it that was done before.
+func TestGatherOutlivesTheJob(t *testing.T) {
+	j, do := gathering(t)
+	do(0, 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	run := j.Begin(task.Scan, 1)
+	defer run.Abort()
+	run.Record.Seconds = 2
+	cancel()
+	if err := run.Commit(ctx); err != nil {
+		t.Error(err)
+	}
+	if got := isDone(t, j, 1); len(got) != 1 {
+		t.Error("the task that was done before is lost")
+	}
+}
+
+// Of a group of which one file cannot be made visible no task is done, the error names the
+// file, nothing unfinished is left, and they can be done again.
+func TestGatherThatFails(t *testing.T) {
+	for _, name := range []string{task.WorkPath(task.Scan, 1, "keys"), task.RecordPath(task.Scan, 1)} {
+		j, do := gathering(t)
+		inTheWay := filepath.Join(j.Dir, name)
+		if err := os.MkdirAll(filepath.Join(inTheWay, "something"), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		do(0, 0)
+		do(1, 0)
+		do(2, 0)
+		if err := j.Gather.Commit(t.Context()); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s is in the way: %v", name, err)
+		}
+		if _, err := j.Checked(t.Context(), task.Scan, 1); err == nil {
+			t.Errorf("%s is in the way, and the task is done", name)
+		}
+		all, err := filepath.Glob(filepath.Join(j.Dir, task.WorkDir, string(task.Scan), store.TempPrefix+"*"))
+		if err != nil || len(all) != 0 {
+			t.Errorf("left %v, %v", all, err)
+		}
+		if err := os.RemoveAll(inTheWay); err != nil {
+			t.Fatal(err)
+		}
+		for number := range 3 {
+			do(number, 0)
+		}
+		if err := j.Gather.Commit(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got := isDone(t, j, 3); len(got) != 3 {
+			t.Errorf("%s was in the way: %v are done", name, got)
+		}
 	}
 }
 

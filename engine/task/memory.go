@@ -76,10 +76,14 @@ func (j *Job) Room() int64 {
 	return j.RoomFor(Seal)
 }
 
-// TallyRoom is the room of each of the two sums of a task of tally, 0 for no limit.
+// tallySums are those that a task of tally holds: of contributors, of what they lost, and
+// of who duplicates whom.
+const tallySums = 3
+
+// TallyRoom is the room of each of the sums of a task of tally, 0 for no limit.
 func (j *Job) TallyRoom() int64 {
 	if j.Memory == 0 {
 		return 0
 	}
-	return j.RoomFor(Tally) / 2
+	return j.RoomFor(Tally) / tallySums
 }

@@ -37,6 +37,9 @@ func TestRoomsStayBelowTheBound(t *testing.T) {
 			if held := processMemory + int64(at)*(j.fixed(n)+2*room); j.Memory >= 1<<30 && held > j.Memory {
 				t.Errorf("%s: %d bytes of %d", n, held, j.Memory)
 			}
+			if sums := 3 * j.TallyRoom(); n == Tally && sums > room { // contributors, losses and flows
+				t.Errorf("%d bytes: the sums of a task of tally take %d of %d", j.Memory, sums, room)
+			}
 			atOnce, all = at, room*int64(at)
 		}
 	}

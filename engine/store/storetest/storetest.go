@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -510,8 +511,8 @@ func testTogether(t *testing.T, s store.Store) {
 	}
 	over := []store.Writer{begin("a/one"), begin("five"), begin("six")}
 	over[1].Abort()
-	if err := store.CommitAll(s, over); !errors.Is(err, fs.ErrClosed) {
-		t.Errorf("one was aborted: %v, want %v", err, fs.ErrClosed)
+	if err := store.CommitAll(s, over); !errors.Is(err, fs.ErrClosed) || !strings.Contains(err.Error(), "five") {
+		t.Errorf("one was aborted: %v, want %v of its name", err, fs.ErrClosed)
 	}
 	for _, w := range over {
 		w.Abort()
