@@ -80,11 +80,15 @@ func (e *edits) apply(dst, base []uint64) {
 // overlapOfEdits returns how many elements two sets have in common whose base has so
 // many.
 func overlapOfEdits(base int, a, b *edits) int {
-	o := base - len(a.lost) - len(b.lost)
-	for x, y := a.lost, b.lost; len(x) > 0 && len(y) > 0; {
+	return base - len(a.lost) - len(b.lost) + inBoth(a.lost, b.lost) + inBoth(a.gained, b.gained)
+}
+
+// inBoth returns how many elements two ascending lists have in common.
+func inBoth[T uint32 | uint64](x, y []T) (n int) {
+	for len(x) > 0 && len(y) > 0 {
 		p, q := x[0], y[0]
 		if p == q {
-			o++
+			n++
 		}
 		if p <= q {
 			x = x[1:]
@@ -93,19 +97,7 @@ func overlapOfEdits(base int, a, b *edits) int {
 			y = y[1:]
 		}
 	}
-	for x, y := a.gained, b.gained; len(x) > 0 && len(y) > 0; {
-		p, q := x[0], y[0]
-		if p == q {
-			o++
-		}
-		if p <= q {
-			x = x[1:]
-		}
-		if q <= p {
-			y = y[1:]
-		}
-	}
-	return o
+	return n
 }
 
 // words returns the length of the record of edits: their numbers, what is gained, and
