@@ -188,7 +188,7 @@ func atStage(t *testing.T, cmd *exec.Cmd, stage string) (wait func() outcome) {
 func large(t *testing.T, dir string) string {
 	t.Helper()
 	path := deliver(t, dir, 2000)
-	write(t, path, bytes.Repeat(readFile(t, path), 12))
+	write(t, path, bytes.Repeat(readFile(t, path), 40))
 	return path
 }
 
@@ -267,7 +267,7 @@ func testInputShrinks(t *testing.T) {
 				}
 				o := wait()
 				if o.code == exitDone { // too late: from the start
-					if late++; late > 5 {
+					if late++; late > 20 {
 						t.Fatal("no read met the end of the file")
 					}
 					delay = 0
