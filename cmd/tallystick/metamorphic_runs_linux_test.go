@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/store/s3"
 	"github.com/tallystick/tallystick/engine/store/s3server"
+	"github.com/tallystick/tallystick/engine/sweepable"
 	"github.com/tallystick/tallystick/engine/task"
 )
 
@@ -39,9 +41,10 @@ var ways = []struct {
 }
 
 // TestMetamorphicRuns does the same corpus in ways drawn by lot, each run with its
-// own files, shards, partitions, tasks that decide or what other thresholds need, workers, memory
+// own files, shards, partitions, tasks that decide, what other thresholds need, workers, memory
 // bounds, kernels, parsers, stores, kills and repeats, and compares every byte with a plain run of
-// the same plan, and the tally and decisions with those of all plans of its bands. TALLYSTICK_METAMORPHIC says how
+// the same plan, the tally and decisions with those of all plans of its bands, and what other
+// thresholds need with that of plans with other tasks that decide. TALLYSTICK_METAMORPHIC says how
 // many (make metamorphic: 500). What a failed run left is kept.
 func TestMetamorphicRuns(t *testing.T) {
 	runs, only := 8, -1
@@ -82,6 +85,7 @@ type metamorphic struct {
 	forms []string         // folders with the documents
 	bases map[string]files // plain runs by folder, shard size, tasks that decide and floor
 	first map[string]first // of all of them, by floor
+	kept  map[string]files // what they keep for other thresholds, by folder, shard size and floor
 	s3    *s3server.Server // nil: none is there
 }
 
@@ -96,7 +100,7 @@ type files = map[string][]byte
 
 func newMetamorphic(t *testing.T, seed uint64) *metamorphic {
 	t.Helper()
-	m := &metamorphic{dir: t.TempDir(), bases: map[string]files{}, first: map[string]first{}}
+	m := &metamorphic{dir: t.TempDir(), bases: map[string]files{}, first: map[string]first{}, kept: map[string]files{}}
 	m.tools = []string{buildProgram(t), buildProgram(t, "-tags", "purego")}
 	rng := rand.New(rand.NewPCG(seed, 2))
 	lines := randomLines(t, rng, 250)
@@ -164,7 +168,7 @@ func (m *metamorphic) one(t *testing.T, rng *rand.Rand, way int) {
 	r.in = m.forms[rng.IntN(len(m.forms))]
 	r.shard = []string{"20KB", "50KB", "150KB", "10MB"}[rng.IntN(4)]
 	r.decide = []int{1, 1, 2, 3, 9}[rng.IntN(5)]
-	if r.decide == 1 && rng.IntN(2) == 0 {
+	if rng.IntN(3) == 0 {
 		r.floor = "0.6"
 	}
 	base := r.base()
@@ -203,6 +207,23 @@ func (r *metamorphicRun) base() files {
 		r.Fatalf("%s: other decisions than those of the first plan:\n%s", name, diff)
 	}
 	r.bases[name] = b
+	if r.decide > 1 && r.floor != "" { // so that there is one to compare with
+		decide := r.decide
+		r.decide = 1
+		r.base()
+		r.decide = decide
+	}
+	kept := maps.Clone(b)
+	maps.DeleteFunc(kept, func(name string, _ []byte) bool { return !strings.HasPrefix(name, sweepable.Dir+"/") })
+	of := fmt.Sprintf("%s-%s-%s", filepath.Base(r.in), r.shard, r.floor)
+	if other, known := r.kept[of]; !known {
+		r.kept[of] = kept
+	} else if !maps.EqualFunc(other, kept, bytes.Equal) {
+		r.Fatalf("%s: keeps something else for other thresholds than another number of tasks that decide", name)
+	}
+	if (len(kept) > 0) != (r.floor != "") {
+		r.Fatalf("%s: keeps %d files for other thresholds", name, len(kept))
+	}
 	return b
 }
 

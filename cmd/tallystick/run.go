@@ -154,7 +154,7 @@ done by another process:
 resolve is one task, the longest where many documents are like others.
 --decide-tasks N adds a stage before it with N tasks, which decide about a share of
 the documents each; resolve then puts together what they decided. It changes
-nothing but the plan and so the run id. Not with --sweepable.
+nothing but the plan and so the run id.
 
   tallystick plan corpus/ --tokenizer gpt2 --out out --decide-tasks 16
   tallystick stage decide  --plan out/plan.json --task 0     (0 to 15; after match)

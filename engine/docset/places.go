@@ -19,6 +19,7 @@ type Places struct {
 }
 
 type shardLines struct {
+	first  uint32 // number of its first place, if it has one
 	has    []uint64
 	before []uint32
 }
@@ -40,6 +41,7 @@ func (s *Places) Number() int {
 	n := 0
 	for i := range s.shards {
 		lines := &s.shards[i]
+		lines.first = uint32(n)
 		lines.before = make([]uint32, len(lines.has))
 		for j, w := range lines.has {
 			lines.before[j] = uint32(n)
@@ -77,24 +79,24 @@ func (s *Places) Find(p doc.Place) (uint32, bool) {
 // At is the inverse of Find: the place of number n, or the zero place if there are
 // not so many.
 func (s *Places) At(n uint32) doc.Place {
-	for shard, lines := range s.shards {
-		if len(lines.has) == 0 {
-			continue
-		}
-		// The last 64 lines that have no more places before them.
-		j := sort.Search(len(lines.before), func(j int) bool { return lines.before[j] > n }) - 1
-		if j < 0 {
-			break
-		}
-		w := lines.has[j]
-		if skip := int(n - lines.before[j]); skip < bits.OnesCount64(w) {
-			for range skip {
-				w &= w - 1
-			}
-			return doc.Place{Shard: uint32(shard), Ordinal: uint32(j*64 + bits.TrailingZeros64(w))}
-		}
+	// The last shard, and of it the last 64 lines, that have no more places before them.
+	shard := sort.Search(len(s.shards), func(i int) bool { return s.shards[i].first > n }) - 1
+	if shard < 0 {
+		return doc.Place{}
 	}
-	return doc.Place{}
+	lines := &s.shards[shard]
+	j := sort.Search(len(lines.before), func(j int) bool { return lines.before[j] > n }) - 1
+	if j < 0 {
+		return doc.Place{}
+	}
+	w, skip := lines.has[j], int(n-lines.before[j])
+	if skip >= bits.OnesCount64(w) {
+		return doc.Place{}
+	}
+	for range skip {
+		w &= w - 1
+	}
+	return doc.Place{Shard: uint32(shard), Ordinal: uint32(j*64 + bits.TrailingZeros64(w))}
 }
 
 // End returns a bound on the lines of a shard that are in the set: all come before it.

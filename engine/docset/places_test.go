@@ -27,6 +27,14 @@ func TestPlaces(t *testing.T) {
 		if got := slices.Collect(set.All()); !slices.Equal(got, places) {
 			t.Fatalf("places %v, want %v", got, places)
 		}
+		for n, p := range places {
+			if got := set.At(uint32(n)); got != p {
+				t.Fatalf("At(%d) = %v, want %v", n, got, p)
+			}
+		}
+		if got := set.At(uint32(len(places))); got != (doc.Place{}) {
+			t.Fatalf("At(%d) = %v of %d", len(places), got, len(places))
+		}
 		for shard := range uint32(12) {
 			for ordinal := range span + 70 {
 				p := doc.Place{Shard: shard, Ordinal: ordinal}

@@ -164,3 +164,24 @@ func TestFates(t *testing.T) {
 		}
 	}
 }
+
+// A bucket is cut in the same way however its sources are numbered: a task of decide, which
+// meets only some of them, numbers them otherwise than resolve.
+func TestBySource(t *testing.T) {
+	p := &plan.Plan{Scope: plan.ScopeSource}
+	for _, sources := range [][]int32{{0, 1, 2}, {2, 0, 1}, {1, 2, 0}} {
+		var got [][]string
+		members := []string{"b1", "a1", "c1", "a2", "b2", "b3"}
+		for cut := range BySource(p, members, func(m string) int32 { return sources[m[0]-'a'] }) {
+			got = append(got, slices.Clone(cut))
+		}
+		if diff := gocmp.Diff([][]string{{"b1", "b2", "b3"}, {"a1", "a2"}}, got); diff != "" {
+			t.Errorf("sources %v: %s", sources, diff)
+		}
+	}
+	for cut := range BySource(p, []string{"a1", "a2"}, func(string) int32 { return 7 }) {
+		if len(cut) != 2 {
+			t.Errorf("of one source: %v", cut)
+		}
+	}
+}

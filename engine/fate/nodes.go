@@ -127,7 +127,8 @@ func (g *Nodes) Connect(buckets func(fn func(bucket []int32)) error) error {
 }
 
 // BySource cuts the documents of a bucket into those that may be compared: of one
-// source each where the plan keeps sources apart, two at least. It reorders members.
+// source each where the plan keeps sources apart, two at least. They come in the order of
+// their first members, whatever the numbers of sources are. It reorders members.
 func BySource[T any](p *plan.Plan, members []T, source func(T) int32) iter.Seq[[]T] {
 	return func(yield func([]T) bool) {
 		if p.Scope != plan.ScopeSource {
@@ -136,7 +137,15 @@ func BySource[T any](p *plan.Plan, members []T, source func(T) int32) iter.Seq[[
 			}
 			return
 		}
-		slices.SortStableFunc(members, func(a, b T) int { return cmp.Compare(source(a), source(b)) })
+		if slices.ContainsFunc(members, func(m T) bool { return source(m) != source(members[0]) }) {
+			met := map[int32]int{}
+			for i, m := range members {
+				if _, known := met[source(m)]; !known {
+					met[source(m)] = i
+				}
+			}
+			slices.SortStableFunc(members, func(a, b T) int { return cmp.Compare(met[source(a)], met[source(b)]) })
+		}
 		for lo := 0; lo < len(members); {
 			hi := lo + 1
 			for hi < len(members) && source(members[hi]) == source(members[lo]) {

@@ -128,11 +128,8 @@ func (p *Plan) checkSizes() error {
 
 // CheckDecide is the part of Check that is about decide.
 func (p *Plan) CheckDecide() error {
-	switch {
-	case p.DecideTasks < 0 || p.DecideTasks == 1 || p.DecideTasks > maxDecide:
+	if p.DecideTasks < 0 || p.DecideTasks == 1 || p.DecideTasks > maxDecide {
 		return fmt.Errorf("%d tasks of decide, not 2 to %d, or none", p.DecideTasks, maxDecide)
-	case p.DecideTasks > 0 && p.NearDup.Sweepable():
-		return fmt.Errorf("%d tasks of decide for a sweepable run: what that keeps needs all documents together", p.DecideTasks)
 	}
 	return nil
 }

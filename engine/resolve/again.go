@@ -3,7 +3,6 @@ package resolve
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"math"
 
 	"github.com/tallystick/tallystick/engine/doc"
@@ -134,10 +133,8 @@ func (p *parts) takeGraph(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for number := range p.links {
-		if p.isCopy(p.links[number] &^ copyMark) {
-			return fmt.Errorf("%w: document %d is a copy of one that is a copy", doc.ErrCorrupt, number)
-		}
+	if err := p.checkCopies(); err != nil {
+		return err
 	}
 	if a.members, err = extsort.NewSpool(p.ScratchDir()); err != nil {
 		return err

@@ -17,7 +17,7 @@ type inMemory struct {
 }
 
 func (d inMemory) TextOf(p doc.Place) (int32, bool) {
-	return d.r.textOf(p, func(number uint32) uint32 { return uint32(d.r.All[number].First) })
+	return d.r.textOf(p, d.r.first)
 }
 
 func (d inMemory) PlaceOf(number int32) doc.Place { return d.r.All[number].Place }
@@ -84,7 +84,7 @@ func (r *resolver) auditWith(ctx context.Context, d auditor.Decided, sets *shing
 // are not to be had any more, nor is the graph.
 type elsewhere struct {
 	r       *resolver
-	first   func(number uint32) uint32 // who stands for the text of a document; of a copy, resolve knows only that it is another one
+	first   func(number uint32) uint32 // who stands for the text of a document
 	dropped docset.Bits                // by number
 }
 

@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"context"
+	"crypto/sha256"
 
 	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
@@ -15,7 +16,7 @@ func (r *resolver) isShare() bool { return r.Record.Stage == task.Decide }
 // shard, and of all.
 var (
 	ofShard = map[string]string{"decisions": wire.MagicDecisions, "owners": wire.MagicOwners}
-	ofAll   = map[string]string{"decisions": wire.MagicDecided, "owners": wire.MagicOwnersOfAll}
+	ofAll   = map[string]string{"decisions": wire.MagicDecided, "owners": wire.MagicOwnersOfAll, "sets": wire.MagicSets}
 )
 
 // byShard writes what is said of documents of the delivery, in their order: resolve to a
@@ -83,10 +84,11 @@ func (w *byShard) end(ctx context.Context) error {
 	return w.flush()
 }
 
-// writeCopies notes in a task of decide which of its documents are copies, for resolve's
-// audit.
-func (r *resolver) writeCopies(ctx context.Context, isCopy func(number uint32) bool) error {
-	if !r.isShare() || r.Plan.AuditPPM == 0 {
+// writeCopies notes in a task of decide who stands for whom, for resolve's audit and for what a
+// sweepable run keeps. A document that stands for itself is there if it is of a group whose texts
+// collide, with its digest, which then tells who is first.
+func (r *resolver) writeCopies(ctx context.Context, first func(number uint32) uint32, sum func(number uint32) [sha256.Size]byte) error {
+	if !r.isShare() || r.Plan.AuditPPM == 0 && !r.Plan.NearDup.Sweepable() {
 		return nil
 	}
 	e, err := r.Encode(ctx, task.WorkPath(task.Decide, r.Record.Task, "copies"), wire.MagicCopies)
@@ -95,8 +97,13 @@ func (r *resolver) writeCopies(ctx context.Context, isCopy func(number uint32) b
 	}
 	number := uint32(0)
 	for place := range r.places.All() {
-		if isCopy(number) {
+		if f := first(number); f != number {
 			e.Place(place)
+			e.Place(r.places.At(f))
+		} else if sum := sum(number); sum != [sha256.Size]byte{} {
+			e.Place(place)
+			e.Place(place)
+			e.Raw(sum[:])
 		}
 		number++
 	}

@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -10,19 +11,49 @@ import (
 	"github.com/tallystick/tallystick/engine/internal/extsort"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/sweepable"
+	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
 
+// keep writes what other thresholds need of a sweepable run. A task of decide leaves no more
+// than the shingle sets of its share, of which resolve makes those of all.
+func (r *resolver) keep(ctx context.Context) error {
+	if !r.Plan.NearDup.Sweepable() {
+		return nil
+	}
+	if !r.isShare() {
+		return sweepable.KeepNodes(ctx, r.Task, r.Nodes)
+	}
+	e, err := r.sharedSets(ctx)
+	if err != nil {
+		return err
+	}
+	err = sweepable.EachToKeep(ctx, r.Nodes, func(rank uint32, set []uint64) {
+		e.Place(r.All[r.ByRank[rank]].Place)
+		e.Set(set)
+	})
+	return cmp.Or(err, e.Flush())
+}
+
+// sharedSets begins the file of shingle sets of a task of decide: each after its place, in
+// the order in which they are kept, which is that of all documents too: resolve merges them.
+func (r *resolver) sharedSets(ctx context.Context) (*wire.Encoder, error) {
+	return r.Encode(ctx, task.WorkPath(task.Decide, r.Record.Task, "sets"), ofAll["sets"])
+}
+
 // keeping writes what other thresholds need of a sweepable run whose documents are not
-// in memory together. Its files number documents by priority, and buckets, through the
-// whole corpus, not by component: both are numbered before anything is decided. What
-// the files hold in the order of such a number is sorted on disk.
+// in memory together: they are resolved in parts, or were by the tasks of decide. Its
+// files number documents by priority, and buckets, through the whole corpus, not by
+// component: both are numbered before anything is kept. What the files hold in the order
+// of such a number is sorted on disk.
 type keeping struct {
 	*parts
 	ranks   []int32         // by number: priority among those that share buckets; -1 outside
 	first   []uint32        // by number: its first bucket, or noBucket
 	sources []int32         // by number, where sources are kept apart
-	sets    *extsort.Sorter // by first bucket and rank
+	docs    int             // that have ranks
+	buckets int             // that they share
+	sets    *extsort.Sorter // by first bucket, rank and number
 }
 
 const noBucket = math.MaxUint32
@@ -42,7 +73,8 @@ func (k *keeping) close() {
 	}
 }
 
-// keepGraph writes the graph of a sweepable run.
+// keepGraph numbers documents and buckets of a sweepable run, and writes the graph, unless that
+// is resolve's.
 func (p *parts) keepGraph(ctx context.Context) error {
 	if !p.Plan.NearDup.Sweepable() {
 		return nil
@@ -52,13 +84,12 @@ func (p *parts) keepGraph(ctx context.Context) error {
 		k.sources = make([]int32, p.number)
 	}
 	p.kept = k
-	docs, buckets, err := k.number(ctx)
-	if err != nil {
+	if err := k.number(ctx); err != nil || p.isShare() {
 		return err
 	}
 	edges := p.sorter(4)
 	defer edges.Close()
-	err = k.eachBucket(ctx, func(bucket uint32, members []uint32) error {
+	err := k.eachBucket(ctx, func(bucket uint32, members []uint32) error {
 		for _, m := range members {
 			p.key = extsort.AppendNumbers(p.key[:0], uint32(k.ranks[m]), bucket)
 			if err := edges.Add(p.key, nil); err != nil {
@@ -81,16 +112,12 @@ func (p *parts) keepGraph(ctx context.Context) error {
 	}
 	number := uint32(0)
 	for place := range p.places.All() {
-		first := number
-		if p.isCopy(number) {
-			first = p.links[number] &^ copyMark
-		}
-		w.Node(place, first, k.ranks[number])
+		w.Node(place, p.first(number), k.ranks[number])
 		number++
 	}
-	w.Ranks(docs, buckets)
+	w.Ranks(k.docs, k.buckets)
 	var ids []uint32
-	for rank := range uint32(docs) {
+	for rank := range uint32(k.docs) {
 		ids = ids[:0]
 		err := byRank.until(rank+1, func(key, _ []byte) error {
 			ids = append(ids, extsort.NumberOf(key, 1))
@@ -104,13 +131,13 @@ func (p *parts) keepGraph(ctx context.Context) error {
 	return w.Close()
 }
 
-// number finds the rank and the first bucket of every document, and returns how many
-// documents have them and how many buckets there are.
-func (k *keeping) number(ctx context.Context) (docs, buckets int, err error) {
+// number finds the rank and the first bucket of every document, and how many documents have
+// them and how many buckets there are.
+func (k *keeping) number(ctx context.Context) error {
 	byPriority := k.sorter(4)
 	defer byPriority.Close()
 	order := fate.NewOrder(&k.Plan) // numbers sources as they are met among all documents
-	err = k.eachChunk(ctx, func(number uint32, _ doc.Place, rec *wire.Document) (bool, error) {
+	err := k.eachChunk(ctx, func(number uint32, _ doc.Place, rec *wire.Document) (bool, error) {
 		k.ranks[number], k.first[number] = -1, noBucket
 		if k.sources != nil {
 			k.sources[number] = order.SourceOf(rec)
@@ -127,30 +154,30 @@ func (k *keeping) number(ctx context.Context) (docs, buckets int, err error) {
 		return nil
 	})
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	err = k.eachBucket(ctx, func(bucket uint32, members []uint32) error {
-		buckets++
+		k.buckets++
 		for _, m := range members {
 			k.first[m] = min(k.first[m], bucket)
 		}
 		return nil
 	})
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	sorted, err := byPriority.Sort()
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	defer sorted.Close()
 	for sorted.Next() {
 		if number := extsort.NumberOf(sorted.Value(), 0); k.first[number] != noBucket {
-			k.ranks[number] = int32(docs)
-			docs++
+			k.ranks[number] = int32(k.docs)
+			k.docs++
 		}
 	}
-	return docs, buckets, sorted.Err()
+	return sorted.Err()
 }
 
 // eachBucket calls fn for every bucket of the graph, with its number.
@@ -176,10 +203,11 @@ func (k *keeping) set(number uint32, set []byte) error {
 	if k == nil || k.ranks[number] < 0 {
 		return nil
 	}
-	return k.sets.Add(extsort.AppendNumbers(nil, k.first[number], uint32(k.ranks[number])), set)
+	return k.sets.Add(extsort.AppendNumbers(nil, k.first[number], uint32(k.ranks[number]), number), set)
 }
 
-// keepSets writes the shingle sets of a sweepable run, and forgets what that took.
+// keepSets writes the shingle sets of a sweepable run, or of a share of it, and forgets what
+// that took.
 func (p *parts) keepSets(ctx context.Context) error {
 	k := p.kept
 	if k == nil {
@@ -190,19 +218,32 @@ func (p *parts) keepSets(ctx context.Context) error {
 		return err
 	}
 	defer sets.close()
+	p.kept = nil
+	var set []uint64
+	each := func(fn func(rank, number uint32, set []uint64)) error {
+		return sets.until(noBucket, func(key, value []byte) error {
+			set = appendSet(set[:0], value)
+			fn(extsort.NumberOf(key, 1), extsort.NumberOf(key, 2), set)
+			return ctx.Err()
+		})
+	}
+	if p.isShare() {
+		e, err := p.sharedSets(ctx)
+		if err != nil {
+			return err
+		}
+		err = each(func(_, number uint32, set []uint64) {
+			e.Place(p.places.At(number))
+			e.Set(set)
+		})
+		return cmp.Or(err, e.Flush())
+	}
 	w, err := sweepable.NewSetsWriter(ctx, p.Task)
 	if err != nil {
 		return err
 	}
-	var set []uint64
-	err = sets.until(noBucket, func(key, value []byte) error {
-		set = appendSet(set[:0], value)
-		w.Set(extsort.NumberOf(key, 1), set)
-		return ctx.Err()
-	})
-	if err != nil {
+	if err := each(func(rank, _ uint32, set []uint64) { w.Set(rank, set) }); err != nil {
 		return err
 	}
-	p.kept = nil
 	return w.Close()
 }

@@ -11,9 +11,9 @@ import (
 func TestMergeBuffer(t *testing.T) {
 	for _, tasks := range []int64{2, 16, 128, 256} {
 		for _, room := range []int64{0, 1, 64 << 20, 1 << 40} {
-			m := &merger{resolver: newResolver(&task.Task{Job: &task.Job{}}), decided: make([]task.Record, tasks)}
+			m := &merger{parts: &parts{resolver: newResolver(&task.Task{Job: &task.Job{}})}, decided: make([]task.Record, tasks)}
 			m.fixedRoom = room
-			most := int64(mergeRoom)
+			most := int64(unboundedRoom)
 			if room > 0 {
 				most = min(most, room)
 			}

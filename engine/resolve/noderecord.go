@@ -1,8 +1,6 @@
 package resolve
 
 import (
-	"encoding/binary"
-
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/internal/extsort"
@@ -61,9 +59,7 @@ func (s *nodeRecord) put(e *wire.Encoder) {
 	e.Uint(s.Turn)
 	e.Uint(uint64(s.Source))
 	if flags&recordSum != 0 {
-		for at := 0; at < len(s.Sum); at += 8 {
-			e.Fixed64(binary.LittleEndian.Uint64(s.Sum[at:]))
-		}
+		e.Raw(s.Sum[:])
 	}
 	if s.carried != nil {
 		e.Decision(s.carried)
@@ -86,9 +82,7 @@ func (s *nodeRecord) get(d *wire.Decoder) {
 	s.ID, s.Contributor = d.Str(), d.Str()
 	s.Turn, s.Source = d.Uint(), int32(d.Uint())
 	if flags&recordSum != 0 {
-		for at := 0; at < len(s.Sum); at += 8 {
-			binary.LittleEndian.PutUint64(s.Sum[at:], d.Fixed64())
-		}
+		d.Full(s.Sum[:])
 	}
 	if flags&recordCarried != 0 {
 		s.carried = new(wire.Decision)

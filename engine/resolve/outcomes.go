@@ -3,6 +3,7 @@ package resolve
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"slices"
 
 	"github.com/tallystick/tallystick/engine/doc"
@@ -86,7 +87,7 @@ func (p *parts) write(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := p.writeCopies(ctx, p.isCopy); err != nil {
+	if err := p.writeCopies(ctx, p.first, func(number uint32) [sha256.Size]byte { return p.sums[number] }); err != nil {
 		return err
 	}
 	return p.writeEvidence(ctx, &p.out.evidence)

@@ -74,11 +74,12 @@ func (r *resolver) resolveInParts(ctx context.Context) error {
 func newParts(r *resolver) (*parts, error) {
 	n := int64(r.number)
 	fixed := 4*n + 5*n/8 + n*r.keptBytes()
-	p := &parts{resolver: r, room: max(r.roomLeft()-fixed/2, leastToResolve)}
-	if r.fixedRoom > 0 {
-		p.room = r.fixedRoom
-	} else if fixed > r.Memory && fixed > leastToResolve {
-		return nil, r.tooLittle("even in parts", fixed/2+leastToResolve)
+	p := &parts{resolver: r, room: r.roomLeft()}
+	if r.Memory > 0 && r.fixedRoom == 0 {
+		if fixed > r.Memory && fixed > leastToResolve {
+			return nil, r.tooLittle("even in parts", fixed/2+leastToResolve)
+		}
+		p.room = max(p.room-fixed/2, leastToResolve)
 	}
 	p.sums = map[uint32][sha256.Size]byte{}
 	p.links = docset.NewForest(r.number)

@@ -348,7 +348,7 @@ func TestPartsDecideAsAll(t *testing.T) {
 }
 
 // TestBucketsAcrossSources resolves buckets of documents of several sources, which only
-// colliding hashes make: they are cut, at once and in parts.
+// colliding hashes make: they are cut, at once, in parts and by tasks of decide.
 func TestBucketsAcrossSources(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 6))
 	all := lines(rnd, 300, 20, true)
@@ -388,9 +388,12 @@ func TestBucketsAcrossSources(t *testing.T) {
 		}
 	}
 	want := resolved(t, j, 0)
-	for _, room := range []int64{1, 1 << 16, 1 << 30} {
-		if diff := gocmp.Diff(want, resolved(t, j, room)); diff != "" {
-			t.Fatalf("room %d (-want +got):\n%s", room, diff)
+	for _, tasks := range []int{0, 2} {
+		j.Plan.DecideTasks = tasks
+		for _, room := range []int64{0, 1, 1 << 16, 1 << 30} {
+			if diff := gocmp.Diff(want, resolved(t, j, room)); diff != "" {
+				t.Fatalf("%d tasks, room %d (-want +got):\n%s", tasks, room, diff)
+			}
 		}
 	}
 }

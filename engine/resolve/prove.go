@@ -3,6 +3,7 @@ package resolve
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/docset"
@@ -148,6 +149,16 @@ func (p *parts) first(number uint32) uint32 {
 		return p.links[number] &^ copyMark
 	}
 	return number
+}
+
+// checkCopies refuses copies of copies, which somebody else's links may have.
+func (p *parts) checkCopies() error {
+	for number := range p.links {
+		if first := p.first(uint32(number)); p.isCopy(first) {
+			return fmt.Errorf("%w: document %d is a copy of %d, which is a copy", doc.ErrCorrupt, number, first)
+		}
+	}
+	return nil
 }
 
 // isCopy reports whether another document stands for one.

@@ -26,7 +26,6 @@ import (
 	"github.com/tallystick/tallystick/engine/shingle"
 	"github.com/tallystick/tallystick/engine/shingleset"
 	"github.com/tallystick/tallystick/engine/sweep"
-	"github.com/tallystick/tallystick/engine/sweepable"
 	"github.com/tallystick/tallystick/engine/task"
 	"github.com/tallystick/tallystick/engine/wire"
 )
@@ -63,7 +62,7 @@ func resolveIn(ctx context.Context, t *task.Task, scanned, matched []task.Record
 	}
 	return r.steps(ctx, []step{
 		{"collect", r.collect}, {"exact", r.collapseExact}, {"graph", r.buildGraph}, {"sets", r.loadSets},
-		{"decide", r.decide}, {"", r.audit}, {"keep", func(ctx context.Context) error { return sweepable.KeepNodes(ctx, r.Task, r.Nodes) }}, {"write", r.write},
+		{"decide", r.decide}, {"", r.audit}, {"keep", r.keep}, {"write", r.write},
 	})
 }
 
@@ -103,6 +102,9 @@ type resolver struct {
 func newResolver(t *task.Task) *resolver {
 	return &resolver{Task: t, Nodes: fate.New(&t.Plan), order: fate.NewOrder(&t.Plan), delivery: t.Plan.Delivery()}
 }
+
+// first is the number of the document that stands for the text of one.
+func (r *resolver) first(number uint32) uint32 { return uint32(r.All[number].First) }
 
 // at returns the node of a place that collect has seen.
 func (r *resolver) at(p doc.Place) (int32, error) {
@@ -312,7 +314,7 @@ func (r *resolver) write(ctx context.Context) error {
 	if err := r.writeOwners(ctx); err != nil {
 		return err
 	}
-	if err := r.writeCopies(ctx, func(number uint32) bool { return r.All[number].First != int32(number) }); err != nil {
+	if err := r.writeCopies(ctx, r.first, func(number uint32) [sha256.Size]byte { return r.All[number].Sum }); err != nil {
 		return err
 	}
 	var e evidence

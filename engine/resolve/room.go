@@ -43,11 +43,18 @@ const leastToResolve = 1 << 20
 
 func (r *resolver) bounded() bool { return r.Memory > 0 || r.fixedRoom > 0 }
 
+// unboundedRoom is what resolve holds at a time, bytes, of what it takes from files anyway,
+// where nothing bounds it.
+const unboundedRoom = 256 << 20
+
 // roomLeft returns how many bytes resolve may hold under the bound of the job: half
 // of what is free, for the collector lets garbage lie as long.
 func (r *resolver) roomLeft() int64 {
 	if r.fixedRoom > 0 {
 		return r.fixedRoom
+	}
+	if !r.bounded() {
+		return unboundedRoom
 	}
 	runtime.GC()
 	var m runtime.MemStats

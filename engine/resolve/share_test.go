@@ -1,6 +1,8 @@
 package resolve_test
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"maps"
@@ -28,9 +30,6 @@ import (
 // so are the figures of its record.
 func TestTasksDecideAsOne(t *testing.T) {
 	eachCorpus(t, func(t *testing.T, p plan.Plan, room int64) {
-		if p.NearDup.Sweepable() {
-			t.Skip("a sweepable run has no tasks of decide")
-		}
 		j := tasktest.Job(t, p, filepath.Join(t.TempDir(), "out"))
 		tasktest.Run(t, stage.Do, j, task.Scan, task.Match)
 		want := resolved(t, j, 0)
@@ -48,6 +47,9 @@ func TestTasksDecideAsOne(t *testing.T) {
 			j.Plan.DecideTasks = c.tasks
 			if diff := gocmp.Diff(want, resolved(t, j, c.room)); diff != "" {
 				t.Fatalf("%d tasks, room %d (-want +got):\n%s", c.tasks, c.room, diff)
+			}
+			if rec := records(t, j, task.Resolve)[0]; rec.Bytes > 0 && (p.AuditPPM == 0 || auditor.AreShared(records(t, j, task.Decide))) {
+				t.Fatalf("%d tasks: resolve read %d bytes of text", c.tasks, rec.Bytes)
 			}
 			if diff := gocmp.Diff(numbers, figures()); diff != "" && c.room == 0 { // blocks prove more
 				t.Fatalf("%d tasks: numbers (-want +got):\n%s", c.tasks, diff)
@@ -72,10 +74,13 @@ func TestTasksDecideAsOne(t *testing.T) {
 
 // decideJob is one of a corpus of many families, and what tasks of decide pass on to
 // resolve.
-func decideJob(t *testing.T, tasks int, collides bool) *task.Job {
+func decideJob(t *testing.T, tasks int, collides, keeps bool) *task.Job {
 	t.Helper()
 	all := lines(rand.New(rand.NewPCG(11, 12)), 400, 120, collides)
 	p := planOf(t, [][]string{all[:150], all[150:]}, 0, func(p *plan.Plan) {
+		if keeps {
+			sweepableFrom(p, 1, 2)
+		}
 		p.Rules.Credit, p.AuditPPM, p.NearDup.Recall, p.DecideTasks = plan.RuleCredit, 300_000, "0.9", tasks
 	})
 	j := tasktest.Job(t, p, filepath.Join(t.TempDir(), "out"))
@@ -87,7 +92,7 @@ func decideJob(t *testing.T, tasks int, collides bool) *task.Job {
 // and all tasks have something to do.
 func TestShares(t *testing.T) {
 	const tasks = 5
-	j := decideJob(t, tasks, true)
+	j := decideJob(t, tasks, true, false)
 	share := func(n task.Stage, number int) ([]doc.Place, [][]doc.Place) {
 		t.Helper()
 		own, groups, err := resolve.ShareOf(t.Context(), j.Begin(n, number), records(t, j, task.Scan), records(t, j, task.Match))
@@ -133,25 +138,43 @@ func merged(t *testing.T, j *task.Job) error {
 	return resolve.Merge(t.Context(), run, records(t, j, task.Scan), records(t, j, task.Match), records(t, j, task.Decide))
 }
 
+// eachOther says of a document that stands for another one that this stands for it as well.
+func eachOther(copies []byte) []byte {
+	d, err := wire.NewDecoder(bytes.NewReader(copies), wire.MagicCopies)
+	if err != nil {
+		return nil // of nobody that is asked
+	}
+	copied, first := d.Place(), d.Place()
+	for copied == first { // with a digest
+		d.Full(make([]byte, sha256.Size))
+		copied, first = d.Place(), d.Place()
+	}
+	var out bytes.Buffer
+	e := wire.NewEncoder(&out, wire.MagicCopies)
+	for _, p := range []doc.Place{copied, first, first, copied} {
+		e.Place(p)
+	}
+	e.Flush()
+	return out.Bytes()
+}
+
 // TestMergeRefuses: files of other tasks, of others' groups, and any bytes at all in
 // the place of what tasks decided are errors that name the file, or change
 // nothing but what they say.
 func TestMergeRefuses(t *testing.T) {
-	t.Run("an audit of the tasks", func(t *testing.T) { testMergeRefuses(t, false) })
-	t.Run("an audit of resolve, as texts collide", func(t *testing.T) { testMergeRefuses(t, true) })
+	t.Run("an audit of the tasks", func(t *testing.T) { testMergeRefuses(t, false, false, "findings") })
+	t.Run("an audit of resolve, as texts collide", func(t *testing.T) { testMergeRefuses(t, true, false, "copies") })
+	t.Run("a sweepable run", func(t *testing.T) { testMergeRefuses(t, true, true, "copies", "sets") })
 }
 
-func testMergeRefuses(t *testing.T, collides bool) {
+func testMergeRefuses(t *testing.T, collides, keeps bool, more ...string) {
 	const tasks = 2
-	j := decideJob(t, tasks, collides)
+	j := decideJob(t, tasks, collides, keeps)
 	tasktest.Run(t, stage.Do, j, task.Decide)
 	if err := merged(t, j); err != nil {
 		t.Fatal(err)
 	}
-	kinds := []string{"decisions", "owners", "evidence", "findings"}
-	if collides {
-		kinds[3] = "copies"
-	}
+	kinds := append([]string{"decisions", "owners", "evidence"}, more...)
 	if auditor.AreShared(records(t, j, task.Decide)) == collides {
 		t.Fatal("not the audit that was to be tested")
 	}
@@ -191,7 +214,11 @@ func testMergeRefuses(t *testing.T, collides bool) {
 		{"decisions of task 0", "decisions", files[path(0, "decisions")], "out of order, or another task's"},
 		{"owners of task 0", "owners", files[path(0, "owners")], "out of order, or another task's"},
 		{"decisions in place of owners", "owners", files[path(1, "decisions")], "not \"tallystick owners"},
-		{"a copy that is none", "copies", []byte(wire.MagicCopies + "\x01\xff\xff\x03"), "shares no key"},
+		{"a copy that is none", "copies", []byte(wire.MagicCopies + "\x01\xff\xff\x03\x01\xff\xff\x03"), "shares no key"},
+		{"copies of each other", "copies", eachOther(files[path(1, "copies")]), "which is a copy"},
+		{"sets of task 0", "sets", files[path(0, "sets")], "out of order, or another task's"},
+		{"no sets", "sets", []byte(wire.MagicSets), "shingle sets of"},
+		{"a set of nobody", "sets", []byte(wire.MagicSets + "\x01\xff\xff\x03\x00"), "shares no bucket"},
 		{"a shard that is none", "decisions", binary.AppendUvarint([]byte(wire.MagicDecided), uint64(len(j.Plan.Shards))), "where less than"},
 		{"findings of task 0", "findings", files[path(0, "findings")], "is another task's"},
 		{"findings in place of nothing", "findings", []byte(wire.MagicFindings + "\x01\x01"), "did not sample the same texts"},

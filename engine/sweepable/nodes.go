@@ -3,7 +3,6 @@ package sweepable
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -25,7 +24,14 @@ func KeepNodes(ctx context.Context, t *task.Task, g *fate.Nodes) error {
 	if err := keepGraph(ctx, t, g); err != nil {
 		return err
 	}
-	return keepSets(ctx, t, g)
+	w, err := NewSetsWriter(ctx, t)
+	if err != nil {
+		return err
+	}
+	if err := EachToKeep(ctx, g, w.Set); err != nil {
+		return err
+	}
+	return w.Close()
 }
 
 func keepGraph(ctx context.Context, t *task.Task, g *fate.Nodes) error {
@@ -44,11 +50,9 @@ func keepGraph(ctx context.Context, t *task.Task, g *fate.Nodes) error {
 	return w.Close()
 }
 
-func keepSets(ctx context.Context, t *task.Task, g *fate.Nodes) error {
-	w, err := NewSetsWriter(ctx, t)
-	if err != nil {
-		return err
-	}
+// EachToKeep calls fn for the shingle sets of all ranks, in the order of SetsWriter. set is
+// reused.
+func EachToKeep(ctx context.Context, g *fate.Nodes, fn func(rank uint32, set []uint64)) error {
 	ranks := make([]uint32, g.Graph.Len())
 	for i := range ranks {
 		ranks[i] = uint32(i)
@@ -66,9 +70,9 @@ func keepSets(ctx context.Context, t *task.Task, g *fate.Nodes) error {
 		if err != nil {
 			return err
 		}
-		w.Set(d, set)
+		fn(d, set)
 	}
-	return w.Close()
+	return nil
 }
 
 // GraphWriter writes, for every node in order of place, where it is, who stands for
@@ -127,10 +131,7 @@ func NewSetsWriter(ctx context.Context, t *task.Task) (*SetsWriter, error) {
 // Set writes that of a rank.
 func (w *SetsWriter) Set(rank uint32, set []uint64) {
 	w.Uint(uint64(rank))
-	w.Uint(uint64(len(set)))
-	for _, x := range set {
-		w.Fixed64(x)
-	}
+	w.Encoder.Set(set)
 }
 
 // GraphVisitor is told what a GraphWriter wrote, in its order.
@@ -272,26 +273,14 @@ func EachSet(ctx context.Context, j *task.Job, docs int, want func(rank uint32) 
 	}
 	defer done()
 	var set []uint64
-	var block [1 << 12]byte
 	found, seen := 0, docset.NewBits(docs)
 	for d.More() {
-		set = set[:0]
 		rank := d.Uint32()
 		as, ok := want(rank)
-		for left := d.Uint(); left > 0 && d.Err == nil; {
-			b := block[:8*min(left, uint64(len(block)/8))]
-			if d.Full(b); d.Err != nil {
-				break
-			}
-			left -= uint64(len(b) / 8)
-			for ; ok && len(b) > 0; b = b[8:] {
-				x := binary.LittleEndian.Uint64(b)
-				if n := len(set); n > 0 && x <= set[n-1] {
-					d.Fail(fmt.Errorf("%w: the set of rank %d does not ascend", doc.ErrCorrupt, rank))
-					break
-				}
-				set = append(set, x)
-			}
+		if ok {
+			set = d.Set(set)
+		} else {
+			d.SkipSet()
 		}
 		switch {
 		case d.Err != nil || !ok:

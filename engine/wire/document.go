@@ -20,11 +20,12 @@ const (
 	// of the kept document, those beside its own.
 	MagicOwners = "tallystick owners 1\n"
 	// What a task of decide leaves: decisions and owners of all shards in one file,
-	// each after the number of its shard; the places of copies; evidence; and what an audit
-	// finds among its own.
+	// each after the number of its shard; who stands for whom; the shingle sets of a sweepable
+	// run, each after its place; evidence; and what an audit finds among its own.
 	MagicDecided     = "tallystick decided 1\n"
 	MagicOwnersOfAll = "tallystick owners of all shards 1\n"
-	MagicCopies      = "tallystick copies 1\n"
+	MagicCopies      = "tallystick copies 2\n"
+	MagicSets        = "tallystick sets of a task 1\n"
 	MagicEvidence    = "tallystick evidence 1\n"
 	MagicFindings    = "tallystick findings 1\n"
 )
