@@ -24,7 +24,7 @@ const (
 	sortedTwice  = 3    // times the keys, while they are joined
 	memberShare  = 4    // of the documents one in so many shares a key with another
 	memberSize   = 512  // bytes of such a document in resolve
-	othersSize   = 16   // and in each task of decide, whoever's it is
+	othersSize   = 16   // and in each task of decide, or where only that is kept of it
 	perWorker    = 256 << 20
 	process      = 512 << 20
 )
@@ -67,6 +67,9 @@ func (g guess) of(s *Stage) (memory int64, limit time.Duration) {
 		members := g.documents / memberShare * memberSize
 		if g.p.DecideTasks > 0 {
 			members = g.documents
+			if g.p.NearDup.Sweepable() { // it numbers all of them
+				members += g.documents / memberShare * othersSize
+			}
 		}
 		memory += int64(s.CPUs)*perWorker + members
 		limit += seconds(g.text) / time.Duration(s.CPUs)

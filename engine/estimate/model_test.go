@@ -131,6 +131,33 @@ func TestDecideTasks(t *testing.T) {
 	}
 }
 
+// TestDecideTasksOfASweepableRun: resolve writes what is kept, from sets that the tasks pass
+// on; and that is the part of it that nobody shares.
+func TestDecideTasksOfASweepableRun(t *testing.T) {
+	p, s := made(1000)
+	s.Cost.Resolve = map[string]Line{"sharing": {0, 0.01}, "graph": {0, 0.05}, "sets": {0, 1}, "decide": {0, 0.5}, "keep": {0, 0.4}, "write": {0, 0.01}}
+	f := Fleet{Machines: 64, Cores: 8}
+	p.DecideTasks = 16
+	_, plain := s.Of(p, f)
+	p.NearDup.FloorNum, p.NearDup.FloorDen = 1, 2
+	_, stages := s.Of(p, f)
+	sets := int64(8 * s.Shingles * 1000)
+	if got := stages[2].Writes - plain[2].Writes; got < sets/2 || got > 2*sets {
+		t.Errorf("decide writes %d bytes more, of %d of sets", got, sets)
+	}
+	if got := stages[3].Work - plain[3].Work; got < sets/2 || got > 2*sets {
+		t.Errorf("resolve reads %d bytes more, of %d of sets", got, sets)
+	}
+	if stages[3].Memory <= plain[3].Memory {
+		t.Errorf("resolve holds %d bytes, %d where nothing is kept", stages[3].Memory, plain[3].Memory)
+	}
+	p.DecideTasks = 0
+	_, alone := s.Of(p, f)
+	if got := stages[3].CPU.Expected; got < 400 || got >= alone[2].CPU.Expected {
+		t.Errorf("resolve takes %v s, alone %v", got, alone[2].CPU.Expected)
+	}
+}
+
 // TestBoundOnMemory: a process holds no more than it may.
 func TestBoundOnMemory(t *testing.T) {
 	p, s := made(10000)

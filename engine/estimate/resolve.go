@@ -149,7 +149,7 @@ func (m *model) decide() Stage {
 	s.CPU = cpu.times(tasks)
 	s.Reads = int64(m.compared() + m.audited() + m.packed()*passes*tasks)
 	s.Work = int64(tasks * (2*m.of(f.Documents) + 4*m.groups() + outlines))
-	s.Writes = int64(float64(f.Decisions) * m.dropped().Expected)
+	s.Writes = int64(float64(f.Decisions)*m.dropped().Expected + m.passedOn())
 	held, scratch := m.sets(tasks)
 	s.Scratch = int64(scratch * tasks)
 	s.Files = 5 * int64(s.Tasks)
@@ -162,26 +162,48 @@ func (m *model) decide() Stage {
 }
 
 // merge estimates resolve where the tasks of decide have decided: it writes their
-// decisions by shard, and adds up what they found for an audit.
+// decisions by shard, adds up what they found for an audit, and keeps what other thresholds
+// need.
 func (m *model) merge() Stage {
 	s := Stage{Name: task.Resolve, Tasks: 1, AtOnce: 1}
 	f := &m.s.Files
 	shards := float64(len(m.p.Shards))
 	cpu, clock := m.steps(func(step string) float64 {
 		switch step {
-		case "write", "judge":
+		case "write", "judge", "keep":
 			return 1
+		case "sharing", "graph":
+			if m.p.NearDup.Sweepable() {
+				return numberedThrice
+			}
 		}
 		return 0
 	})
 	s.CPU = cpu
-	s.Work = int64(float64(f.Decisions) * m.dropped().Expected)
-	s.Writes = s.Work
+	s.Writes = int64(float64(f.Decisions) * m.dropped().Expected)
+	s.Work = s.Writes + int64(m.passedOn())
 	s.Opens = int64(m.p.DecideTasks * 5)
 	s.Files = int64(shards) + 4
-	s.Memory = m.resolving(0)
+	s.Memory = m.resolving(m.kept())
 	m.inOne(&s, clock, 1)
 	return s
+}
+
+// passedOn are the bytes of shingle sets that the tasks of decide of a sweepable run leave to
+// resolve.
+func (m *model) passedOn() float64 {
+	if !m.p.NearDup.Sweepable() {
+		return 0
+	}
+	return 8 * float64(m.s.Shingles) * m.grown(m.s.Growth.Text).Expected
+}
+
+// kept is what resolve holds while it merges what a sweepable run keeps.
+func (m *model) kept() float64 {
+	if !m.p.NearDup.Sweepable() {
+		return 0
+	}
+	return math.Min(m.passedOn(), setsHeld) + float64(m.documents())*m.share(m.s.Growth.Sharing).Expected*keptSize
 }
 
 // unpack adds what it takes to read compressed inputs so often.
@@ -244,6 +266,13 @@ func (m *model) inOne(s *Stage, clock Range, rounds float64) {
 // sharingTwice is how much longer than to number documents it takes to find out as well
 // what hangs together.
 const sharingTwice = 3
+
+// numberedThrice is how much longer than to make a graph in memory it takes to read the groups of
+// a sweepable run three times, and to sort its buckets by document.
+const numberedThrice = 3
+
+// keptSize is what it takes then of every document that shares a key.
+const keptSize = 17
 
 // setShare is about the size of a shingle set by that of its text: 8 bytes for
 // a word.
