@@ -174,7 +174,7 @@ func (m *model) merge() Stage {
 			return 1
 		case "sharing", "graph":
 			if m.p.NearDup.Sweepable() {
-				return numberedThrice
+				return numberedTwice
 			}
 		}
 		return 0
@@ -267,9 +267,9 @@ func (m *model) inOne(s *Stage, clock Range, rounds float64) {
 // what hangs together.
 const sharingTwice = 3
 
-// numberedThrice is how much longer than to make a graph in memory it takes to read the groups of
-// a sweepable run three times, and to sort its buckets by document.
-const numberedThrice = 3
+// numberedTwice is how much longer than to make a graph of documents in memory it takes to number
+// documents and buckets that are not, for which groups are read four times.
+const numberedTwice = 2
 
 // keptSize is what it takes then of every document that shares a key.
 const keptSize = 17

@@ -9,6 +9,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/internal/extsort"
+	"github.com/tallystick/tallystick/engine/neardup"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/sweepable"
 	"github.com/tallystick/tallystick/engine/task"
@@ -45,7 +46,7 @@ func (r *resolver) sharedSets(ctx context.Context) (*wire.Encoder, error) {
 // in memory together: they are resolved in parts, or were by the tasks of decide. Its
 // files number documents by priority, and buckets, through the whole corpus, not by
 // component: both are numbered before anything is kept. What the files hold in the order
-// of such a number is sorted on disk.
+// of such a number is sorted on disk, if there is no room for it.
 type keeping struct {
 	*parts
 	ranks   []int32         // by number: priority among those that share buckets; -1 outside
@@ -53,6 +54,7 @@ type keeping struct {
 	sources []int32         // by number, where sources are kept apart
 	docs    int             // that have ranks
 	buckets int             // that they share
+	members int             // of all buckets
 	sets    *extsort.Sorter // by first bucket, rank and number
 }
 
@@ -87,12 +89,58 @@ func (p *parts) keepGraph(ctx context.Context) error {
 	if err := k.number(ctx); err != nil || p.isShare() {
 		return err
 	}
-	edges := p.sorter(4)
+	w, err := sweepable.NewGraphWriter(ctx, p.Task, p.number)
+	if err != nil {
+		return err
+	}
+	number := uint32(0)
+	for place := range p.places.All() {
+		w.Node(place, p.first(number), k.ranks[number])
+		number++
+	}
+	w.Ranks(k.docs, k.buckets)
+	buckets := k.bucketsOnDisk
+	if int64(8*(k.members+k.buckets+k.docs)) <= k.room/2 {
+		buckets = k.bucketsInMemory
+	}
+	if err := buckets(ctx, w.Buckets); err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+// bucketsInMemory calls fn for the buckets of every rank, ascending, in the order of ranks.
+// It takes 8 bytes for each member of a bucket, each bucket and each rank.
+func (k *keeping) bucketsInMemory(ctx context.Context, fn func(ids []uint32)) error {
+	offsets, members := append(make([]uint64, 0, k.buckets+1), 0), make([]uint32, 0, k.members)
+	err := k.eachBucket(ctx, func(_ uint32, bucket []uint32) error {
+		for _, m := range bucket {
+			members = append(members, uint32(k.ranks[m]))
+		}
+		offsets = append(offsets, uint64(len(members)))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	g, err := neardup.NewGraph(k.docs, offsets, members)
+	if err != nil {
+		return err
+	}
+	for rank := range uint32(k.docs) {
+		fn(g.Of(rank))
+	}
+	return nil
+}
+
+// bucketsOnDisk is bucketsInMemory where there is no room for that. ids is reused.
+func (k *keeping) bucketsOnDisk(ctx context.Context, fn func(ids []uint32)) error {
+	edges := k.sorter(4)
 	defer edges.Close()
 	err := k.eachBucket(ctx, func(bucket uint32, members []uint32) error {
 		for _, m := range members {
-			p.key = extsort.AppendNumbers(p.key[:0], uint32(k.ranks[m]), bucket)
-			if err := edges.Add(p.key, nil); err != nil {
+			k.key = extsort.AppendNumbers(k.key[:0], uint32(k.ranks[m]), bucket)
+			if err := edges.Add(k.key, nil); err != nil {
 				return err
 			}
 		}
@@ -106,16 +154,6 @@ func (p *parts) keepGraph(ctx context.Context) error {
 		return err
 	}
 	defer byRank.close()
-	w, err := sweepable.NewGraphWriter(ctx, p.Task, p.number)
-	if err != nil {
-		return err
-	}
-	number := uint32(0)
-	for place := range p.places.All() {
-		w.Node(place, p.first(number), k.ranks[number])
-		number++
-	}
-	w.Ranks(k.docs, k.buckets)
 	var ids []uint32
 	for rank := range uint32(k.docs) {
 		ids = ids[:0]
@@ -126,13 +164,12 @@ func (p *parts) keepGraph(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		w.Buckets(ids)
+		fn(ids)
 	}
-	return w.Close()
+	return nil
 }
 
-// number finds the rank and the first bucket of every document, and how many documents have
-// them and how many buckets there are.
+// number finds the rank and the first bucket of every document, and counts what has them.
 func (k *keeping) number(ctx context.Context) error {
 	byPriority := k.sorter(4)
 	defer byPriority.Close()
@@ -158,6 +195,7 @@ func (k *keeping) number(ctx context.Context) error {
 	}
 	err = k.eachBucket(ctx, func(bucket uint32, members []uint32) error {
 		k.buckets++
+		k.members += len(members)
 		for _, m := range members {
 			k.first[m] = min(k.first[m], bucket)
 		}
