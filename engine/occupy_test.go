@@ -355,13 +355,49 @@ func TestLateGroup(t *testing.T) {
 		if err := late.Gather.Commit(t.Context()); !errors.Is(err, want) {
 			t.Errorf("%v, want %v", err, want)
 		}
-		folder.ClearDebris(c.dir)
+		folder.ClearDebris(t.Context(), c.dir)
 		c.same(c.whole())
 		swept, err := late.Out.Sweep(t.Context(), 0)
 		if err != nil || len(swept) != 0 {
 			t.Errorf("unfinished files are left: %v, %v", swept, err)
 		}
 	}
+}
+
+// TestUnfinishedFilesAreSwept: what tasks that were killed left among the results goes when the
+// run is sealed, also beside a task that is late, and what that one leaves when it is killed, too, goes
+// when a scheduler repeats the seal.
+func TestUnfinishedFilesAreSwept(t *testing.T) {
+	c := newCluster(t, t.TempDir(), 8)
+	c.must(task.Order[:len(task.Order)-1]...)
+	leave := func() {
+		for _, folder := range []string{"decisions", "bitmaps"} {
+			if err := os.WriteFile(filepath.Join(c.dir, folder, store.TempPrefix+"KILLED"), []byte("half"), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	swept := func(when string) {
+		t.Helper()
+		left, err := filepath.Glob(filepath.Join(c.dir, "*", store.TempPrefix+"*"))
+		if err != nil || len(left) > 0 {
+			t.Errorf("%s: unfinished files are left: %v, %v", when, left, err)
+		}
+	}
+	leave()
+	late, err := json.Marshal(lease.Holder{Command: "tally task 0", Host: "another", PID: 4711, Boot: "of another", Started: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(c.dir, task.WorkDir, "running", "tally.00000.LATE"), late, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	c.must(task.Seal)
+	swept("beside a task that is late")
+	leave()
+	c.must(task.Seal)
+	swept("of a run that was sealed before")
+	c.same(c.whole())
 }
 
 // TestLateWriterOfAnotherRun: the folder was given to another run meanwhile.

@@ -78,6 +78,9 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 		return recs, nil
 	}
 	if folder.Settled(ctx, p, o.Out) {
+		if name == task.Seal {
+			folder.ClearDebris(ctx, o.Out)
+		}
 		return repeated()
 	}
 	if job, err = newJob(p, counters, m, o.Out); err != nil {
@@ -96,13 +99,13 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 	if err != nil {
 		// Files are taken away from a task that is late when the run is sealed.
 		if ctx.Err() == nil && errors.Is(err, fs.ErrNotExist) && folder.Sealed(ctx, p, o.Out) {
-			folder.ClearDebris(o.Out)
+			folder.ClearDebris(ctx, o.Out)
 			return repeated()
 		}
 		return nil, err
 	}
 	if name != task.Seal && folder.Settled(ctx, p, o.Out) {
-		folder.ClearDebris(o.Out)
+		folder.ClearDebris(ctx, o.Out)
 	}
 	return recs, nil
 }

@@ -9,12 +9,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/tallystick/tallystick/engine/alarm"
 	"github.com/tallystick/tallystick/engine/audit"
 	"github.com/tallystick/tallystick/engine/doc"
-	"github.com/tallystick/tallystick/engine/lease"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/store"
@@ -191,13 +189,9 @@ func Make(ctx context.Context, dir string, force bool, p plan.Plan) error {
 // Tidy removes from the folder of a finished run what tasks left unfinished and,
 // unless keepWork is set, the work folder.
 func Tidy(ctx context.Context, dir string, keepWork bool) error {
-	// Tasks that were killed may have left unfinished files; those of tasks that
-	// are late are still written to.
-	age := time.Duration(0)
-	if othersRun(dir) {
-		age = lease.Lost
-	}
-	if _, err := store.NewLocal(dir).Sweep(ctx, age); err != nil || keepWork {
+	// Of tasks that were killed, and of those that are late: these find their files
+	// gone and the run sealed.
+	if _, err := store.NewLocal(dir).Sweep(ctx, 0); err != nil || keepWork {
 		return err
 	}
 	err := emptyWork(dir)
@@ -205,11 +199,13 @@ func Tidy(ctx context.Context, dir string, keepWork bool) error {
 	return err
 }
 
-// ClearDebris removes the work folder that a late task made anew after the run
-// was sealed, unless others work in it.
-func ClearDebris(dir string) {
+// ClearDebris removes what late tasks left after the run was sealed, unfinished
+// files and a work folder that they made anew, unless others work in the folder.
+func ClearDebris(ctx context.Context, dir string) {
 	if release, err := Occupy(dir, "stage"); err == nil {
-		_ = emptyWork(dir) // nothing depends on it
+		// Nothing depends on either.
+		_, _ = store.NewLocal(dir).Sweep(ctx, 0)
+		_ = emptyWork(dir)
 		release()
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/tallystick/tallystick/engine/doc"
@@ -185,15 +184,6 @@ func announced(dir string) (tasks []RunningTask, err error) {
 		return nil, err
 	}
 	return tasksOf(found), nil
-}
-
-// othersRun reports whether other processes do tasks in the folder.
-func othersRun(dir string) bool {
-	tasks, err := announced(dir)
-	host, _ := os.Hostname()
-	return err != nil || slices.ContainsFunc(tasks, func(r RunningTask) bool {
-		return r.Living && (r.Holder.PID != os.Getpid() || r.Holder.Host != host)
-	})
 }
 
 // RefuseOccupied returns an error if a command is alone in the folder.
