@@ -382,7 +382,8 @@ func TestBucketsAcrossSources(t *testing.T) {
 			e.Group(slices.Compact(bucket))
 		}
 		e.Flush()
-		rec.Work[slices.IndexFunc(rec.Work, func(f task.WorkSum) bool { return f.Path == path })].Size = int64(file.Len())
+		i := slices.IndexFunc(rec.Work, func(f task.WorkSum) bool { return f.Path == path })
+		rec.Work[i] = task.WorkSum{Path: path, Size: int64(file.Len()), XXH64: fmt.Sprintf("%016x", xxhash.Sum64(file.Bytes()))}
 		if err := errors.Join(task.WriteBytes(t.Context(), j.Out, path, file.Bytes()), task.WriteJSON(t.Context(), j.Out, task.RecordPath(task.Match, number), rec)); err != nil {
 			t.Fatal(err)
 		}

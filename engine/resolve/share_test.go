@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cespare/xxhash/v2"
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/tallystick/tallystick/engine/auditor"
@@ -195,7 +197,7 @@ func testMergeRefuses(t *testing.T, collides, keeps bool, more ...string) {
 		rec := records(t, j, task.Decide)[1]
 		for i := range rec.Work {
 			if rec.Work[i].Path == path(1, kind) {
-				rec.Work[i].Size = int64(len(b))
+				rec.Work[i].Size, rec.Work[i].XXH64 = int64(len(b)), fmt.Sprintf("%016x", xxhash.Sum64(b))
 			}
 		}
 		if err := task.WriteBytes(t.Context(), j.Out, path(1, kind), b); err != nil {

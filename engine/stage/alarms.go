@@ -68,10 +68,10 @@ func (l *losses) write(ctx context.Context, t *taskRun) error {
 	return errors.Join(err, e.Flush())
 }
 
-// alarms raises the alarms of a run whose shards add up to rows, with so many
-// documents kept.
-func (t *taskRun) alarms(ctx context.Context, rows *sealedRows, kept uint64) (alarm.File, error) {
-	b, err := task.ReadAll(ctx, t.Out, task.WorkPath(task.Resolve, 0, "alarms"))
+// alarms raises the alarms of a run that was resolved and whose shards add up to rows, with
+// so many documents kept.
+func (t *taskRun) alarms(ctx context.Context, resolved *task.Record, rows *sealedRows, kept uint64) (alarm.File, error) {
+	b, err := t.ReadFile(ctx, resolved, task.WorkPath(task.Resolve, 0, "alarms"))
 	if err != nil {
 		return alarm.File{}, err
 	}
@@ -139,8 +139,8 @@ func (t *taskRun) fileParties(heads [][]uint64) []alarm.Party {
 }
 
 // raise writes alarms.json and, where the job is strict, fails if there is one.
-func (t *taskRun) raise(ctx context.Context, rows *sealedRows, kept uint64) error {
-	f, err := t.alarms(ctx, rows, kept)
+func (t *taskRun) raise(ctx context.Context, resolved *task.Record, rows *sealedRows, kept uint64) error {
+	f, err := t.alarms(ctx, resolved, rows, kept)
 	if err != nil {
 		return err
 	}

@@ -115,9 +115,7 @@ func (k *partitionKeys) load(ctx context.Context, b *wire.PackedKeys) (err error
 			return err
 		}
 	}
-	k.buf = slices.Grow(k.buf[:0], b.Size)[:b.Size]
-	b.Packed = k.buf
-	_, err = k.file.ReadAt(k.buf, b.At)
+	k.buf, err = b.Load(k.file, k.buf)
 	return err
 }
 

@@ -41,7 +41,7 @@ func seal(ctx context.Context, t *taskRun) error {
 	}
 	defer rows.close()
 	totals := t.Sealed.Total
-	if err := t.raise(ctx, rows, totals.Class[doc.Kept].Documents); err != nil {
+	if err := t.raise(ctx, &resolved, rows, totals.Class[doc.Kept].Documents); err != nil {
 		return err
 	}
 	if err := rows.write(ctx); err != nil {

@@ -34,6 +34,10 @@ func ReadAll(ctx context.Context, s store.Store, path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return readAll(r, path)
+}
+
+func readAll(r store.File, path string) ([]byte, error) {
 	defer r.Close()
 	b, err := io.ReadAll(r)
 	if err != nil {
@@ -104,6 +108,15 @@ func writeBytes(ctx context.Context, create func(context.Context, string) (store
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
+}
+
+// ReadFile returns the content of a work file that the task of rec wrote.
+func (j *Job) ReadFile(ctx context.Context, rec *Record, path string) ([]byte, error) {
+	r, err := j.OpenFile(ctx, rec, path)
+	if err != nil {
+		return nil, err
+	}
+	return readAll(r, path)
 }
 
 // Decode opens a work file that the task of rec wrote.

@@ -112,6 +112,44 @@ type Step struct {
 	Seconds float64 `json:"seconds"`
 }
 
+// plainRecord is a Record without its sum.
+type plainRecord Record
+
+// summedRecord is the JSON of a Record. With its sum it shows damage to itself, not only to
+// the files that it names.
+type summedRecord struct {
+	plainRecord
+	XXH64 string `json:"xxh64"` // of the JSON of all else
+}
+
+// sum computes what XXH64 must be.
+func (r *summedRecord) sum() (string, error) {
+	b, err := json.Marshal(r.plainRecord)
+	return fmt.Sprintf("%016x", xxhash.Sum64(b)), err
+}
+
+// MarshalJSON implements json.Marshaler.
+func (r Record) MarshalJSON() (_ []byte, err error) {
+	s := summedRecord{plainRecord: plainRecord(r)}
+	if s.XXH64, err = s.sum(); err != nil {
+		return nil, err
+	}
+	return json.Marshal(s)
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (r *Record) UnmarshalJSON(b []byte) error {
+	var s summedRecord
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	if sum, err := s.sum(); err != nil || sum != s.XXH64 {
+		return errors.New("its content does not have its xxh64")
+	}
+	*r = Record(s.plainRecord)
+	return nil
+}
+
 // WorkSum names a file in WorkDir. Nobody but the run that wrote it believes it, so
 // it needs to show damage, not forgery: XXH64 is several times as fast as SHA-256.
 type WorkSum struct {
@@ -233,31 +271,37 @@ func (j *Job) Needs(ctx context.Context, n Stage, task int) (Record, error) {
 	return rec, err
 }
 
-// OpenFile opens a file that the task of rec wrote and checks its size: a file
-// that was cut short between two records could not be told from a whole one.
+// OpenFile opens a file that the task of rec wrote. It is compared with what the record says of
+// it, its size now and its sum when it has been read from the front to the end: a byte that
+// was damaged since could be another number that is as good.
 func (j *Job) OpenFile(ctx context.Context, rec *Record, path string) (store.File, error) {
 	f, err := j.Out.Open(ctx, path)
 	return ofRecord(f, err, rec, path)
 }
 
-// OpenPart is OpenFile for who reads little of the file.
+// OpenPart is OpenFile for who reads little of the file, or several files by turns.
 func (j *Job) OpenPart(ctx context.Context, rec *Record, path string) (store.File, error) {
 	f, err := store.OpenPart(ctx, j.Out, path)
 	return ofRecord(f, err, rec, path)
 }
 
 func ofRecord(f store.File, err error, rec *Record, path string) (store.File, error) {
-	if err == nil && !slices.ContainsFunc(rec.Work, func(s WorkSum) bool { return s.Path == path && s.Size == f.Size() }) {
-		f.Close()
-		err = doc.ErrCorrupt
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, notWritten(err, rec, path)
 	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, doc.ErrCorrupt):
-		return nil, fmt.Errorf("%w: %s is not what %s task %d wrote; run that task again", err, path, rec.Stage, rec.Task)
-	case err != nil: // a store that does not answer
+	if err != nil { // a store that does not answer
 		return nil, err
 	}
-	return f, nil
+	i := slices.IndexFunc(rec.Work, func(s WorkSum) bool { return s.Path == path && s.Size == f.Size() })
+	if i < 0 {
+		f.Close()
+		return nil, notWritten(doc.ErrCorrupt, rec, path)
+	}
+	return &wholeFile{File: f, sum: rec.Work[i].XXH64, damaged: notWritten(doc.ErrCorrupt, rec, path), hash: xxhash.New()}, nil
+}
+
+func notWritten(err error, rec *Record, path string) error {
+	return fmt.Errorf("%w: %s is not what %s task %d wrote; run that task again", err, path, rec.Stage, rec.Task)
 }
 
 // Wrote reports whether a file is one that the task wrote.

@@ -13,7 +13,7 @@ import (
 const (
 	// MagicDocs begins what scan learns of the lines of a shard: SizedDocument.
 	MagicDocs      = "tallystick docs 2\n"
-	MagicKeys      = "tallystick keys 2\n"
+	MagicKeys      = "tallystick keys 3\n"
 	MagicGroups    = "tallystick groups 1\n"
 	MagicDecisions = "tallystick decisions 1\n"
 	// MagicOwners begins the contributors of the groups that have several: by the place

@@ -8,7 +8,10 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"slices"
 	"sync"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/tallystick/tallystick/engine/bands"
 	"github.com/tallystick/tallystick/engine/doc"
@@ -26,8 +29,8 @@ const (
 // KeyWriter writes the join keys of one shard as blocks of one partition and
 // kind each: memory stays at a block per partition however long the shard is.
 // Each block has a head (kind, partition, size), for those who read the file
-// from its front; a directory at the end repeats the heads, so that a match
-// task reads only what is its own.
+// from its front; a directory at the end repeats the heads, each with the XXH64 of
+// its block, so that a match task reads only what is its own, and sees damage in it.
 type KeyWriter struct {
 	e            *Encoder
 	directory    []byte
@@ -40,7 +43,7 @@ type KeyWriter struct {
 const KeyBlock = 1 << 16
 
 // KeyDirectory stands where another block would have its kind. After the
-// directory come its offset and the magic line again.
+// directory come its offset, its XXH64 and the magic line again.
 const KeyDirectory = 'd'
 
 // NewKeyWriter writes to what others may write to as well.
@@ -107,6 +110,7 @@ func (k *KeyWriter) put(kind KeyKind, p int) {
 	k.directory = binary.AppendUvarint(k.directory, uint64(p))
 	k.directory = binary.AppendUvarint(k.directory, uint64(len(blocks[p])))
 	k.size += uint64(len(k.directory) - known + len(blocks[p]))
+	k.directory = binary.LittleEndian.AppendUint64(k.directory, xxhash.Sum64(blocks[p]))
 	k.e.Byte(byte(kind))
 	k.e.Uint(uint64(p))
 	k.e.Bytes(blocks[p])
@@ -127,6 +131,7 @@ func (k *KeyWriter) Flush() error {
 	k.e.Byte(KeyDirectory)
 	k.e.Bytes(k.directory)
 	k.e.Fixed64(k.size)
+	k.e.Fixed64(xxhash.Sum64(k.directory))
 	k.e.buf = append(k.e.buf, MagicKeys...)
 	if k.Tables != nil {
 		if err := k.Tables.Close(); err != nil {
@@ -167,6 +172,7 @@ type PackedKeys struct {
 	Kind   KeyKind
 	At     int64  // in the file
 	Size   int    // bytes
+	Sum    uint64 // XXH64 of them
 	Packed []byte // nil where they are not held in memory
 }
 
@@ -193,6 +199,7 @@ func ReadPacked(f BlockFile, shard uint32, partition int, hold int64, to []Packe
 	at := uint64(len(MagicKeys))
 	for d.More() {
 		kind, p, size := KeyKind(d.Byte()), d.Uint(), d.Uint()
+		sum := d.Fixed64()
 		at += uint64(1 + uvarintLen(p) + uvarintLen(size))
 		switch {
 		case d.Err != nil:
@@ -201,7 +208,7 @@ func ReadPacked(f BlockFile, shard uint32, partition int, hold int64, to []Packe
 		case size > maxString || at+size > uint64(end):
 			d.Fail(fmt.Errorf("%w: a block of %d bytes at %d", doc.ErrCorrupt, size, at))
 		case p == uint64(partition):
-			to = append(to, PackedKeys{Shard: shard, Kind: kind, At: int64(at), Size: int(size)})
+			to = append(to, PackedKeys{Shard: shard, Kind: kind, At: int64(at), Size: int(size), Sum: sum})
 		}
 		at += size
 	}
@@ -216,7 +223,7 @@ func ReadPacked(f BlockFile, shard uint32, partition int, hold int64, to []Packe
 
 // readDirectory returns the directory of a key file, and where its blocks end.
 func readDirectory(f BlockFile) (directory []byte, end int64, err error) {
-	const trailer = 8 + len(MagicKeys)
+	const trailer = 8 + 8 + len(MagicKeys)
 	size := f.Size()
 	tail := make([]byte, min(size, keyTail))
 	if err := readFullAt(f, tail, size-int64(len(tail))); err != nil {
@@ -225,7 +232,7 @@ func readDirectory(f BlockFile) (directory []byte, end int64, err error) {
 	if size < int64(len(MagicKeys)+trailer) || string(tail[len(tail)-len(MagicKeys):]) != MagicKeys {
 		return nil, 0, fmt.Errorf("%w: does not end with %q", doc.ErrCorrupt, MagicKeys[:len(MagicKeys)-1])
 	}
-	at := binary.LittleEndian.Uint64(tail[len(tail)-trailer:])
+	at, sum := binary.LittleEndian.Uint64(tail[len(tail)-trailer:]), binary.LittleEndian.Uint64(tail[len(tail)-trailer+8:])
 	if at < uint64(len(MagicKeys)) || at > uint64(size)-uint64(trailer) || uint64(size)-at > maxString {
 		return nil, 0, fmt.Errorf("%w: a directory at %d of %d bytes", doc.ErrCorrupt, at, size)
 	}
@@ -244,8 +251,8 @@ func readDirectory(f BlockFile) (directory []byte, end int64, err error) {
 		d.Fail(fmt.Errorf("%w: no directory at %d", doc.ErrCorrupt, at))
 	}
 	directory = d.Bytes(nil)
-	if d.Err == nil && d.More() {
-		d.Fail(fmt.Errorf("%w: more than a directory at %d", doc.ErrCorrupt, at))
+	if d.Err == nil && (d.More() || xxhash.Sum64(directory) != sum) {
+		d.Fail(fmt.Errorf("%w: not the directory that was written at %d", doc.ErrCorrupt, at))
 	}
 	return directory, end, d.Err
 }
@@ -275,8 +282,29 @@ func holdBlocks(f BlockFile, blocks []PackedKeys, hold int64) error {
 		for i := range blocks[:n] {
 			b := &blocks[i]
 			b.Packed = all[b.At-from:][:b.Size:b.Size]
+			if err := b.check(); err != nil {
+				return err
+			}
 		}
 		blocks = blocks[n:]
+	}
+	return nil
+}
+
+// Load reads a block that is not held to buf, which it returns, grown if need be.
+func (k *PackedKeys) Load(f io.ReaderAt, buf []byte) ([]byte, error) {
+	buf = slices.Grow(buf[:0], k.Size)[:k.Size]
+	if err := readFullAt(f, buf, k.At); err != nil {
+		return buf, err
+	}
+	k.Packed = buf
+	return buf, k.check()
+}
+
+// check compares the keys with their sum.
+func (k *PackedKeys) check() error {
+	if xxhash.Sum64(k.Packed) != k.Sum {
+		return fmt.Errorf("%w: not the keys that were written at %d", doc.ErrCorrupt, k.At)
 	}
 	return nil
 }

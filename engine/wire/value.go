@@ -33,8 +33,8 @@ func ValueOf(value []byte) *Decoder {
 
 // Ended returns the error of a decoder, or that there is more than there should be.
 func (d *Decoder) Ended() error {
-	if d.Err == nil && d.at < d.to {
-		d.Fail(fmt.Errorf("%w: a spilled record is too long", doc.ErrCorrupt))
+	if d.Err == nil && d.More() {
+		d.Fail(fmt.Errorf("%w: a record is too long", doc.ErrCorrupt))
 	}
 	return d.Err
 }

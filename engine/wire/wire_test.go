@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cespare/xxhash/v2"
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
@@ -507,6 +508,33 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
+// A flipped byte of a block is seen by who reads that block, one of the end by everybody.
+func TestFlippedKeys(t *testing.T) {
+	whole, _ := keyFile(t, rand.New(rand.NewPCG(5, 5)), 50, 4, 3)
+	_, end, err := readDirectory(bytes.NewReader(whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := range whole {
+		file := bytes.Clone(whole)
+		file[at] ^= 1 << (at % 8)
+		noticed := 0
+		for p := range 3 {
+			if _, _, err := readKeys(bytes.NewReader(file), 0, p, nil, nil); errors.Is(err, doc.ErrCorrupt) {
+				noticed++
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := 3; int64(at) >= end && noticed != want {
+			t.Errorf("byte %d of the end: %d of %d noticed", at, noticed, want)
+		}
+		if int64(at) < end && noticed > 1 {
+			t.Errorf("byte %d of a block: %d noticed", at, noticed)
+		}
+	}
+}
+
 // Numbers that no writer writes.
 func TestImpossible(t *testing.T) {
 	overflow := bytes.Repeat([]byte{0xff}, binary.MaxVarintLen64)
@@ -571,9 +599,9 @@ func TestImpossible(t *testing.T) {
 		"exact without a length": append([]byte{'x', 0, 9}, make([]byte, 9)...),
 		"line of 33 bits":        append(append([]byte{'b', 0, 13}, make([]byte, 8)...), binary.AppendUvarint(nil, 1<<32)...),
 	} {
-		head := b[:min(len(b), 3)]
+		head := sumKeys(b[:3], b[3:])
 		if strings.HasPrefix(name, "huge") {
-			head = b
+			head = sumKeys(b, nil)
 		}
 		if _, _, err := readKeys(bytes.NewReader(endKeys(b, head)), 0, 0, nil, nil); !errors.Is(err, doc.ErrCorrupt) {
 			t.Errorf("%s: %v", name, err)
@@ -581,16 +609,17 @@ func TestImpossible(t *testing.T) {
 	}
 	// Directories that lie about what is before them.
 	block := append([]byte{'b', 0, 9}, make([]byte, 9)...)
-	if _, _, err := readKeys(bytes.NewReader(endKeys(block, block[:3])), 0, 0, nil, nil); err != nil {
+	if _, _, err := readKeys(bytes.NewReader(endKeys(block, sumKeys(block[:3], block[3:]))), 0, 0, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	for name, directory := range map[string][]byte{
 		"empty":             {},
-		"too short a block": {'b', 0, 8},
-		"too long a block":  {'b', 0, 10},
-		"two blocks":        {'b', 0, 9, 'b', 0, 0},
-		"half a head":       {'b', 0, 9, 'b'},
-		"of all that is":    append([]byte{'b', 0}, binary.AppendUvarint(nil, maxString+1)...),
+		"too short a block": sumKeys([]byte{'b', 0, 8}, block[3:11]),
+		"too long a block":  sumKeys([]byte{'b', 0, 10}, append(slices.Clone(block[3:]), KeyDirectory)),
+		"two blocks":        append(sumKeys([]byte{'b', 0, 9}, block[3:]), sumKeys([]byte{'b', 0, 0}, nil)...),
+		"half a head":       append(sumKeys([]byte{'b', 0, 9}, block[3:]), 'b'),
+		"another sum":       sumKeys([]byte{'b', 0, 9}, block[4:]),
+		"of all that is":    sumKeys(append([]byte{'b', 0}, binary.AppendUvarint(nil, maxString+1)...), nil),
 	} {
 		if _, _, err := readKeys(bytes.NewReader(endKeys(block, directory)), 0, 0, nil, nil); !errors.Is(err, doc.ErrCorrupt) {
 			t.Errorf("directory: %s: %v", name, err)
@@ -598,12 +627,17 @@ func TestImpossible(t *testing.T) {
 	}
 	// And an end that lies about where the directory is.
 	for _, at := range []uint64{0, 1, uint64(len(MagicKeys)) - 1, uint64(len(MagicKeys)), 1 << 20, math.MaxInt64, math.MaxUint64 - 7, math.MaxUint64} {
-		file := endKeys(block, block[:3])
-		binary.LittleEndian.PutUint64(file[len(file)-len(MagicKeys)-8:], at)
+		file := endKeys(block, sumKeys(block[:3], block[3:]))
+		binary.LittleEndian.PutUint64(file[len(file)-len(MagicKeys)-16:], at)
 		if _, _, err := readKeys(bytes.NewReader(file), 0, 0, nil, nil); !errors.Is(err, doc.ErrCorrupt) {
 			t.Errorf("directory at %d: %v", at, err)
 		}
 	}
+}
+
+// sumKeys is the head of a block as it is in a directory.
+func sumKeys(head, packed []byte) []byte {
+	return binary.LittleEndian.AppendUint64(slices.Clone(head), xxhash.Sum64(packed))
 }
 
 // endKeys makes a key file of blocks and a directory.
@@ -612,7 +646,8 @@ func endKeys(blocks, directory []byte) []byte {
 	at := len(file)
 	file = append(file, KeyDirectory)
 	file = append(binary.AppendUvarint(file, uint64(len(directory))), directory...)
-	return append(binary.LittleEndian.AppendUint64(file, uint64(at)), MagicKeys...)
+	file = binary.LittleEndian.AppendUint64(file, uint64(at))
+	return append(binary.LittleEndian.AppendUint64(file, xxhash.Sum64(directory)), MagicKeys...)
 }
 
 // counted counts what is read of a file.
