@@ -2,8 +2,10 @@ package corpus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/tallystick/tallystick/engine/doc"
@@ -25,6 +27,10 @@ type input struct {
 // openPath opens an input that may be of any size.
 func openPath(ctx context.Context, path string) (*input, error) {
 	if !object.IsName(path) {
+		// To open a pipe would wait for who writes into it.
+		if info, err := os.Stat(path); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+			return nil, inputError(path, errNotRegular)
+		}
 		file, err := os.Open(path)
 		if err != nil {
 			return nil, inputError(path, err)
@@ -63,6 +69,8 @@ func openPlanned(ctx context.Context, f plan.File) (*input, error) {
 	return in, nil
 }
 
+var errNotRegular = errors.New("not a regular file")
+
 func (in *input) isObject() bool { return in.file == nil }
 
 // size is that of a regular file now, and of an object when it was opened, in
@@ -73,7 +81,7 @@ func (in *input) size() (int64, error) {
 	}
 	st, err := in.file.Stat()
 	if err == nil && !st.Mode().IsRegular() {
-		err = fmt.Errorf("not a regular file")
+		err = errNotRegular
 	}
 	if err != nil {
 		return 0, err
