@@ -176,7 +176,7 @@ func (c *slurmCmd) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	return c.write(env, files, stages, filepath.Join(c.Out, "submit.sh"))
+	return c.write(env, files, stages, cluster.ShellQuote(filepath.Join(c.Out, "submit.sh")))
 }
 
 // podFlags are those of every scheduler that runs pods.
@@ -240,7 +240,7 @@ volume.
 
 // Run writes the files.
 func (c *kubernetesCmd) Run(env *environment) error {
-	return c.run(env, cluster.Kubernetes, func(plan.Plan) string { return filepath.Join(c.Out, "apply.sh") })
+	return c.run(env, cluster.Kubernetes, func(plan.Plan) string { return cluster.ShellQuote(filepath.Join(c.Out, "apply.sh")) })
 }
 
 type argoCmd struct {
@@ -273,7 +273,7 @@ func (c *argoCmd) Run(env *environment) error {
 		if c.Namespace != "" {
 			namespace = " --namespace " + c.Namespace
 		}
-		return fmt.Sprintf("kubectl apply -f %s && argo submit%s --from workflowtemplate/%s --watch", filepath.Join(c.Out, "workflow.yaml"), namespace, cluster.WorkflowName(p))
+		return fmt.Sprintf("kubectl apply -f %s && argo submit%s --from workflowtemplate/%s --watch", cluster.ShellQuote(filepath.Join(c.Out, "workflow.yaml")), namespace, cluster.WorkflowName(p))
 	})
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/estimate"
+	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/store/s3"
 	"github.com/tallystick/tallystick/engine/tokenize"
 	"github.com/tallystick/tallystick/kernels"
@@ -222,6 +223,7 @@ func hint(err error, command string) string {
 		again = "run again with --resume"
 	}
 	var estimated estimate.UselessError
+	var planned folder.DamagedPlanError
 	switch {
 	case errors.As(err, &estimated):
 		return "remove the file, then memory and limits are guessed, or plan again with --estimate"
@@ -229,12 +231,18 @@ func hint(err error, command string) string {
 		return "the disk of that file is full; free some space, then " + again
 	case errors.Is(err, syscall.EDQUOT):
 		return "that file is beyond the quota of its user or group; remove others, or have it raised, then " + again
+	case errors.Is(err, syscall.EFBIG):
+		return "that file is larger than its file system or this process (ulimit -f) may have it; have that raised, then " + again
 	case errors.Is(err, doc.ErrInUse):
 		return "wait for it to end, or stop it; \"tallystick status\" shows who works in a folder"
 	case errors.Is(err, doc.ErrInputChanged):
 		return "inputs must not change while they are read or between plan and run; plan again"
 	case errors.Is(err, doc.ErrUnsupported):
 		return "\"make hf\" builds the Hugging Face engine, which counts what the native one refuses"
+	case errors.As(err, &planned):
+		return "the plan was damaged or edited, and without it nothing can be gone on with; run or plan anew with --force"
+	case errors.Is(err, doc.ErrCorrupt) && command == "stage":
+		return "the file was damaged after it was written; do the task that wrote it again, whose stage and number are in its name, or all stages"
 	case errors.Is(err, doc.ErrCorrupt):
 		return "the file is damaged or was edited; remove it and run again with --resume, or run anew with --force"
 	case errors.Is(err, os.ErrPermission):

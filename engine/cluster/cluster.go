@@ -157,7 +157,7 @@ var templateFiles embed.FS
 // Not parsed at the start of every command.
 var templates = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
-		"sh": shellQuote, "json": jsonQuote, "slurmTime": slurmTime, "slurmPath": slurmPath,
+		"sh": ShellQuote, "json": jsonQuote, "slurmTime": slurmTime, "slurmPath": slurmPath,
 	}).ParseFS(templateFiles, "templates/*"))
 })
 
@@ -170,8 +170,8 @@ func fill(name string, mode fs.FileMode, templateName string, data any) (File, e
 	return File{Name: name, Mode: mode, Data: []byte(b.String())}, nil
 }
 
-// shellQuote makes s one word of a POSIX shell.
-func shellQuote(s string) string {
+// ShellQuote makes s one word of a POSIX shell.
+func ShellQuote(s string) string {
 	plain := func(r rune) bool {
 		return r < 0x80 && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=@%+,", r))
 	}

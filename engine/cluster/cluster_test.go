@@ -237,7 +237,7 @@ func TestScripts(t *testing.T) {
 		t.Errorf("only %d scripts", checked)
 	}
 	for _, s := range []string{"", "plain", "two words", "it's", `"$HOME" \ #`, "ü%", "*"} {
-		out, err := exec.Command(bash, "-c", "printf %s "+shellQuote(s)).Output()
+		out, err := exec.Command(bash, "-c", "printf %s "+ShellQuote(s)).Output()
 		if err != nil || string(out) != s {
 			t.Errorf("%q is %q to the shell, %v", s, out, err)
 		}

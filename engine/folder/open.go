@@ -60,8 +60,25 @@ func ReadFile(path string) ([]byte, error) {
 	return b, err
 }
 
+// DamagedPlanError is of a plan that is not what was written: nothing in its folder can be
+// gone on with.
+type DamagedPlanError struct{ err error }
+
+func (e DamagedPlanError) Error() string { return e.err.Error() }
+
+// Unwrap returns what is wrong with it, doc.ErrCorrupt.
+func (e DamagedPlanError) Unwrap() error { return e.err }
+
 // parsePlan is LoadPlan for the content of a file, which path names.
 func parsePlan(b []byte, path string) (plan.Plan, error) {
+	p, err := checkPlan(b, path)
+	if err != nil {
+		err = DamagedPlanError{err}
+	}
+	return p, err
+}
+
+func checkPlan(b []byte, path string) (plan.Plan, error) {
 	var p plan.Plan
 	if err := jsonfile.Parse(b, path, plan.Version, &p); err != nil {
 		return p, err
