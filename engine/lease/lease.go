@@ -73,8 +73,14 @@ type Lease struct {
 // error is a HeldError where a living process has it; what a dead one left is
 // taken over.
 func Take(path, command string) (*Lease, error) {
-	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		l, err := take(path, command)
+	return patiently(func() (*Lease, error) { return take(path, command) }, time.Now)
+}
+
+// patiently takes a lease again while what stands in the way may pass within moments.
+func patiently(take func() (*Lease, error), now func() time.Time) (*Lease, error) {
+	begun := now()
+	for attempt := 1; ; attempt++ {
+		l, err := take()
 		// A file that is gone was released between two looks at it, one that is
 		// empty is just being written, or was when its holder died, and one that is
 		// locked may be so by somebody who only looks.
@@ -86,9 +92,11 @@ func Take(path, command string) (*Lease, error) {
 		if errors.As(err, &held) && held.Holder == (Holder{}) {
 			patience = 2 * starting
 		}
-		if time.Since(begun) > patience {
+		// A process that was stopped between two looks has waited long, and looked once.
+		if patience == 0 || attempt > 3 && now().Sub(begun) > patience {
 			return l, err
 		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 

@@ -230,3 +230,26 @@ func TestAlive(t *testing.T) {
 		}
 	}
 }
+
+// TestStoppedWhileTaking: a process that was stopped while it looked at a file that was just
+// released takes it when it goes on, however long that was; one that is held stays held.
+func TestStoppedWhileTaking(t *testing.T) {
+	var clock time.Time
+	now := func() time.Time {
+		clock = clock.Add(time.Hour)
+		return clock
+	}
+	for _, first := range []error{errMoved, HeldError{Holder{Host: "another"}}} {
+		errs := []error{first, nil}
+		if _, err := patiently(func() (*Lease, error) {
+			err := errs[0]
+			errs = errs[1:]
+			return nil, err
+		}, now); err != nil {
+			t.Errorf("%v at first: %v", first, err)
+		}
+		if _, err := patiently(func() (*Lease, error) { return nil, first }, now); err != first {
+			t.Errorf("%v again and again: %v", first, err)
+		}
+	}
+}
