@@ -337,7 +337,7 @@ func (t *Task) Publish() error {
 	if err := t.end(); err != nil {
 		return err
 	}
-	return publish(t.Job, []*Task{t})
+	return publish(t.Job, []*Task{t}, nil)
 }
 
 // end writes the rest of the files created so far, and notes them in the record.
