@@ -331,6 +331,11 @@ func (l *Local) CommitAll(groups ...[]Writer) error {
 			return fmt.Errorf("commit %s: %w", w.target, w.err)
 		}
 	}
+	for _, f := range all {
+		if w := f.(*localWriter); w.sync {
+			startSync(w.file)
+		}
+	}
 	syncs := new(errgroup.Group)
 	syncs.SetLimit(syncsAtOnce)
 	for _, f := range all {
