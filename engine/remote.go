@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/folder"
@@ -181,6 +182,7 @@ func jobIn(ctx context.Context, o *folder.Remote, p plan.Plan, counters []*token
 	return &task.Job{
 		Plan: p, Out: o, Dir: o.URL, Scratch: o.Scratch, Counters: forStage(counters),
 		Parser: m.Parser, Workers: m.Workers, Memory: m.Memory, Strict: strict,
+		Known: new(sync.Map),
 		Fence: func() error { return o.Fence(ctx, p.RunID) },
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -146,6 +147,7 @@ func newJob(p plan.Plan, counters []*tokenize.Counter, m request.Means, dir stri
 	return &task.Job{
 		Plan: p, Out: store.NewLocal(dir).Late(task.WorkDir), Dir: dir, Counters: forStage(counters),
 		Parser: m.Parser, Workers: m.Workers, Memory: m.Memory,
+		Known:    new(sync.Map),
 		Unsynced: true, // before it goes on with a task's files it compares them with its record
 	}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tallystick/tallystick/engine/corpus"
@@ -223,7 +224,7 @@ func (r *rehearsal) once(ctx context.Context, s *Sample) error {
 	if err := task.WriteJSON(ctx, out, task.PlanFile, r.plan); err != nil {
 		return err
 	}
-	job := &task.Job{Plan: r.plan, Out: out, Dir: dir, Counters: r.counters, Parser: r.o.Parser, Workers: 1}
+	job := &task.Job{Plan: r.plan, Out: out, Dir: dir, Counters: r.counters, Parser: r.o.Parser, Workers: 1, Known: new(sync.Map)}
 	again := len(r.first) > 0
 	records := map[task.Stage][]task.Record{}
 	for _, name := range job.Stages() {

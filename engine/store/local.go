@@ -316,9 +316,10 @@ func (w *localWriter) Commit() error {
 }
 
 // CommitAll implements GroupCommitter: files are synced side by side, and each folder
-// once.
-func (l *Local) CommitAll(files []Writer) error {
-	for _, f := range files {
+// once for each group that it has files of.
+func (l *Local) CommitAll(groups ...[]Writer) error {
+	all := slices.Concat(groups...)
+	for _, f := range all {
 		w, ok := f.(*localWriter)
 		if !ok {
 			return fmt.Errorf("commit: a file of another store: %w", fs.ErrInvalid)
@@ -330,27 +331,45 @@ func (l *Local) CommitAll(files []Writer) error {
 			return fmt.Errorf("commit %s: %w", w.target, w.err)
 		}
 	}
-	group := new(errgroup.Group)
-	group.SetLimit(syncsAtOnce)
-	folders := map[string]bool{}
-	for _, f := range files {
+	for _, f := range all {
+		if w := f.(*localWriter); w.sync {
+			startSync(w.file)
+		}
+	}
+	syncs := new(errgroup.Group)
+	syncs.SetLimit(syncsAtOnce)
+	for _, f := range all {
 		w := f.(*localWriter)
 		if !w.sync {
 			continue
 		}
-		folders[filepath.Dir(w.target)] = true
-		group.Go(func() error {
+		syncs.Go(func() error {
 			if err := w.file.Sync(); err != nil {
 				return fmt.Errorf("commit %s: %w", w.target, err)
 			}
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
+	if err := syncs.Wait(); err != nil {
 		return err
 	}
+	for _, files := range groups {
+		if err := showAll(files); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// showAll gives synced files their names, to last.
+func showAll(files []Writer) error {
+	folders := map[string]bool{}
 	for _, f := range files {
-		if err := f.(*localWriter).show(); err != nil {
+		w := f.(*localWriter)
+		if w.sync {
+			folders[filepath.Dir(w.target)] = true
+		}
+		if err := w.show(); err != nil {
 			return err
 		}
 	}

@@ -91,19 +91,22 @@ type LateStore interface {
 // GroupCommitter is a store that commits several of its files together at less cost than
 // one after the other.
 type GroupCommitter interface {
-	// CommitAll makes files durable, all of them before the first becomes visible.
-	CommitAll(files []Writer) error
+	// CommitAll makes files durable, all of them before the first becomes visible, and
+	// those of each group visible before the first of the next, after a crash too.
+	CommitAll(groups ...[]Writer) error
 }
 
-// CommitAll commits files of s. If it fails some of them may be visible; the others are
-// to be aborted.
-func CommitAll(s Store, files []Writer) error {
+// CommitAll commits files of s, group after group: who sees one finds all of the groups
+// before. If it fails some of them may be visible; the others are to be aborted.
+func CommitAll(s Store, groups ...[]Writer) error {
 	if g, ok := s.(GroupCommitter); ok {
-		return g.CommitAll(files)
+		return g.CommitAll(groups...)
 	}
-	for _, w := range files {
-		if err := w.Commit(); err != nil {
-			return err
+	for _, files := range groups {
+		for _, w := range files {
+			if err := w.Commit(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

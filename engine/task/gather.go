@@ -64,9 +64,6 @@ func (g *Gather) commit(ctx context.Context) error {
 
 // commit makes the files of tasks visible, and when they last their records.
 func commit(ctx context.Context, j *Job, tasks []*Task) error {
-	if err := publish(j, tasks); err != nil {
-		return err
-	}
 	var records []store.Writer
 	defer func() {
 		for _, w := range records {
@@ -88,11 +85,11 @@ func commit(ctx context.Context, j *Job, tasks []*Task) error {
 			return fmt.Errorf("write %s: %w", path, err)
 		}
 	}
-	return commitAll(j, records, "the records of tasks")
+	return publish(j, tasks, records)
 }
 
-// publish makes the files that tasks have written so far visible.
-func publish(j *Job, tasks []*Task) error {
+// publish makes the files that tasks have written so far visible, then records.
+func publish(j *Job, tasks []*Task, records []store.Writer) error {
 	if j.Fence != nil {
 		if err := j.Fence(); err != nil {
 			return err
@@ -104,18 +101,11 @@ func publish(j *Job, tasks []*Task) error {
 			files = append(files, o.file)
 		}
 	}
-	if err := commitAll(j, files, "the files of tasks"); err != nil {
-		return err
+	if err := store.CommitAll(j.Out, files, records); err != nil {
+		return fmt.Errorf("write what tasks leave: %w", err)
 	}
 	for _, t := range tasks {
 		t.open = nil
-	}
-	return nil
-}
-
-func commitAll(j *Job, files []store.Writer, what string) error {
-	if err := store.CommitAll(j.Out, files); err != nil {
-		return fmt.Errorf("write %s: %w", what, err)
 	}
 	return nil
 }

@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/tallystick/tallystick/engine/store"
 	"github.com/tallystick/tallystick/engine/task"
@@ -163,5 +167,33 @@ func TestGatherIsFenced(t *testing.T) {
 	}
 	if err := j.Gather.Commit(t.Context()); err != nil {
 		t.Errorf("nothing is gathered any more: %v", err)
+	}
+}
+
+// A record that tasks need is read once, where the job keeps what it knows.
+func TestKnown(t *testing.T) {
+	j, do := gathering(t)
+	j.Gather = nil
+	do(0, 0)
+	for _, known := range []*sync.Map{nil, new(sync.Map)} {
+		j.Known = known
+		want, err := j.Needs(t.Context(), task.Scan, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(j.Dir, task.RecordPath(task.Scan, 0))
+		if err := os.Rename(path, path+".away"); err != nil {
+			t.Fatal(err)
+		}
+		got, err := j.Needs(t.Context(), task.Scan, 0)
+		if known == nil && !errors.Is(err, fs.ErrNotExist) || known != nil && err != nil {
+			t.Errorf("without the file: %v", err)
+		}
+		if diff := cmp.Diff(want, got); known != nil && diff != "" {
+			t.Errorf("known (-read +known):\n%s", diff)
+		}
+		if err := os.Rename(path+".away", path); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

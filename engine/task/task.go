@@ -16,6 +16,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -76,6 +77,7 @@ type Job struct {
 	Fence    func() error  // asked before a task's files become visible; may be nil
 	Unsynced bool          // Out leaves it to the system when what tasks have done is on disk
 	Gather   *Gather       // of tasks that are committed together; may be nil
+	Known    *sync.Map     // records that tasks needed, by path, so that each is read once; may be nil
 
 	// ParquetKeys makes scan write keys for the engines of other people, and
 	// Candidates are the files that such an engine wrote, for match to read
@@ -261,12 +263,21 @@ func (j *Job) Records(ctx context.Context, n Stage) ([]Record, error) {
 // Needs reads the record of a task that must have been done. Only a job whose own work
 // files are not synced has looked at those of others that are not, when it began.
 func (j *Job) Needs(ctx context.Context, n Stage, task int) (Record, error) {
+	path := RecordPath(n, task)
+	if j.Known != nil {
+		if rec, ok := j.Known.Load(path); ok {
+			return rec.(Record), nil
+		}
+	}
 	rec, err := j.record(ctx, n, task)
 	if err == nil && rec.Unsynced && !j.Unsynced {
 		rec, err = j.Checked(ctx, n, task)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return rec, fmt.Errorf("%s task %d has not been run: %w", n, task, err)
+	}
+	if err == nil && j.Known != nil {
+		j.Known.Store(path, rec)
 	}
 	return rec, err
 }
@@ -381,7 +392,7 @@ func (t *Task) Publish() error {
 	if err := t.end(); err != nil {
 		return err
 	}
-	return publish(t.Job, []*Task{t})
+	return publish(t.Job, []*Task{t}, nil)
 }
 
 // end writes the rest of the files created so far, and notes them in the record.

@@ -498,7 +498,7 @@ func testTogether(t *testing.T, s store.Store) {
 	if got := List(t, s, ""); len(got) != 0 {
 		t.Errorf("visible before they are committed: %v", got)
 	}
-	if err := store.CommitAll(s, files); err != nil {
+	if err := store.CommitAll(s, files[:3], files[3:]); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range names {
@@ -519,6 +519,17 @@ func testTogether(t *testing.T, s store.Store) {
 	}
 	if got := List(t, s, "six"); len(got) != 0 {
 		t.Errorf("visible behind one that was aborted: %v", got)
+	}
+	before, after := []store.Writer{begin("b/seven"), begin("b/eight")}, []store.Writer{begin("b/done")}
+	before[1].Abort()
+	if err := store.CommitAll(s, before, after); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("one of the first group was aborted: %v, want %v", err, fs.ErrClosed)
+	}
+	for _, w := range append(before, after...) {
+		w.Abort()
+	}
+	if got := List(t, s, "b/done"); len(got) != 0 {
+		t.Errorf("of the second group, visible without all of the first: %v", got)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 )
 
 // Encoding is what a rank file does not say.
@@ -49,23 +50,26 @@ const (
 
 // encodings are the known ones by name. Of kimi_k2 and qwen the special tokens
 // are not part of the pattern's publication but of each model's, so they have
-// none here.
-var encodings = map[string]Encoding{
-	"r50k_base": {Pattern: gpt2, Special: []Special{{endText, 50256}}},
-	"p50k_base": {Pattern: gpt2, Special: []Special{{endText, 50256}}},
-	"p50k_edit": {Pattern: gpt2, Special: []Special{
-		{endText, 50256}, {"<|fim_prefix|>", 50281}, {"<|fim_middle|>", 50282}, {"<|fim_suffix|>", 50283},
-	}},
-	"cl100k_base": {Pattern: cl100k, Special: []Special{
-		{endText, 100257}, {"<|fim_prefix|>", 100258}, {"<|fim_middle|>", 100259}, {"<|fim_suffix|>", 100260},
-		{"<|endofprompt|>", 100276},
-	}},
-	"o200k_base":    {Pattern: o200k, Special: []Special{{endText, 199999}, {"<|endofprompt|>", 200018}}},
-	"o200k_harmony": {Pattern: o200k, Special: harmonySpecial()},
-	"llama3":        {Pattern: llama3, Special: llama3Special()},
-	"qwen":          {Pattern: qwen, NFC: true},
-	"kimi_k2":       {Pattern: kimi},
-}
+// none here. They are made when one is asked for, not at every start of the program:
+// one has 1,091 special tokens.
+var encodings = sync.OnceValue(func() map[string]Encoding {
+	return map[string]Encoding{
+		"r50k_base": {Pattern: gpt2, Special: []Special{{endText, 50256}}},
+		"p50k_base": {Pattern: gpt2, Special: []Special{{endText, 50256}}},
+		"p50k_edit": {Pattern: gpt2, Special: []Special{
+			{endText, 50256}, {"<|fim_prefix|>", 50281}, {"<|fim_middle|>", 50282}, {"<|fim_suffix|>", 50283},
+		}},
+		"cl100k_base": {Pattern: cl100k, Special: []Special{
+			{endText, 100257}, {"<|fim_prefix|>", 100258}, {"<|fim_middle|>", 100259}, {"<|fim_suffix|>", 100260},
+			{"<|endofprompt|>", 100276},
+		}},
+		"o200k_base":    {Pattern: o200k, Special: []Special{{endText, 199999}, {"<|endofprompt|>", 200018}}},
+		"o200k_harmony": {Pattern: o200k, Special: harmonySpecial()},
+		"llama3":        {Pattern: llama3, Special: llama3Special()},
+		"qwen":          {Pattern: qwen, NFC: true},
+		"kimi_k2":       {Pattern: kimi},
+	}
+})
 
 // harmonySpecial returns the special tokens of openai/harmony.
 func harmonySpecial() []Special {
@@ -105,11 +109,11 @@ func llama3Special() []Special {
 }
 
 // Names returns the names that ByName knows, sorted.
-func Names() []string { return slices.Sorted(maps.Keys(encodings)) }
+func Names() []string { return slices.Sorted(maps.Keys(encodings())) }
 
 // ByName returns the encoding of a name.
 func ByName(name string) (Encoding, bool) {
-	e, ok := encodings[name]
+	e, ok := encodings()[name]
 	e.Name = name
 	return e, ok
 }
