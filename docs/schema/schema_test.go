@@ -16,14 +16,15 @@ import (
 const zero = `{"documents": 0, "bytes": 0, "tokens": 0}`
 
 var (
-	digest  = strings.Repeat("0123456789abcdef", 4)
-	further = `{"llama3": {"in": 9, "kept": 9, "exact_dup": 0, "near_dup": 0, "excluded": 0, "rejected": 0}}`
-	limits  = `{"loss_ppm": 500000, "loss_excess_ppm": 2000000, "documents": 100, "group": 1000, "neighbours_ppm": 1000000, "component_ppm": 100000, "bucket": 5000, "candidates": 10000}`
-	between = `{"low": 1, "expected": 2.5, "high": 3}`
-	cost    = `{"each": 0.001, "whole": 0.2}`
-	curve   = `{"blocks": 32, "one": 0.1, "half": 0.2, "all": 0.3}`
-	credit  = `{"tokens": 7, "numerator": "1", "denominator": "3"}`
-	classes = `"in": {"documents": 2, "bytes": 20, "tokens": 7}, "kept": {"documents": 2, "bytes": 20, "tokens": 7}, "exact_dup": ` +
+	digest   = strings.Repeat("0123456789abcdef", 4)
+	further  = `{"llama3": {"in": 9, "kept": 9, "exact_dup": 0, "near_dup": 0, "excluded": 0, "rejected": 0}}`
+	limits   = `{"loss_ppm": 500000, "loss_excess_ppm": 2000000, "documents": 100, "group": 1000, "neighbours_ppm": 1000000, "component_ppm": 100000, "bucket": 5000, "candidates": 10000}`
+	between  = `{"low": 1, "expected": 2.5, "high": 3}`
+	cost     = `{"each": 0.001, "whole": 0.2}`
+	curve    = `{"blocks": 32, "one": 0.1, "half": 0.2, "all": 0.3}`
+	families = `{"parts": ` + curve + `, "block": 2.5, "number": 60}`
+	credit   = `{"tokens": 7, "numerator": "1", "denominator": "3"}`
+	classes  = `"in": {"documents": 2, "bytes": 20, "tokens": 7}, "kept": {"documents": 2, "bytes": 20, "tokens": 7}, "exact_dup": ` +
 		zero + `, "near_dup": ` + zero + `, "excluded": ` + zero + `, "rejected": ` + zero
 )
 
@@ -65,7 +66,7 @@ var examples = []example{
 			"files_written": 68, "files_read": 0, "cpu_seconds": ` + between + `, "seconds": ` + between + `, "longest_task_seconds": 0.5, "bound_by": "CPU"}],
 		"work_folder_bytes": 1, "seconds": ` + between + `, "assumptions": ["disks and network keep up"],
 		"sample": {"bytes": 100, "documents": 1, "rejected": 0, "text_bytes": 90, "expansion": 1, "band_keys": 16, "compared_documents": 0, "compared_text_bytes": 0, "compared_shingles": 0, "stored_shingles": 0, "near_dup_documents": 0,
-			"growth": {"sharing_documents": ` + curve + `, "copies": ` + curve + `, "copy_text": ` + curve + `, "compared_documents": ` + curve + `, "compared_text": ` + curve + `, "keys": ` + curve + `, "mates": [1, 2.5], "contributors": [2, 3]},
+			"growth": {"sharing_documents": ` + curve + `, "copies": ` + curve + `, "copy_text": ` + curve + `, "compared_documents": ` + curve + `, "compared_text": ` + curve + `, "keys": ` + curve + `, "kept_documents": ` + families + `, "kept_text": ` + families + `, "contributors": [2, 3]},
 			"base_memory_bytes": 1, "cost": {"expand": 0, "cold": 0.1, "scan": ` + cost + `, "match": ` + cost + `, "resolve": {"index": ` + cost + `}, "tally": ` + cost + `, "seal": ` + cost + `, "report": ` + cost + `,
 				"create_file": 0.01, "read_file": 0.01, "memory_bytes": {"scan": 1, "match": 1, "resolve": 1, "tally": 1, "seal": 1}},
 			"files": {"documents": 1, "keys": 1, "outlines": 0, "exact_groups": 1, "buckets": 1, "decisions": 1, "sums": 1, "output": 1, "tally": 1}}, "sha256": "` + digest + `"}`},

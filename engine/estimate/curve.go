@@ -110,6 +110,55 @@ func (m *mates) share(n int) float64 {
 	return sum / m.total
 }
 
+// Families tells how the number of documents that are kept grows. Each is a family with
+// those that are dropped for it, and a block of the corpus brings parts of families: as
+// many new ones as parts whose family is in no block before. So their number is
+//
+//	F(n) = F(all) + parts · Σ U(m), over the blocks m beyond the sample
+//
+// where U(m) is the share of parts that are alone in m blocks, of which a Curve tells.
+type Families struct {
+	Parts  Curve   `json:"parts"`  // share with another part of their family
+	Block  float64 `json:"block"`  // parts of a block, on average
+	Number float64 `json:"number"` // of families in the sample
+}
+
+// At returns the number of families in a corpus of so many blocks. Low and High are where
+// parts are alone as rarely, and as often, as may be.
+func (f Families) At(blocks float64) Range {
+	from := float64(f.Parts.Blocks)
+	sum := Range{f.Number, f.Number, f.Number}
+	if blocks <= from || from == 0 {
+		return sum
+	}
+	// U falls ever more slowly: steps grow with the number of blocks.
+	const steps = 100
+	grow := math.Pow(blocks/from, 1.0/steps)
+	for range steps {
+		share := f.Parts.At(from * math.Sqrt(grow))
+		parts := f.Block * from * (grow - 1)
+		sum = sum.plus(Range{parts * (1 - share.High), parts * (1 - share.Expected), parts * (1 - share.Low)})
+		from *= grow
+	}
+	return sum
+}
+
+// families counts families and their parts.
+type families struct {
+	parts  *mates
+	number float64
+}
+
+// add counts a family, which has a part in so many blocks.
+func (f *families) add(weight float64, blocks int) {
+	f.number += weight
+	f.parts.add(weight*float64(blocks), false, blocks-1)
+}
+
+func (f *families) curve() Families {
+	return Families{Parts: f.parts.curve(), Block: f.parts.total / float64(f.parts.blocks), Number: f.number}
+}
+
 func (m *mates) curve() Curve {
 	return Curve{Blocks: m.blocks, One: m.share(1), Half: m.share(max(1, m.blocks/2)), All: m.share(m.blocks)}
 }

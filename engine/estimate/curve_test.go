@@ -122,3 +122,41 @@ func TestCurveEnds(t *testing.T) {
 		}
 	}
 }
+
+// TestFamiliesOfKnownCorpora: as many families as there are, from an eighth of the blocks.
+func TestFamiliesOfKnownCorpora(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for name, size := range map[string]func() int{
+		"pairs":  func() int { return 2 },
+		"alone":  func() int { return 1 },
+		"mixed":  func() int { return 1 + int(r.ExpFloat64()*3) },
+		"pages":  func() int { return 1 + int(r.ExpFloat64()*40) },
+		"skewed": func() int { return 1 + int(math.Pow(1/(1-r.Float64()), 0.8)) },
+	} {
+		const documents, whole, blocks = 50_000, 256, 32
+		sampled, all := map[int]uint64{}, 0 // families: blocks of the sample
+		for at := 0; at < documents; all++ {
+			for range min(size(), documents-at) {
+				if b := r.IntN(whole); b < blocks {
+					sampled[all] |= 1 << b
+				}
+				at++
+			}
+		}
+		f := families{parts: newMates(blocks)}
+		for _, in := range sampled {
+			f.add(1, bits.OnesCount64(in))
+		}
+		got, want := f.curve().At(whole), float64(all)
+		t.Logf("%s: %d families in an eighth, %v in all, expected %.0f, %.0f to %.0f", name, len(sampled), want, got.Expected, got.Low, got.High)
+		if want < 0.98*got.Low || want > 1.02*got.High {
+			t.Errorf("%s: %v is not between %v and %v", name, want, got.Low, got.High)
+		}
+		if name != "skewed" && math.Abs(got.Expected-want) > 0.1*want { // a few families have most of that
+			t.Errorf("%s: expected %v, it is %v", name, got.Expected, want)
+		}
+		if same := f.curve().At(blocks); same.Expected != float64(len(sampled)) {
+			t.Errorf("%s: %v in the sample, it has %d", name, same, len(sampled))
+		}
+	}
+}

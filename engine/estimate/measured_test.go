@@ -26,11 +26,15 @@ import (
 	"github.com/tallystick/tallystick/engine/task"
 )
 
-// TestMain does one stage of a plan where the environment says so: measured in
-// a process of its own.
+// TestMain makes an estimate, or does one stage of a plan, where the environment says so:
+// in a process of its own, as the program does.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("TALLYSTICK_STAGE_IN"); dir != "" {
-		if err := doStage(dir, task.Stage(os.Getenv("TALLYSTICK_STAGE"))); err != nil {
+		do := func() error { return doStage(dir, task.Stage(os.Getenv("TALLYSTICK_STAGE"))) }
+		if file := os.Getenv("TALLYSTICK_ESTIMATE_OF"); file != "" {
+			do = func() error { return doEstimate(dir, file) }
+		}
+		if err := do(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -52,14 +56,36 @@ func bytesWritten() float64 {
 	return n
 }
 
+// means are those of all that is measured.
+var means = request.Means{Engine: "auto", Parser: "native", Workers: 1}
+
+// doEstimate plans a corpus into a folder, and estimates the plan.
+func doEstimate(dir, file string) error {
+	size, _ := strconv.ParseInt(os.Getenv("TALLYSTICK_SAMPLE"), 10, 64)
+	ctx := context.Background()
+	r := request.Rules{
+		Inputs: []string{file}, Tokenizers: []string{"gpt2"}, AddedTokens: "match", Threshold: "0.8", Recall: 0.99, Seed: 1,
+		ShardSize: 64 << 20, MaxLine: 256 << 20, Audit: true,
+		Fields: plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
+	}
+	prepared, err := engine.Prepare(ctx, r, means, engine.RunOptions{Out: dir})
+	if err != nil {
+		return err
+	}
+	begun := time.Now()
+	if _, err := engine.Estimate(ctx, prepared, means, dir, engine.EstimateOptions{Fleet: estimate.Fleet{Machines: 1, Cores: 1}, SampleSize: size}); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(used{Seconds: time.Since(begun).Seconds()})
+}
+
 func doStage(dir string, name task.Stage) error {
 	ctx := context.Background()
 	p, err := folder.LoadPlan(filepath.Join(dir, task.PlanFile))
 	if err != nil {
 		return err
 	}
-	m := request.Means{Engine: "auto", Parser: "native", Workers: 1}
-	counters, err := request.OpenCounters(p, nil, m)
+	counters, err := request.OpenCounters(p, nil, means)
 	if err != nil {
 		return err
 	}
@@ -69,7 +95,7 @@ func doStage(dir string, name task.Stage) error {
 	}
 	usage.ResetPeak()
 	written, begun := bytesWritten(), usage.CPUSeconds()
-	if _, err = engine.RunTasks(ctx, p, counters, m, engine.RunOptions{Out: dir, KeepWork: true}, name, 0, tasks); err != nil {
+	if _, err = engine.RunTasks(ctx, p, counters, means, engine.RunOptions{Out: dir, KeepWork: true}, name, 0, tasks); err != nil {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(used{Seconds: usage.CPUSeconds() - begun, Written: bytesWritten() - written, Peak: float64(usage.PeakMemory())})
@@ -133,41 +159,37 @@ func TestMeasured(t *testing.T) {
 	fmt.Printf("sample of %d MiB; estimated / measured\n\n", size>>20)
 	fmt.Printf("| corpus | stage | s | peak MB | read MB | written MB | scratch MB |\n|---|---|---:|---:|---:|---:|---:|\n")
 	for _, file := range corpora {
-		measure(t, file, size)
+		measure(t, file)
 	}
 }
 
 // rounds are made of estimate and run by turns; their medians are compared.
 const rounds = 3
 
-func measure(t *testing.T, file string, size int64) {
-	ctx := context.Background()
-	m := request.Means{Engine: "auto", Parser: "native", Workers: 1}
-	r := request.Rules{
-		Inputs: []string{file}, Tokenizers: []string{"gpt2"}, AddedTokens: "match", Threshold: "0.8", Recall: 0.99, Seed: 1,
-		ShardSize: 64 << 20, MaxLine: 256 << 20, Audit: true,
-		Fields: plan.Fields{Text: "text", ID: "id", Contributor: "contributor", Created: "created"},
+func measure(t *testing.T, file string) {
+	file, err := filepath.Abs(file)
+	if err != nil {
+		t.Fatal(err)
 	}
 	var estimates []estimate.File
 	runs := map[task.Stage][]used{}
-	var prepared request.Prepared
+	var p plan.Plan
 	var total, took []float64
 	for range rounds {
 		dir := t.TempDir()
-		var err error
-		if prepared, err = engine.Prepare(ctx, r, m, engine.RunOptions{Out: dir}); err != nil {
+		took = append(took, apart(t, dir, "TALLYSTICK_ESTIMATE_OF="+file).Seconds)
+		planFile := filepath.Join(dir, task.PlanFile)
+		if p, err = folder.LoadPlan(planFile); err != nil {
 			t.Fatal(err)
 		}
-		begun := time.Now()
-		e, err := engine.Estimate(ctx, prepared, m, dir, engine.EstimateOptions{Fleet: estimate.Fleet{Machines: 1, Cores: 1}, SampleSize: size})
-		if err != nil {
-			t.Fatal(err)
+		e, found, err := estimate.Load(planFile, &p)
+		if err != nil || !found {
+			t.Fatal(found, err)
 		}
-		took = append(took, time.Since(begun).Seconds())
 		estimates = append(estimates, e)
 		sum := 0.0
-		for _, name := range (&task.Job{Plan: prepared.Plan}).Stages() {
-			u := apart(t, dir, name)
+		for _, name := range (&task.Job{Plan: p}).Stages() {
+			u := apart(t, dir, "TALLYSTICK_STAGE="+string(name))
 			runs[name] = append(runs[name], u)
 			sum += u.Seconds
 		}
@@ -181,10 +203,14 @@ func measure(t *testing.T, file string, size int64) {
 		if measured < unit/10 && estimated < unit/10 {
 			return "–"
 		}
-		return fmt.Sprintf("%.*f / %.*f %+.0f %%", digits, estimated/unit, digits, measured/unit, 100*(estimated/measured-1))
+		both := fmt.Sprintf("%.*f / %.*f", digits, estimated/unit, digits, measured/unit)
+		if measured < unit/10 {
+			return both
+		}
+		return fmt.Sprintf("%s %+.0f %%", both, 100*(estimated/measured-1))
 	}
 	name := strings.TrimSuffix(filepath.Base(file), ".jsonl")
-	moved := through(t, prepared)
+	moved := through(t, p)
 	for i, st := range estimates[0].Stages {
 		of := func(figure func(*estimate.Stage) float64) float64 {
 			var all []float64
@@ -227,20 +253,24 @@ func median(of []float64) float64 {
 
 // through runs a plan and returns the bytes that every stage reads and writes by
 // its store, inputs included.
-func through(t *testing.T, prepared request.Prepared) map[task.Stage][2]float64 {
+func through(t *testing.T, p plan.Plan) map[task.Stage][2]float64 {
 	ctx := context.Background()
 	dir := t.TempDir()
+	counters, err := request.OpenCounters(p, nil, means)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := os.MkdirAll(filepath.Join(dir, task.WorkDir), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := task.WriteJSON(ctx, store.NewLocal(dir), task.PlanFile, prepared.Plan); err != nil {
+	if err := task.WriteJSON(ctx, store.NewLocal(dir), task.PlanFile, p); err != nil {
 		t.Fatal(err)
 	}
 	moved := map[task.Stage][2]float64{}
 	for _, name := range task.Order {
 		through := &counted{Store: store.NewLocal(dir)}
-		job := &task.Job{Plan: prepared.Plan, Out: through, Dir: dir, Parser: "native", Workers: 1}
-		for _, c := range prepared.Counters {
+		job := &task.Job{Plan: p, Out: through, Dir: dir, Parser: means.Parser, Workers: means.Workers}
+		for _, c := range counters {
 			job.Counters = append(job.Counters, c)
 		}
 		tasks, err := job.Tasks(name)
@@ -260,10 +290,10 @@ func through(t *testing.T, prepared request.Prepared) map[task.Stage][2]float64 
 	return moved
 }
 
-// apart does a stage in a process of its own.
-func apart(t *testing.T, dir string, name task.Stage) (u used) {
+// apart does what a variable of the environment says, in a process of its own.
+func apart(t *testing.T, dir, what string) (u used) {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "TALLYSTICK_STAGE_IN="+dir, "TALLYSTICK_STAGE="+string(name))
+	cmd.Env = append(os.Environ(), "TALLYSTICK_STAGE_IN="+dir, what)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err == nil {

@@ -92,25 +92,18 @@ func (m *model) grown(c Curve) Range {
 	return Range{m.scale * r.Low / c.All, m.scale * r.Expected / c.All, m.scale * r.High / c.All}
 }
 
-// dropped is how many times as many documents are dropped as in the sample. Of n
-// that are alike all but one are; so the share of those with a mate that goes
-// grows with the number of mates.
+// dropped is how many times as many documents are dropped as in the sample: all but one
+// of each family.
 func (m *model) dropped() Range {
 	g := &m.s.Growth
-	if g.Sharing.All == 0 {
-		return Range{m.scale, m.scale, m.scale}
-	}
-	blocks := float64(g.Sharing.Blocks)
-	mates := func(blocks float64) float64 {
-		return g.Mates[0] + g.Mates[1]*math.Max(0, blocks-1)/math.Max(1, float64(g.Sharing.Blocks)-1)
-	}
-	gone := func(n float64) float64 { return n / (n + 1) }
-	had := m.s.dropped() / math.Max(1, g.Sharing.All*float64(m.s.Documents))
+	had := m.s.dropped()
 	if had == 0 {
 		return m.grown(g.Sharing)
 	}
-	will := math.Min(1, had*gone(mates(blocks*m.scale))/math.Max(1e-9, gone(mates(blocks))))
-	return m.grown(g.Sharing).times(math.Max(1, will/had))
+	kept := g.Kept.At(float64(g.Kept.Parts.Blocks) * m.scale)
+	documents := float64(m.s.Documents) * m.scale
+	of := func(kept float64) float64 { return math.Max(1, (documents-kept)/had) }
+	return Range{of(kept.High), of(kept.Expected), of(kept.Low)}
 }
 
 // contributors are those of the corpus, or of a part of it, in bytes. Their

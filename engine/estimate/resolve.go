@@ -215,23 +215,27 @@ func (m *model) unpack(cpu, clock *Range, passes float64) {
 }
 
 // sets are the bytes of shingle sets that each of so many tasks holds, and of those
-// in its scratch file.
+// in its scratch file. What finds no place in memory is in the file as it is, not as its
+// edits of another set.
 func (m *model) sets(tasks float64) (held, scratch float64) {
-	all := (8*m.stored() + m.audited()*setShare) / tasks
+	audited := m.audited() * setShare
+	stored, whole := 8*m.stored()+audited, 8*float64(m.s.Shingles)*m.grown(m.s.Growth.Text).Expected+audited
 	if m.f.Memory == 0 { // else of the bound, which memory is cut to
-		held = math.Min(all, setsHeld)
+		held = math.Min(stored/tasks, setsHeld)
 	}
-	return held, all - held
+	return held, whole / tasks * (1 - held/math.Max(1, stored/tasks))
 }
 
-// stored are the elements that shingle sets take. Nearly all are those of documents that
-// are kept: what is dropped differs little from one of these, and is stored as that.
+// stored are the elements that shingle sets take, where there is room in memory. Those of
+// kept documents are whole, what is dropped differs little from one of these, and is
+// stored as that.
 func (m *model) stored() float64 {
 	g := &m.s.Growth
-	compared, dropped := float64(m.s.Compared), float64(m.s.NearDups)
-	most := m.grown(g.Text).Expected
-	kept := compared*m.grown(g.Compared).Expected - dropped*m.dropped().Expected
-	return float64(m.s.Stored) * math.Min(most, math.Max(1, kept/math.Max(1, compared-dropped)))
+	all := float64(m.s.Shingles) * m.grown(g.Text).Expected
+	kept := g.KeptText.At(float64(g.KeptText.Parts.Blocks) * m.scale).Expected
+	had := math.Min(float64(m.s.Stored), g.KeptText.Number*float64(m.s.Shingles)/math.Max(1, g.Text.All*float64(m.s.Text)))
+	whole := had * kept / math.Max(1, g.KeptText.Number)
+	return math.Min(all, whole+(float64(m.s.Stored)-had)*m.dropped().Expected)
 }
 
 // nodes are the bytes that each of so many tasks holds of the documents.

@@ -11,15 +11,14 @@ import (
 
 // Growth is what does not grow as the corpus does.
 type Growth struct {
-	Sharing  Curve `json:"sharing_documents"` // that share an exact key or a bucket
-	Copies   Curve `json:"copies"`            // documents with an exact copy
-	CopyText Curve `json:"copy_text"`         // their bytes
-	Compared Curve `json:"compared_documents"`
-	Text     Curve `json:"compared_text"` // bytes
-	Keys     Curve `json:"keys"`          // exact keys and those of bands
-	// Mates are how many others a document with any shares one key with: in its
-	// own block and in all others, on average.
-	Mates [2]float64 `json:"mates"`
+	Sharing  Curve    `json:"sharing_documents"` // that share an exact key or a bucket
+	Copies   Curve    `json:"copies"`            // documents with an exact copy
+	CopyText Curve    `json:"copy_text"`         // their bytes
+	Compared Curve    `json:"compared_documents"`
+	Text     Curve    `json:"compared_text"` // bytes
+	Keys     Curve    `json:"keys"`          // exact keys and those of bands
+	Kept     Families `json:"kept_documents"`
+	KeptText Families `json:"kept_text"` // bytes, of those that are compared
 	// Contributors are distinct ones in half of the sample and in all of it.
 	Contributors [2]float64 `json:"contributors"`
 }
@@ -41,7 +40,8 @@ type surveyed struct {
 	used        bool // a document, no reject
 	copy        bool // not the first of its exact group
 	exact, near meet
-	mates       [2]float64 // of its largest group: in its own block, in others
+	family      uint64 // blocks of those that were dropped for it
+	dropped     bool
 }
 
 // meet are the blocks of a document's mates.
@@ -111,17 +111,8 @@ func (s *survey) growth(ctx context.Context, bandKeys int64) (g Growth, err erro
 	}
 	s.keys.add(max(0, rest), false, 0)
 	g.Keys = s.keys.curve()
-	with := 0.0
-	for i := range s.docs {
-		if d := &s.docs[i]; d.mates[0]+d.mates[1] > 0 {
-			with++
-			g.Mates[0] += d.mates[0]
-			g.Mates[1] += d.mates[1]
-		}
-	}
-	if with > 0 {
-		g.Mates[0] /= with
-		g.Mates[1] /= with
+	if g.Kept, g.KeptText, err = s.families(ctx); err != nil {
+		return g, err
 	}
 	g.Copies, g.CopyText = all(each, exact), all(bytes, exact)
 	g.Compared, g.Text = all(each, near), all(bytes, near)
@@ -147,7 +138,34 @@ func (s *survey) meet(members []doc.Place, of func(*surveyed) *meet) {
 	}
 }
 
-// count notes the keys of a group, and how many mates its members have there.
+// families finds out for whom documents were dropped.
+func (s *survey) families(ctx context.Context) (kept, text Families, err error) {
+	for shard := range s.starts {
+		err := stage.EachDecision(ctx, s.job, shard, func(ordinal uint32, witness doc.Place) {
+			d := s.at(doc.Place{Shard: uint32(shard), Ordinal: ordinal})
+			d.dropped = true
+			s.at(witness).family |= 1 << d.block
+		})
+		if err != nil {
+			return kept, text, err
+		}
+	}
+	all, compared := families{parts: newMates(s.blocks)}, families{parts: newMates(s.blocks)}
+	for i := range s.docs {
+		d := &s.docs[i]
+		if !d.used || d.dropped {
+			continue
+		}
+		blocks := bits.OnesCount64(d.family | 1<<d.block)
+		all.add(1, blocks)
+		if d.near.own || d.near.others != 0 {
+			compared.add(d.bytes, blocks)
+		}
+	}
+	return all.curve(), compared.curve(), nil
+}
+
+// count notes the keys of a group.
 func (s *survey) count(members []doc.Place) {
 	var in [maxBlocks]float64
 	var all uint64
@@ -159,10 +177,6 @@ func (s *survey) count(members []doc.Place) {
 	for _, p := range members {
 		d := s.at(p)
 		s.keys.add(1, in[d.block] > 1, bits.OnesCount64(all&^(1<<d.block)))
-		own, others := in[d.block]-1, float64(len(members))-in[d.block]
-		if own+others > d.mates[0]+d.mates[1] {
-			d.mates = [2]float64{own, others}
-		}
 	}
 }
 

@@ -65,3 +65,29 @@ func EachGroup(ctx context.Context, j *task.Job, exact bool, fn func(members []d
 	}
 	return ctx.Err()
 }
+
+// EachDecision calls fn for every document of a shard that was dropped, in order, with
+// the kept one that is its witness. Resolve must have been done.
+func EachDecision(ctx context.Context, j *task.Job, shard int, fn func(ordinal uint32, witness doc.Place)) error {
+	resolved, err := j.Needs(ctx, task.Resolve, 0)
+	if err != nil {
+		return err
+	}
+	path := task.WorkPath(task.Resolve, shard, "decisions")
+	d, closeFile, err := j.Decode(ctx, &resolved, path, wire.MagicDecisions)
+	if err != nil {
+		return err
+	}
+	defer closeFile()
+	var rec wire.Decision
+	for d.More() {
+		if d.Decision(&rec); d.Err != nil {
+			break
+		}
+		fn(rec.Ordinal, rec.Witness)
+	}
+	if d.Err != nil {
+		return fmt.Errorf("%s: %w", path, d.Err)
+	}
+	return ctx.Err()
+}
