@@ -36,7 +36,7 @@ func Estimate(ctx context.Context, p request.Prepared, m request.Means, out stri
 	}
 	track := progress.Start(m.Progress, "estimate", 0, "bytes")
 	s, err := estimate.Rehearse(ctx, p.Plan, forStage(p.Counters), estimate.Options{
-		Size: o.SampleSize, Out: to, Parser: m.Parser, Files: job.File,
+		Size: o.SampleSize, Out: to, Parser: m.Parser, Files: job.File, Longest: p.Longest,
 		Report: func(ctx context.Context, job *task.Job) error {
 			sealed, err := folder.ReadManifest(job.Dir)
 			if err != nil {

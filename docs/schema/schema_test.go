@@ -23,6 +23,7 @@ var (
 	cost     = `{"each": 0.001, "whole": 0.2}`
 	curve    = `{"blocks": 32, "one": 0.1, "half": 0.2, "all": 0.3}`
 	families = `{"parts": ` + curve + `, "block": 2.5, "number": 60}`
+	memory   = `{"scan": 1, "match": 1, "resolve": 1, "tally": 1, "seal": 1}`
 	credit   = `{"tokens": 7, "numerator": "1", "denominator": "3"}`
 	classes  = `"in": {"documents": 2, "bytes": 20, "tokens": 7}, "kept": {"documents": 2, "bytes": 20, "tokens": 7}, "exact_dup": ` +
 		zero + `, "near_dup": ` + zero + `, "excluded": ` + zero + `, "rejected": ` + zero
@@ -67,8 +68,9 @@ var examples = []example{
 		"work_folder_bytes": 1, "seconds": ` + between + `, "assumptions": ["disks and network keep up"],
 		"sample": {"bytes": 100, "documents": 1, "rejected": 0, "text_bytes": 90, "expansion": 1, "band_keys": 16, "compared_documents": 0, "compared_text_bytes": 0, "compared_shingles": 0, "stored_shingles": 0, "near_dup_documents": 0,
 			"growth": {"sharing_documents": ` + curve + `, "copies": ` + curve + `, "copy_text": ` + curve + `, "compared_documents": ` + curve + `, "compared_text": ` + curve + `, "keys": ` + curve + `, "kept_documents": ` + families + `, "kept_text": ` + families + `, "contributors": [2, 3]},
-			"base_memory_bytes": 1, "cost": {"expand": 0, "cold": 0.1, "scan": ` + cost + `, "match": ` + cost + `, "resolve": {"index": ` + cost + `}, "tally": ` + cost + `, "seal": ` + cost + `, "report": ` + cost + `,
-				"create_file": 0.01, "read_file": 0.01, "memory_bytes": {"scan": 1, "match": 1, "resolve": 1, "tally": 1, "seal": 1}},
+			"audit_probes": 1, "audited_documents": 2, "base_memory_bytes": 1,
+			"longest": {"bytes": 10, "documents": 1, "text_bytes": 9, "compared_text_bytes": 0, "stored_shingles": 0, "memory_bytes": ` + memory + `}, "cost": {"expand": 0, "cold": 0.1, "scan": ` + cost + `, "match": ` + cost + `, "resolve": {"index": ` + cost + `}, "tally": ` + cost + `, "seal": ` + cost + `, "report": ` + cost + `,
+				"create_file": 0.01, "read_file": 0.01, "memory_bytes": ` + memory + `},
 			"files": {"documents": 1, "keys": 1, "outlines": 0, "exact_groups": 1, "buckets": 1, "decisions": 1, "sums": 1, "output": 1, "tally": 1}}, "sha256": "` + digest + `"}`},
 	{"alarms", `{"version": 1, "run_id": "` + digest + `", "limits": ` + limits + `,
 		"measured": {"kept": 9, "kept_pairs": 1, "component": 2, "largest_bucket": 2, "hot_buckets": 0, "most_candidates": 3, "largest_group": 2, "lost": 1, "parties": 4, "parties_compared": 1},

@@ -24,9 +24,20 @@ type PlanOptions struct {
 	ShardSize int64             // bytes, nominal, of a shard of a plain file
 	Workers   int               // files read at once; 0: one per CPU
 	Progress  func(bytes int64) // if set, told of every so many bytes read; calls do not overlap
+	Long      func(LongLine)    // if set, told of every long line of a plain file; calls do not overlap
 	// SkipDigest leaves SHA256 empty, for a caller that keeps no plan.
 	SkipDigest bool
 }
+
+// LongLine is a line of more than MostShort bytes, with its end.
+type LongLine struct {
+	File           int // number of its path
+	Offset, Length int64
+}
+
+// MostShort is the length of lines that are none of LongLine. A longer one is in more than
+// one block of those that files are read in, so that few lines are looked at.
+const MostShort = blockSize
 
 // Plan reads every file once. It returns the files in the order of paths, with
 // the size and SHA-256 of their bytes on disk, and the shards in the order of
@@ -54,13 +65,23 @@ func Plan(ctx context.Context, paths []string, o PlanOptions) ([]plan.File, []pl
 		}
 	}
 
+	long := func(LongLine) {}
+	if o.Long != nil {
+		var mu sync.Mutex
+		long = func(l LongLine) {
+			mu.Lock()
+			defer mu.Unlock()
+			o.Long(l)
+		}
+	}
+
 	surveys := make([]survey, len(paths))
 	errs := make([]error, len(paths))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(o.Workers)
 	for i, path := range paths {
 		group.Go(func() error {
-			surveys[i], errs[i] = surveyFile(groupCtx, path, o, progress)
+			surveys[i], errs[i] = surveyFile(groupCtx, path, o, progress, func(offset, length int64) { long(LongLine{i, offset, length}) })
 			return errs[i]
 		})
 	}
@@ -99,7 +120,7 @@ const (
 
 // surveyFile reads a file once; hashing, which takes longest, runs beside
 // reading and looking for newlines.
-func surveyFile(ctx context.Context, path string, o PlanOptions, progress func(int64)) (survey, error) {
+func surveyFile(ctx context.Context, path string, o PlanOptions, progress func(int64), long func(offset, length int64)) (survey, error) {
 	in, err := openPath(ctx, path)
 	if err != nil {
 		return survey{}, err
@@ -133,7 +154,7 @@ func surveyFile(ctx context.Context, path string, o PlanOptions, progress func(i
 	})
 	defer stopHashing()
 
-	c := cutter{shardSize: o.ShardSize, nextCut: o.ShardSize, sum: xxhash.New()}
+	c := cutter{shardSize: o.ShardSize, nextCut: o.ShardSize, sum: xxhash.New(), long: long}
 	compression := compressionNone
 	for last := false; !last; {
 		if err := ctx.Err(); err != nil {
@@ -201,9 +222,15 @@ type cutter struct {
 	nextCut   int64 // the shard ends at the first start of a line from here on
 	shards    []plan.Shard
 	sum       *xxhash.Digest // of the shard being filled
+	line      int64          // where the line that the last block ended in begins
+	long      func(offset, length int64)
 }
 
 func (c *cutter) feed(block []byte) {
+	if first := bytes.IndexByte(block, '\n'); first >= 0 {
+		c.endLine(c.size + int64(first) + 1)
+		c.line = c.size + int64(bytes.LastIndexByte(block, '\n')) + 1
+	}
 	base := c.size
 	c.size += int64(len(block))
 	for {
@@ -230,6 +257,13 @@ func (c *cutter) feed(block []byte) {
 
 var newline = []byte{'\n'}
 
+// endLine tells of the line that began in an earlier block.
+func (c *cutter) endLine(end int64) {
+	if end-c.line > MostShort {
+		c.long(c.line, end-c.line)
+	}
+}
+
 // cut ends the shard being filled before offset end and begins another there.
 func (c *cutter) cut(end int64) {
 	if end > c.start {
@@ -242,6 +276,7 @@ func (c *cutter) cut(end int64) {
 }
 
 func (c *cutter) finish() []plan.Shard {
+	c.endLine(c.size)
 	c.cut(c.size)
 	return c.shards
 }

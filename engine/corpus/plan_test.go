@@ -222,3 +222,39 @@ func TestPlanFileChangesMeanwhile(t *testing.T) {
 		})
 	}
 }
+
+// TestPlanTellsOfLongLines: of every long line, wherever blocks end, and of no other.
+func TestPlanTellsOfLongLines(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	var paths []string
+	want := map[LongLine]bool{}
+	for file := range 4 {
+		var b []byte
+		for range 60 {
+			n := r.IntN(100)
+			switch r.IntN(6) {
+			case 0:
+				n = r.IntN(3 * blockSize)
+			case 1:
+				n = MostShort - 3 + r.IntN(5)
+			}
+			if n+1 > MostShort {
+				want[LongLine{file, int64(len(b)), int64(n) + 1}] = true
+			}
+			b = append(append(b, bytes.Repeat([]byte{'x'}, n)...), '\n')
+		}
+		if file%2 == 1 { // the last line has no end
+			want[LongLine{file, int64(len(b)), MostShort + 1}] = true
+			b = append(b, bytes.Repeat([]byte{'x'}, MostShort+1)...)
+		}
+		paths = append(paths, writeFile(t, "f", b))
+	}
+	got := map[LongLine]bool{}
+	_, _, err := Plan(t.Context(), paths, PlanOptions{ShardSize: 1 << 20, Long: func(l LongLine) { got[l] = true }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

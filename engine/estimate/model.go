@@ -59,7 +59,7 @@ type model struct {
 	s     *Sample
 	p     *plan.Plan
 	f     Fleet
-	scale float64 // the corpus, in samples
+	scale float64 // the corpus without its longest lines, in samples
 	lines float64 // bytes of the corpus
 	plain []float64
 }
@@ -75,7 +75,7 @@ func newModel(p *plan.Plan, s *Sample, f Fleet) *model {
 		m.plain = append(m.plain, n)
 		m.lines += n
 	}
-	m.scale = m.lines / float64(s.Bytes)
+	m.scale = math.Max(0, m.lines-float64(s.Longest.Bytes)) / float64(s.Bytes)
 	return m
 }
 
@@ -121,11 +121,13 @@ func (m *model) contributors(bytes float64) float64 {
 func (m *model) corpus() Corpus {
 	return Corpus{
 		Bytes: int64(m.lines), Documents: m.documents(), Contributors: int64(m.contributors(m.lines)),
-		Sharing: m.share(m.s.Growth.Sharing), Copies: m.share(m.s.Growth.Copies), Sampled: math.Min(1, 1/m.scale),
+		Sharing: m.share(m.s.Growth.Sharing), Copies: m.share(m.s.Growth.Copies), Sampled: math.Min(1, float64(m.s.Bytes+m.s.Longest.Bytes)/math.Max(1, m.lines)),
 	}
 }
 
-func (m *model) documents() int64 { return int64(float64(m.s.Documents) * m.scale) }
+func (m *model) documents() int64 {
+	return int64(float64(m.s.Documents)*m.scale) + m.s.Longest.Documents
+}
 
 // of is n bytes of the sample in the whole corpus.
 func (m *model) of(n int64) float64 { return float64(n) * m.scale }
@@ -230,10 +232,11 @@ const (
 )
 
 // memory is what a process holds that does so many tasks of a stage at once: the
-// base, what every task took in the sample whatever was in it, and what grows.
+// base, what every task took in the sample whatever was in it, and what grows. One of
+// them has the longest lines.
 func (m *model) memory(name task.Stage, busy, grown, had float64) int64 {
 	each := math.Max(0, float64(m.s.Cost.Memory[name])-had)
-	return m.s.BaseMemory + int64(busy*(each+grown))
+	return m.s.BaseMemory + int64(busy*(each+grown)+math.Max(0, float64(m.s.Longest.Memory[name])-each))
 }
 
 // matchMemory is what match holds of a partition, bytes: its packed keys, sieves

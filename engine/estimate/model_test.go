@@ -200,3 +200,22 @@ func TestForgedEstimate(t *testing.T) {
 		t.Errorf("a job of %d bytes and %v", memory, limit)
 	}
 }
+
+// TestLongest: what the longest lines take is there once, whatever else there is.
+func TestLongest(t *testing.T) {
+	p, s := made(100)
+	const text = 40 << 20
+	_, before := s.Of(p, Fleet{Machines: 1, Cores: 1})
+	s.Longest = Longest{Bytes: 64 << 20, Documents: 10, Text: text, Compared: text, Memory: map[task.Stage]int64{task.Resolve: 1 << 40}}
+	p.Shards = append(p.Shards, p.Shards[0])
+	c, after := s.Of(p, Fleet{Machines: 1, Cores: 1})
+	if c.Documents != 3_200_010 {
+		t.Errorf("%d documents", c.Documents)
+	}
+	if more := after[2].Reads - before[2].Reads; more < text || more > text+1 {
+		t.Errorf("resolve reads %d bytes more", more)
+	}
+	if m := after[2].Memory; m < s.BaseMemory+1<<40 {
+		t.Errorf("resolve holds %d bytes", m)
+	}
+}

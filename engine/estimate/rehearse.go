@@ -36,9 +36,25 @@ type Sample struct {
 	Stored       int64   `json:"stored_shingles"` // elements of their sets, or of edits in their place
 	NearDups     int64   `json:"near_dup_documents"`
 	Growth       Growth  `json:"growth"`
+	Probes       int64   `json:"audit_probes"`      // texts that an audit samples, here as in the corpus
+	Audited      int64   `json:"audited_documents"` // that it compares with them
 	BaseMemory   int64   `json:"base_memory_bytes"` // of a process that has read the tokenizers
+	Longest      Longest `json:"longest"`
 	Cost         Cost    `json:"cost"`
 	Files        Written `json:"files"`
+}
+
+// Longest is what the longest lines take, which are no part of the sample. What few lines
+// have most of is not like the rest: so they are all rehearsed, by themselves. Nobody else
+// is a duplicate of one, as what is has about its length.
+type Longest struct {
+	Bytes     int64 `json:"bytes"` // of lines, with their ends
+	Documents int64 `json:"documents"`
+	Text      int64 `json:"text_bytes"`
+	Compared  int64 `json:"compared_text_bytes"` // no audit among them
+	Stored    int64 `json:"stored_shingles"`
+	// Memory is as in Cost; that of resolve without what is stored.
+	Memory map[task.Stage]int64 `json:"memory_bytes"`
 }
 
 // Cost is seconds of one core's CPU, but for those of files, which are seconds
@@ -88,6 +104,7 @@ type Options struct {
 	Out     store.Store // output folder of the run: how fast files are made there
 	Parser  string
 	Files   func(i int) plan.File // input i of the plan, as it can be opened here
+	Longest []corpus.LongLine     // the longest lines of the inputs, the longest first
 	// Report writes what describes a finished run; may be nil.
 	Report func(ctx context.Context, job *task.Job) error
 
@@ -133,13 +150,29 @@ func Rehearse(ctx context.Context, p plan.Plan, counters []task.Counter, o Optio
 	if o.expansion, seconds, err = expand(ctx, &p, o.Files); err != nil {
 		return Sample{}, err
 	}
-	big, s, err := rehearse(ctx, p, counters, o, o.Size, sampleBlocks)
+	o.takeLongest(bytesOf(&p))
+	longest := lengthOf(o.Longest)
+	sampled := func(size int64, blocks int) (*rehearsal, Sample, error) {
+		return rehearse(ctx, p, counters, o, func() (*sampler, []string, error) {
+			return copySample(ctx, &p, o.Files, size, blocks, o.Longest, o.Dir)
+		})
+	}
+	big, s, err := sampled(o.Size-longest, sampleBlocks)
 	if err != nil {
 		return Sample{}, err
 	}
-	small, part, err := rehearse(ctx, p, counters, o, max(1, min(o.Size, bytesOf(&p))/smallPart), smallBlocks)
+	small, part, err := sampled(max(1, min(o.Size-longest, bytesOf(&p))/smallPart), smallBlocks)
 	if err != nil {
 		return Sample{}, err
+	}
+	s.Longest.Memory = map[task.Stage]int64{}
+	for name := range s.Cost.Memory {
+		s.Longest.Memory[name] = 0
+	}
+	if longest > 0 {
+		if s.Longest, err = rehearseLongest(ctx, p, counters, o); err != nil {
+			return Sample{}, err
+		}
 	}
 	s.Cost.Expand = seconds
 	s.fit(big, small, &part)
@@ -151,20 +184,51 @@ func Rehearse(ctx context.Context, p plan.Plan, counters []task.Counter, o Optio
 	return s, nil
 }
 
-// rehearse does all stages a few times with a sample of one size.
-func rehearse(ctx context.Context, p plan.Plan, counters []task.Counter, o Options, size int64, blocks int) (*rehearsal, Sample, error) {
-	copied, names, err := copySample(ctx, &p, o.Files, size, blocks, o.Dir)
+// takeLongest leaves in Longest those lines that are rehearsed by themselves, up to half
+// of the sample. Where all of the corpus is the sample there are none.
+func (o *Options) takeLongest(total int64) {
+	if o.Size >= total {
+		o.Longest = nil
+	}
+	for lengthOf(o.Longest) > o.Size/2 {
+		o.Longest = o.Longest[:len(o.Longest)-1]
+	}
+}
+
+// lengthOf is the bytes of lines.
+func lengthOf(lines []corpus.LongLine) (bytes int64) {
+	for _, l := range lines {
+		bytes += l.Length
+	}
+	return bytes
+}
+
+// rehearseLongest does all stages once with the longest lines.
+func rehearseLongest(ctx context.Context, p plan.Plan, counters []task.Counter, o Options) (Longest, error) {
+	p.AuditPPM, p.AuditLeast, p.AuditMost = 0, 0, 0
+	o.Repeats = 1
+	_, s, err := rehearse(ctx, p, counters, o, func() (*sampler, []string, error) { return copyLong(ctx, &p, o.Files, o.Longest, o.Dir) })
+	l := Longest{Bytes: s.Bytes, Documents: s.Documents, Text: s.Text, Compared: s.ComparedText, Stored: s.Stored, Memory: s.Cost.Memory}
+	if err == nil {
+		l.Memory[task.Resolve] = max(0, l.Memory[task.Resolve]-8*l.Stored)
+	}
+	return l, err
+}
+
+// rehearse does all stages a few times with a sample.
+func rehearse(ctx context.Context, p plan.Plan, counters []task.Counter, o Options, sample func() (*sampler, []string, error)) (*rehearsal, Sample, error) {
+	copied, names, err := sample()
 	if err != nil {
 		return nil, Sample{}, err
 	}
 	if copied.bytes == 0 {
-		return nil, Sample{}, fmt.Errorf("%w: no line begins in a sample of %d bytes: take a larger one", doc.ErrUsage, size)
+		return nil, Sample{}, fmt.Errorf("%w: no line begins in a sample of so few bytes: take a larger one", doc.ErrUsage)
 	}
 	r := &rehearsal{plan: p, counters: counters, o: o, sampler: copied, seconds: map[task.Stage][]float64{}}
 	if err := r.planSample(ctx, names); err != nil {
 		return nil, Sample{}, err
 	}
-	s := Sample{Bytes: copied.bytes, Expansion: o.expansion, Cost: Cost{Memory: map[task.Stage]int64{}}}
+	s := Sample{Bytes: copied.bytes, Expansion: o.expansion, Probes: r.plan.AuditLeast, Cost: Cost{Memory: map[task.Stage]int64{}}}
 	for range o.Repeats {
 		if err := r.once(ctx, &s); err != nil {
 			return nil, Sample{}, fmt.Errorf("estimate: %w", err)
@@ -189,7 +253,7 @@ type rehearsal struct {
 // planSample makes the plan of the sample.
 func (r *rehearsal) planSample(ctx context.Context, names []string) error {
 	p := &r.plan
-	scale := float64(bytesOf(p)) * r.o.expansion / float64(r.sampler.bytes)
+	scale := (float64(bytesOf(p))*r.o.expansion - float64(lengthOf(r.o.Longest))) / float64(r.sampler.bytes)
 	var err error
 	if p.Files, p.Shards, err = corpus.Plan(ctx, names, corpus.PlanOptions{ShardSize: 1 << 40, Workers: 1, SkipDigest: true}); err != nil {
 		return err
@@ -411,11 +475,13 @@ func (s *Sample) note(records map[task.Stage][]task.Record) {
 			}
 		}
 	}
-	s.Compared = records[task.Resolve][0].Numbers["compared_documents"]
-	s.NearDups = records[task.Resolve][0].Numbers["near_dup_documents"]
-	s.Shingles = records[task.Resolve][0].Numbers["compared_shingles"]
-	s.Stored = records[task.Resolve][0].Numbers["stored_shingles"]
-	s.ComparedText = records[task.Resolve][0].Bytes
+	resolved := &records[task.Resolve][0]
+	s.Compared = resolved.Numbers["compared_documents"]
+	s.NearDups = resolved.Numbers["near_dup_documents"]
+	s.Shingles = resolved.Numbers["compared_shingles"]
+	s.Stored = resolved.Numbers["stored_shingles"]
+	s.Audited = resolved.Numbers["audit_compared"]
+	s.ComparedText = resolved.Bytes
 }
 
 // survey looks into the files of a run over the sample.

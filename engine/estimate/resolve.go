@@ -14,6 +14,10 @@ func (m *model) steps(times func(step string) float64) (cpu, clock Range) {
 	shards := float64(len(m.p.Shards))
 	same, per := Range{m.scale, m.scale, m.scale}, Range{1, 1, 1}
 	text, copies := m.grown(g.Text), m.grown(g.CopyText)
+	if had := g.Text.All * float64(m.s.Text); had > 0 {
+		more := float64(m.s.Longest.Compared) / had
+		text = text.plus(Range{more, more, more})
+	}
 	// What a step grows with, whether it uses all cores, and whether it also
 	// takes its part that does not grow for every shard.
 	drivers := map[string]struct {
@@ -77,14 +81,17 @@ func (m *model) passes() (n float64) {
 // compared are the bytes of text that are read again to decide about them.
 func (m *model) compared() float64 {
 	g := &m.s.Growth
-	return m.of(m.s.Text) * (m.share(g.CopyText).Expected + m.share(g.Text).Expected)
+	return m.of(m.s.Text)*(m.share(g.CopyText).Expected+m.share(g.Text).Expected) + float64(m.s.Longest.Compared)
 }
 
-// audited are those that an audit compares. They grow with the corpus, as its sample
-// does not.
+// audited are those that an audit reads: the texts that it samples twice, and those that it
+// compares with them besides. These grow with the corpus, as its sample does not.
 func (m *model) audited() float64 {
 	g := &m.s.Growth
-	return math.Max(0, float64(m.s.ComparedText)-float64(m.s.Text)*(g.CopyText.All+g.Text.All)) * m.scale
+	had := math.Max(0, float64(m.s.ComparedText)-float64(m.s.Text)*(g.CopyText.All+g.Text.All))
+	probes, others := 2*float64(m.s.Probes), math.Max(0, float64(m.s.Audited-m.s.Probes))
+	longest := float64(m.s.Longest.Text) * probes / math.Max(1, float64(m.documents()))
+	return had*(probes+others*m.scale)/math.Max(1, probes+others) + longest
 }
 
 // resolve estimates the stage: one task, some of whose steps use all cores.
@@ -218,8 +225,8 @@ func (m *model) unpack(cpu, clock *Range, passes float64) {
 // in its scratch file. What finds no place in memory is in the file as it is, not as its
 // edits of another set.
 func (m *model) sets(tasks float64) (held, scratch float64) {
-	audited := m.audited() * setShare
-	stored, whole := 8*m.stored()+audited, 8*float64(m.s.Shingles)*m.grown(m.s.Growth.Text).Expected+audited
+	same := m.audited()*setShare + 8*float64(m.s.Longest.Stored)
+	stored, whole := 8*m.stored()+same, 8*float64(m.s.Shingles)*m.grown(m.s.Growth.Text).Expected+same
 	if m.f.Memory == 0 { // else of the bound, which memory is cut to
 		held = math.Min(stored/tasks, setsHeld)
 	}

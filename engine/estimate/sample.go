@@ -23,7 +23,8 @@ type sampler struct {
 
 	starts [2][]uint32 // of the blocks, as lines
 	lines  [2]uint32
-	bytes  int64 // of lines, with their ends
+	bytes  int64             // of lines, with their ends
+	apart  map[[2]int64]bool // by file and offset: lines that are not in the sample, but rehearsed by themselves
 
 	open  *corpus.Reader // of a compressed shard, which is read on from where a block ended
 	shard int            // that it is of
@@ -38,27 +39,62 @@ func bytesOf(p *plan.Plan) (total int64) {
 	return total
 }
 
-// copySample writes the sample of about so many bytes into two files of dir.
-func copySample(ctx context.Context, p *plan.Plan, file func(int) plan.File, size int64, blocks int, dir string) (*sampler, []string, error) {
-	s := &sampler{p: p, shard: -1}
+// copySample writes the sample of about so many bytes into two files of dir, without
+// the lines that are apart.
+func copySample(ctx context.Context, p *plan.Plan, file func(int) plan.File, size int64, blocks int, apart []corpus.LongLine, dir string) (*sampler, []string, error) {
+	s := &sampler{p: p, shard: -1, apart: map[[2]int64]bool{}}
+	for _, l := range apart {
+		s.apart[[2]int64{int64(l.File), l.Offset}] = true
+	}
 	defer s.closePacked()
-	var names []string
+	names, err := s.into(dir, func() error { return s.blocks(ctx, file, size, blocks) })
+	return s, names, err
+}
+
+// copyLong writes long lines into a file of dir.
+func copyLong(ctx context.Context, p *plan.Plan, file func(int) plan.File, lines []corpus.LongLine, dir string) (*sampler, []string, error) {
+	s := &sampler{p: p, shard: -1, starts: [2][]uint32{{0}, {}}}
+	names, err := s.into(dir, func() error {
+		for _, l := range lines {
+			for _, shard := range p.Shards {
+				if shard.File == l.File && shard.Offset <= l.Offset && l.Offset < shard.Offset+shard.Length {
+					if err := s.plain(ctx, file(l.File), shard, l.Offset, l.Offset+1, 0); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		return nil
+	})
+	return s, names, err
+}
+
+// into makes the two files in dir for what copies lines.
+func (s *sampler) into(dir string, copyLines func() error) (names []string, err error) {
 	var files []*os.File
 	defer func() {
-		for _, f := range files {
-			f.Close()
+		for i, f := range files {
+			err = errors.Join(err, s.files[i].Flush(), f.Close())
+		}
+		if err != nil {
+			err = fmt.Errorf("sample: %w", err)
 		}
 	}()
 	for i := range s.files {
 		name := filepath.Join(dir, fmt.Sprintf("%d.jsonl", i))
 		f, err := os.Create(name)
 		if err != nil {
-			return nil, nil, fmt.Errorf("sample: %w", err)
+			return nil, err
 		}
 		names, files = append(names, name), append(files, f)
 		s.files[i] = bufio.NewWriterSize(f, 1<<18)
 	}
-	total := bytesOf(p)
+	return names, copyLines()
+}
+
+// blocks copies so many, of about so many bytes together.
+func (s *sampler) blocks(ctx context.Context, file func(int) plan.File, size int64, blocks int) error {
+	total := bytesOf(s.p)
 	size = min(size, total)
 	for k := range int64(blocks) {
 		from, room := total*k/int64(blocks), total*(k+1)/int64(blocks)-total*k/int64(blocks)
@@ -67,15 +103,10 @@ func copySample(ctx context.Context, p *plan.Plan, file func(int) plan.File, siz
 		to := int(k % 2)
 		s.starts[to] = append(s.starts[to], s.lines[to])
 		if err := s.block(ctx, file, from, from+length, to); err != nil {
-			return nil, nil, err
+			return err
 		}
 	}
-	for i, w := range s.files {
-		if err := errors.Join(w.Flush(), files[i].Close()); err != nil {
-			return nil, nil, fmt.Errorf("sample: %w", err)
-		}
-	}
-	return s, names, nil
+	return nil
 }
 
 // block copies what lies between two bytes of the shards, end to end.
@@ -104,7 +135,7 @@ func (s *sampler) line(data []byte, into int) error {
 	s.lines[into]++
 	s.bytes += int64(len(data)) + 1
 	if _, err := s.files[into].Write(data); err != nil {
-		return fmt.Errorf("sample: %w", err)
+		return err
 	}
 	return s.files[into].WriteByte('\n')
 }
@@ -130,7 +161,7 @@ func (s *sampler) plain(ctx context.Context, f plan.File, shard plan.Shard, from
 			if err != nil {
 				return err
 			}
-			if line.Offset >= from && line.Data != nil {
+			if line.Offset >= from && line.Data != nil && !s.apart[[2]int64{int64(shard.File), line.Offset}] {
 				if err := s.line(line.Data, into); err != nil {
 					return err
 				}

@@ -36,7 +36,7 @@ func planOf(t *testing.T, shard int64, contents ...[]byte) plan.Plan {
 
 func sampleOf(t *testing.T, p *plan.Plan, size int64, blocks int) (*sampler, []string) {
 	t.Helper()
-	s, names, err := copySample(context.Background(), p, func(i int) plan.File { return p.Files[i] }, size, blocks, t.TempDir())
+	s, names, err := copySample(context.Background(), p, func(i int) plan.File { return p.Files[i] }, size, blocks, nil, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,5 +124,61 @@ func TestSampleOfCompressed(t *testing.T) {
 	factor, _, err := expand(context.Background(), &p, func(i int) plan.File { return p.Files[i] })
 	if real := float64(len(all)) / float64(b.Len()); err != nil || factor > 1.01*real || factor < 0.99*real {
 		t.Errorf("expansion %v, really %v; %v", factor, real, err)
+	}
+}
+
+// TestSampleWithoutTheLongest: a line that is rehearsed by itself is not in the sample, and
+// all others are as before.
+func TestSampleWithoutTheLongest(t *testing.T) {
+	all := corpusOf(2000, 200)
+	lines := strings.SplitAfter(string(all), "\n")
+	p := planOf(t, 64<<10, all)
+	_, before := sampleOf(t, &p, int64(len(all)/2), 8)
+	var apart []corpus.LongLine
+	var want []string
+	for at, i := 0, 0; i < len(lines)-1; i++ {
+		if i%7 == 0 {
+			apart = append(apart, corpus.LongLine{Offset: int64(at), Length: int64(len(lines[i]))})
+			want = append(want, lines[i])
+		}
+		at += len(lines[i])
+	}
+	file := func(i int) plan.File { return p.Files[i] }
+	dir := t.TempDir()
+	s, names, err := copyLong(t.Context(), &p, file, apart, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(names[0]); string(got) != strings.Join(want, "") || s.bytes != lengthOf(apart) {
+		t.Errorf("%d bytes of the %d longest lines, want %d", len(got), len(apart), lengthOf(apart))
+	}
+	if _, names, err = copySample(t.Context(), &p, file, int64(len(all)/2), 8, apart, dir); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, strings.SplitAfter(string(b), "\n")...)
+	}
+	rest := slices.DeleteFunc(before, func(l string) bool { return slices.Contains(want, l) })
+	got = slices.DeleteFunc(got, func(l string) bool { return l == "" })
+	if !slices.Equal(got, rest) {
+		t.Errorf("%d lines, want %d", len(got), len(rest))
+	}
+}
+
+func TestTakeLongest(t *testing.T) {
+	long := []corpus.LongLine{{Length: 50}, {Length: 40}, {Length: 30}}
+	for _, c := range []struct {
+		size, total int64
+		want        int
+	}{{240, 1000, 3}, {239, 1000, 2}, {100, 1000, 1}, {99, 1000, 0}, {1000, 1000, 0}} {
+		o := Options{Size: c.size, Longest: long}
+		if o.takeLongest(c.total); len(o.Longest) != c.want {
+			t.Errorf("sample of %d of %d: %d lines, want %d", c.size, c.total, len(o.Longest), c.want)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package request
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -14,8 +15,9 @@ import (
 type Inputs struct {
 	Files     []plan.File
 	Shards    []plan.Shard
-	opened    []string // paths to read the files by: that of the copy for standard input
-	shardSize int64    // bytes, nominal
+	Longest   []corpus.LongLine // of plain files, the longest first
+	opened    []string          // paths to read the files by: that of the copy for standard input
+	shardSize int64             // bytes, nominal
 	timing    progress.Timing
 }
 
@@ -58,16 +60,33 @@ func readInputs(ctx context.Context, r Rules, m Means, dir string, digests bool,
 		}
 	}
 	in.Files, in.Shards, err = corpus.Plan(ctx, in.opened, corpus.PlanOptions{
-		ShardSize: in.shardSize, Workers: m.Workers, SkipDigest: !digests, Progress: track.Add,
+		ShardSize: in.shardSize, Workers: m.Workers, SkipDigest: !digests, Progress: track.Add, Long: in.addLong,
 	})
 	if err != nil {
 		return nil, err
 	}
+	in.keepLongest()
 	for i, p := range paths {
 		in.Files[i].Path = p
 	}
 	in.timing = track.End(1, total)
 	return in, nil
+}
+
+// longKept is of how many of the longest lines a plan knows.
+const longKept = 256
+
+func (in *Inputs) addLong(l corpus.LongLine) {
+	if in.Longest = append(in.Longest, l); len(in.Longest) == 2*longKept {
+		in.keepLongest()
+	}
+}
+
+func (in *Inputs) keepLongest() {
+	slices.SortFunc(in.Longest, func(a, b corpus.LongLine) int {
+		return cmp.Or(cmp.Compare(b.Length, a.Length), cmp.Compare(a.File, b.File), cmp.Compare(a.Offset, b.Offset))
+	})
+	in.Longest = in.Longest[:min(len(in.Longest), longKept)]
 }
 
 // Shards of a corpus, where nobody says how large: small ones keep all workers

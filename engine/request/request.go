@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/jsonl"
 	"github.com/tallystick/tallystick/engine/neardup"
@@ -55,12 +56,13 @@ func (r Rules) Parser(m Means) (jsonl.Parser, error) {
 	return task.NewParser(r.Fields, m.Parser)
 }
 
-// Prepared is a plan, what it took to make it, and the counters of its
-// tokenizers.
+// Prepared is a plan, what it took to make it, the counters of its tokenizers, and
+// the longest lines of its plain files, the longest first.
 type Prepared struct {
 	Plan     plan.Plan
 	Counters []*tokenize.Counter
 	Timing   progress.Timing
+	Longest  []corpus.LongLine
 }
 
 // MakePlan resolves inputs and rules. dir is where standard input is spooled
@@ -153,7 +155,7 @@ func MakePlanFrom(ctx context.Context, r Rules, m Means, dir string, draft func(
 	if p.RunID, err = p.ComputeRunID(); err != nil {
 		return fail(err)
 	}
-	return Prepared{p, tokenizers.Counters, in.timing}, nil
+	return Prepared{p, tokenizers.Counters, in.timing, in.Longest}, nil
 }
 
 // complete decides what depends on the inputs.
