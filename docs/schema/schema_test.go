@@ -67,7 +67,7 @@ var examples = []example{
 			"files_written": 68, "files_read": 0, "cpu_seconds": ` + between + `, "seconds": ` + between + `, "longest_task_seconds": 0.5, "bound_by": "CPU"}],
 		"work_folder_bytes": 1, "seconds": ` + between + `, "assumptions": ["disks and network keep up"],
 		"sample": {"bytes": 100, "documents": 1, "rejected": 0, "text_bytes": 90, "expansion": 1, "band_keys": 16, "compared_documents": 0, "compared_text_bytes": 0, "compared_shingles": 0, "stored_shingles": 0, "near_dup_documents": 0,
-			"growth": {"sharing_documents": ` + curve + `, "copies": ` + curve + `, "copy_text": ` + curve + `, "compared_documents": ` + curve + `, "compared_text": ` + curve + `, "keys": ` + curve + `, "kept_documents": ` + families + `, "kept_text": ` + families + `, "contributors": [2, 3]},
+			"growth": {"sharing_documents": ` + curve + `, "copies": ` + curve + `, "copy_text": ` + curve + `, "compared_documents": ` + curve + `, "compared_text": ` + curve + `, "keys": ` + curve + `, "kept_documents": ` + families + `, "kept_text": ` + families + `, "contributors": ` + families + `},
 			"audit_probes": 1, "audited_documents": 2, "base_memory_bytes": 1,
 			"longest": {"bytes": 10, "documents": 1, "text_bytes": 9, "compared_text_bytes": 0, "stored_shingles": 0, "memory_bytes": ` + memory + `}, "cost": {"expand": 0, "cold": 0.1, "scan": ` + cost + `, "match": ` + cost + `, "resolve": {"index": ` + cost + `}, "tally": ` + cost + `, "seal": ` + cost + `, "report": ` + cost + `,
 				"create_file": 0.01, "read_file": 0.01, "memory_bytes": ` + memory + `},

@@ -110,13 +110,15 @@ func (m *mates) share(n int) float64 {
 	return sum / m.total
 }
 
-// Families tells how the number of documents that are kept grows. Each is a family with
-// those that are dropped for it, and a block of the corpus brings parts of families: as
-// many new ones as parts whose family is in no block before. So their number is
+// Families tells how the number of families grows: of documents that are kept, each with
+// those that are dropped for it, or of contributors, each with their documents. A block of
+// the corpus brings parts of families, and as many new families as parts whose family is in
+// no block before. So their number is
 //
 //	F(n) = F(all) + parts · Σ U(m), over the blocks m beyond the sample
 //
-// where U(m) is the share of parts that are alone in m blocks, of which a Curve tells.
+// where U(m) is the share of parts that are alone in m blocks, of which a Curve tells. Of
+// less than the sample it is taken to be a power, as of words in a text.
 type Families struct {
 	Parts  Curve   `json:"parts"`  // share with another part of their family
 	Block  float64 `json:"block"`  // parts of a block, on average
@@ -128,6 +130,10 @@ type Families struct {
 func (f Families) At(blocks float64) Range {
 	from := float64(f.Parts.Blocks)
 	sum := Range{f.Number, f.Number, f.Number}
+	if blocks < from && f.Block > 0 {
+		power := math.Log(math.Max(1, f.Number/f.Block)) / math.Log(math.Max(2, from))
+		return sum.times(math.Pow(blocks/from, power))
+	}
 	if blocks <= from || from == 0 {
 		return sum
 	}

@@ -106,15 +106,15 @@ func (m *model) dropped() Range {
 	return Range{of(kept.High), of(kept.Expected), of(kept.Low)}
 }
 
-// contributors are those of the corpus, or of a part of it, in bytes. Their
-// number grows as a power of the size, as that of words in a text does.
+// contributors are those of the corpus, or of a part of it, in bytes.
 func (m *model) contributors(bytes float64) float64 {
-	half, all := m.s.Growth.Contributors[0], m.s.Growth.Contributors[1]
-	if half < 1 || all <= half {
-		return all
-	}
-	power := math.Min(1, math.Log2(all/half))
-	return math.Max(1, all*math.Pow(bytes/float64(m.s.Bytes), power))
+	return m.s.contributors(bytes / float64(m.s.Bytes))
+}
+
+// contributors are those of so many samples.
+func (s *Sample) contributors(samples float64) float64 {
+	f := &s.Growth.Contributors
+	return math.Max(1, f.At(samples*float64(f.Parts.Blocks)).Expected)
 }
 
 // corpus tells what the whole is.
@@ -317,13 +317,13 @@ func (m *model) tally() Stage {
 	f := &m.s.Files
 	tasks := math.Max(1, float64(s.Tasks))
 	s.Work = int64(m.of(f.Documents) + float64(f.Decisions)*m.dropped().Expected)
-	s.Writes = int64(float64(f.Private)*tasks*m.contributors(m.lines/tasks)/math.Max(1, 2*m.s.Growth.Contributors[0]) + float64(f.Output)*m.dropped().Expected)
+	s.Writes = int64(float64(f.Private)*tasks*m.contributors(m.lines/tasks)/(2*m.s.contributors(0.5)) + float64(f.Output)*m.dropped().Expected)
 	s.Files = 9 * int64(s.Tasks)
 	s.Opens = 4 * int64(s.Tasks)
 	held := func(contributors, dropped float64) float64 {
 		return math.Min(dropRows, dropSize*dropped) + sumSize*contributors
 	}
-	s.Memory = m.memory(task.Tally, m.busy(s.Tasks), held(m.contributors(m.lines/tasks), m.s.dropped()*m.dropped().Expected/tasks), held(m.s.Growth.Contributors[0], m.s.dropped()/2))
+	s.Memory = m.memory(task.Tally, m.busy(s.Tasks), held(m.contributors(m.lines/tasks), m.s.dropped()*m.dropped().Expected/tasks), held(m.s.contributors(0.5), m.s.dropped()/2))
 	m.finish(&s, func(i int) float64 { return m.s.Cost.Tally.of(m.plain[i] / float64(m.s.Bytes)) }, 0)
 	return s
 }
@@ -335,11 +335,11 @@ func (m *model) seal() Stage {
 	tasks := math.Max(1, float64(m.p.TallyTasks()))
 	rows := all + tasks*m.contributors(m.lines/tasks)
 	had := m.s.rows()
-	s.Work = int64(float64(m.s.Files.Private) * (rows - all) / math.Max(1, 2*m.s.Growth.Contributors[0]))
-	s.Writes = int64(float64(m.s.Files.Tally) * all / math.Max(1, m.s.Growth.Contributors[1]))
+	s.Work = int64(float64(m.s.Files.Private) * (rows - all) / (2 * m.s.contributors(0.5)))
+	s.Writes = int64(float64(m.s.Files.Tally) * all / m.s.contributors(1))
 	s.Files = 6
 	s.Opens = int64(5 * tasks)
-	s.Memory = m.memory(task.Seal, 1, rowSize*all, rowSize*m.s.Growth.Contributors[1])
+	s.Memory = m.memory(task.Seal, 1, rowSize*all, rowSize*m.s.contributors(1))
 	dropped := m.dropped().Expected
 	m.finish(&s, func(int) float64 {
 		return m.s.Cost.Seal.of(rows/math.Max(1, had)) + m.s.Cost.Report.Each*tasks + m.s.Cost.Report.Whole*dropped

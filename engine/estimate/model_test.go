@@ -33,7 +33,7 @@ func made(times int) (plan.Plan, Sample) {
 	flat, alone := Curve{32, 0.1, 0.1, 0.1}, Curve{32, 0, 0, 0}
 	return p, Sample{
 		Bytes: 64 << 20, Documents: 32000, Text: 60 << 20, Expansion: 1, BandKeys: 512000, Compared: 3200, ComparedText: 6 << 20, Shingles: 1e6, Stored: 1e6, NearDups: 1000,
-		Growth:     Growth{Sharing: flat, Copies: alone, Compared: flat, Text: flat, Keys: flat, Kept: Families{alone, 31000. / 32, 31000}, KeptText: Families{alone, 1 << 17, 4 << 20}, Contributors: [2]float64{50, 100}},
+		Growth:     Growth{Sharing: flat, Copies: alone, Compared: flat, Text: flat, Keys: flat, Kept: Families{alone, 31000. / 32, 31000}, KeptText: Families{alone, 1 << 17, 4 << 20}, Contributors: Families{alone, 100. / 32, 100}},
 		BaseMemory: 20 << 20,
 		Cost: Cost{
 			Scan: Line{0.01, 0.5}, Match: Line{0.001, 0.02}, Tally: Line{0.001, 0.02}, Seal: Line{0.01, 0.01},

@@ -438,7 +438,7 @@ func (s *Sample) dropped() float64 {
 
 // rows are those that seal reads: a contributor in each shard, and in all.
 func (s *Sample) rows() float64 {
-	return s.Growth.Contributors[1] + 2*s.Growth.Contributors[0]
+	return s.contributors(1) + 2*s.contributors(0.5)
 }
 
 // note keeps what the records tell of files and numbers.

@@ -11,16 +11,15 @@ import (
 
 // Growth is what does not grow as the corpus does.
 type Growth struct {
-	Sharing  Curve    `json:"sharing_documents"` // that share an exact key or a bucket
-	Copies   Curve    `json:"copies"`            // documents with an exact copy
-	CopyText Curve    `json:"copy_text"`         // their bytes
-	Compared Curve    `json:"compared_documents"`
-	Text     Curve    `json:"compared_text"` // bytes
-	Keys     Curve    `json:"keys"`          // exact keys and those of bands
-	Kept     Families `json:"kept_documents"`
-	KeptText Families `json:"kept_text"` // bytes, of those that are compared
-	// Contributors are distinct ones in half of the sample and in all of it.
-	Contributors [2]float64 `json:"contributors"`
+	Sharing      Curve    `json:"sharing_documents"` // that share an exact key or a bucket
+	Copies       Curve    `json:"copies"`            // documents with an exact copy
+	CopyText     Curve    `json:"copy_text"`         // their bytes
+	Compared     Curve    `json:"compared_documents"`
+	Text         Curve    `json:"compared_text"` // bytes
+	Keys         Curve    `json:"keys"`          // exact keys and those of bands
+	Kept         Families `json:"kept_documents"`
+	KeptText     Families `json:"kept_text"`    // bytes, of those that are compared
+	Contributors Families `json:"contributors"` // each with its documents
 }
 
 // survey learns from a job, whose match is done, who shares what with whom.
@@ -182,7 +181,7 @@ func (s *survey) count(members []doc.Place) {
 
 // read notes the documents of all shards.
 func (s *survey) read(ctx context.Context, g *Growth) error {
-	seen := map[string]bool{} // by contributor: in the first half of the blocks, which are mixed
+	seen := map[string]uint64{} // blocks by contributor
 	for shard := range s.starts {
 		s.first = append(s.first, len(s.docs))
 		err := stage.EachDocument(ctx, s.job, shard, func(ordinal uint32, reason doc.Reason, size uint64, contributor []byte) {
@@ -191,18 +190,17 @@ func (s *survey) read(ctx context.Context, g *Growth) error {
 			}
 			d := &s.docs[len(s.docs)-1]
 			d.used, d.bytes, d.block = reason == doc.OK, float64(size), s.blockOf(shard, ordinal)
-			if !seen[string(contributor)] {
-				seen[string(contributor)] = true
-				g.Contributors[1]++
-			}
+			seen[string(contributor)] |= 1 << d.block
 		})
 		if err != nil {
 			return err
 		}
-		if shard == 0 {
-			g.Contributors[0] = float64(len(seen))
-		}
 	}
+	all := families{parts: newMates(s.blocks)}
+	for _, blocks := range seen {
+		all.add(1, bits.OnesCount64(blocks))
+	}
+	g.Contributors = all.curve()
 	return nil
 }
 
