@@ -106,11 +106,6 @@ func (m *model) dropped() Range {
 	return Range{of(kept.High), of(kept.Expected), of(kept.Low)}
 }
 
-// contributors are those of the corpus, or of a part of it, in bytes.
-func (m *model) contributors(bytes float64) float64 {
-	return m.s.contributors(bytes / float64(m.s.Bytes))
-}
-
 // contributors are those of so many samples.
 func (s *Sample) contributors(samples float64) float64 {
 	f := &s.Growth.Contributors
@@ -120,7 +115,7 @@ func (s *Sample) contributors(samples float64) float64 {
 // corpus tells what the whole is.
 func (m *model) corpus() Corpus {
 	return Corpus{
-		Bytes: int64(m.lines), Documents: m.documents(), Contributors: int64(m.contributors(m.lines)),
+		Bytes: int64(m.lines), Documents: m.documents(), Contributors: int64(m.s.contributors(m.scale)),
 		Sharing: m.share(m.s.Growth.Sharing), Copies: m.share(m.s.Growth.Copies), Sampled: math.Min(1, float64(m.s.Bytes+m.s.Longest.Bytes)/math.Max(1, m.lines)),
 	}
 }
@@ -131,6 +126,11 @@ func (m *model) documents() int64 {
 
 // of is n bytes of the sample in the whole corpus.
 func (m *model) of(n int64) float64 { return float64(n) * m.scale }
+
+// outlines are the bytes of those of all documents: they are as long as texts are.
+func (m *model) outlines() float64 {
+	return float64(m.s.Files.Outlines) * m.lines / float64(m.s.Bytes)
+}
 
 // slots are the tasks that the fleet does at once.
 func (m *model) slots(tasks int) int { return min(tasks, m.f.Machines*m.f.Cores) }
@@ -264,7 +264,7 @@ func (m *model) scan() Stage {
 		}
 	}
 	f := &m.s.Files
-	s.Writes = int64(m.of(f.Documents + f.Keys + f.Outlines))
+	s.Writes = int64(m.of(f.Documents+f.Keys) + m.outlines())
 	s.Files = int64(s.Tasks) * m.filesOf(f.Outlines, 3)
 	blocks := 2 * float64(m.p.Partitions) * math.Min(keyBlock, m.of(f.Keys)/math.Max(1, float64(s.Tasks))/float64(m.p.Partitions))
 	had := 2 * partitions * math.Min(keyBlock, float64(f.Keys)/2/partitions)
@@ -317,13 +317,13 @@ func (m *model) tally() Stage {
 	f := &m.s.Files
 	tasks := math.Max(1, float64(s.Tasks))
 	s.Work = int64(m.of(f.Documents) + float64(f.Decisions)*m.dropped().Expected)
-	s.Writes = int64(float64(f.Private)*tasks*m.contributors(m.lines/tasks)/(2*m.s.contributors(0.5)) + float64(f.Output)*m.dropped().Expected)
+	s.Writes = int64(float64(f.Private)*tasks*m.s.contributors(m.scale/tasks)/(2*m.s.contributors(0.5)) + float64(f.Output)*m.dropped().Expected)
 	s.Files = 9 * int64(s.Tasks)
 	s.Opens = 4 * int64(s.Tasks)
 	held := func(contributors, dropped float64) float64 {
 		return math.Min(dropRows, dropSize*dropped) + sumSize*contributors
 	}
-	s.Memory = m.memory(task.Tally, m.busy(s.Tasks), held(m.contributors(m.lines/tasks), m.s.dropped()*m.dropped().Expected/tasks), held(m.s.contributors(0.5), m.s.dropped()/2))
+	s.Memory = m.memory(task.Tally, m.busy(s.Tasks), held(m.s.contributors(m.scale/tasks), m.s.dropped()*m.dropped().Expected/tasks), held(m.s.contributors(0.5), m.s.dropped()/2))
 	m.finish(&s, func(i int) float64 { return m.s.Cost.Tally.of(m.plain[i] / float64(m.s.Bytes)) }, 0)
 	return s
 }
@@ -331,9 +331,9 @@ func (m *model) tally() Stage {
 // seal estimates the stage.
 func (m *model) seal() Stage {
 	s := Stage{Name: task.Seal, Tasks: 1}
-	all := m.contributors(m.lines)
+	all := m.s.contributors(m.scale)
 	tasks := math.Max(1, float64(m.p.TallyTasks()))
-	rows := all + tasks*m.contributors(m.lines/tasks)
+	rows := all + tasks*m.s.contributors(m.scale/tasks)
 	had := m.s.rows()
 	s.Work = int64(float64(m.s.Files.Private) * (rows - all) / (2 * m.s.contributors(0.5)))
 	s.Writes = int64(float64(m.s.Files.Tally) * all / m.s.contributors(1))

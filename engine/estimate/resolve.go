@@ -107,7 +107,7 @@ func (m *model) resolve() Stage {
 	m.unpack(&cpu, &clock, passes)
 	s.CPU = cpu
 	s.Reads = int64(m.compared() + m.audited() + m.packed()*passes)
-	s.Work = int64(m.of(f.Documents)+2*m.of(f.Outlines)) + 2*int64(m.groups())
+	s.Work = int64(m.of(f.Documents)+2*m.outlines()) + 2*int64(m.groups())
 	s.Writes = int64(float64(f.Decisions) * m.dropped().Expected)
 	held, scratch := m.sets(1)
 	s.Scratch = int64(scratch)
@@ -150,7 +150,7 @@ func (m *model) decide() Stage {
 	passes, outlines := m.passes(), 0.0
 	if m.p.AuditPPM > 0 {
 		passes++
-		outlines = 2 * m.of(f.Outlines)
+		outlines = 2 * m.outlines()
 	}
 	m.unpack(&cpu, &clock, passes)
 	s.CPU = cpu.times(tasks)
