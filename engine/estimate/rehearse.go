@@ -44,19 +44,6 @@ type Sample struct {
 	Files        Written `json:"files"`
 }
 
-// Longest is what the longest lines take, which are no part of the sample. What few lines
-// have most of is not like the rest: so they are all rehearsed, by themselves. Nobody else
-// is a duplicate of one, as what is has about its length.
-type Longest struct {
-	Bytes     int64 `json:"bytes"` // of lines, with their ends
-	Documents int64 `json:"documents"`
-	Text      int64 `json:"text_bytes"`
-	Compared  int64 `json:"compared_text_bytes"` // no audit among them
-	Stored    int64 `json:"stored_shingles"`
-	// Memory is as in Cost; that of resolve without what is stored.
-	Memory map[task.Stage]int64 `json:"memory_bytes"`
-}
-
 // Cost is seconds of one core's CPU, but for those of files, which are seconds
 // of the clock. What stages take is a part that every task takes, whatever it
 // does, and one that grows.
@@ -182,37 +169,6 @@ func Rehearse(ctx context.Context, p plan.Plan, counters []task.Counter, o Optio
 		}
 	}
 	return s, nil
-}
-
-// takeLongest leaves in Longest those lines that are rehearsed by themselves, up to half
-// of the sample. Where all of the corpus is the sample there are none.
-func (o *Options) takeLongest(total int64) {
-	if o.Size >= total {
-		o.Longest = nil
-	}
-	for lengthOf(o.Longest) > o.Size/2 {
-		o.Longest = o.Longest[:len(o.Longest)-1]
-	}
-}
-
-// lengthOf is the bytes of lines.
-func lengthOf(lines []corpus.LongLine) (bytes int64) {
-	for _, l := range lines {
-		bytes += l.Length
-	}
-	return bytes
-}
-
-// rehearseLongest does all stages once with the longest lines.
-func rehearseLongest(ctx context.Context, p plan.Plan, counters []task.Counter, o Options) (Longest, error) {
-	p.AuditPPM, p.AuditLeast, p.AuditMost = 0, 0, 0
-	o.Repeats = 1
-	_, s, err := rehearse(ctx, p, counters, o, func() (*sampler, []string, error) { return copyLong(ctx, &p, o.Files, o.Longest, o.Dir) })
-	l := Longest{Bytes: s.Bytes, Documents: s.Documents, Text: s.Text, Compared: s.ComparedText, Stored: s.Stored, Memory: s.Cost.Memory}
-	if err == nil {
-		l.Memory[task.Resolve] = max(0, l.Memory[task.Resolve]-8*l.Stored)
-	}
-	return l, err
 }
 
 // rehearse does all stages a few times with a sample.
