@@ -104,7 +104,7 @@ var examples = []example{
 	{"count", `{"bytes": 20, "tokens": 7}`},
 	{"task", `{"stage": "scan", "task": 0, "run_id": "` + digest + `", "files": [{"path": "tally.jsonl", "size": 3, "sha256": "` + digest + `"}],
 		"work": [{"path": ".work/scan/00000.docs", "size": 3, "xxh64": "0123456789abcdef"}], "numbers": {"wordhash": 9}, "seconds": 0.5, "steps": [{"name": "exact", "seconds": 0.1}],
-		"bytes": 10, "engines": ["native"], "unsynced": true}`},
+		"bytes": 10, "engines": ["native"], "unsynced": true, "xxh64": "0123456789abcdef"}`},
 	{"explain", `{"id": "", "file": "a.jsonl", "line": 2, "contributor": "ann", "class": "rejected", "reason": "invalid_json", "threshold": "0.8", "bands": 72}`},
 	{"pay", `{"record": "row", "kind": "contributor", "contributor": "ann", "tokens": 130, "carry_in": "0", "amount": "9", "paid": "9", "carried": "0",
 		"amount_major": "0.00000000009", "paid_major": "0.00"}`},
