@@ -20,7 +20,7 @@ const module = "github.com/tallystick/tallystick/"
 var layers = [][]string{
 	{"engine/doc", "engine/plan", "engine/internal/parquetguard", "kernels"},
 	{"kernels/*", "kernels/internal/*"},
-	{"engine/internal/*", "engine/object", "engine/tokenize/ucd", "engine/tokenize/runes", "engine/tokenize/trie", "engine/tokenize/hugepage", "engine/tokenize/internal/*", "docs/schema"},
+	{"engine/internal/*", "engine/object", "engine/headroom", "engine/tokenize/ucd", "engine/tokenize/runes", "engine/tokenize/trie", "engine/tokenize/hugepage", "engine/tokenize/internal/*", "docs/schema"},
 	{"engine/tokenize/pipeline", "engine/tokenize/pretoken", "engine/tokenize/countcache", "engine/tokenize/automaton", "engine/tokenize/tiktoken", "engine/tokenize/loadcache"},
 	{"engine/tokenize/normalize", "engine/tokenize/vocab", "engine/tokenize/longrow", "engine/tokenize/tokenrow"},
 	{"engine/store", "engine/alarm", "engine/audit", "engine/bands", "engine/docset", "engine/jsonl", "engine/shingle", "engine/shingleset", "engine/bitmap", "engine/tally", "engine/decision", "engine/manifest", "engine/verify/spill", "engine/verify/wary", "engine/sweep", "engine/progress", "engine/tokenize/bpe", "engine/tokenize/spbpe", "engine/tokenize/wordpiece", "engine/tokenize/unigram", "engine/tokenize/hf"},

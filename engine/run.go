@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/folder"
 	"github.com/tallystick/tallystick/engine/manifest"
 	"github.com/tallystick/tallystick/engine/object"
@@ -188,6 +189,7 @@ func runStageBy(ctx context.Context, job *task.Job, name task.Stage, m request.M
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(job.AtOnce(name))
+	defer corpus.DropDecoders()
 	var bytes atomic.Int64
 	space := watchSpace(&job.Plan, job.Dir, m.Progress)
 	for i := range tasks {

@@ -19,6 +19,7 @@ import (
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/estimate"
 	"github.com/tallystick/tallystick/engine/folder"
+	"github.com/tallystick/tallystick/engine/headroom"
 	"github.com/tallystick/tallystick/engine/store/s3"
 	"github.com/tallystick/tallystick/engine/tokenize"
 	"github.com/tallystick/tallystick/kernels"
@@ -104,6 +105,7 @@ func grammarFor(args []string) (grammar any, output *outputFlags) {
 
 // Main runs the program and returns its exit code.
 func Main(args []string, stdout, stderr io.Writer) int {
+	headroom.Bound()
 	s3.Register()
 	grammar, output := grammarFor(args)
 	helped := false

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/klauspost/compress/gzip"
@@ -139,14 +140,14 @@ func (d *decompressor) start() error {
 		d.stream = &gzipMembers{in: in}
 		return nil
 	case compressionZstd:
-		// One goroutine: what is decoded before an error must not depend
-		// on timing.
-		r, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1),
-			zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
+		z, err := takeDecoder()
 		if err != nil {
 			return err
 		}
-		d.stream, d.release = r, r.Close
+		if err := z.Reset(in); err != nil {
+			return err
+		}
+		d.stream, d.release = z, func() { leaveDecoder(z) }
 		return nil
 	}
 	return fmt.Errorf("%s: %w: plan: unknown compression %q", d.planned.Path, doc.ErrCorrupt, d.planned.Compression)
@@ -225,4 +226,12 @@ func (d *decompressor) checkSum(s plan.Shard) error {
 }
 
 // Close ends the decompression; the file stays open.
-func (d *decompressor) Close() { d.release() }
+func (d *decompressor) Close() {
+	d.release()
+	d.release, d.stream = func() {}, ended{} // the decoder may be another's by now
+}
+
+// ended is the stream of a decompressor that was closed.
+type ended struct{}
+
+func (ended) Read([]byte) (int, error) { return 0, fs.ErrClosed }

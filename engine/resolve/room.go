@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 
+	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/doc"
 	"github.com/tallystick/tallystick/engine/fate"
 	"github.com/tallystick/tallystick/engine/neardup"
@@ -56,6 +57,7 @@ func (r *resolver) roomLeft() int64 {
 	if !r.bounded() {
 		return unboundedRoom
 	}
+	corpus.DropDecoders()
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
