@@ -18,6 +18,7 @@ import (
 	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/estimate"
 	"github.com/tallystick/tallystick/engine/folder"
+	"github.com/tallystick/tallystick/engine/headroom"
 	"github.com/tallystick/tallystick/engine/internal/usage"
 	"github.com/tallystick/tallystick/engine/plan"
 	"github.com/tallystick/tallystick/engine/request"
@@ -30,6 +31,7 @@ import (
 // in a process of its own, as the program does.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("TALLYSTICK_STAGE_IN"); dir != "" {
+		headroom.Bound()
 		do := func() error { return doStage(dir, task.Stage(os.Getenv("TALLYSTICK_STAGE"))) }
 		if file := os.Getenv("TALLYSTICK_ESTIMATE_OF"); file != "" {
 			do = func() error { return doEstimate(dir, file) }
