@@ -57,11 +57,15 @@ func (r *resolver) roomLeft() int64 {
 	if !r.bounded() {
 		return unboundedRoom
 	}
+	fixed := int64(reserved)
+	if !r.isShare() { // which compresses nothing
+		fixed += r.PackMemory()
+	}
 	corpus.DropDecoders()
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return (r.Memory - reserved - r.PackMemory() - int64(m.HeapAlloc)) / 2
+	return (r.Memory - fixed - int64(m.HeapAlloc)) / 2
 }
 
 // fits reports whether everything can be resolved at once: always, without a bound.
