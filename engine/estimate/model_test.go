@@ -141,12 +141,15 @@ func TestDecideTasksOfASweepableRun(t *testing.T) {
 	_, plain := s.Of(p, f)
 	p.NearDup.FloorNum, p.NearDup.FloorDen = 1, 2
 	_, stages := s.Of(p, f)
-	sets := int64(8 * s.Shingles * 1000)
+	sets := int64(8 * s.Stored * 1000)
 	if got := stages[2].Writes - plain[2].Writes; got < sets/2 || got > 2*sets {
 		t.Errorf("decide writes %d bytes more, of %d of sets", got, sets)
 	}
 	if got := stages[3].Work - plain[3].Work; got < sets/2 || got > 2*sets {
 		t.Errorf("resolve reads %d bytes more, of %d of sets", got, sets)
+	}
+	if more, files := stages[3].Opens-plain[3].Opens, int64(len(p.Shards)+p.Partitions); more < files {
+		t.Errorf("resolve opens %d files more, of %d of documents and groups", more, files)
 	}
 	if stages[3].Memory <= plain[3].Memory {
 		t.Errorf("resolve holds %d bytes, %d where nothing is kept", stages[3].Memory, plain[3].Memory)

@@ -188,8 +188,12 @@ func (m *model) merge() Stage {
 	})
 	s.CPU = cpu
 	s.Writes = int64(float64(f.Decisions) * m.dropped().Expected)
-	s.Work = s.Writes + int64(m.passedOn())
+	s.Work = s.Writes
 	s.Opens = int64(m.p.DecideTasks * 5)
+	if m.p.NearDup.Sweepable() {
+		s.Work += int64(m.passedOn() + m.of(f.Documents) + 4*m.groups())
+		s.Opens += int64(shards + 5*float64(m.p.Partitions))
+	}
 	s.Files = int64(shards) + 4
 	s.Memory = m.resolving(m.kept())
 	m.inOne(&s, clock, 1)
@@ -197,12 +201,12 @@ func (m *model) merge() Stage {
 }
 
 // passedOn are the bytes of shingle sets that the tasks of decide of a sweepable run leave to
-// resolve.
+// resolve: edits of each other, as those that they hold.
 func (m *model) passedOn() float64 {
 	if !m.p.NearDup.Sweepable() {
 		return 0
 	}
-	return 8 * float64(m.s.Shingles) * m.grown(m.s.Growth.Text).Expected
+	return 8 * m.stored()
 }
 
 // kept is what resolve holds while it merges what a sweepable run keeps.
