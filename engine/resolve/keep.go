@@ -38,8 +38,9 @@ func (r *resolver) keep(ctx context.Context) error {
 
 // sharedSets begins the file of shingle sets of a task of decide: each after its place, in
 // the order in which they are kept, which is that of all documents too: resolve merges them.
-func (r *resolver) sharedSets(ctx context.Context) (*wire.Encoder, error) {
-	return r.Encode(ctx, task.WorkPath(task.Decide, r.Record.Task, "sets"), ofAll["sets"])
+func (r *resolver) sharedSets(ctx context.Context) (*wire.SetsEncoder, error) {
+	e, err := r.Encode(ctx, task.WorkPath(task.Decide, r.Record.Task, "sets"), ofAll["sets"])
+	return &wire.SetsEncoder{Encoder: e}, err
 }
 
 // keeping writes what other thresholds need of a sweepable run whose documents are not

@@ -170,8 +170,8 @@ func (m *merger) keep(ctx context.Context) error {
 	}
 	k, written := m.kept, 0
 	var set []uint64
-	err = mergeFiles(ctx, m, "sets", func(d *wire.Decoder, rest **wire.Decoder) doc.Place {
-		*rest = d
+	err = mergeFiles(ctx, m, "sets", func(d *wire.Decoder, sets *wire.SetsDecoder) doc.Place {
+		sets.Decoder = d
 		return d.Place()
 	}, func(place doc.Place) (uint64, error) {
 		n, shares := m.places.Find(place)
@@ -179,8 +179,8 @@ func (m *merger) keep(ctx context.Context) error {
 			return 0, fmt.Errorf("%w: line %d of shard %d shares no bucket", doc.ErrCorrupt, place.Ordinal, place.Shard)
 		}
 		return uint64(k.first[n])<<32 | uint64(k.ranks[n]), nil
-	}, func(at uint64, _ doc.Place, rest **wire.Decoder) error {
-		set = (*rest).Set(set)
+	}, func(at uint64, _ doc.Place, sets *wire.SetsDecoder) error {
+		set = sets.Set(set)
 		w.Set(uint32(at), set)
 		written++
 		return ctx.Err()

@@ -90,3 +90,124 @@ func TestDamagedSets(t *testing.T) {
 		}
 	}
 }
+
+// revisions are sets of which some are much like the one before, whatever their sizes.
+func revisions(rng *rand.Rand, n, most int) [][]uint64 {
+	var sets [][]uint64
+	var set []uint64
+	for range n {
+		switch rng.IntN(8) {
+		case 0:
+			set = nil
+		case 1, 2:
+			set = make([]uint64, rng.IntN(most))
+			for i := range set {
+				set[i] = rng.Uint64()
+			}
+		default:
+			set = slices.Clone(set)
+			set = slices.DeleteFunc(set, func(uint64) bool { return rng.IntN(50) == 0 })
+			for range rng.IntN(1 + len(set)/50 + 2) {
+				set = append(set, rng.Uint64())
+			}
+		}
+		slices.Sort(set)
+		set = slices.Compact(set)
+		sets = append(sets, set)
+	}
+	return sets
+}
+
+// encodedSets is what a SetsEncoder makes of sets.
+func encodedSets(t *testing.T, sets [][]uint64) []byte {
+	t.Helper()
+	var file bytes.Buffer
+	e := SetsEncoder{Encoder: NewEncoder(&file, "")}
+	for _, set := range sets {
+		e.Set(set)
+	}
+	if err := e.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return file.Bytes()
+}
+
+// Sets that are edits of each other are read as they were written, and take less.
+func TestEditedSets(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 2))
+	for _, most := range []int{4, 200, 3 * mostBase} {
+		sets := revisions(rng, 200, most)
+		whole := 0
+		for _, set := range sets {
+			whole += 8 * len(set)
+		}
+		file := encodedSets(t, sets)
+		if most == 200 && len(file) > whole/2 || len(file) > whole+4*len(sets) {
+			t.Errorf("%d bytes of shingles take %d", whole, len(file))
+		}
+		for _, buffer := range []int{10, codecBuffer} {
+			d, err := NewDecoderSize(bytes.NewReader(file), "", buffer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			read := SetsDecoder{Decoder: d}
+			var got []uint64
+			for i, set := range sets {
+				if got = read.Set(got); !slices.Equal(got, set) {
+					t.Fatalf("buffer of %d, set %d of %d shingles: got %d, %v", buffer, i, len(set), len(got), d.Err)
+				}
+			}
+			if d.More() || d.Err != nil {
+				t.Fatalf("buffer of %d: more, %v", buffer, d.Err)
+			}
+		}
+	}
+}
+
+// What are no edits of the set before is an error; and whatever bytes are read, a set ascends.
+func TestDamagedEdits(t *testing.T) {
+	base := []uint64{10, 20, 30}
+	for name, edits := range map[string]func(e *Encoder){
+		"lacks more than there are":    func(e *Encoder) { e.Uint(5); e.Set(nil); e.Raw(make([]byte, 4)) },
+		"lacks what is not there":      func(e *Encoder) { e.Uint(2); e.Set(nil); e.Uint(3) },
+		"lacks another that is not":    func(e *Encoder) { e.Uint(3); e.Set(nil); e.Uint(1); e.Uint(1) },
+		"has a shingle twice":          func(e *Encoder) { e.Uint(1); e.Set([]uint64{20}) },
+		"has the last one twice":       func(e *Encoder) { e.Uint(1); e.Set([]uint64{15, 30}) },
+		"gains what does not ascend":   func(e *Encoder) { e.Uint(1); e.Set([]uint64{5, 4}) },
+		"lacks more than a base holds": func(e *Encoder) { e.Uint(mostBase + 2) },
+		"ends":                         func(e *Encoder) { e.Uint(3); e.Set(nil); e.Uint(0) },
+	} {
+		var file bytes.Buffer
+		e := SetsEncoder{Encoder: NewEncoder(&file, "")}
+		e.Set(base)
+		edits(e.Encoder)
+		e.Flush()
+		d, _ := NewDecoder(bytes.NewReader(file.Bytes()), "")
+		read := SetsDecoder{Decoder: d}
+		if got := read.Set(nil); !slices.Equal(got, base) {
+			t.Fatal(got)
+		}
+		if got := read.Set(nil); !errors.Is(d.Err, doc.ErrCorrupt) {
+			t.Errorf("%s: %d, %v", name, got, d.Err)
+		}
+	}
+	rng := rand.New(rand.NewPCG(3, 3))
+	file := encodedSets(t, revisions(rng, 30, 40))
+	for range 2000 {
+		bad := slices.Clone(file)
+		for range 1 + rng.IntN(3) {
+			bad[rng.IntN(len(bad))] ^= 1 << rng.IntN(8)
+		}
+		d, _ := NewDecoder(bytes.NewReader(bad), "")
+		read := SetsDecoder{Decoder: d}
+		for d.More() {
+			got := read.Set(nil)
+			if d.Err == nil && len(slices.Compact(slices.Clone(got))) != len(got) || !slices.IsSorted(got) {
+				t.Fatalf("%d does not ascend", got)
+			}
+		}
+		if d.Err != nil && !errors.Is(d.Err, doc.ErrCorrupt) {
+			t.Fatal(d.Err)
+		}
+	}
+}
