@@ -113,6 +113,29 @@ func TestStages(t *testing.T) {
 	}
 }
 
+// TestResolveOfSweepableRuns: one thread compresses what they keep, however many CPUs there are,
+// with tasks of decide and without.
+func TestResolveOfSweepableRuns(t *testing.T) {
+	for _, tasks := range []int{0, 16} {
+		p := planOf(5000)
+		p.DecideTasks = tasks
+		resolve := func() Stage {
+			stages, err := Stages(p, Size{CPUs: 64})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return stages[len(stages)-3]
+		}
+		plain := resolve()
+		p.NearDup.FloorNum, p.NearDup.FloorDen = 1, 2
+		sweepable := resolve()
+		// About 1.5 ns for each byte, on a fast processor.
+		if more := sweepable.Time - plain.Time; plain.Name != task.Resolve || more < 5*time.Nanosecond*(5000<<26) {
+			t.Errorf("%d tasks of decide, %s: %v more", tasks, plain.Name, more)
+		}
+	}
+}
+
 func TestSlurmFiles(t *testing.T) {
 	files, _, err := Slurm(withDecide(planOf(5000)), SlurmOptions{
 		Binary: "/opt/tally stick/bin/tallystick", Plan: "/data/out/plan.json", Workdir: "/data", Jobs: "/data/50% jobs",

@@ -22,6 +22,7 @@ const (
 	slowest      = 10e6 // bytes of text a second and CPU: a tenth of what is usual
 	keySize      = 16   // bytes of a key in match
 	sortedTwice  = 3    // times the keys, while they are joined
+	fasterKept   = 6    // times as fast one thread compresses what a sweepable run keeps of a text
 	memberShare  = 4    // of the documents one in so many shares a key with another
 	memberSize   = 512  // bytes of such a document in resolve
 	othersSize   = 16   // and in each task of decide, or where only that is kept of it
@@ -73,6 +74,9 @@ func (g guess) of(s *Stage) (memory int64, limit time.Duration) {
 		}
 		memory += int64(s.CPUs)*perWorker + members
 		limit += seconds(g.text) / time.Duration(s.CPUs)
+		if g.p.NearDup.Sweepable() { // which has to be one thread
+			limit += seconds(g.text / fasterKept)
+		}
 	case task.Tally:
 		limit += time.Duration(rounds) * seconds(g.largest/10)
 	case task.Seal:
