@@ -145,6 +145,7 @@ func (f *findings) judge(ctx context.Context, t *task.Task, scanned []task.Recor
 				left[shard]--
 			}
 		}
+		d.SkipRest()
 		if d.Err == nil && left[shard] > 0 {
 			d.Err = fmt.Errorf("%w: a line that has an outline has no record", doc.ErrCorrupt)
 		}

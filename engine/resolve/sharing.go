@@ -62,7 +62,7 @@ func (r *resolver) eachDocOf(ctx context.Context, shard int, rec *wire.Document,
 		_, shares := r.places.Find(doc.Place{Shard: uint32(shard), Ordinal: ordinal})
 		return shares
 	}
-	// Behind the last line of interest nothing is.
+	// Behind the last line of interest nothing is, and without one all of it is of none.
 	for end > 0 && !behind && d.More() {
 		if !d.SizedDocumentOf(rec, shares) {
 			continue
@@ -75,6 +75,12 @@ func (r *resolver) eachDocOf(ctx context.Context, shard int, rec *wire.Document,
 			return err
 		}
 		if err := fn(doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}, decided); err != nil {
+			return err
+		}
+	}
+	if end > 0 {
+		d.SkipRest()
+		if _, err := carried(math.MaxUint32); err != nil { // which is behind the last
 			return err
 		}
 	}

@@ -82,10 +82,10 @@ func (c *crediting) write(ctx context.Context, t *taskRun) error {
 		return nil
 	}
 	if c.d.Err == nil && len(c.others) > 0 {
-		c.d.Err = fmt.Errorf("%w: a group of line %d of shard %d, which is not kept", doc.ErrCorrupt, c.next, t.Record.Task)
+		c.d.Fail(fmt.Errorf("%w: a group of line %d of shard %d, which is not kept", doc.ErrCorrupt, c.next, t.Record.Task))
 	}
-	if c.d.Err != nil {
-		return c.d.Err
+	if err := c.d.Ended(); err != nil {
+		return err
 	}
 	e, err := t.Encode(ctx, task.WorkPath(task.Tally, t.Record.Task, "credits"), magicCredits)
 	if err != nil {

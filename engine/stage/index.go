@@ -109,9 +109,7 @@ func (t *taskRun) indexShard(ctx context.Context, shard int, decidedBy *task.Rec
 	for keys.More() {
 		kind := wire.KeyKind(keys.Byte())
 		if kind == wire.KeyDirectory {
-			for keys.More() { // to the end, where the file is compared with its sum
-				keys.Byte()
-			}
+			keys.SkipRest()
 			break
 		}
 		keys.Uint() // partition

@@ -458,3 +458,53 @@ func TestTaskOrder(t *testing.T) {
 		}
 	}
 }
+
+// A byte that is flipped in the part of a file that is read shows also where the rest, of which
+// a task needs nothing, is longer than what it reads at once, and where it ends a file early.
+func TestFlippedBeforeTheRest(t *testing.T) {
+	var b strings.Builder
+	for n := range 4000 {
+		text := fmt.Sprintf("one two three four five six seven eight %d", n/2)
+		if n >= 20 { // nobody's copy
+			text = fmt.Sprintf("alone %d", n)
+		}
+		fmt.Fprintf(&b, `{"id":"%d%s","contributor":"c%d","text":%q}`+"\n", n, strings.Repeat("-", 100), n, text)
+	}
+	dir := t.TempDir()
+	p := tasktest.Plan(t, dir, []string{b.String()}, func(p *plan.Plan) { p.Rules.Credit = plan.RuleCredit })
+	j := tasktest.Job(t, p, filepath.Join(dir, "out"))
+	runAll(t, j)
+	for _, tt := range []struct {
+		written, read task.Stage
+		kind          string
+		change        func(b byte) byte
+	}{
+		{task.Scan, task.Resolve, "docs", func(b byte) byte { return b ^ 1 }},
+		{task.Resolve, task.Tally, "owners", func(byte) byte { return 0 }},
+	} {
+		path := filepath.Join(j.Dir, task.WorkPath(tt.written, 0, tt.kind))
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at := 0; at < min(len(whole), 1000); at += 1 + at/20 {
+			damaged := bytes.Clone(whole)
+			if damaged[at] = tt.change(damaged[at]); damaged[at] == whole[at] {
+				continue
+			}
+			err := os.WriteFile(path, damaged, 0o666)
+			if err := errors.Join(err, os.RemoveAll(filepath.Join(j.Dir, task.RecordPath(tt.read, 0)))); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := Do(t.Context(), j, tt.read, 0); !errors.Is(err, doc.ErrCorrupt) {
+				t.Errorf("%s, byte %d, %s: %v, want %v", tt.kind, at, tt.read, err, doc.ErrCorrupt)
+			}
+		}
+		if err := os.WriteFile(path, whole, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := Do(t.Context(), j, tt.read, 0); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -28,18 +28,19 @@ func (f *wholeFile) Read(b []byte) (int, error) {
 	n, err := f.File.Read(b)
 	at := f.read
 	f.read += int64(n)
-	return n, f.digest(b[:n], at, err)
+	return f.digest(b[:n], at, err)
 }
 
 // ReadAt implements io.ReaderAt.
 func (f *wholeFile) ReadAt(b []byte, at int64) (int, error) {
 	n, err := f.File.ReadAt(b, at)
-	return n, f.digest(b[:n], at, err)
+	return f.digest(b[:n], at, err)
 }
 
-// digest takes in what was read at a place if it is what comes next. It returns err, or that
-// the file is damaged.
-func (f *wholeFile) digest(b []byte, at int64, err error) error {
+// digest takes in what was read at a place if it is what comes next. It returns how much that is and
+// err or, if the file is damaged, nothing and that: with bytes an error could get lost, as
+// io.ReadFull takes none along with the last of them.
+func (f *wholeFile) digest(b []byte, at int64, err error) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if at == f.at && len(b) > 0 {
@@ -49,7 +50,7 @@ func (f *wholeFile) digest(b []byte, at int64, err error) error {
 		}
 	}
 	if f.err != nil {
-		return f.err
+		return 0, f.err
 	}
-	return err
+	return len(b), err
 }

@@ -31,6 +31,14 @@ func ValueOf(value []byte) *Decoder {
 	return &Decoder{buf: value, to: len(value), end: io.EOF}
 }
 
+// SkipRest reads to the end what nobody wants: only there a file is compared with its sum, and
+// with it what was read of it before.
+func (d *Decoder) SkipRest() {
+	for d.More() {
+		d.at = d.to
+	}
+}
+
 // Ended returns the error of a decoder, or that there is more than there should be.
 func (d *Decoder) Ended() error {
 	if d.Err == nil && d.More() {
