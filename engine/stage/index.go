@@ -104,7 +104,7 @@ func (t *taskRun) indexShard(ctx context.Context, shard int, decidedBy *task.Rec
 		return err
 	}
 	defer closeKeys()
-	out := wire.NewKeyWriter(e, 1)
+	out := wire.NewKeyWriter(e, uint32(shard), 1)
 	var block []byte
 	for keys.More() {
 		kind := wire.KeyKind(keys.Byte())
@@ -168,7 +168,7 @@ func (t *taskRun) readIndex(ctx context.Context, run *plan.Earlier, file io.Read
 	if err != nil {
 		return err
 	}
-	docs, decisions, keys := encoders[0], encoders[1], wire.NewKeyWriter(keysTo, t.Plan.Partitions)
+	docs, decisions, keys := encoders[0], encoders[1], wire.NewKeyWriter(keysTo, uint32(shard), t.Plan.Partitions)
 	keys.Tables = tables
 	all := func(byte, uint32) bool { return true }
 	var (

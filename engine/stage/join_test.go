@@ -39,7 +39,7 @@ func TestJoinInAnyRoom(t *testing.T) {
 		var blocks []wire.PackedKeys
 		for shard := range uint32(3) {
 			var file bytes.Buffer
-			w := wire.NewKeyWriter(wire.NewEncoder(&file, wire.MagicKeys), partitions)
+			w := wire.NewKeyWriter(wire.NewEncoder(&file, wire.MagicKeys), shard, partitions)
 			for ordinal := range uint32(2000) {
 				key := whole.First + rnd.Uint64N(whole.Last-whole.First)
 				switch rnd.IntN(8) {

@@ -35,7 +35,7 @@ func scan(ctx context.Context, t *taskRun) error {
 	if err != nil {
 		return err
 	}
-	s, err := newScanner(t.Job, docs, keys)
+	s, err := newScanner(t.Job, uint32(t.Record.Task), docs, keys)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ type scanner struct {
 	ranked                                 map[string]int64 // documents by ranked source
 }
 
-func newScanner(j *task.Job, docs, keys *wire.Encoder) (*scanner, error) {
+func newScanner(j *task.Job, shard uint32, docs, keys *wire.Encoder) (*scanner, error) {
 	parser, err := task.NewParser(j.Plan.Fields, j.Parser)
 	if err != nil {
 		return nil, err
@@ -113,7 +113,7 @@ func newScanner(j *task.Job, docs, keys *wire.Encoder) (*scanner, error) {
 	}
 	s := &scanner{
 		Job: j, parser: parser,
-		docs: docs, keys: wire.NewKeyWriter(keys, j.Plan.Partitions),
+		docs: docs, keys: wire.NewKeyWriter(keys, shard, j.Plan.Partitions),
 		shingles: hasher.NewScanner(),
 		sketch:   neardup.NewSketcher(j.Plan.NearDup, j.Plan.Seed),
 		exact:    xxhash.NewWithSeed(j.Plan.Seed),

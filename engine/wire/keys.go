@@ -33,6 +33,7 @@ const (
 // its block, so that a match task reads only what is its own, and sees damage in it.
 type KeyWriter struct {
 	e            *Encoder
+	shard        uint32
 	directory    []byte
 	size         uint64        // of the file up to the directory, bytes
 	bands, exact [][]byte      // by partition
@@ -43,12 +44,12 @@ type KeyWriter struct {
 const KeyBlock = 1 << 16
 
 // KeyDirectory stands where another block would have its kind. After the
-// directory come its offset, its XXH64 and the magic line again.
+// directory come its offset, its XXH64, whose seed is the shard, and the magic line again.
 const KeyDirectory = 'd'
 
-// NewKeyWriter writes to what others may write to as well.
-func NewKeyWriter(e *Encoder, partitions int) *KeyWriter {
-	k := &KeyWriter{e: e, size: uint64(len(MagicKeys)), bands: make([][]byte, partitions), exact: make([][]byte, partitions)}
+// NewKeyWriter writes the keys of a shard to what others may write to as well.
+func NewKeyWriter(e *Encoder, shard uint32, partitions int) *KeyWriter {
+	k := &KeyWriter{e: e, shard: shard, size: uint64(len(MagicKeys)), bands: make([][]byte, partitions), exact: make([][]byte, partitions)}
 	for _, blocks := range [][][]byte{k.bands, k.exact} {
 		for p := range blocks { // without one it grows: small runs have few keys
 			if b, ok := releasedBlocks.Get().(*[]byte); ok {
@@ -131,7 +132,7 @@ func (k *KeyWriter) Flush() error {
 	k.e.Byte(KeyDirectory)
 	k.e.Bytes(k.directory)
 	k.e.Fixed64(k.size)
-	k.e.Fixed64(xxhash.Sum64(k.directory))
+	k.e.Fixed64(sumDirectory(k.directory, k.shard))
 	k.e.buf = append(k.e.buf, MagicKeys...)
 	if k.Tables != nil {
 		if err := k.Tables.Close(); err != nil {
@@ -190,7 +191,7 @@ const keyTail = 8 << 10
 // of their keys as take at most hold bytes. It reads nothing but the directory and
 // those.
 func ReadPacked(f BlockFile, shard uint32, partition int, hold int64, to []PackedKeys) ([]PackedKeys, error) {
-	directory, end, err := readDirectory(f)
+	directory, end, err := readDirectory(f, shard)
 	if err != nil {
 		return to, err
 	}
@@ -221,8 +222,16 @@ func ReadPacked(f BlockFile, shard uint32, partition int, hold int64, to []Packe
 	return to, holdBlocks(f, to[known:], hold)
 }
 
-// readDirectory returns the directory of a key file, and where its blocks end.
-func readDirectory(f BlockFile) (directory []byte, end int64, err error) {
+// sumDirectory is the checksum of a directory. Who reads it reads no other file as that of
+// the shard, whole as that one may be.
+func sumDirectory(directory []byte, shard uint32) uint64 {
+	sum := xxhash.NewWithSeed(uint64(shard))
+	sum.Write(directory)
+	return sum.Sum64()
+}
+
+// readDirectory returns the directory of a shard's key file, and where its blocks end.
+func readDirectory(f BlockFile, shard uint32) (directory []byte, end int64, err error) {
 	const trailer = 8 + 8 + len(MagicKeys)
 	size := f.Size()
 	tail := make([]byte, min(size, keyTail))
@@ -251,8 +260,8 @@ func readDirectory(f BlockFile) (directory []byte, end int64, err error) {
 		d.Fail(fmt.Errorf("%w: no directory at %d", doc.ErrCorrupt, at))
 	}
 	directory = d.Bytes(nil)
-	if d.Err == nil && (d.More() || xxhash.Sum64(directory) != sum) {
-		d.Fail(fmt.Errorf("%w: not the directory that was written at %d", doc.ErrCorrupt, at))
+	if d.Err == nil && (d.More() || sumDirectory(directory, shard) != sum) {
+		d.Fail(fmt.Errorf("%w: not the directory that was written at %d for shard %d", doc.ErrCorrupt, at, shard))
 	}
 	return directory, end, d.Err
 }

@@ -244,7 +244,7 @@ func TestMemoryHandedOn(t *testing.T) {
 		all.Go(func() {
 			for round := range byte(20) {
 				var file, keys bytes.Buffer
-				e, k := NewEncoder(&file, MagicDocs), NewKeyWriter(NewEncoder(&keys, MagicKeys), 2)
+				e, k := NewEncoder(&file, MagicDocs), NewKeyWriter(NewEncoder(&keys, MagicKeys), 0, 2)
 				want := bytes.Repeat([]byte{worker, round}, 700)
 				for i := range uint32(300) {
 					e.SizedDocument(&Document{Ordinal: i, ID: want})
@@ -380,7 +380,7 @@ func (k *keys) sort() {
 func keyFile(t testing.TB, rng *rand.Rand, documents, bands, partitions int) ([]byte, keys) {
 	t.Helper()
 	var file bytes.Buffer
-	w := NewKeyWriter(NewEncoder(&file, MagicKeys), partitions)
+	w := NewKeyWriter(NewEncoder(&file, MagicKeys), 7, partitions)
 	var all keys
 	for i := range uint32(documents) {
 		at := doc.Place{Shard: 7, Ordinal: i * 3}
@@ -496,7 +496,7 @@ func TestTruncated(t *testing.T) {
 	for n := len(MagicKeys) + 1; n < len(keyed); n++ {
 		failed := 0
 		for p := range 3 {
-			if _, _, err := readKeys(bytes.NewReader(keyed[:n]), 0, p, nil, nil); errors.Is(err, doc.ErrCorrupt) {
+			if _, _, err := readKeys(bytes.NewReader(keyed[:n]), 7, p, nil, nil); errors.Is(err, doc.ErrCorrupt) {
 				failed++
 			} else if err != nil {
 				t.Fatal(err)
@@ -508,10 +508,14 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// A flipped byte of a block is seen by who reads that block, one of the end by everybody.
+// A flipped byte of a block is seen by who reads that block, one of the end by everybody, and
+// so is a file of another shard.
 func TestFlippedKeys(t *testing.T) {
 	whole, _ := keyFile(t, rand.New(rand.NewPCG(5, 5)), 50, 4, 3)
-	_, end, err := readDirectory(bytes.NewReader(whole))
+	if _, err := ReadPacked(bytes.NewReader(whole), 8, 0, 0, nil); !errors.Is(err, doc.ErrCorrupt) {
+		t.Errorf("the keys of shard 7 for those of shard 8: %v", err)
+	}
+	_, end, err := readDirectory(bytes.NewReader(whole), 7)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -520,7 +524,7 @@ func TestFlippedKeys(t *testing.T) {
 		file[at] ^= 1 << (at % 8)
 		noticed := 0
 		for p := range 3 {
-			if _, _, err := readKeys(bytes.NewReader(file), 0, p, nil, nil); errors.Is(err, doc.ErrCorrupt) {
+			if _, _, err := readKeys(bytes.NewReader(file), 7, p, nil, nil); errors.Is(err, doc.ErrCorrupt) {
 				noticed++
 			} else if err != nil {
 				t.Fatal(err)
@@ -669,7 +673,7 @@ func TestKeysShare(t *testing.T) {
 		file, _ := keyFile(t, rand.New(rand.NewPCG(7, 8)), c.documents, 16, c.partitions)
 		for p := range c.partitions {
 			r := &counted{Reader: bytes.NewReader(file)}
-			blocks, err := ReadPacked(r, 0, p, math.MaxInt64, nil)
+			blocks, err := ReadPacked(r, 7, p, math.MaxInt64, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -682,7 +686,7 @@ func TestKeysShare(t *testing.T) {
 			}
 		}
 		r := &counted{Reader: bytes.NewReader(file)}
-		if blocks, err := ReadPacked(r, 0, 0, 0, nil); err != nil || len(blocks) == 0 || blocks[0].Packed != nil || r.bytes > 2*keyTail {
+		if blocks, err := ReadPacked(r, 7, 0, 0, nil); err != nil || len(blocks) == 0 || blocks[0].Packed != nil || r.bytes > 2*keyTail {
 			t.Errorf("%+v: without room, %d blocks and %d bytes were read: %v", c, len(blocks), r.bytes, err)
 		}
 	}
@@ -716,8 +720,8 @@ func FuzzDecode(f *testing.F) {
 			func() error { _, err := decodeDocs(file); return err },
 			func() error { _, err := someDocs(file, func(uint32) bool { return false }); return err },
 			func() error { _, err := decodeDecisions(file); return err },
-			func() error { _, _, err := readKeys(bytes.NewReader(file), 0, 0, nil, nil); return err },
-			func() error { _, _, err := readKeys(bytes.NewReader(file), 0, 1, nil, nil); return err },
+			func() error { _, _, err := readKeys(bytes.NewReader(file), 7, 0, nil, nil); return err },
+			func() error { _, _, err := readKeys(bytes.NewReader(file), 7, 1, nil, nil); return err },
 			func() error {
 				return EachGroup(bytes.NewReader(file), func([]doc.Place) error { return nil })
 			},
