@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -210,6 +211,14 @@ func testInterrupted(t *testing.T) {
 	expect(t, dir, exitDone, job("in.jsonl", "out", "--shard-size", "500KB", "--resume"))
 	expect(t, dir, exitDone, []string{"verify", "out", "--quiet"})
 
+	for _, stop := range []os.Signal{syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(stop) { // by whoever began the test
+			testInterruptedWaiting(t, dir, stop)
+		}
+	}
+}
+
+func testInterruptedWaiting(t *testing.T, dir string, stop os.Signal) {
 	waiting := program(t, dir, "run", "-", "--tokenizer", "gpt2", "--out", "never", "--quiet")
 	stdin, err := waiting.StdinPipe()
 	if err != nil {
@@ -225,12 +234,12 @@ func testInterrupted(t *testing.T) {
 	for len(temporaries(t, filepath.Join(dir, "never"))) == 0 { // until it reads
 		time.Sleep(5 * time.Millisecond)
 	}
-	if err := waiting.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := waiting.Process.Signal(stop); err != nil {
 		t.Fatal(err)
 	}
 	waiting.Wait()
 	if code := waiting.ProcessState.ExitCode(); code != exitInterrupted {
-		t.Errorf("waiting for standard input: exit code %d (%v), want %d", code, waiting.ProcessState, exitInterrupted)
+		t.Errorf("%v while waiting for standard input: exit code %d (%v), want %d", stop, code, waiting.ProcessState, exitInterrupted)
 	}
 	noTemporaries(t, filepath.Join(dir, "never"))
 }

@@ -141,7 +141,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		output.complain(stderr, fmt.Errorf("%w: %v", doc.ErrUsage, err), "")
 		return exitUsage
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	// A closed pipe is an error to return, after which folders are cleaned
@@ -181,6 +181,16 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	}
 	output.complain(stderr, err, k.Selected().Name)
 	return exitFailed
+}
+
+// stopSignals are those that stop a command. A terminal that was closed is one, unless whoever
+// began the command (nohup) has it go on then.
+func stopSignals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 // interruption says what becomes of what a command has done until it was stopped.
