@@ -120,7 +120,7 @@ func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Count
 		return repeated()
 	}
 	job := jobIn(ctx, o, p, counters, m, opt.Strict)
-	recs, err := tellTasks(ctx, job, m, name, n, func(ctx context.Context, i int) (task.Record, error) {
+	recs, err := tellTasks(ctx, job, m, name, n, func(ctx context.Context, i int) (task.Record, bool, error) {
 		return runTaskIn(ctx, o, job, m, opt, name, first+i)
 	})
 	// Files are taken away from a task that is late when the run is sealed.
@@ -135,30 +135,30 @@ func runTasksRemote(ctx context.Context, p plan.Plan, counters []*tokenize.Count
 }
 
 // runTaskIn is runTask for an object store.
-func runTaskIn(ctx context.Context, o *folder.Remote, job *task.Job, m request.Means, opt RunOptions, name task.Stage, number int) (task.Record, error) {
+func runTaskIn(ctx context.Context, o *folder.Remote, job *task.Job, m request.Means, opt RunOptions, name task.Stage, number int) (rec task.Record, fresh bool, err error) {
 	l, err := o.Announce(ctx, name, number)
 	if err != nil {
-		return task.Record{}, err
+		return rec, false, err
 	}
 	defer l.Release()
 	if err := o.RefuseOccupied(ctx); err != nil {
-		return task.Record{}, err
+		return rec, false, err
 	}
-	rec, fresh, err := stage.Do(ctx, job, name, number)
+	rec, fresh, err = stage.Do(ctx, job, name, number)
 	if err != nil || name != task.Seal {
-		return rec, err
+		return rec, fresh, err
 	}
 	if opt.Strict && !fresh { // it was done before, without
 		if err := o.RefuseAlarms(ctx); err != nil {
-			return rec, err
+			return rec, fresh, err
 		}
 	}
 	timings, err := taskTimings(ctx, job)
 	if err != nil {
-		return rec, err
+		return rec, fresh, err
 	}
 	_, err = finishIn(ctx, o, job, m, timings, opt)
-	return rec, err
+	return rec, fresh, err
 }
 
 // prepareInStore is prepare for an object store.

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -31,7 +32,8 @@ func (d *diary) End(t progress.Timing) {
 	d.lines = append(d.lines, fmt.Sprintf("%s did %d, %d tasks, %d bytes", t.Stage, d.done.Load(), t.Tasks, t.Bytes))
 }
 
-// TestRemoteTasksReport: tasks in a store report what they report in a folder.
+// TestRemoteTasksReport: tasks in a store report what they report in a folder, and in both no
+// input that was read before them.
 func TestRemoteTasksReport(t *testing.T) {
 	registerMem(store.NewMem())
 	r := sweepRules("", "0.8", "../testdata/corpus/tldr.jsonl")
@@ -44,7 +46,7 @@ func TestRemoteTasksReport(t *testing.T) {
 		var d diary
 		m := sweepMeans
 		m.Progress = &d
-		for _, name := range task.Order {
+		for _, name := range append([]task.Stage{task.Scan}, task.Order...) {
 			if _, err := RunTasks(t.Context(), p.Plan, p.Counters, m, RunOptions{Out: out}, name, 0, 1<<20); err != nil {
 				t.Fatal(err)
 			}
@@ -52,7 +54,7 @@ func TestRemoteTasksReport(t *testing.T) {
 		return d.lines
 	}
 	local := reported(filepath.Join(t.TempDir(), "out"))
-	if len(local) != 2*len(task.Order) {
+	if len(local) != 2+2*len(task.Order) || strings.HasSuffix(local[1], " 0 bytes") || !strings.HasSuffix(local[3], " 0 bytes") {
 		t.Errorf("in a folder: %q", local)
 	}
 	if diff := gocmp.Diff(local, reported(memURL)); diff != "" {

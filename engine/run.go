@@ -207,7 +207,9 @@ func runStageBy(ctx context.Context, job *task.Job, name task.Stage, m request.M
 			case !fresh && name == task.Scan && job.Plan.Shards[i].Index == "":
 				track.Add(job.Plan.Shards[i].Length)
 			}
-			bytes.Add(rec.Bytes)
+			if fresh {
+				bytes.Add(rec.Bytes)
+			}
 			return nil
 		})
 	}

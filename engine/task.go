@@ -110,18 +110,21 @@ func RunTasks(ctx context.Context, p plan.Plan, counters []*tokenize.Counter, m 
 	return recs, nil
 }
 
-// tellTasks does n tasks of a stage, several at once, and reports each.
-func tellTasks(ctx context.Context, job *task.Job, m request.Means, name task.Stage, n int, do func(ctx context.Context, i int) (task.Record, error)) ([]task.Record, error) {
+// tellTasks does n tasks of a stage, several at once, and reports each. fresh is false for a
+// task that was done before, which has read nothing of the input.
+func tellTasks(ctx context.Context, job *task.Job, m request.Means, name task.Stage, n int, do func(ctx context.Context, i int) (rec task.Record, fresh bool, err error)) ([]task.Record, error) {
 	recs := make([]task.Record, n)
 	track := progress.Start(m.Progress, string(name), int64(n), "tasks")
 	var bytes atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(job.AtOnce(name))
 	for i := range recs {
-		group.Go(func() (err error) {
-			recs[i], err = do(ctx, i)
+		group.Go(func() error {
+			rec, fresh, err := do(ctx, i)
 			track.Add(1)
-			bytes.Add(recs[i].Bytes)
+			if recs[i] = rec; fresh {
+				bytes.Add(rec.Bytes)
+			}
 			return err
 		})
 	}
@@ -143,10 +146,10 @@ func announcedTasks(ctx context.Context, job *task.Job, m request.Means, o RunOp
 	if err := folder.RefuseOccupied(o.Out); err != nil {
 		return nil, err
 	}
-	recs, err := tellTasks(ctx, job, m, name, n, func(ctx context.Context, i int) (task.Record, error) {
+	recs, err := tellTasks(ctx, job, m, name, n, func(ctx context.Context, i int) (task.Record, bool, error) {
 		if i > 0 {
 			if err := folder.RefuseOccupied(o.Out); err != nil { // by who took this process for dead
-				return task.Record{}, err
+				return task.Record{}, false, err
 			}
 			defer folder.AnnounceLasting(o.Out, name, first+i)()
 		}
@@ -155,25 +158,25 @@ func announcedTasks(ctx context.Context, job *task.Job, m request.Means, o RunOp
 	return recs, cmp.Or(err, job.Gather.Commit(ctx)) // what is done is not lost with the rest
 }
 
-func runTask(ctx context.Context, job *task.Job, m request.Means, o RunOptions, name task.Stage, number int) (task.Record, error) {
-	rec, fresh, err := stage.Do(ctx, job, name, number)
+func runTask(ctx context.Context, job *task.Job, m request.Means, o RunOptions, name task.Stage, number int) (rec task.Record, fresh bool, err error) {
+	rec, fresh, err = stage.Do(ctx, job, name, number)
 	if err == nil && name == task.Seal { // what follows reads what it wrote
 		err = job.Gather.Commit(ctx)
 	}
 	if err != nil || name != task.Seal {
-		return rec, err
+		return rec, fresh, err
 	}
 	if o.Strict && !fresh { // it was done before, without
 		if err := folder.RefuseAlarms(o.Out); err != nil {
-			return rec, err
+			return rec, fresh, err
 		}
 	}
 	timings, err := taskTimings(ctx, job)
 	if err != nil {
-		return rec, err
+		return rec, fresh, err
 	}
 	_, err = finish(ctx, job, m, timings, o)
-	return rec, err
+	return rec, fresh, err
 }
 
 // taskTimings derives timings from task records, where the tasks ran in other
