@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -75,7 +76,8 @@ func (r *resolver) eachDocOf(ctx context.Context, shard int, rec *wire.Document,
 			return err
 		}
 		if err := fn(doc.Place{Shard: uint32(shard), Ordinal: rec.Ordinal}, decided); err != nil {
-			return err
+			d.SkipRest() // to tell whether the record was damaged
+			return cmp.Or(d.Err, err)
 		}
 	}
 	if end > 0 {

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,8 +114,10 @@ func tallyShard(ctx context.Context, t *taskRun) error {
 		default:
 			lost.add(&rec, nil, 0, 0)
 		}
-		if err != nil {
-			return err
+		if err != nil { // what cannot be written may have been damaged
+			docs.SkipRest()
+			decided.SkipRest()
+			return cmp.Or(docs.Err, decided.Err, err)
 		}
 		if class == doc.Kept {
 			credit.kept(&rec)

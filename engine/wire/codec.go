@@ -155,13 +155,14 @@ func NewDecoderSize(r io.Reader, magic string, buffer int) (*Decoder, error) {
 	}
 	head := make([]byte, len(magic))
 	d.Full(head)
-	if d.Err != nil && !errors.Is(d.Err, doc.ErrCorrupt) {
-		return nil, d.Err // the file cannot be read, whatever it is
+	if d.Err == nil && string(head) == magic {
+		return d, nil
 	}
-	if d.Err != nil || string(head) != magic {
-		return nil, fmt.Errorf("%w: not %q", doc.ErrCorrupt, magic[:len(magic)-1])
+	if d.Err == nil || errors.Is(d.end, io.EOF) { // else the file cannot be read, whatever it is
+		d.Err = nil
+		d.Fail(fmt.Errorf("%w: not %q", doc.ErrCorrupt, magic[:len(magic)-1]))
 	}
-	return d, nil
+	return nil, d.Err
 }
 
 // Release leaves the decoder's memory to a later one. Nothing may be read any more.
@@ -210,14 +211,23 @@ func (d *Decoder) More() bool {
 	return false
 }
 
-// Fail ends reading with an error, unless one has ended it before.
+// Fail ends reading with an error, unless one has ended it before. Where the source is not what
+// was written it can say so, and who has to write it anew, only at its end.
 func (d *Decoder) Fail(err error) {
-	d.at = d.to
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("%w: ends inside a record", doc.ErrCorrupt)
+	}
+	if d.skip(); errors.Is(d.end, doc.ErrCorrupt) {
+		err = d.end
+	}
 	if d.Err == nil {
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			err = fmt.Errorf("%w: ends inside a record", doc.ErrCorrupt)
-		}
 		d.Err = err
+	}
+}
+
+// skip reads to the end what nobody wants.
+func (d *Decoder) skip() {
+	for d.at = d.to; d.ahead(1); d.at = d.to {
 	}
 }
 

@@ -34,9 +34,8 @@ func ValueOf(value []byte) *Decoder {
 // SkipRest reads to the end what nobody wants: only there a file is compared with its sum, and
 // with it what was read of it before.
 func (d *Decoder) SkipRest() {
-	for d.More() {
-		d.at = d.to
-	}
+	d.skip()
+	d.More()
 }
 
 // Ended returns the error of a decoder, or that there is more than there should be.
