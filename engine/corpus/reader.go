@@ -68,6 +68,17 @@ func Open(ctx context.Context, f plan.File, s plan.Shard, maxLine int64) (*Reade
 	return r, nil
 }
 
+// OpenFrom opens a shard of a plain file from an offset of the file on, as Open does. What is
+// read is not compared with the shard's checksum, which is of all of it.
+func OpenFrom(ctx context.Context, f plan.File, s plan.Shard, offset, maxLine int64) (*Reader, error) {
+	s.Offset, s.Length = offset, s.Offset+s.Length-offset
+	r, err := Open(ctx, f, s, maxLine)
+	if err == nil && r.stream != nil {
+		r.stream.in.source.sum = nil
+	}
+	return r, err
+}
+
 // Next stores the next line that is not blank in line. At the end it returns
 // io.EOF.
 //

@@ -143,10 +143,7 @@ func (s *sampler) line(data []byte, into int) error {
 // plain copies the lines that begin between two offsets of a file. Lines are so
 // drawn by where they begin, each byte as likely as the next.
 func (s *sampler) plain(ctx context.Context, f plan.File, shard plan.Shard, from, to int64, into int) error {
-	end := shard.Offset + shard.Length
-	begin := max(shard.Offset, from-1) // a line begins after a newline
-	shard.Offset, shard.Length = begin, end-begin
-	r, err := corpus.Open(ctx, f, shard, s.p.MaxLine)
+	r, err := corpus.OpenFrom(ctx, f, shard, max(shard.Offset, from-1), s.p.MaxLine) // a line begins after a newline
 	if err != nil {
 		return err
 	}
