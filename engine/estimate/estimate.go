@@ -179,7 +179,7 @@ const (
 func assumptions(p *plan.Plan, e *File) []string {
 	s := &e.Sample
 	out := []string{
-		likeSample(s.Bytes, e.Corpus.Sampled),
+		likeSample(s.Bytes+s.Longest.Bytes, e.Corpus.Sampled),
 		"a core of every machine is as fast as one here while nothing else ran, and cores do not slow each other",
 	}
 	if e.Corpus.Sampled < littleSampled {

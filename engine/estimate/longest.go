@@ -9,8 +9,9 @@ import (
 )
 
 // Longest is what the longest lines take, which are no part of the sample. What few lines
-// have most of is not like the rest: so they are all rehearsed, by themselves. Nobody else
-// is a duplicate of one, as what is has about its length.
+// have most of is not like the rest: so they are all rehearsed, by themselves (a take-all
+// stratum: Hidiroglou 1986). Nobody else is a duplicate of one, as what is has about its
+// length.
 type Longest struct {
 	Bytes     int64 `json:"bytes"` // of lines, with their ends
 	Documents int64 `json:"documents"`
@@ -21,15 +22,19 @@ type Longest struct {
 	Memory map[task.Stage]int64 `json:"memory_bytes"`
 }
 
-// takeLongest leaves in Longest those lines that are rehearsed by themselves, up to half
-// of the sample. Where all of the corpus is the sample there are none.
-func (o *Options) takeLongest(total int64) {
-	if o.Size >= total {
-		o.Longest = nil
+// takeLongest leaves in Longest those lines that are rehearsed by themselves: the longest
+// that have place in half of the sample. Lines that are rejected as too long are not among
+// them, and where all of the corpus is the sample there are none.
+func (o *Options) takeLongest(total, maxLine int64) {
+	var taken []corpus.LongLine
+	room := o.Size / 2
+	for _, l := range o.Longest {
+		if o.Size < total && l.Length <= maxLine && l.Length <= room {
+			taken = append(taken, l)
+			room -= l.Length
+		}
 	}
-	for lengthOf(o.Longest) > o.Size/2 {
-		o.Longest = o.Longest[:len(o.Longest)-1]
-	}
+	o.Longest = taken
 }
 
 // lengthOf is the bytes of lines.

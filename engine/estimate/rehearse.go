@@ -2,6 +2,7 @@ package estimate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -137,7 +138,7 @@ func Rehearse(ctx context.Context, p plan.Plan, counters []task.Counter, o Optio
 	if o.expansion, seconds, err = expand(ctx, &p, o.Files); err != nil {
 		return Sample{}, err
 	}
-	o.takeLongest(bytesOf(&p))
+	o.takeLongest(bytesOf(&p), p.MaxLine)
 	longest := lengthOf(o.Longest)
 	sampled := func(size int64, blocks int) (*rehearsal, Sample, error) {
 		return rehearse(ctx, p, counters, o, func() (*sampler, []string, error) {
@@ -149,7 +150,9 @@ func Rehearse(ctx context.Context, p plan.Plan, counters []task.Counter, o Optio
 		return Sample{}, err
 	}
 	small, part, err := sampled(max(1, min(o.Size-longest, bytesOf(&p))/smallPart), smallBlocks)
-	if err != nil {
+	if errors.Is(err, errNoLine) { // so few lines that what every task takes cannot be told from what they take
+		small, part = big, s
+	} else if err != nil {
 		return Sample{}, err
 	}
 	s.Longest.Memory = map[task.Stage]int64{}
@@ -171,6 +174,8 @@ func Rehearse(ctx context.Context, p plan.Plan, counters []task.Counter, o Optio
 	return s, nil
 }
 
+var errNoLine = fmt.Errorf("%w: no line begins in a sample of so few bytes: take a larger one", doc.ErrUsage)
+
 // rehearse does all stages a few times with a sample.
 func rehearse(ctx context.Context, p plan.Plan, counters []task.Counter, o Options, sample func() (*sampler, []string, error)) (*rehearsal, Sample, error) {
 	copied, names, err := sample()
@@ -178,7 +183,7 @@ func rehearse(ctx context.Context, p plan.Plan, counters []task.Counter, o Optio
 		return nil, Sample{}, err
 	}
 	if copied.bytes == 0 {
-		return nil, Sample{}, fmt.Errorf("%w: no line begins in a sample of so few bytes: take a larger one", doc.ErrUsage)
+		return nil, Sample{}, errNoLine
 	}
 	r := &rehearsal{plan: p, counters: counters, o: o, sampler: copied, seconds: map[task.Stage][]float64{}}
 	if err := r.planSample(ctx, names); err != nil {
@@ -253,6 +258,7 @@ func (r *rehearsal) once(ctx context.Context, s *Sample) error {
 	for _, name := range job.Stages() {
 		var base int64
 		if !again {
+			corpus.DropDecoders() // of who copied the sample
 			debug.FreeOSMemory()
 			base = usage.Held() + code
 			usage.ResetPeak()

@@ -8,10 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/tallystick/tallystick/engine/corpus"
+	"github.com/tallystick/tallystick/engine/object"
 	"github.com/tallystick/tallystick/engine/plan"
 )
 
@@ -173,12 +175,66 @@ func TestSampleWithoutTheLongest(t *testing.T) {
 func TestTakeLongest(t *testing.T) {
 	long := []corpus.LongLine{{Length: 50}, {Length: 40}, {Length: 30}}
 	for _, c := range []struct {
-		size, total int64
-		want        int
-	}{{240, 1000, 3}, {239, 1000, 2}, {100, 1000, 1}, {99, 1000, 0}, {1000, 1000, 0}} {
+		size, total, maxLine int64
+		want                 string
+	}{
+		{240, 1000, 50, "50 40 30"}, {239, 1000, 50, "50 40"}, {100, 1000, 50, "50"},
+		{99, 1000, 50, "40"}, // what has no place keeps nobody out
+		{240, 1000, 49, "40 30"},
+		{59, 1000, 50, ""}, {1000, 1000, 50, ""},
+	} {
 		o := Options{Size: c.size, Longest: long}
-		if o.takeLongest(c.total); len(o.Longest) != c.want {
-			t.Errorf("sample of %d of %d: %d lines, want %d", c.size, c.total, len(o.Longest), c.want)
+		o.takeLongest(c.total, c.maxLine)
+		var got []string
+		for _, l := range o.Longest {
+			got = append(got, strconv.FormatInt(l.Length, 10))
 		}
+		if s := strings.Join(got, " "); s != c.want {
+			t.Errorf("sample of %d of %d, up to %d each: %s, want %s", c.size, c.total, c.maxLine, s, c.want)
+		}
+	}
+}
+
+// memory is a store of objects, mem://name.
+type memory map[string][]byte
+
+func (m memory) info(name string) object.Info {
+	return object.Info{Name: name, Size: int64(len(m[name])), ETag: "e"}
+}
+
+func (m memory) Stat(_ context.Context, name string) (object.Info, error) { return m.info(name), nil }
+
+func (m memory) List(context.Context, string) ([]object.Info, error) { return nil, nil }
+
+func (m memory) ReadAt(_ context.Context, o object.Info, p []byte, offset int64) error {
+	copy(p, m[o.Name][offset:])
+	return nil
+}
+
+// TestSampleOfObjects: parts of a shard are read, which do not have its checksum.
+func TestSampleOfObjects(t *testing.T) {
+	all := corpusOf(2000, 200)
+	object.Register("mem", func() (object.Source, error) { return memory{"mem://a": all}, nil })
+	p := plan.Plan{MaxLine: 1 << 20}
+	var err error
+	if p.Files, p.Shards, err = corpus.Plan(t.Context(), []string{"mem://a"}, corpus.PlanOptions{ShardSize: 64 << 10}); err != nil {
+		t.Fatal(err)
+	}
+	same := planOf(t, 64<<10, all)
+	if len(p.Shards) < 3 {
+		t.Fatalf("%d shards", len(p.Shards))
+	}
+	_, want := sampleOf(t, &same, int64(len(all)/2), 8)
+	if _, got := sampleOf(t, &p, int64(len(all)/2), 8); !slices.Equal(got, want) {
+		t.Errorf("%d lines, want %d", len(got), len(want))
+	}
+	last := bytes.LastIndexByte(all[:p.Shards[1].Offset-1], '\n') + 1
+	long := corpus.LongLine{Offset: int64(last), Length: p.Shards[1].Offset - int64(last)}
+	_, names, err := copyLong(t.Context(), &p, func(i int) plan.File { return p.Files[i] }, []corpus.LongLine{long}, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(names[0]); !bytes.Equal(got, all[last:p.Shards[1].Offset]) {
+		t.Errorf("%d bytes of the last line of a shard", len(got))
 	}
 }
