@@ -117,8 +117,9 @@ func (m *mates) share(n int) float64 {
 //
 //	F(n) = F(all) + parts · Σ U(m), over the blocks m beyond the sample
 //
-// where U(m) is the share of parts that are alone in m blocks, of which a Curve tells. Of
-// less than the sample it is taken to be a power, as of words in a text.
+// where U(m) is the share of parts that are alone in m blocks, of which a Curve tells: the
+// chance that the next one is of an unseen species (Good 1953). Of less than the sample it
+// is taken to be a power, as the number of words in a text is (Heaps 1978).
 type Families struct {
 	Parts  Curve   `json:"parts"`  // share with another part of their family
 	Block  float64 `json:"block"`  // parts of a block, on average

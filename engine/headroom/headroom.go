@@ -28,11 +28,11 @@ const ofGo = 100
 // set it (GOGC). The first call counts.
 var Bound = sync.OnceFunc(func() {
 	if os.Getenv("GOGC") == "" {
-		new(pace).arm()
+		(&pace{percent: ofGo}).arm()
 	}
 })
 
-// pace is the one that was set last, in percent of what is alive; 0: none yet.
+// pace is the one that was set last, in percent of what is alive.
 type pace struct{ percent int }
 
 // sentinel is garbage from the beginning. It has a pointer because the runtime may put
