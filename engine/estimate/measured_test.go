@@ -1,6 +1,7 @@
 package estimate_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,12 +9,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/tallystick/tallystick/engine"
 	"github.com/tallystick/tallystick/engine/estimate"
@@ -64,6 +68,14 @@ var means = request.Means{Engine: "auto", Parser: "native", Workers: 1}
 // doEstimate plans a corpus into a folder, and estimates the plan.
 func doEstimate(dir, file string) error {
 	size, _ := strconv.ParseInt(os.Getenv("TALLYSTICK_SAMPLE"), 10, 64)
+	begun := time.Now()
+	if _, err := estimateOf(dir, file, size); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(used{Seconds: time.Since(begun).Seconds()})
+}
+
+func estimateOf(dir, file string, size int64) (estimate.File, error) {
 	ctx := context.Background()
 	r := request.Rules{
 		Inputs: []string{file}, Tokenizers: []string{"gpt2"}, AddedTokens: "match", Threshold: "0.8", Recall: 0.99, Seed: 1,
@@ -72,13 +84,38 @@ func doEstimate(dir, file string) error {
 	}
 	prepared, err := engine.Prepare(ctx, r, means, engine.RunOptions{Out: dir})
 	if err != nil {
-		return err
+		return estimate.File{}, err
 	}
-	begun := time.Now()
-	if _, err := engine.Estimate(ctx, prepared, means, dir, engine.EstimateOptions{Fleet: estimate.Fleet{Machines: 1, Cores: 1}, SampleSize: size}); err != nil {
-		return err
+	return engine.Estimate(ctx, prepared, means, dir, engine.EstimateOptions{Fleet: estimate.Fleet{Machines: 1, Cores: 1}, SampleSize: size})
+}
+
+// TestBaseWithoutDecoders: the window of who decompressed the sample is no memory of stages.
+func TestBaseWithoutDecoders(t *testing.T) {
+	const window = 64 << 20
+	var lines bytes.Buffer
+	for i := 0; lines.Len() < window; i++ {
+		fmt.Fprintf(&lines, "{\"id\":\"%d\",\"text\":\"%s\",\"contributor\":\"ada\"}\n", i, strings.Repeat("as before ", 1e4))
 	}
-	return json.NewEncoder(os.Stdout).Encode(used{Seconds: time.Since(begun).Seconds()})
+	encoder, err := zstd.NewWriter(nil, zstd.WithWindowSize(window), zstd.WithSingleSegment(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var base [2]int64
+	for i, content := range [][]byte{lines.Bytes()[:bytes.IndexByte(lines.Bytes(), '\n')], encoder.EncodeAll(lines.Bytes(), nil)} {
+		file := filepath.Join(t.TempDir(), "f")
+		if err := os.WriteFile(file, content, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		e, err := estimateOf(t.TempDir(), file, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		base[i] = e.Sample.BaseMemory
+	}
+	if more := base[1] - base[0]; more > window/2 {
+		t.Errorf("after decompression %d MB more are held", more>>20)
+	}
+	runtime.KeepAlive(encoder) // whose memory is in both
 }
 
 func doStage(dir string, name task.Stage) error {
