@@ -69,7 +69,7 @@ var examples = []example{
 		"sample": {"bytes": 100, "documents": 1, "rejected": 0, "text_bytes": 90, "expansion": 1, "band_keys": 16, "compared_documents": 0, "compared_text_bytes": 0, "compared_shingles": 0, "stored_shingles": 0, "near_dup_documents": 0,
 			"growth": {"sharing_documents": ` + curve + `, "copies": ` + curve + `, "copy_text": ` + curve + `, "compared_documents": ` + curve + `, "compared_text": ` + curve + `, "keys": ` + curve + `, "kept_documents": ` + families + `, "kept_text": ` + families + `, "contributors": ` + families + `},
 			"audit_probes": 1, "audited_documents": 2, "base_memory_bytes": 1,
-			"longest": {"bytes": 10, "documents": 1, "text_bytes": 9, "compared_text_bytes": 0, "stored_shingles": 0, "memory_bytes": ` + memory + `}, "cost": {"expand": 0, "cold": 0.1, "scan": ` + cost + `, "match": ` + cost + `, "resolve": {"index": ` + cost + `}, "tally": ` + cost + `, "seal": ` + cost + `, "report": ` + cost + `,
+			"longest": {"bytes": 10, "documents": 1, "text_bytes": 9, "compared_text_bytes": 0, "stored_shingles": 0, "memory_bytes": ` + memory + `}, "cost": {"expand": 0, "expand_memory_bytes": 0, "cold": 0.1, "scan": ` + cost + `, "match": ` + cost + `, "resolve": {"index": ` + cost + `}, "tally": ` + cost + `, "seal": ` + cost + `, "report": ` + cost + `,
 				"create_file": 0.01, "read_file": 0.01, "memory_bytes": ` + memory + `},
 			"files": {"documents": 1, "keys": 1, "outlines": 0, "exact_groups": 1, "buckets": 1, "decisions": 1, "sums": 1, "output": 1, "tally": 1}}, "sha256": "` + digest + `"}`},
 	{"alarms", `{"version": 1, "run_id": "` + digest + `", "limits": ` + limits + `,

@@ -89,8 +89,9 @@ func estimateOf(dir, file string, size int64) (estimate.File, error) {
 	return engine.Estimate(ctx, prepared, means, dir, engine.EstimateOptions{Fleet: estimate.Fleet{Machines: 1, Cores: 1}, SampleSize: size})
 }
 
-// TestBaseWithoutDecoders: the window of who decompressed the sample is no memory of stages.
-func TestBaseWithoutDecoders(t *testing.T) {
+// TestWindow: that of who decompressed the sample is no memory of stages but of those that
+// do so.
+func TestWindow(t *testing.T) {
 	const window = 64 << 20
 	var lines bytes.Buffer
 	for i := 0; lines.Len() < window; i++ {
@@ -111,6 +112,9 @@ func TestBaseWithoutDecoders(t *testing.T) {
 			t.Fatal(err)
 		}
 		base[i] = e.Sample.BaseMemory
+		if held := e.Sample.Cost.ExpandMemory; (held > window/2) != (i == 1) || e.Stages[0].Memory < held {
+			t.Errorf("file %d: %d MB held to decompress it, %d by scan", i, held>>20, e.Stages[0].Memory>>20)
+		}
 	}
 	if more := base[1] - base[0]; more > window/2 {
 		t.Errorf("after decompression %d MB more are held", more>>20)

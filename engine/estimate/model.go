@@ -268,7 +268,7 @@ func (m *model) scan() Stage {
 	s.Files = int64(s.Tasks) * m.filesOf(f.Outlines, 3)
 	blocks := 2 * float64(m.p.Partitions) * math.Min(keyBlock, m.of(f.Keys)/math.Max(1, float64(s.Tasks))/float64(m.p.Partitions))
 	had := 2 * partitions * math.Min(keyBlock, float64(f.Keys)/2/partitions)
-	s.Memory = m.memory(task.Scan, m.busy(s.Tasks), 1.25*blocks, 1.25*had)
+	s.Memory = m.memory(task.Scan, m.busy(s.Tasks), 1.25*blocks, 1.25*had) + m.unpacking()
 	s.Mapped = int64(m.busy(s.Tasks) * largest)
 	m.finish(&s, func(i int) float64 {
 		seconds := c.Scan.of(m.plain[i] / float64(m.s.Bytes))

@@ -49,16 +49,17 @@ type Sample struct {
 // of the clock. What stages take is a part that every task takes, whatever it
 // does, and one that grows.
 type Cost struct {
-	Expand  float64         `json:"expand"` // a byte of a compressed file
-	Cold    float64         `json:"cold"`   // what a worker that counts needs more at its beginning
-	Scan    Line            `json:"scan"`
-	Match   Line            `json:"match"`
-	Resolve map[string]Line `json:"resolve"` // by step
-	Tally   Line            `json:"tally"`
-	Seal    Line            `json:"seal"`
-	Report  Line            `json:"report"`      // by the last task
-	Create  float64         `json:"create_file"` // a small one, in the output folder
-	Open    float64         `json:"read_file"`
+	Expand       float64         `json:"expand"`              // a byte of a compressed file
+	ExpandMemory int64           `json:"expand_memory_bytes"` // of who reads one
+	Cold         float64         `json:"cold"`                // what a worker that counts needs more at its beginning
+	Scan         Line            `json:"scan"`
+	Match        Line            `json:"match"`
+	Resolve      map[string]Line `json:"resolve"` // by step
+	Tally        Line            `json:"tally"`
+	Seal         Line            `json:"seal"`
+	Report       Line            `json:"report"`      // by the last task
+	Create       float64         `json:"create_file"` // a small one, in the output folder
+	Open         float64         `json:"read_file"`
 	// Memory is what a task of each stage held beyond the base, mapped files
 	// apart, bytes.
 	Memory map[task.Stage]int64 `json:"memory_bytes"`
@@ -135,7 +136,8 @@ func Rehearse(ctx context.Context, p plan.Plan, counters []task.Counter, o Optio
 	defer os.RemoveAll(dir)
 	o.Dir = dir
 	var seconds float64
-	if o.expansion, seconds, err = expand(ctx, &p, o.Files); err != nil {
+	var held int64
+	if o.expansion, seconds, held, err = expand(ctx, &p, o.Files); err != nil {
 		return Sample{}, err
 	}
 	o.takeLongest(bytesOf(&p), p.MaxLine)
@@ -164,7 +166,7 @@ func Rehearse(ctx context.Context, p plan.Plan, counters []task.Counter, o Optio
 			return Sample{}, err
 		}
 	}
-	s.Cost.Expand = seconds
+	s.Cost.Expand, s.Cost.ExpandMemory = seconds, held
 	s.fit(big, small, &part)
 	if o.Out != nil {
 		if err := timeFiles(ctx, o.Out, &s.Cost); err != nil {

@@ -113,7 +113,7 @@ func (m *model) resolve() Stage {
 	s.Scratch = int64(scratch)
 	s.Files = int64(shards) + 4
 	s.Opens = int64(4*shards) + 4*int64(m.p.Partitions)
-	s.Memory = m.resolving(held + m.nodes(1))
+	s.Memory = m.resolving(held+m.nodes(1)) + m.unpacking()
 	m.inOne(&s, clock, 1)
 	return s
 }
@@ -163,7 +163,7 @@ func (m *model) decide() Stage {
 	s.Opens = int64(tasks * (5*shards + 5*float64(m.p.Partitions)))
 	documents := float64(m.documents())
 	shared := documents * m.share(m.s.Growth.Sharing).Expected * sharedSize
-	s.Memory = m.resolving(held + m.nodes(tasks) + shared)
+	s.Memory = m.resolving(held+m.nodes(tasks)+shared) + m.unpacking()
 	m.inOne(&s, clock, math.Ceil(tasks/float64(s.AtOnce)))
 	return s
 }
@@ -223,6 +223,17 @@ func (m *model) unpack(cpu, clock *Range, passes float64) {
 	*cpu = cpu.plus(Range{expand, expand, expand})
 	expand /= float64(m.f.Cores)
 	*clock = clock.plus(Range{expand, expand, expand})
+}
+
+// unpacking is what a machine holds that reads compressed inputs with all of its cores.
+func (m *model) unpacking() int64 {
+	files := 0
+	for _, f := range m.p.Files {
+		if f.Compression != "none" {
+			files++
+		}
+	}
+	return int64(min(files, m.f.Cores)) * m.s.Cost.ExpandMemory
 }
 
 // sets are the bytes of shingle sets that each of so many tasks holds, and of those

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/tallystick/tallystick/engine/corpus"
 	"github.com/tallystick/tallystick/engine/internal/usage"
@@ -211,9 +212,10 @@ const (
 	expandBytes = 4 << 20 // of each, as it is on disk
 )
 
-// expand returns how many bytes of lines a byte of the compressed files becomes,
-// and the seconds of CPU that takes; 1 and 0 where there are none.
-func expand(ctx context.Context, p *plan.Plan, file func(int) plan.File) (factor, seconds float64, err error) {
+// expand returns how many bytes of lines a byte of the compressed files becomes, the
+// seconds of CPU that takes, and the bytes that who reads one holds, most of which is the
+// window; 1 and 0 where there are none.
+func expand(ctx context.Context, p *plan.Plan, file func(int) plan.File) (factor, seconds float64, held int64, err error) {
 	var packed []plan.Shard
 	for _, s := range p.Shards {
 		if p.Files[s.File].Compression != "none" {
@@ -221,16 +223,17 @@ func expand(ctx context.Context, p *plan.Plan, file func(int) plan.File) (factor
 		}
 	}
 	if len(packed) == 0 {
-		return 1, 0, nil
+		return 1, 0, 0, nil
 	}
-	begun := usage.CPUSeconds()
+	debug.FreeOSMemory()
+	before, begun := usage.Held(), usage.CPUSeconds()
 	var in, out int64
 	some := min(len(packed), expandFiles)
 	for k := range some {
 		shard := packed[k*len(packed)/some]
 		r, err := corpus.Open(ctx, file(shard.File), shard, p.MaxLine)
 		if err != nil {
-			return 0, 0, err
+			return 0, 0, 0, err
 		}
 		var line corpus.Line
 		for err == nil && r.BytesRead() < expandBytes {
@@ -244,10 +247,11 @@ func expand(ctx context.Context, p *plan.Plan, file func(int) plan.File) (factor
 			}
 		}
 		in += r.BytesRead()
+		held = max(held, usage.Held()-before)
 		r.Close()
 		if err != nil && !errors.Is(err, io.EOF) {
-			return 0, 0, err
+			return 0, 0, 0, err
 		}
 	}
-	return float64(out) / float64(max(1, in)), (usage.CPUSeconds() - begun) / float64(max(1, in)), nil
+	return float64(out) / float64(max(1, in)), (usage.CPUSeconds() - begun) / float64(max(1, in)), held, nil
 }

@@ -123,7 +123,7 @@ func TestSampleOfCompressed(t *testing.T) {
 	if s.bytes < int64(b.Len()) {
 		t.Errorf("%d bytes of a file of %d", s.bytes, b.Len())
 	}
-	factor, _, err := expand(context.Background(), &p, func(i int) plan.File { return p.Files[i] })
+	factor, _, _, err := expand(context.Background(), &p, func(i int) plan.File { return p.Files[i] })
 	if real := float64(len(all)) / float64(b.Len()); err != nil || factor > 1.01*real || factor < 0.99*real {
 		t.Errorf("expansion %v, really %v; %v", factor, real, err)
 	}
