@@ -229,7 +229,7 @@ type cutter struct {
 func (c *cutter) feed(block []byte) {
 	if first := bytes.IndexByte(block, '\n'); first >= 0 {
 		c.endLine(c.size + int64(first) + 1)
-		c.line = c.size + int64(bytes.LastIndexByte(block, '\n')) + 1
+		c.line = c.size + int64(lastLine(block))
 	}
 	base := c.size
 	c.size += int64(len(block))
@@ -256,6 +256,17 @@ func (c *cutter) feed(block []byte) {
 }
 
 var newline = []byte{'\n'}
+
+// lastLine returns where the last line of a block begins. bytes.LastIndexByte looks at single
+// bytes: of long lines at many.
+func lastLine(block []byte) int {
+	const piece = 4 << 10
+	end := len(block)
+	for end > piece && bytes.IndexByte(block[end-piece:end], '\n') < 0 {
+		end -= piece
+	}
+	return bytes.LastIndexByte(block[:end], '\n') + 1
+}
 
 // endLine tells of the line that began in an earlier block.
 func (c *cutter) endLine(end int64) {
