@@ -52,7 +52,8 @@ func (c Curve) At(blocks float64) Range {
 	if y1 <= 0 || y2/y1 >= 0.995*x2/x1 {
 		return Range{c.All, high, high}
 	}
-	return Range{c.All, math.Min(high, 1-(1-one)*math.Exp(-grow(y1, y2, x1, x2, blocks-1))), high}
+	expected := 1 - (1-one)*math.Exp(-grow(y1, y2, x1, x2, blocks-1))
+	return Range{c.All, math.Max(c.All, math.Min(high, expected)), high}
 }
 
 // grow returns α·ln(1+βx) of the α and β that give y1 at x1 and y2 at x2.
@@ -107,7 +108,7 @@ func (m *mates) share(n int) float64 {
 		}
 		sum += weight * (1 - none)
 	}
-	return sum / m.total
+	return math.Min(1, sum/m.total) // sums are rounded
 }
 
 // Families tells how the number of families grows: of documents that are kept, each with

@@ -160,3 +160,27 @@ func TestFamiliesOfKnownCorpora(t *testing.T) {
 		}
 	}
 }
+
+// TestFamiliesInOrder: whatever a sample shows, figures are numbers, in their order, and none
+// of a larger corpus is less than the sample has.
+func TestFamiliesInOrder(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 20000 {
+		n := 1 + r.IntN(32)
+		all := families{parts: newMates(n)}
+		for range r.IntN(6) {
+			all.add(math.Exp(20*r.Float64()-3), 1+r.IntN(n))
+		}
+		f := all.curve()
+		for _, blocks := range []float64{0, 1e-9, 0.5, 1, float64(n), 1.001 * float64(n), 10 * float64(n), 1e12, 1e18} {
+			least := 0.0
+			if blocks >= float64(n) {
+				least = f.Number * (1 - 1e-9)
+			}
+			got := f.At(blocks)
+			if !(least <= got.Low && got.Low <= got.Expected*(1+1e-9) && got.Expected <= got.High*(1+1e-9)) || math.IsInf(got.High, 0) {
+				t.Fatalf("%+v in %g blocks: %+v", f, blocks, got)
+			}
+		}
+	}
+}
