@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -189,7 +190,12 @@ func runStageBy(ctx context.Context, job *task.Job, name task.Stage, m request.M
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(job.AtOnce(name))
-	defer corpus.DropDecoders()
+	defer func() {
+		corpus.DropDecoders()
+		if m.Memory > 0 {
+			debug.FreeOSMemory() // the next stage may never ask for so much that the collector comes
+		}
+	}()
 	var bytes atomic.Int64
 	space := watchSpace(&job.Plan, job.Dir, m.Progress)
 	for i := range tasks {
