@@ -35,7 +35,7 @@ import (
 // in a process of its own, as the program does.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("TALLYSTICK_STAGE_IN"); dir != "" {
-		headroom.Bound()
+		headroom.Bound(headroom.Least)
 		do := func() error { return doStage(dir, task.Stage(os.Getenv("TALLYSTICK_STAGE"))) }
 		if file := os.Getenv("TALLYSTICK_ESTIMATE_OF"); file != "" {
 			do = func() error { return doEstimate(dir, file) }

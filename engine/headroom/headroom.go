@@ -17,23 +17,33 @@ import (
 	"sync"
 )
 
-// least is how much garbage may lie however little there is to trace, bytes: a collection
-// costs something by itself.
-const least = 32 << 20
+// What may lie at least, bytes, as a collection costs something by itself.
+const (
+	Least      = 32 << 20
+	LeastOfBig = 128 << 20 // where garbage comes by the gigabyte
+)
 
 // ofGo is how much garbage Go lets lie, in percent of what is alive.
 const ofGo = 100
 
-// Bound sets the collector's pace after each collection from now on, unless the user has
-// set it (GOGC). The first call counts.
-var Bound = sync.OnceFunc(func() {
-	if os.Getenv("GOGC") == "" {
-		(&pace{percent: ofGo}).arm()
-	}
-})
+var once sync.Once
 
-// pace is the one that was set last, in percent of what is alive.
-type pace struct{ percent int }
+// Bound sets the collector's pace after each collection from now on, unless the user has
+// set it (GOGC). So many bytes of garbage may lie however little there is to trace. The
+// first call counts.
+func Bound(least uint64) {
+	once.Do(func() {
+		if os.Getenv("GOGC") == "" {
+			(&pace{least: least, percent: ofGo}).arm()
+		}
+	})
+}
+
+// pace is what the collector goes by.
+type pace struct {
+	least   uint64 // bytes
+	percent int    // set last, of what is alive
+}
 
 // sentinel is garbage from the beginning. It has a pointer because the runtime may put
 // several objects without into one.
@@ -50,16 +60,15 @@ func (p *pace) arm() {
 func (p *pace) set() {
 	sizes := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/total:bytes"}}
 	metrics.Read(sizes)
-	if percent := percentFor(sizes[0].Value.Uint64(), sizes[1].Value.Uint64()); percent != p.percent {
+	if percent := percentFor(sizes[0].Value.Uint64(), max(p.least, sizes[1].Value.Uint64())); percent != p.percent {
 		p.percent = percent
 		debug.SetGCPercent(percent) // stops all threads for a moment
 	}
 }
 
-// percentFor returns the pace for a heap of which so many bytes are alive and, with the
-// stacks, traced.
-func percentFor(live, traced uint64) int {
-	room := max(traced, least)
+// percentFor returns the pace for a heap of which so many bytes are alive, if so many may
+// be garbage.
+func percentFor(live, room uint64) int {
 	if room >= live {
 		return ofGo
 	}

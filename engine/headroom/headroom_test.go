@@ -11,20 +11,19 @@ import (
 func TestPercentFor(t *testing.T) {
 	const mib = 1 << 20
 	for _, c := range []struct {
-		live, traced uint64
-		want         int
+		live, room uint64
+		want       int
 	}{
-		{0, 0, 100},
-		{10 * mib, mib, 100},
-		{32 * mib, 0, 100},
-		{64 * mib, 2 * mib, 50},
-		{320 * mib, 20 * mib, 10},
+		{0, 32 * mib, 100},
+		{32 * mib, 32 * mib, 100},
+		{64 * mib, 32 * mib, 50},
+		{320 * mib, 32 * mib, 10},
 		{320 * mib, 80 * mib, 25},
 		{320 * mib, 320 * mib, 100},
-		{64 << 40, 20 * mib, 1},
+		{64 << 40, 32 * mib, 1},
 	} {
-		if got := percentFor(c.live, c.traced); got != c.want {
-			t.Errorf("%d MiB alive, %d traced: %d %%, want %d", c.live/mib, c.traced/mib, got, c.want)
+		if got := percentFor(c.live, c.room); got != c.want {
+			t.Errorf("%d MiB alive, room for %d: %d %%, want %d", c.live/mib, c.room/mib, got, c.want)
 		}
 	}
 }
@@ -35,16 +34,16 @@ func TestGoalFollowsWhatIsTraced(t *testing.T) {
 	if os.Getenv("GOGC") != "" {
 		t.Skip("the user has set GOGC")
 	}
-	Bound()
+	Bound(Least)
 	const size = 256 << 20
 	large := make([]byte, size)
-	if goal := goalAfterCollections(func(goal uint64) bool { return goal < size+2*least }); goal < size || goal >= size+2*least {
+	if goal := goalAfterCollections(func(goal uint64) bool { return goal < size+2*Least }); goal < size || goal >= size+2*Least {
 		t.Errorf("goal of %d MiB beside %d MiB without pointers", goal>>20, size>>20)
 	}
 	runtime.KeepAlive(large)
 	large = nil
-	small := make([]byte, least/2)
-	if goal := goalAfterCollections(func(goal uint64) bool { return goal < 2*least && goal >= 2*uint64(len(small)) }); goal >= 2*least || goal < 2*uint64(len(small)) {
+	small := make([]byte, Least/2)
+	if goal := goalAfterCollections(func(goal uint64) bool { return goal < 2*Least && goal >= 2*uint64(len(small)) }); goal >= 2*Least || goal < 2*uint64(len(small)) {
 		t.Errorf("goal of %d MiB beside %d MiB", goal>>20, len(small)>>20)
 	}
 	runtime.KeepAlive(small)
